@@ -1,0 +1,104 @@
+"""aiooauth1: the asynchronous OAuth 1.0a consumer SDK, on aiohttp.
+
+Names resolve when they are first used, so that `import aiooauth1.signing` loads neither aiohttp nor asyncio.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+
+if TYPE_CHECKING:
+    from aiooauth1.credentials import AccessToken, Consumer, RequestToken
+    from aiooauth1.errors import (
+        AuthorizationDenied,
+        CallbackError,
+        HandshakeError,
+        NonceRejected,
+        OAuth1Error,
+        OutcomeUnknown,
+        ProviderError,
+        RateLimited,
+        RedirectRefused,
+        SignatureRejected,
+        SigningError,
+        StoreCorrupt,
+        StoreUnavailable,
+        TimestampRefused,
+        TokenRejected,
+        TokenResponseError,
+        TooManyHandshakes,
+        UnknownUser,
+    )
+    from aiooauth1.handshake import Handshake
+    from aiooauth1.middleware import OAuth1Middleware
+    from aiooauth1.problems import Problem
+    from aiooauth1.providers import Provider
+    from aiooauth1.session import OAuth1Session, raise_for_problem
+    from aiooauth1.stores import AccessTokenStore, Held, MemoryStore, PendingStore, TokenStore
+
+
+__all__ = [
+    "AccessToken",
+    "AccessTokenStore",
+    "AuthorizationDenied",
+    "CallbackError",
+    "Consumer",
+    "Handshake",
+    "HandshakeError",
+    "Held",
+    "MemoryStore",
+    "NonceRejected",
+    "OAuth1Error",
+    "OAuth1Middleware",
+    "OAuth1Session",
+    "OutcomeUnknown",
+    "PendingStore",
+    "Problem",
+    "Provider",
+    "ProviderError",
+    "RateLimited",
+    "RedirectRefused",
+    "RequestToken",
+    "SignatureRejected",
+    "SigningError",
+    "StoreCorrupt",
+    "StoreUnavailable",
+    "TimestampRefused",
+    "TokenRejected",
+    "TokenResponseError",
+    "TokenStore",
+    "TooManyHandshakes",
+    "UnknownUser",
+    "raise_for_problem",
+]
+
+_ROOMS = {
+    "AccessToken": "credentials",
+    "AccessTokenStore": "stores",
+    "Consumer": "credentials",
+    "Handshake": "handshake",
+    "Held": "stores",
+    "MemoryStore": "stores",
+    "OAuth1Middleware": "middleware",
+    "OAuth1Session": "session",
+    "PendingStore": "stores",
+    "Problem": "problems",
+    "Provider": "providers",
+    "RequestToken": "credentials",
+    "TokenStore": "stores",
+    "raise_for_problem": "session",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_ROOMS.get(name, 'errors')}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

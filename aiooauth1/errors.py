@@ -58,7 +58,7 @@ class SigningError(OAuth1Error):
     """This request cannot be signed rightly: something in what you gave. Nothing was sent."""
 
 
-class UnknownUser(OAuth1Error):  # noqa: N818  the public names are fixed without the suffix
+class UnknownUser(OAuth1Error):
     """The store holds no access token for that user. Nothing was sent."""
 
 
@@ -87,13 +87,19 @@ class ProviderError(OAuth1Error):
 
     Attributes:
         status: The HTTP status code of the refusal.
-        problem: What the provider calls it (`oauth_problem` or the like), cleaned and cut; None if it gave no name.
+        problem: What the provider calls it (`oauth_problem` or the like), cleaned and cut; None if no name.
         advice: What the provider says to the user or developer about it, cleaned and cut; None if nothing.
         body: The beginning of the body, cut, with our secrets and `oauth_` values taken out.
     """
 
     def __init__(
-        self, message: str, *, status: int, problem: str | None = None, advice: str | None = None, body: str = ""
+        self,
+        message: str,
+        *,
+        status: int,
+        problem: str | None = None,
+        advice: str | None = None,
+        body: str = "",
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -102,23 +108,23 @@ class ProviderError(OAuth1Error):
         self.body = body
 
 
-class SignatureRejected(ProviderError):  # noqa: N818
+class SignatureRejected(ProviderError):
     """The provider found the signature wrong: a wrong secret, or it signed other bytes than we did."""
 
 
-class TokenRejected(ProviderError):  # noqa: N818
+class TokenRejected(ProviderError):
     """The token is revoked, expired, used or unknown to the provider: connect the user anew."""
 
 
-class TimestampRefused(ProviderError):  # noqa: N818
+class TimestampRefused(ProviderError):
     """The provider found our timestamp too far from its clock."""
 
 
-class NonceRejected(ProviderError):  # noqa: N818
+class NonceRejected(ProviderError):
     """The provider has seen this nonce before."""
 
 
-class RateLimited(ProviderError):  # noqa: N818
+class RateLimited(ProviderError):
     """Too many requests.
 
     Attributes:
@@ -139,17 +145,17 @@ class RateLimited(ProviderError):  # noqa: N818
         self.retry_after = retry_after
 
 
-class RedirectRefused(OAuth1Error):  # noqa: N818
+class RedirectRefused(OAuth1Error):
     """The provider sent us where we must not follow. Not one byte went there."""
 
 
-class StoreUnavailable(OAuth1Error):  # noqa: N818
+class StoreUnavailable(OAuth1Error):
     """The token store did not answer in time, or refused. Nothing was sent to the provider."""
 
 
-class StoreCorrupt(OAuth1Error):  # noqa: N818
+class StoreCorrupt(OAuth1Error):
     """A stored record is not one of ours, or does not decrypt."""
 
 
-class OutcomeUnknown(OAuth1Error):  # noqa: N818
+class OutcomeUnknown(OAuth1Error):
     """The request went out, no answer came back, and it is not safe to send it again."""

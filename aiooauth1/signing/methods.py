@@ -1,0 +1,118 @@
+"""Signature methods: what makes a signature of a base string and two secrets (RFC 5849 section 3.4)."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from binascii import b2a_base64
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from aiooauth1.signing.encoding import percent_encode
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+__all__ = [
+    "HMAC_SHA1",
+    "HMAC_SHA256",
+    "HMAC_SHA512",
+    "PLAINTEXT",
+    "Hmac",
+    "Plaintext",
+    "SignatureMethod",
+    "body_hash_value",
+    "keyed",
+]
+
+
+class SignatureMethod(Protocol):
+    """**Protocol:** a way to sign, for which anyone can write more. A pure function of what it is given."""
+
+    @property
+    def name(self) -> str:
+        """What goes over the wire as `oauth_signature_method`, for example `HMAC-SHA1`."""
+
+    def sign(self, base_string: str, consumer_secret: str, token_secret: str) -> str:
+        """Return the signature as text, not percent-encoded.
+
+        Args:
+            base_string: The signature base string, ASCII.
+            consumer_secret: The consumer's secret, as it is.
+            token_secret: The token's secret, empty where the request has no token.
+        """
+
+
+def _key(consumer_secret: str, token_secret: str) -> str:
+    # Section 3.4.2: the ampersand stands there even when a secret is empty.
+    return f"{percent_encode(consumer_secret)}&{percent_encode(token_secret)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Hmac:
+    """A keyed hash of the base string, in base64 (RFC 5849 section 3.4.2).
+
+    Args:
+        name: The method's name on the wire.
+        hash_name: What `hashlib` calls its hash.
+
+    >>> HMAC_SHA1.sign("GET&http%3A%2F%2Fexample.com%2F&a%3D1", "secret", "")
+    'FzD+oDbrR8vsvGBG7/aBAID1Ocg='
+    """
+
+    name: str
+    hash_name: str
+
+    def keyed(self, consumer_secret: str, token_secret: str) -> Callable[[str], str]:
+        """Return a function from base strings to signatures, with the work on the key already done."""
+        keyed_mac = hmac.new(_key(consumer_secret, token_secret).encode(), digestmod=self.hash_name)
+
+        def value(base_string: str) -> str:
+            mac = keyed_mac.copy()
+            mac.update(base_string.encode())
+            return b2a_base64(mac.digest(), newline=False).decode()
+
+        return value
+
+    def sign(self, base_string: str, consumer_secret: str, token_secret: str) -> str:
+        """Sign one base string."""
+        return self.keyed(consumer_secret, token_secret)(base_string)
+
+
+@dataclass(frozen=True, slots=True)
+class Plaintext:
+    """Both secrets themselves (RFC 5849 section 3.4.4): worth as much as the transport that hides them."""
+
+    name: str = "PLAINTEXT"
+
+    def sign(self, base_string: str, consumer_secret: str, token_secret: str) -> str:  # noqa: ARG002  by protocol
+        """Return both secrets, encoded and joined."""
+        return _key(consumer_secret, token_secret)
+
+
+HMAC_SHA1 = Hmac("HMAC-SHA1", "sha1")
+HMAC_SHA256 = Hmac("HMAC-SHA256", "sha256")
+HMAC_SHA512 = Hmac("HMAC-SHA512", "sha512")
+PLAINTEXT = Plaintext()
+
+
+def keyed(method: SignatureMethod, consumer_secret: str, token_secret: str) -> Callable[[str], str]:
+    """Bind a method to its secrets; a method that can prepare its key does so, and does it once."""
+    prepare: Callable[[str, str], Callable[[str], str]] | None = getattr(method, "keyed", None)
+    if prepare is not None:
+        return prepare(consumer_secret, token_secret)
+    return lambda base_string: method.sign(base_string, consumer_secret, token_secret)
+
+
+def body_hash_value(method: SignatureMethod, body: bytes) -> str:
+    """Hash a body for `oauth_body_hash` (OAuth Request Body Hash extension, section 3.2).
+
+    The hash is the method's own; a method without one takes SHA-1, which the extension knows from the start.
+
+    >>> body_hash_value(HMAC_SHA1, b"Hello World!")
+    'Lve95gjOVATpfV8EL5X4nxwjKHE='
+    """
+    digest = hashlib.new(getattr(method, "hash_name", "sha1"), body).digest()
+    return b2a_base64(digest, newline=False).decode()

@@ -1,0 +1,92 @@
+"""What a store of tokens must be able to do: two protocols, and both in one.
+
+Every operation is an atom, and each may be repeated by what lies below (a database driver that repeats a command
+when the answer got lost): a repeated one must do no more than one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from contextlib import AbstractAsyncContextManager
+
+    from aiooauth1.credentials import AccessToken
+
+
+__all__ = ["AccessTokenStore", "BoundedPendingStore", "Held", "PendingStore", "TokenStore"]
+
+
+class AccessTokenStore(Protocol):
+    """**Protocol:** access tokens by provider name and the application's own name for the user.
+
+    Names are any text; two different pairs never meet in one record. Access tokens never expire here. Every
+    operation raises `StoreUnavailable` when the store does not answer in time, and one that reads raises
+    `StoreCorrupt` for a record that it did not write.
+    """
+
+    async def put_access_token(self, provider: str, user: str, token: AccessToken) -> None:
+        """Store the user's token in place of any other."""
+
+    async def get_access_token(self, provider: str, user: str) -> AccessToken | None:
+        """Return the user's token, None if there is none."""
+
+    async def replace_access_token(self, provider: str, user: str, old_key: str, token: AccessToken) -> bool:
+        """Store the token only while the stored one's key is `old_key`; say whether it is stored."""
+
+    async def discard_access_token(self, provider: str, user: str, key: str | None = None) -> bool:
+        """Forget the user's token, where a key is given only if it is the stored one's; say whether it is gone.
+
+        Returns:
+            Whether a token was there and went.
+        """
+
+    def users(self, provider: str) -> AsyncIterator[str]:
+        """Iterate over the users who have a token there, each once, in no order."""
+
+
+class Held(NamedTuple):
+    """A pending record as a store holds it."""
+
+    value: bytes
+    """The record."""
+    version: bytes
+    """What the back end knows it by: opaque."""
+
+
+class PendingStore(Protocol):
+    """**Protocol:** pending handshakes, opaque octets by provider name and request token.
+
+    All state changes of a handshake go through `swap_pending`, a compare-and-set, whatever the store. `add` and
+    `swap` succeed as well where exactly the new octets are there already, so repeating one is harmless.
+    """
+
+    async def add_pending(self, provider: str, request_token: str, value: bytes, *, ttl: float) -> bool:
+        """Add a record that is gone after `ttl` seconds; False if there is another under that token.
+
+        Raises:
+            TooManyHandshakes: If the store is bounded and full.
+        """
+
+    async def get_pending(self, provider: str, request_token: str) -> Held | None:
+        """Return the record, None if there is none or its time is up."""
+
+    async def swap_pending(self, provider: str, request_token: str, old: Held, value: bytes) -> Held | None:
+        """Put `value` in place of `old`, which keeps its time; None if it changed or went meanwhile."""
+
+
+class BoundedPendingStore(PendingStore, Protocol):
+    """**Protocol:** a store that holds so many pending handshakes and no more."""
+
+    def pending_slot(self) -> AbstractAsyncContextManager[None]:
+        """Keep room for one record while a provider is asked for its request token.
+
+        Raises:
+            TooManyHandshakes: If there is no room, so the provider need not be asked.
+        """
+
+
+class TokenStore(AccessTokenStore, PendingStore, Protocol):
+    """**Protocol:** a store for both."""
