@@ -26,7 +26,7 @@ class Provider:
         name: The namespace of its tokens in stores, not empty: one for each provider, tenant and consumer.
         request_token_url: Where a request token is had (RFC 5849 section 2.1), absolute.
         authorize_url: Where the user approves (section 2.2), absolute.
-        access_token_url: Where request token and verifier are swapped for an access token (section 2.3), absolute.
+        access_token_url: Where request token and verifier become an access token (section 2.3), absolute.
         base_url: What relative URLs of API calls are joined to, absolute and ending in `/`.
         origins: More origins (`https://host` or `https://host:port`) whose requests are signed, besides those
             of the URLs above.
@@ -63,8 +63,8 @@ class Provider:
             self._origin(url, "origins")
         if self.base_url and not parse_url(self.base_url).path.endswith("/"):
             raise ValueError(
-                f"base_url of {self.name!r} must end in '/': joining a relative URL drops what stands behind the"
-                " last one"
+                f"base_url of {self.name!r} must end in '/': joining a relative URL drops what stands behind"
+                " the last one"
             )
 
     def _origin(self, url: str, field: str) -> str:

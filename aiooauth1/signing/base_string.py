@@ -94,7 +94,7 @@ def _refuse_no_url_characters(url: str, parts: re.Match[str]) -> None:
             continue  # an IPv6 literal
         raise SigningError(
             f"the URL has the character {character!r} (U+{ord(character):04X}) at position {position}, which"
-            " cannot stand in a URL: percent-encode it (a host name: write it in punycode), and send that same URL"
+            " cannot stand in a URL: percent-encode it (a host name: write it in punycode) and send that URL"
         )
 
 

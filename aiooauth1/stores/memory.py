@@ -66,7 +66,7 @@ class MemoryStore:
         return True
 
     async def discard_access_token(self, provider: str, user: str, key: str | None = None) -> bool:
-        """Forget the user's token, where a key is given only if it is the stored one's; say whether it went."""
+        """Forget the user's token, if a key is given only the one of that key; say whether it went."""
         users = self._tokens.get(provider, {})
         held = users.get(user)
         if held is None or key not in {None, held.key}:

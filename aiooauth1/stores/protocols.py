@@ -1,7 +1,7 @@
 """What a store of tokens must be able to do: two protocols, and both in one.
 
-Every operation is an atom, and each may be repeated by what lies below (a database driver that repeats a command
-when the answer got lost): a repeated one must do no more than one.
+Every operation is an atom, and each may be repeated by what lies below (a database driver that repeats a
+command when the answer got lost): a repeated one must do no more than one.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class AccessTokenStore(Protocol):
         """Store the token only while the stored one's key is `old_key`; say whether it is stored."""
 
     async def discard_access_token(self, provider: str, user: str, key: str | None = None) -> bool:
-        """Forget the user's token, where a key is given only if it is the stored one's; say whether it is gone.
+        """Forget the user's token, if a key is given only the one of that key.
 
         Returns:
             Whether a token was there and went.
@@ -64,7 +64,7 @@ class PendingStore(Protocol):
     """
 
     async def add_pending(self, provider: str, request_token: str, value: bytes, *, ttl: float) -> bool:
-        """Add a record that is gone after `ttl` seconds; False if there is another under that token.
+        """Add a record that goes after `ttl` seconds; False if another is there.
 
         Raises:
             TooManyHandshakes: If the store is bounded and full.

@@ -1,0 +1,167 @@
+"""What a provider's refusal means: pure functions of its status, header fields and the beginning of its body.
+
+The OAuth Problem Reporting extension names problems by `oauth_problem`, in the body as a form or in the
+WWW-Authenticate header field. New names are allowed: an unknown one is kept and means nothing by itself.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from aiooauth1.errors import (
+    NonceRejected,
+    ProviderError,
+    RateLimited,
+    SignatureRejected,
+    TimestampRefused,
+    TokenRejected,
+)
+from aiooauth1.signing.encoding import parse_form
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+
+__all__ = ["DENIALS", "Problem", "clean", "read_problem", "redact"]
+
+DENIALS = frozenset({"user_refused", "permission_denied", "access_denied"})
+"""What a callback calls it when the user said no."""
+
+_ERRORS: Mapping[str, type[ProviderError]] = MappingProxyType(
+    {
+        "nonce_used": NonceRejected,
+        "signature_invalid": SignatureRejected,
+        "signature_method_rejected": SignatureRejected,
+        "timestamp_refused": TimestampRefused,
+        "token_expired": TokenRejected,
+        "token_rejected": TokenRejected,
+        "token_revoked": TokenRejected,
+        "token_used": TokenRejected,
+    }
+)
+_MOST_READ = 8192  # octets of a header field or body that are looked at for a problem
+_NAME_LENGTH = 64
+_ADVICE_LENGTH = 200
+_BODY_LENGTH = 500
+_TOO_MANY_REQUESTS = 429
+
+_FIELD = re.compile(r'(oauth_[A-Za-z_]{1,40})\s*=\s*(?:"([^"]*)"|([^\s,"]+))')
+_SECONDS = re.compile(r"[0-9]{1,9}")
+_UNPRINTABLE = re.compile(r"[^ -~]+")
+# What a server echoes of our parameters; its own oauth_problem ones are what a reader is after.
+_ECHOED = re.compile(r"(oauth_(?!problem)\w+[\"']?\s*(?:=|%3D|:)\s*[\"']?)[^&\s\"',;<>]+", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A refusal, as far as it can be understood.
+
+    Attributes:
+        status: The HTTP status code.
+        name: The problem's name, for example `token_revoked`; printable ASCII, at most 64 characters; None if
+            the provider gives none.
+        advice: What it says about it, printable ASCII, at most 200 characters; None if nothing.
+        parameters: The other `oauth_` parameters of the report, for example `oauth_acceptable_timestamps`.
+        retry_after: How many seconds the provider asks us to wait; None if it does not say.
+        body: The beginning of the body, printable ASCII, with the values of `oauth_` parameters taken out.
+    """
+
+    status: int
+    name: str | None = None
+    advice: str | None = None
+    parameters: Mapping[str, str] = MappingProxyType({})
+    retry_after: float | None = None
+    body: str = ""
+
+    def error(self) -> ProviderError:
+        """Return the error that stands for it."""
+        says = f": {self.name}" if self.name else ", and names no problem"
+        advice = f" ({self.advice})" if self.advice else ""
+        message = f"the provider refused with status {self.status}{says}{advice}"
+        if self.status == _TOO_MANY_REQUESTS:
+            return RateLimited(
+                message,
+                status=self.status,
+                problem=self.name,
+                advice=self.advice,
+                body=self.body,
+                retry_after=self.retry_after,
+            )
+        kind = _ERRORS.get(self.name or "", ProviderError)
+        return kind(message, status=self.status, problem=self.name, advice=self.advice, body=self.body)
+
+
+def read_problem(status: int, headers: Iterable[tuple[str, str]], body: bytes) -> Problem:
+    """Read what a refusal says of itself. Never raises, whatever the provider sent.
+
+    Args:
+        status: The status code, at least 400.
+        headers: The header fields.
+        body: The beginning of the body, decompressed.
+
+    >>> read_problem(401, [], b"oauth_problem=token_revoked&oauth_problem_advice=Ask%20again").name
+    'token_revoked'
+    >>> read_problem(401, [("WWW-Authenticate", 'OAuth oauth_problem="nonce_used"')], b"").error().problem
+    'nonce_used'
+    """
+    reported = _in_body(body[:_MOST_READ])
+    retry_after = None
+    for name, value in headers:
+        if name.lower() == "www-authenticate":
+            reported |= _in_header(value[:_MOST_READ])  # the header wins: a proxy may have changed the body
+        elif name.lower() == "retry-after" and _SECONDS.fullmatch(value.strip()):
+            retry_after = float(value)
+    return Problem(
+        status=status,
+        name=clean(reported.pop("oauth_problem", ""), _NAME_LENGTH) or None,
+        advice=clean(reported.pop("oauth_problem_advice", ""), _ADVICE_LENGTH) or None,
+        parameters=MappingProxyType({name: clean(value, _ADVICE_LENGTH) for name, value in reported.items()}),
+        retry_after=retry_after,
+        body=redact(body),
+    )
+
+
+def _in_body(body: bytes) -> dict[str, str]:
+    if b"oauth_problem" not in body:
+        return {}
+    pairs = parse_form(body.strip())
+    reported = [(name.decode("latin-1"), value.decode("utf-8", "replace")) for name, value in pairs]
+    return {name: value for name, value in reversed(reported) if name in _REPORTED}
+
+
+def _in_header(value: str) -> dict[str, str]:
+    if "oauth_problem" not in value:
+        return {}
+    found = {}
+    for field in _FIELD.finditer(value):
+        pairs = parse_form(b"x=" + (field.group(2) or field.group(3) or "").encode("utf-8", "replace"))
+        found[field.group(1)] = pairs[0][1].decode("utf-8", "replace")
+    return {name: text for name, text in found.items() if name in _REPORTED}
+
+
+_REPORTED = frozenset(
+    {
+        "oauth_acceptable_timestamps",
+        "oauth_acceptable_versions",
+        "oauth_parameters_absent",
+        "oauth_parameters_rejected",
+        "oauth_problem",
+        "oauth_problem_advice",
+    }
+)
+
+
+def clean(text: str, length: int) -> str:
+    """Cut a provider's text to a length, and to printable ASCII: it goes into messages and logs."""
+    return _UNPRINTABLE.sub(" ", text[: 4 * length]).strip()[:length]
+
+
+def redact(body: bytes) -> str:
+    """Return the beginning of a body without the values of `oauth_` parameters that it may echo."""
+    return _ECHOED.sub(r"\1***", clean(body[:_MOST_READ].decode("utf-8", "replace"), 4 * _BODY_LENGTH))[
+        :_BODY_LENGTH
+    ]
