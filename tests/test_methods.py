@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from dataclasses import FrozenInstanceError
+from typing import TYPE_CHECKING
+
+import pytest
+
+from aiooauth1 import AccessToken, Consumer
+from aiooauth1.errors import SigningError
+from aiooauth1.signing import HMAC_SHA1, HMAC_SHA256, HMAC_SHA512, PLAINTEXT, Signer, sign
+from aiooauth1.signing.methods import body_hash_value, keyed
+
+
+if TYPE_CHECKING:
+    from aiooauth1.signing import SignatureMethod
+
+
+ALL: tuple[SignatureMethod, ...] = (HMAC_SHA1, HMAC_SHA256, HMAC_SHA512, PLAINTEXT)
+KEYED_HASHES: list[tuple[SignatureMethod, str]] = [
+    (HMAC_SHA1, "sha1"),
+    (HMAC_SHA256, "sha256"),
+    (HMAC_SHA512, "sha512"),
+]
+BASE = "GET&http%3A%2F%2Fexample.com%2F&a%3D1"
+SECRETS = [
+    ("kd94hf93k423kf44", "pfkkdhi9sl3r4s00", b"kd94hf93k423kf44&pfkkdhi9sl3r4s00"),
+    ("kd94hf93k423kf44", "", b"kd94hf93k423kf44&"),
+    ("", "pfkkdhi9sl3r4s00", b"&pfkkdhi9sl3r4s00"),
+    ("", "", b"&"),
+    ("a&b=c+d/e?f#g%h i", "&=%+ ", b"a%26b%3Dc%2Bd%2Fe%3Ff%23g%25h%20i&%26%3D%25%2B%20"),
+    ("é☃", "%7E~", b"%C3%A9%E2%98%83&%257E~"),
+    ("k" * 300, "z", b"k" * 300 + b"&z"),  # longer than a block: the hash of it is the key
+]
+
+
+@pytest.mark.parametrize(
+    ("method", "name"),
+    [
+        (HMAC_SHA1, "HMAC-SHA1"),
+        (HMAC_SHA256, "HMAC-SHA256"),
+        (HMAC_SHA512, "HMAC-SHA512"),
+        (PLAINTEXT, "PLAINTEXT"),
+    ],
+)
+def test_each_method_is_called_what_the_wire_calls_it(method: SignatureMethod, name: str) -> None:
+    assert method.name == name
+
+
+@pytest.mark.parametrize(("consumer_secret", "token_secret", "key"), SECRETS)
+@pytest.mark.parametrize(("method", "hash_name"), KEYED_HASHES)
+def test_the_key_is_both_encoded_secrets_around_an_ampersand(
+    method: SignatureMethod, hash_name: str, consumer_secret: str, token_secret: str, key: bytes
+) -> None:
+    expected = base64.b64encode(hmac.digest(key, BASE.encode(), hash_name)).decode()
+    assert method.sign(BASE, consumer_secret, token_secret) == expected
+
+
+@pytest.mark.parametrize(("consumer_secret", "token_secret", "key"), SECRETS)
+def test_plaintext_is_the_key_itself_whatever_is_signed(
+    consumer_secret: str, token_secret: str, key: bytes
+) -> None:
+    for base_string in (BASE, ""):
+        assert PLAINTEXT.sign(base_string, consumer_secret, token_secret) == key.decode()
+
+
+def test_the_photos_example_has_its_published_signature() -> None:
+    base_string = (
+        "GET&http%3A%2F%2Fphotos.example.net%2Fphotos&file%3Dvacation.jpg%26oauth_consumer_key%3Ddpf43f3p2l4k3l03"
+        "%26oauth_nonce%3Dkllo9940pd9333jh%26oauth_signature_method%3DHMAC-SHA1%26oauth_timestamp%3D1191242096"
+        "%26oauth_token%3Dnnch734d00sl2jdk%26oauth_version%3D1.0%26size%3Doriginal"
+    )
+    signature = HMAC_SHA1.sign(base_string, "kd94hf93k423kf44", "pfkkdhi9sl3r4s00")
+    assert signature == "tR3+Ty81lMeYAr/Fid0kMTYa/WM="  # OAuth Core 1.0a, appendix A.5
+
+
+@pytest.mark.parametrize("method", ALL, ids=lambda method: method.name)
+def test_a_key_prepared_once_signs_any_number_of_base_strings(method: SignatureMethod) -> None:
+    value = keyed(method, "cs&", "ts é")
+    base_strings = [BASE, "POST&b&", BASE, "", "x" * 10_000]
+    assert [value(text) for text in base_strings] == [
+        method.sign(text, "cs&", "ts é") for text in base_strings
+    ]
+
+
+@pytest.mark.parametrize("method", ALL, ids=lambda method: method.name)
+def test_a_secret_without_utf8_form_is_refused_and_not_repeated(method: SignatureMethod) -> None:
+    for secrets in (("s3cr3t\ud800", ""), ("", "s3cr3t\udfff")):
+        with pytest.raises(SigningError, match=r"U\+D[8F]") as refusal:
+            method.sign(BASE, *secrets)
+        assert "s3cr3t" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("body", [b"", b"Hello World!", b'{"k":[1,2,3]}', bytes(range(256)), b"a=1&b=2"])
+def test_the_body_hash_is_the_methods_own_and_sha1_for_plaintext(body: bytes) -> None:
+    for method, hash_name in (*KEYED_HASHES, (PLAINTEXT, "sha1")):
+        expected = base64.b64encode(hashlib.new(hash_name, body).digest()).decode()
+        assert body_hash_value(method, body) == expected
+
+
+def test_the_body_hash_example_of_its_draft_holds() -> None:
+    assert body_hash_value(HMAC_SHA1, b"Hello World!") == "Lve95gjOVATpfV8EL5X4nxwjKHE="
+
+
+@pytest.mark.parametrize("method", ALL, ids=lambda method: method.name)
+def test_methods_are_values(method: SignatureMethod) -> None:
+    assert hash(method) == hash(method)
+    assert len(set(ALL)) == len(ALL)
+    with pytest.raises((AttributeError, FrozenInstanceError)):
+        method.name = "other"  # type: ignore[misc]  # what must fail is tried
+
+
+class Measured:
+    """A method of a user's own: nothing but the two members of the protocol."""
+
+    @property
+    def name(self) -> str:
+        return "X-MEASURED"
+
+    def sign(self, base_string: str, consumer_secret: str, token_secret: str) -> str:
+        return f"{len(base_string)}: {len(consumer_secret)}+{len(token_secret)}"
+
+
+def test_a_method_of_ones_own_plugs_in() -> None:
+    consumer, token = Consumer("ck", "four"), AccessToken("tk", "seven77")
+    signature = sign(
+        "GET",
+        "http://h/?z=1",
+        consumer=consumer,
+        token=token,
+        nonce="n",
+        timestamp=1,
+        signature_method=Measured(),
+    )
+    assert signature.value == f"{len(signature.base_string)}: 4+7"
+    assert "oauth_signature_method%3DX-MEASURED" in signature.base_string
+    assert 'oauth_signature_method="X-MEASURED"' in signature.header()
+    assert f'oauth_signature="{len(signature.base_string)}%3A%204%2B7"' in signature.header()
+    signer = Signer(consumer, token, signature_method=Measured())
+    assert signer.header("GET", "http://h/?z=1", nonce="n", timestamp=1) == signature.header()
+
+
+def test_a_method_of_ones_own_hashes_bodies_with_sha1_unless_it_has_a_hash() -> None:
+    assert body_hash_value(Measured(), b"body") == body_hash_value(HMAC_SHA1, b"body")
