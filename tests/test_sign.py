@@ -1,0 +1,666 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import FrozenInstanceError
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from aiooauth1 import AccessToken, Consumer, RequestToken
+from aiooauth1.errors import SigningError
+from aiooauth1.signing import (
+    HMAC_SHA1,
+    HMAC_SHA256,
+    HMAC_SHA512,
+    PLAINTEXT,
+    Signature,
+    Signer,
+    SigningRules,
+    normalize_parameters,
+    percent_encode,
+    sign,
+)
+
+
+if TYPE_CHECKING:
+    from aiooauth1.signing import SignatureMethod
+
+
+CONSUMER = Consumer("dpf43f3p2l4k3l03", "kd94hf93k423kf44")
+TOKEN = AccessToken("nnch734d00sl2jdk", "pfkkdhi9sl3r4s00")
+PHOTOS = "http://photos.example.net/photos?file=vacation.jpg&size=original"
+METHODS: tuple[SignatureMethod, ...] = (HMAC_SHA1, HMAC_SHA256, HMAC_SHA512, PLAINTEXT)
+PROTOCOL = [
+    "oauth_consumer_key",
+    "oauth_token",
+    "oauth_signature_method",
+    "oauth_timestamp",
+    "oauth_nonce",
+    "oauth_version",
+]
+
+
+def signed(method: str = "GET", url: str = "http://example.com/r", **options: Any) -> Signature:
+    """Sign with credentials, nonce and timestamp that no test is about."""
+    fixed = {"consumer": CONSUMER, "token": TOKEN, "nonce": "kllo9940pd9333jh", "timestamp": 1191242096}
+    return sign(method, url, **{**fixed, **options})
+
+
+def base_of(method: str, encoded_uri: str, parameters: list[tuple[str, str]]) -> str:
+    return f"{method}&{encoded_uri}&{percent_encode(normalize_parameters(parameters))}"
+
+
+# The whole, once by hand
+
+
+def test_the_photos_example_is_signed_and_rendered_as_published() -> None:
+    signature = signed(url=PHOTOS)
+    assert signature.value == "tR3+Ty81lMeYAr/Fid0kMTYa/WM="  # OAuth Core 1.0a, appendix A.5.2
+    assert signature.base_string == (
+        "GET&http%3A%2F%2Fphotos.example.net%2Fphotos&file%3Dvacation.jpg%26oauth_consumer_key%3Ddpf43f3p2l4k3l03"
+        "%26oauth_nonce%3Dkllo9940pd9333jh%26oauth_signature_method%3DHMAC-SHA1%26oauth_timestamp%3D1191242096"
+        "%26oauth_token%3Dnnch734d00sl2jdk%26oauth_version%3D1.0%26size%3Doriginal"
+    )
+    assert [name for name, _ in signature.parameters] == [*PROTOCOL, "oauth_signature"]
+    rendered = {
+        "oauth_consumer_key": "dpf43f3p2l4k3l03",
+        "oauth_token": "nnch734d00sl2jdk",
+        "oauth_signature_method": "HMAC-SHA1",
+        "oauth_timestamp": "1191242096",
+        "oauth_nonce": "kllo9940pd9333jh",
+        "oauth_version": "1.0",
+        "oauth_signature": "tR3%2BTy81lMeYAr%2FFid0kMTYa%2FWM%3D",
+    }
+    assert signature.header() == "OAuth " + ", ".join(f'{name}="{text}"' for name, text in rendered.items())
+    appended = "&".join(f"{name}={text}" for name, text in rendered.items())
+    assert signature.url() == f"{PHOTOS}&{appended}"
+    assert signature.body() == appended.encode()
+
+
+def test_the_form_example_of_section_3_4_1_1() -> None:
+    signature = sign(
+        "POST",
+        "http://example.com/request?b5=%3D%253D&a3=a&c%40=&a2=r%20b",
+        consumer=Consumer("9djdj82h48djs9d2", "j49sk3j29djd"),
+        token=AccessToken("kkk9d7dh3k39sjv7", "dh893hdasih9"),
+        nonce="7d8f3e4a",
+        timestamp=137131201,
+        form=b"c2&a3=2+q",
+        realm="Example",
+        version=None,
+    )
+    assert signature.base_string == (
+        "POST&http%3A%2F%2Fexample.com%2Frequest&a2%3Dr%2520b%26a3%3D2%2520q%26a3%3Da%26b5%3D%253D%25253D"
+        "%26c%2540%3D%26c2%3D%26oauth_consumer_key%3D9djdj82h48djs9d2%26oauth_nonce%3D7d8f3e4a"
+        "%26oauth_signature_method%3DHMAC-SHA1%26oauth_timestamp%3D137131201%26oauth_token%3Dkkk9d7dh3k39sjv7"
+    )
+    assert signature.value == "r6/TJjbCOr97/+UU0NsvSne7s5g="
+    assert signature.header().startswith('OAuth realm="Example", oauth_consumer_key="9djdj82h48djs9d2", ')
+    assert signature.body().startswith(b"c2&a3=2+q&oauth_consumer_key=9djdj82h48djs9d2&")
+
+
+# What is signed
+
+
+def test_the_realm_is_not_signed_and_stands_first_in_the_header() -> None:
+    plain, with_realm = signed(), signed(realm="Photos")
+    assert with_realm.value == plain.value
+    assert with_realm.parameters == plain.parameters
+    assert with_realm.header() == plain.header().replace("OAuth ", 'OAuth realm="Photos", ', 1)
+    assert with_realm.url() == plain.url()
+    assert with_realm.body() == plain.body()
+
+
+def test_a_request_parameter_called_realm_is_signed() -> None:
+    assert "realm%3Dx" in signed(url="http://example.com/r?realm=x").base_string
+    assert "realm%3Dx" in signed("POST", form=b"realm=x").base_string
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
+def test_two_legged_requests_have_no_token_and_an_empty_token_secret(method: SignatureMethod) -> None:
+    signature = signed(token=None, signature_method=method)
+    assert [name for name, _ in signature.parameters] == [
+        *(name for name in PROTOCOL if name != "oauth_token"),
+        "oauth_signature",
+    ]
+    assert "oauth_token" not in signature.base_string
+    assert signature.value == method.sign(signature.base_string, CONSUMER.secret, "")
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
+@pytest.mark.parametrize(("consumer_secret", "token_secret"), [("", ""), ("cs", ""), ("", "ts")])
+def test_empty_secrets_leave_the_ampersand(
+    consumer_secret: str, token_secret: str, method: SignatureMethod
+) -> None:
+    signature = signed(
+        consumer=Consumer("ck", consumer_secret),
+        token=AccessToken("tk", token_secret),
+        signature_method=method,
+    )
+    assert signature.value == method.sign(signature.base_string, consumer_secret, token_secret)
+    if method is PLAINTEXT:
+        assert signature.value == f"{consumer_secret}&{token_secret}"
+        assert 'oauth_signature="' + signature.value.replace("&", "%26") + '"' in signature.header()
+
+
+def test_an_empty_token_key_is_sent_unlike_no_token() -> None:
+    assert ("oauth_token", "") in signed(token=AccessToken("", "")).parameters
+
+
+def test_request_tokens_sign_like_access_tokens() -> None:
+    request_token = RequestToken(TOKEN.key, TOKEN.secret)
+    assert signed(token=request_token).header() == signed().header()
+
+
+def test_callback_and_verifier_are_signed_and_encoded_once_in_the_header() -> None:
+    callback = "https://client.example/cb?state=a%20b&x=y+z"
+    signature = signed("POST", token=None, callback=callback)
+    assert ("oauth_callback", callback) in signature.parameters
+    assert f'oauth_callback="{percent_encode(callback)}"' in signature.header()
+    assert f"oauth_callback%3D{percent_encode(percent_encode(callback))}" in signature.base_string
+
+    signature = signed("POST", verifier="a/b+c=d %é")
+    assert ("oauth_verifier", "a/b+c=d %é") in signature.parameters
+    assert 'oauth_verifier="a%2Fb%2Bc%3Dd%20%25%C3%A9"' in signature.header()
+    assert "oauth_verifier%3Da%252Fb%252Bc%253Dd%2520%2525%25C3%25A9" in signature.base_string
+
+    assert ("oauth_verifier", "") in signed(verifier="").parameters
+    assert ("oauth_callback", "oob") in signed(callback="oob").parameters
+
+
+def test_without_a_version_none_is_sent_or_signed() -> None:
+    for signature in (signed(version=None), signed(rules=SigningRules(send_version=False))):
+        assert "oauth_version" not in dict(signature.parameters)
+        assert "oauth_version" not in signature.base_string
+        assert "oauth_version" not in signature.header()
+    assert dict(signed().parameters)["oauth_version"] == "1.0"
+    assert SigningRules() == SigningRules(send_version=True)
+
+
+def test_extra_parameters_are_signed_and_sent_beside_the_others() -> None:
+    extra = [
+        ("xoauth_requestor_id", "ann@example.com"),
+        ("oauth_session_handle", "s h"),
+        ("z", "1"),
+        ("z", "0"),
+    ]
+    signature = signed(extra=iter(extra))
+    own = signed()
+    assert signature.parameters[:-1] == (*own.parameters[:-1], *extra)
+    assert signature.parameters[-1] == ("oauth_signature", signature.value)
+    uri = "http%3A%2F%2Fexample.com%2Fr"
+    assert signature.base_string == base_of("GET", uri, [*own.parameters[:-1], *extra])
+    assert (
+        'xoauth_requestor_id="ann%40example.com", oauth_session_handle="s%20h", z="1", z="0"'
+        in signature.header()
+    )
+    assert "&xoauth_requestor_id=ann%40example.com&oauth_session_handle=s%20h&z=1&z=0&" in signature.url()
+
+
+@pytest.mark.parametrize("name", [*PROTOCOL, "oauth_signature", "oauth_callback", "oauth_verifier", "realm"])
+def test_an_extra_parameter_that_has_an_argument_of_its_own_is_refused(name: str) -> None:
+    with pytest.raises(SigningError, match=name) as refusal:
+        signed(extra=[(name, "s3cr3t")])
+    assert "s3cr3t" not in str(refusal.value)
+
+
+def test_query_and_form_are_both_signed_repeats_and_all() -> None:
+    signature = signed("PUT", "http://example.com/r?a=2&a=1&flag&a=2&=v", form=b"a=1&a&b=%FF&&c=%zz")
+    query = [("a", "2"), ("a", "1"), ("flag", ""), ("a", "2"), ("", "v")]
+    form = [("a", "1"), ("a", ""), ("c", "%zz")]
+    expected = normalize_parameters([*signed().parameters[:-1], *query, *form]).replace("&c=", "&b=%FF&c=")
+    assert signature.base_string == f"PUT&http%3A%2F%2Fexample.com%2Fr&{percent_encode(expected)}"
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "M-SEARCH"])
+def test_a_form_is_signed_whatever_the_method(method: str) -> None:
+    signature = signed(method, form=b"b=x+y")
+    assert signature.base_string.startswith(f"{method}&")
+    assert "%26oauth_version%3D1.0" in signature.base_string
+    assert "&b%3Dx%2520y%26" in signature.base_string
+
+
+@pytest.mark.parametrize("form", [b"", b"&", b"&&&", []])
+def test_an_empty_form_adds_nothing(form: bytes | list[tuple[str, str]]) -> None:
+    assert signed("POST", form=form).base_string == signed("POST").base_string
+
+
+def test_pairs_and_the_octets_that_they_become_are_one_form() -> None:
+    pairs = [("status", "Hello Ladies + Gentlemen, ☃!"), ("a", ""), ("status", "é&=;")]
+    from_pairs = signed("POST", form=iter(pairs))
+    octets = b"status=Hello%20Ladies%20%2B%20Gentlemen%2C%20%E2%98%83%21&a=&status=%C3%A9%26%3D%3B"
+    from_octets = signed("POST", form=octets)
+    assert from_pairs.value == from_octets.value
+    assert from_pairs.body() == from_octets.body()
+    assert from_pairs.body().startswith(octets + b"&oauth_")
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"a": "1"},
+        "a=1",
+        [("a", 1)],
+        [("a", "1", "x")],
+        ["ab"],
+        [("a", b"1")],
+        [("a", None)],
+        bytearray(b"a=1"),
+    ],
+    ids=repr,
+)
+def test_what_is_neither_octets_nor_pairs_of_texts_is_refused(form: Any) -> None:
+    with pytest.raises(SigningError, match="form"):
+        signed("POST", form=form)
+    if not isinstance(form, bytearray):
+        with pytest.raises(SigningError, match="extra"):
+            signed(extra=form)
+
+
+class Text(str):  # a text of a user's own kind, as a StrEnum's member or a multidict's key is
+    __slots__ = ()
+
+
+def test_pairs_of_texts_of_other_kinds_are_texts() -> None:
+    own = [(Text("a b"), Text("é"))]
+    assert signed("POST", form=own).value == signed("POST", form=[("a b", "é")]).value
+    assert signed(extra=own).value == signed(extra=[("a b", "é")]).value
+
+
+# Protocol parameters in query or form
+
+
+@pytest.mark.parametrize("name", ["oauth_signature", "oauth%5Fsignature", "%6Fauth_signatur%65"])
+def test_an_oauth_signature_in_query_or_form_is_left_out_of_the_base_string(name: str) -> None:
+    in_query = signed(url=f"http://example.com/r?a=1&{name}=stale")
+    assert in_query.base_string == signed(url="http://example.com/r?a=1").base_string
+    in_form = signed("POST", form=f"a=1&{name}=stale&b=2".encode())
+    assert in_form.base_string == signed("POST", form=b"a=1&b=2").base_string
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["oauth_signature_x", "xoauth_signature", "Oauth_Signature", "OAUTH_TOKEN", "oauth_custom", "oauth_"],
+)
+def test_names_that_only_look_like_protocol_parameters_are_signed(name: str) -> None:
+    for signature in (
+        signed(url=f"http://example.com/r?{name}=a+b%2Bc"),
+        signed(form=f"{name}=a+b%2Bc".encode()),
+    ):
+        assert f"{name}%3Da%2520b%252Bc" in signature.base_string
+
+
+SENT_TWICE = [
+    *((name, {}) for name in PROTOCOL),
+    ("oauth_callback", {"callback": "oob"}),
+    ("oauth_verifier", {"verifier": "v"}),
+    ("oauth_body_hash", {"body_hash": b""}),
+]
+
+
+@pytest.mark.parametrize(("name", "options"), SENT_TWICE, ids=[name for name, _ in SENT_TWICE])
+@pytest.mark.parametrize("escape", [False, True])
+def test_a_protocol_parameter_that_is_sent_must_not_be_in_query_or_form_as_well(
+    name: str, options: dict[str, Any], *, escape: bool
+) -> None:
+    written = name.replace("_", "%5F") if escape else name
+    with pytest.raises(SigningError, match=name) as refusal:
+        signed(url=f"http://example.com/r?a=1&{written}=s3cr3t", **options)
+    assert "query" in str(refusal.value)
+    assert "s3cr3t" not in str(refusal.value)
+    if "body_hash" not in options:
+        with pytest.raises(SigningError, match=name) as refusal:
+            signed("POST", form=f"{written}=s3cr3t".encode(), **options)
+        assert "form" in str(refusal.value)
+        assert "s3cr3t" not in str(refusal.value)
+
+
+# Body hash
+
+
+@pytest.mark.parametrize("body", [b"", b"Hello World!", b'{"text":"hi"}', bytes(range(256))])
+@pytest.mark.parametrize(
+    ("method", "hash_name"),
+    [(HMAC_SHA1, "sha1"), (HMAC_SHA256, "sha256"), (HMAC_SHA512, "sha512"), (PLAINTEXT, "sha1")],
+)
+def test_the_body_hash_is_sent_and_signed(method: SignatureMethod, hash_name: str, body: bytes) -> None:
+    signature = signed("POST", body_hash=body, signature_method=method)
+    expected = base64.b64encode(hashlib.new(hash_name, body).digest()).decode()
+    assert dict(signature.parameters)["oauth_body_hash"] == expected
+    assert f"oauth_body_hash%3D{percent_encode(percent_encode(expected))}" in signature.base_string
+    assert f'oauth_body_hash="{percent_encode(expected)}"' in signature.header()
+
+
+def test_no_body_hash_is_sent_unasked() -> None:
+    assert "oauth_body_hash" not in dict(signed("POST").parameters)
+
+
+@pytest.mark.parametrize("form", [b"a=1", b"", [("a", "1")], []])
+@pytest.mark.parametrize("body", [b"", b"a=1"])
+def test_a_form_has_no_body_hash(form: bytes | list[tuple[str, str]], body: bytes) -> None:
+    with pytest.raises(SigningError, match="body hash"):
+        signed("POST", form=form, body_hash=body)
+
+
+def test_a_hashed_body_cannot_hold_the_parameters() -> None:
+    signature = signed("POST", body_hash=b"{}")
+    with pytest.raises(SigningError, match="form"):
+        signature.body()
+
+
+# Rendering
+
+
+@pytest.mark.parametrize(
+    ("realm", "rendered"),
+    [
+        ("Example", "Example"),
+        ("", ""),
+        ("a b", "a b"),
+        ('say "hi"', 'say \\"hi\\"'),
+        ("back\\slash", "back\\\\slash"),
+        ('\\"', '\\\\\\"'),
+        ('x", oauth_token="EVIL', 'x\\", oauth_token=\\"EVIL'),
+        ("%41", "%41"),
+        ("https://api.example.com/?a=b,c;d", "https://api.example.com/?a=b,c;d"),
+        (" !", " !"),
+        ("~", "~"),
+    ],
+)
+def test_a_realm_is_rendered_as_a_quoted_string(realm: str, rendered: str) -> None:
+    signature = signed(realm=realm)
+    assert signature.header() == f'OAuth realm="{rendered}", ' + signed().header().removeprefix("OAuth ")
+    signer = Signer(CONSUMER, TOKEN, realm=realm)
+    assert signer.header("GET", "http://h/", nonce="n", timestamp=1).startswith(f'OAuth realm="{rendered}", ')
+
+
+@pytest.mark.parametrize(
+    "character",
+    [*map(chr, range(0x20)), "\x7f", "\x80", "é", "\u2028", "☃", "\ud800"],
+    ids=lambda c: f"U+{ord(c):04X}",
+)
+def test_control_characters_and_non_ascii_are_refused_in_a_realm(character: str) -> None:
+    for refused in (
+        lambda: signed(realm=f"Photos{character}"),
+        lambda: Signer(CONSUMER, realm=f"{character}Photos"),
+    ):
+        with pytest.raises(SigningError, match="realm") as refusal:
+            refused()
+        assert repr(character) in str(refusal.value) or f"U+{ord(character):04X}" in str(refusal.value)
+        str(refusal.value).encode()
+
+
+def test_every_octet_in_every_parameter_comes_back_from_the_header() -> None:
+    text = "".join(map(chr, range(256))) + '", oauth_nonce="EVIL'
+    signature = sign(
+        "GET",
+        "http://example.com/",
+        consumer=Consumer(text, ""),
+        token=AccessToken(text, ""),
+        nonce=text,
+        timestamp=0,
+        callback=text,
+        verifier=text,
+        extra=[(text, text)],
+    )
+    encoded = percent_encode(text)
+    fields = signature.header().removeprefix("OAuth ").split(", ")
+    assert fields == [
+        f'{percent_encode(name)}="{percent_encode(value)}"' for name, value in signature.parameters
+    ]
+    assert [field.partition("=")[2] for field in fields].count(f'"{encoded}"') == 6
+    assert signature.header().count('"') == 2 * len(signature.parameters)
+    assert signature.header().isascii()
+    assert signature.header().isprintable()
+
+
+@pytest.mark.parametrize(
+    ("url", "before"),
+    [
+        ("http://example.com", "http://example.com?"),
+        ("http://example.com/", "http://example.com/?"),
+        ("http://example.com/r?", "http://example.com/r?"),
+        ("http://example.com/r?a=b", "http://example.com/r?a=b&"),
+        ("HTTP://Example.COM:80/r%2f?a=b;c&a=%7E", "HTTP://Example.COM:80/r%2f?a=b;c&a=%7E&"),
+        ("http://example.com/r#fragment?x", "http://example.com/r?"),
+        ("http://example.com/r?a#fragment", "http://example.com/r?a&"),
+    ],
+)
+def test_the_url_keeps_its_query_octet_for_octet_and_gets_the_parameters(url: str, before: str) -> None:
+    signature = signed(url=url)
+    appended = "&".join(
+        f"{percent_encode(name)}={percent_encode(value)}" for name, value in signature.parameters
+    )
+    assert signature.url() == before + appended
+
+
+@pytest.mark.parametrize(
+    ("form", "before"),
+    [
+        (None, b""),
+        (b"", b""),
+        (b"a=b", b"a=b&"),
+        (b"a+b=%c3%a9&c", b"a+b=%c3%a9&c&"),
+        ([("a b", "é")], b"a%20b=%C3%A9&"),
+    ],
+)
+def test_the_body_keeps_its_octets_and_gets_the_parameters(
+    form: bytes | list[tuple[str, str]] | None, before: bytes
+) -> None:
+    signature = signed("POST", form=form)
+    appended = "&".join(
+        f"{percent_encode(name)}={percent_encode(value)}" for name, value in signature.parameters
+    )
+    assert signature.body() == before + appended.encode()
+
+
+# What cannot be signed
+
+
+@pytest.mark.parametrize(
+    "timestamp", [-1, 1.5, 1191242096.0, "1191242096", None, True, float("nan")], ids=repr
+)
+def test_a_timestamp_is_a_whole_number_of_seconds(timestamp: Any) -> None:
+    with pytest.raises(SigningError, match="timestamp"):
+        signed(timestamp=timestamp)
+
+
+@pytest.mark.parametrize("timestamp", [0, 1, 137131201, 2**63])
+def test_any_whole_timestamp_is_signed_as_it_is(timestamp: int) -> None:
+    assert ("oauth_timestamp", str(timestamp)) in signed(timestamp=timestamp).parameters
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"consumer": Consumer("k\ud800", "s3cr3t")},
+        {"consumer": Consumer("k", "s3cr3t\ud800")},
+        {"token": AccessToken("k\ud800", "s3cr3t")},
+        {"token": AccessToken("k", "s3cr3t\ud800")},
+        {"nonce": "n\ud800"},
+        {"callback": "https://h/\ud800"},
+        {"verifier": "v\ud800"},
+        {"version": "1.0\ud800"},
+        {"extra": [("a\ud800", "")]},
+        {"extra": [("a", "\ud800")]},
+        {"form": [("a", "\ud800")]},
+        {"form": [("\ud800", "a")]},
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
+def test_a_lone_surrogate_anywhere_is_refused(options: dict[str, Any], method: SignatureMethod) -> None:
+    with pytest.raises(SigningError, match=r"U\+D800") as refusal:
+        signed(signature_method=method, **options)
+    assert "s3cr3t" not in "".join(traceback.format_exception_only(refusal.value))
+
+
+@pytest.mark.parametrize(
+    ("method", "url"),
+    [
+        ("GET", "https://ann:s3cr3t@example.com/"),
+        ("GET", "https://example.com/?token=s3cr3t é"),
+        ("GET", "https://example.com/?token=s3cr3t[]"),
+        ("GET", "ftp://example.com/s3cr3t"),
+        ("GET", "/relative?token=s3cr3t"),
+        ("GET", "https://example.com:99999/s3cr3t"),
+        ("G T", "https://example.com/s3cr3t"),
+        ("GET", "https://example.com/?oauth_token=s3cr3t"),
+        ("GET", "https://example.com/\ud800s3cr3t"),
+    ],
+)
+def test_no_refusal_repeats_a_secret(method: str, url: str) -> None:
+    consumer, token = Consumer("ck", "cons-s3cr3t"), AccessToken("tk", "tok-s3cr3t")
+    for signature_method in METHODS:
+        with pytest.raises(SigningError) as refusal:
+            signed(method, url, consumer=consumer, token=token, signature_method=signature_method)
+        error = refusal.value
+        for shown in (
+            str(error),
+            repr(error),
+            repr(error.__cause__),
+            repr(error.__context__),
+            repr(vars(error)),
+        ):
+            assert "s3cr3t" not in shown
+
+
+# Signature and Signer as objects
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
+def test_no_repr_shows_a_secret_or_a_signature(method: SignatureMethod) -> None:
+    consumer, token = Consumer("ck", "c0ns-s3cr3t"), AccessToken("tk", "t0k-s3cr3t")
+    signer = Signer(consumer, token, signature_method=method, realm="r")
+    prepared = signer.prepare("POST", "http://h/r?q=s3cr3t", nonce="n", timestamp=1, form=b"f=s3cr3t")
+    signature = signer.finish(prepared)
+    for shown in (
+        repr(signer),
+        repr(prepared),
+        repr(signature),
+        str(signer),
+        str(signature),
+        f"{[signature]}",
+    ):
+        assert "s3cr3t" not in shown
+        assert signature.value not in shown
+        assert signature.base_string not in shown
+
+
+def test_a_signature_is_frozen_and_a_value() -> None:
+    one, other = signed(), signed()
+    assert one == other
+    assert hash(one) == hash(other)
+    assert one != signed(nonce="another")
+    with pytest.raises(FrozenInstanceError):
+        one.value = "x"  # type: ignore[misc]  # what must fail is tried
+    with pytest.raises((AttributeError, TypeError)):
+        one.surplus = 1  # type: ignore[attr-defined]  # slotted
+    assert isinstance(one.parameters, tuple)
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
+@pytest.mark.parametrize("realm", [None, "", "Photos"])
+@pytest.mark.parametrize("token", [None, TOKEN])
+@pytest.mark.parametrize(
+    ("verb", "url", "form"),
+    [
+        ("GET", "http://example.com/r", None),
+        ("get", PHOTOS, None),
+        ("POST", "https://example.com:443/r?a=1&a=0", b"status=hi+there&a=2"),
+        ("PUT", "https://[::1]:8080", b""),
+    ],
+)
+def test_a_signer_gives_what_sign_gives(
+    *,
+    verb: str,
+    url: str,
+    form: bytes | None,
+    token: AccessToken | None,
+    realm: str | None,
+    method: SignatureMethod,
+) -> None:
+    signer = Signer(CONSUMER, token, signature_method=method, realm=realm)
+    for nonce, timestamp in (("abc", 1), ("n&%n", 1_700_000_000)):
+        once = signed(
+            verb,
+            url,
+            form=form,
+            token=token,
+            realm=realm,
+            signature_method=method,
+            nonce=nonce,
+            timestamp=timestamp,
+        )
+        twice = signer.finish(signer.prepare(verb, url, nonce=nonce, timestamp=timestamp, form=form))
+        assert (twice.value, twice.base_string, twice.parameters) == (
+            once.value,
+            once.base_string,
+            once.parameters,
+        )
+        assert (twice.header(), twice.url(), twice.body()) == (once.header(), once.url(), once.body())
+        assert signer.header(verb, url, nonce=nonce, timestamp=timestamp, form=form) == once.header()
+
+
+def test_a_signer_takes_everything_that_sign_takes() -> None:
+    signer = Signer(CONSUMER, rules=SigningRules(send_version=False))
+    options: dict[str, Any] = {
+        "callback": "oob",
+        "verifier": "v",
+        "body_hash": b"x",
+        "version": "1.0",
+        "extra": [("a", "b")],
+    }
+    signature = signer.finish(signer.prepare("POST", "http://h/", nonce="n", timestamp=1, **options))
+    once = signed(
+        "POST",
+        "http://h/",
+        token=None,
+        rules=SigningRules(send_version=False),
+        nonce="n",
+        timestamp=1,
+        **options,
+    )
+    assert signature.header() == once.header()
+
+
+def test_a_signer_signs_the_short_form_by_its_rules() -> None:
+    signer = Signer(CONSUMER, TOKEN, rules=SigningRules(send_version=False))
+    assert "oauth_version" not in signer.header("GET", "http://h/", nonce="n", timestamp=1)
+
+
+def test_a_signer_is_not_changed_by_signing() -> None:
+    signer = Signer(CONSUMER, TOKEN)
+    first = signer.header("GET", PHOTOS, nonce="n", timestamp=1)
+    prepared = signer.prepare("POST", "http://h/", nonce="m", timestamp=2, form=b"a=1")
+    for url in ("http://other/", "http://h/?oauth_signature=x"):
+        signer.header("DELETE", url, nonce="o", timestamp=3)
+    with pytest.raises(SigningError):
+        signer.header("GET", "no url", nonce="p", timestamp=4)
+    assert signer.header("GET", PHOTOS, nonce="n", timestamp=1) == first
+    assert signer.finish(prepared) == signed("POST", "http://h/", nonce="m", timestamp=2, form=b"a=1")
+    with pytest.raises(AttributeError):
+        signer.surplus = 1  # type: ignore[attr-defined]  # slotted
+
+
+def test_threads_share_a_signer() -> None:
+    signer = Signer(CONSUMER, TOKEN)
+
+    def header(number: int) -> str:
+        return signer.header("GET", f"http://h/{number}?n={number}", nonce=f"n{number}", timestamp=number)
+
+    with ThreadPoolExecutor(8) as threads:
+        at_once = list(threads.map(header, range(400)))
+    assert at_once == [header(number) for number in range(400)]
+
+
+def test_the_same_arguments_give_the_same_signature() -> None:
+    pairs = [("b", "2"), ("a", "1")]
+    before = list(pairs)
+    assert (
+        signed("POST", form=pairs, extra=pairs).header() == signed("POST", form=pairs, extra=pairs).header()
+    )
+    assert pairs == before
