@@ -7,7 +7,7 @@ WWW-Authenticate header field. New names are allowed: an unknown one is kept and
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -73,9 +73,12 @@ class Problem:
     status: int
     name: str | None = None
     advice: str | None = None
-    parameters: Mapping[str, str] = MappingProxyType({})
+    parameters: Mapping[str, str] = field(default_factory=dict, hash=False)
     retry_after: float | None = None
     body: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "parameters", MappingProxyType(dict(self.parameters)))
 
     def error(self) -> ProviderError:
         """Return the error that stands for it."""
@@ -119,7 +122,7 @@ def read_problem(status: int, headers: Iterable[tuple[str, str]], body: bytes) -
         status=status,
         name=clean(reported.pop("oauth_problem", ""), _NAME_LENGTH) or None,
         advice=clean(reported.pop("oauth_problem_advice", ""), _ADVICE_LENGTH) or None,
-        parameters=MappingProxyType({name: clean(value, _ADVICE_LENGTH) for name, value in reported.items()}),
+        parameters={name: clean(value, _ADVICE_LENGTH) for name, value in reported.items()},
         retry_after=retry_after,
         body=redact(body),
     )
@@ -137,9 +140,9 @@ def _in_header(value: str) -> dict[str, str]:
     if "oauth_problem" not in value:
         return {}
     found = {}
-    for field in _FIELD.finditer(value):
-        pairs = parse_form(b"x=" + (field.group(2) or field.group(3) or "").encode("utf-8", "replace"))
-        found[field.group(1)] = pairs[0][1].decode("utf-8", "replace")
+    for match in _FIELD.finditer(value):
+        pairs = parse_form(b"x=" + (match.group(2) or match.group(3) or "").encode("utf-8", "replace"))
+        found[match.group(1)] = pairs[0][1].decode("utf-8", "replace")
     return {name: text for name, text in found.items() if name in _REPORTED}
 
 

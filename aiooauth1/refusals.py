@@ -1,0 +1,63 @@
+"""Read the refusal that a response is, and leave the response whole for the caller."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+from aiohttp import ClientError
+
+from aiooauth1.problems import Problem, read_problem
+
+
+if TYPE_CHECKING:
+    from aiohttp import ClientResponse
+
+
+__all__ = ["raise_for_problem", "read_refusal"]
+
+_FIRST_REFUSAL = 400
+_MOST_READ = 64 * 1024
+
+
+async def raise_for_problem(response: ClientResponse) -> None:
+    """Raise the error of a refusal; do nothing if the response is none.
+
+    It fits aiohttp's `raise_for_status=`, for one call or a whole session. The body can be read after it.
+
+    Args:
+        response: A response whose status may be anything.
+
+    Raises:
+        ProviderError: If the status is 400 or more: the class says what the provider means where it says so.
+    """
+    if (problem := await read_refusal(response)) is not None:
+        raise problem.error()
+
+
+async def read_refusal(response: ClientResponse) -> Problem | None:
+    """Return what a refusal says, having read at most 64 KiB of it; None if the response is none."""
+    if response.status < _FIRST_REFUSAL:
+        return None
+    return read_problem(response.status, response.headers.items(), await _peek(response))
+
+
+async def _peek(response: ClientResponse) -> bytes:
+    """Return the beginning of the body, and put it back for the caller to read."""
+    content = response.content
+    try:
+        if content.at_eof():
+            return (await response.read())[:_MOST_READ]  # kept by aiohttp, if the caller has read it
+        chunks: list[bytes] = []
+        missing = _MOST_READ
+        while missing and (chunk := await content.read(missing)):
+            chunks.append(chunk)
+            missing -= len(chunk)
+    except (ClientError, OSError):
+        return b""  # a body that breaks off or does not decompress says nothing; who reads it sees the error
+    start = b"".join(chunks)
+    with warnings.catch_warnings():
+        # Deprecated in aiohttp 3 for its servers' sake; nothing else there puts back what was read.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        content.unread_data(start)
+    return start
