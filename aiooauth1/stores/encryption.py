@@ -1,0 +1,244 @@
+"""Encryption of stored records: AES-256-GCM, bound to the place where a record stands. Extra: `encryption`.
+
+A sealed record is one octet for the format, four for the key id, twelve for the nonce, and the ciphertext with
+its tag. All of it, and the names of its place, are authenticated: a record that was changed, or moved to another
+place, does not open.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import os
+import re
+from typing import TYPE_CHECKING, NoReturn, Self
+
+from aiooauth1.errors import StoreCorrupt
+
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+
+__all__ = ["Encryption"]
+
+_FORMAT = b"\x01"
+_KEY_OCTETS = 32
+_ID_END = 1 + 4
+_NONCE_END = _ID_END + 12
+_TAG_OCTETS = 16
+_BASE64 = re.compile(r"[A-Za-z0-9_-]{43}=?")
+
+
+class Encryption:
+    """The keys that a store's records are encrypted with.
+
+    The first key encrypts and every key decrypts. To change keys, first give every process the new key behind
+    the old one, then the new one first, then run the store's `rotate()`, and then leave the old one out.
+
+    Nonces are random, so one key is good for some thousand million records written; change it long before.
+
+    Args:
+        keys: Keys as `generate_key` makes them, the current one first.
+        name_key: Another such key. With it users' names are not in the clear either: a store knows a user by
+            the HMAC-SHA256 of the name. It stays the same for the life of a store: with another one, or none,
+            everything is under other names.
+        accept_plain: Whether records that are not encrypted are read as well, for a store that was without
+            encryption until now: until its `rotate()` has encrypted them. Whoever can write into the store can
+            then put records of their own there, so leave it out again.
+
+    Raises:
+        ImportError: If cryptography is not installed.
+        TypeError: If a key is not a `str`.
+        ValueError: If there is no key, a key is not one of `generate_key`, or one is given twice; or if
+            `accept_plain` comes with `name_key`, under which nothing could be found that was there before.
+
+    >>> key = Encryption.generate_key()
+    >>> encryption = Encryption(key)
+    >>> sealed = encryption.seal(b"a secret", "access", "x", "ann")
+    >>> encryption.open(sealed, "access", "x", "ann")
+    b'a secret'
+    """
+
+    __slots__ = ("_accept_plain", "_ciphers", "_current", "_name_key")
+
+    def __init__(self, *keys: str, name_key: str | None = None, accept_plain: bool = False) -> None:
+        if not keys:
+            raise ValueError("Encryption() needs a key: make one with Encryption.generate_key() and keep it")
+        aesgcm = _aesgcm()
+        secrets = [_decoded(key, f"key {number}") for number, key in enumerate(keys, 1)]
+        self._ciphers: dict[bytes, AESGCM] = {_id(secret): aesgcm(secret) for secret in secrets}
+        if len(self._ciphers) != len(keys):
+            raise ValueError("Encryption(): two of the keys are the same, or have the same id")
+        self._current = _id(secrets[0])
+        self._name_key = _decoded(name_key, "name_key") if name_key is not None else None
+        if self._name_key in secrets:
+            raise ValueError("Encryption(): name_key must be a key of its own, not one that encrypts")
+        if accept_plain and self._name_key is not None:
+            raise ValueError("Encryption(): records that are not encrypted are not under hidden names")
+        self._accept_plain = accept_plain
+
+    def __repr__(self) -> str:
+        ids = ", ".join(key_id.hex() for key_id in self._ciphers)
+        return f"<Encryption keys: {ids}; names {'hidden' if self._name_key else 'in the clear'}>"
+
+    def __copy__(self) -> Self:
+        return self  # immutable
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "Encryption is not pickled, since it holds keys: give each process the keys themselves"
+        )
+
+    @staticmethod
+    def generate_key() -> str:
+        """Make a key: 32 random octets, as URL-safe base64 (44 characters).
+
+        Returns:
+            The key. Whoever has it reads the store, whoever lost it does not: keep it as you keep a password.
+        """
+        return base64.urlsafe_b64encode(os.urandom(_KEY_OCTETS)).decode("ascii")
+
+    @property
+    def hides_names(self) -> bool:
+        """Whether users' names are to be kept out of the clear."""
+        return self._name_key is not None
+
+    def hide(self, name: str) -> str:
+        """Give the name that a store may show in place of a user's.
+
+        Args:
+            name: The user's name, any text.
+
+        Returns:
+            43 letters, digits, `-` and `_`: the HMAC of the name; without `name_key` the name itself.
+        """
+        if self._name_key is None:
+            return name
+        octets = name.encode("utf-8", "surrogatepass")
+        return _base64(hmac.digest(self._name_key, b"aiooauth1 user name\0" + octets, "sha256"))
+
+    def seal(self, plain: bytes, *place: str) -> bytes:
+        """Encrypt with the first key.
+
+        Args:
+            plain: What to keep secret.
+            place: The names of the place where it will stand, such as kind, provider and user: any texts.
+
+        Returns:
+            The sealed record, 33 octets longer; another one at every call.
+        """
+        head = _FORMAT + self._current
+        nonce = os.urandom(_NONCE_END - _ID_END)
+        return head + nonce + self._ciphers[self._current].encrypt(nonce, plain, _bound(head, place))
+
+    def open(self, sealed: bytes, *place: str) -> bytes:
+        """Decrypt with the key that encrypted it.
+
+        Args:
+            sealed: What `seal` gave.
+            place: The same names as there.
+
+        Returns:
+            What was sealed.
+
+        Raises:
+            StoreCorrupt: If it is not from `seal`, its key is not one of ours, it was changed, or it stood in
+                another place. The message names the key id at most.
+        """
+        if self._accept_plain and _is_plain(sealed):
+            return sealed
+        head = _head(sealed)
+        cipher = self._ciphers.get(head[1:])
+        if cipher is None:
+            raise StoreCorrupt(
+                f"a stored record is encrypted with key {head[1:].hex()}, which is not one of ours"
+            )
+        nonce, ciphertext = sealed[_ID_END:_NONCE_END], sealed[_NONCE_END:]
+        try:
+            return cipher.decrypt(nonce, ciphertext, _bound(head, place))
+        except _invalid_tag():
+            pass
+        raise StoreCorrupt(
+            f"a stored record of key {head[1:].hex()} does not decrypt: changed, or moved from another place"
+        )
+
+    def key_id(self, sealed: bytes) -> str:
+        """Tell with which key a record was sealed.
+
+        Args:
+            sealed: What `seal` gave.
+
+        Returns:
+            The key's id: eight hexadecimal digits of a hash of it.
+
+        Raises:
+            StoreCorrupt: If it is not from `seal`.
+        """
+        return _head(sealed)[1:].hex()
+
+    def is_current(self, sealed: bytes) -> bool:
+        """Tell whether a record was sealed with the first key.
+
+        Raises:
+            StoreCorrupt: If it is not from `seal`.
+        """
+        if self._accept_plain and _is_plain(sealed):
+            return False
+        return _head(sealed)[1:] == self._current
+
+
+def _aesgcm() -> type[AESGCM]:
+    try:
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - an extra, when used
+    except ImportError:
+        raise ImportError(
+            "Encryption needs the cryptography package: pip install 'aiooauth1[encryption]'",
+            name="cryptography",
+        ) from None
+    return AESGCM
+
+
+def _invalid_tag() -> type[Exception]:
+    from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - an extra, when used
+
+    return InvalidTag
+
+
+def _decoded(key: str, name: str) -> bytes:
+    if not isinstance(key, str):
+        raise TypeError(f"Encryption(): {name} must be a str, not {type(key).__name__}")
+    if _BASE64.fullmatch(key) is None:
+        raise ValueError(
+            f"Encryption(): {name} is not a key: it must be 32 random octets as URL-safe base64, "
+            "44 characters, as Encryption.generate_key() makes them"
+        )
+    return base64.urlsafe_b64decode(key.rstrip("=") + "=")
+
+
+def _id(secret: bytes) -> bytes:
+    return hashlib.sha256(b"aiooauth1 key id\0" + secret).digest()[: _ID_END - 1]
+
+
+def _is_plain(record: bytes) -> bool:
+    return record[:1] == b"{"  # what every JSON record begins with, and no sealed one
+
+
+def _head(sealed: bytes) -> bytes:
+    if not isinstance(sealed, bytes) or len(sealed) < _NONCE_END + _TAG_OCTETS or sealed[:1] != _FORMAT:
+        raise StoreCorrupt("a stored record is not an encrypted one of ours")
+    return sealed[:_ID_END]
+
+
+def _bound(head: bytes, place: tuple[str, ...]) -> bytes:
+    # Each name with its length before it: no other names give the same octets.
+    octets = [name.encode("utf-8", "surrogatepass") for name in place]
+    return b"".join([head, *[len(name).to_bytes(8, "big") + name for name in octets]])
+
+
+def _base64(octets: bytes) -> str:
+    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode("ascii")
