@@ -1,0 +1,40 @@
+"""A service provider for tests: `FakeProvider`, a real HTTP server that really verifies.
+
+```python
+async with FakeProvider() as fake:
+    async with Handshake(fake.provider, fake.consumer, store=MemoryStore()) as handshake:
+        pending = await handshake.begin("https://example.com/callback", bind="browser")
+        callback = await fake.approve(pending.url, user="ann")
+        token = await handshake.complete(callback, bind="browser")
+    async with OAuth1Session(fake.consumer, token, provider=fake.provider) as session:
+        await session.post("posts", json={"text": "Hello"})
+    assert [post.text for post in fake.posts] == ["Hello"]
+```
+"""
+
+from __future__ import annotations
+
+from aiooauth1.testing.browser import AuthorizePageError, approve, deny
+from aiooauth1.testing.fake_provider import FakeProvider
+from aiooauth1.testing.ledger import Arrival, Ledger, Post, Summary
+from aiooauth1.testing.process import FakeProviderProcess
+from aiooauth1.testing.server import After, Before, drop
+from aiooauth1.testing.verifiers import VERIFIERS, Verifier
+
+
+__all__ = [
+    "VERIFIERS",
+    "After",
+    "Arrival",
+    "AuthorizePageError",
+    "Before",
+    "FakeProvider",
+    "FakeProviderProcess",
+    "Ledger",
+    "Post",
+    "Summary",
+    "Verifier",
+    "approve",
+    "deny",
+    "drop",
+]

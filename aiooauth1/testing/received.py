@@ -1,0 +1,146 @@
+"""A request as a server gets it, and how its parts are read: octets in, octets out."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import quote_from_bytes, unquote_to_bytes
+
+from aiooauth1.testing.refusal import RefusalError
+
+
+__all__ = ["Pairs", "Received", "encode", "is_form", "parse_authorization", "parse_form"]
+
+Pairs = list[tuple[bytes, bytes]]
+"""Names and values of parameters, decoded, as octets, in order."""
+
+# One parameter of the header with the comma or end that follows it (RFC 5849 section 3.5.1). Names and values
+# are encoded as in section 3.6: only unreserved characters stand bare. The realm is a quoted-string.
+_HEADER_PARAMETER = re.compile(
+    rb"[ \t]*(?:"
+    rb'(?P<realm>[Rr][Ee][Aa][Ll][Mm])="(?:[^"\\]|\\.)*"'
+    rb'|(?P<name>(?:[A-Za-z0-9._~-]|%[0-9A-Fa-f]{2})+)="(?P<value>(?:[A-Za-z0-9._~-]|%[0-9A-Fa-f]{2})*)"'
+    rb")[ \t]*(?P<end>,|\Z)"
+)
+_OAUTH_SCHEME = re.compile(rb"OAuth(?:[ \t]+|\Z)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A request as a server gets it.
+
+    Args:
+        method: The method.
+        target: The request target, octet for octet: `/path?query`, or an absolute URL from a proxy's client.
+        headers: Names and values, octet for octet.
+        body: The body, without transfer and content coding.
+        scheme: `http` or `https`: by which it came.
+    """
+
+    method: str
+    target: bytes
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    body: bytes = b""
+    scheme: str = "http"
+
+    def values(self, name: bytes) -> list[bytes]:
+        """All values of a header.
+
+        Args:
+            name: Its name, in lower case.
+
+        Returns:
+            The values in the order of arrival.
+        """
+        return [value for given, value in self.headers if given.lower() == name]
+
+
+def encode(text: bytes) -> str:
+    """Percent-encode (RFC 5849 section 3.6).
+
+    Args:
+        text: Any octets.
+
+    Returns:
+        Them with all but unreserved characters escaped.
+
+    >>> encode("a b~ü".encode())
+    'a%20b~%C3%BC'
+    """
+    return quote_from_bytes(text, safe="")
+
+
+def parse_form(text: bytes) -> Pairs:
+    """Read a query or a form body (RFC 5849 section 3.4.1.3.1).
+
+    Only `&` separates; an empty segment is no parameter; a `+` is a space; a `%` without two hexadecimal
+    digits after it is a `%`.
+
+    Args:
+        text: The query without its `?`, or the form.
+
+    Returns:
+        Names and values as octets, in order.
+
+    >>> parse_form(b"a=1+%2B&&b&a=%zz")
+    [(b'a', b'1 +'), (b'b', b''), (b'a', b'%zz')]
+    """
+    pairs = []
+    for segment in text.replace(b"+", b" ").split(b"&"):
+        if segment:
+            name, _, value = segment.partition(b"=")
+            pairs.append((unquote_to_bytes(name), unquote_to_bytes(value)))
+    return pairs
+
+
+def parse_authorization(value: bytes) -> Pairs | None:
+    """Read an `Authorization` header (RFC 5849 section 3.5.1).
+
+    Args:
+        value: The header's value.
+
+    Returns:
+        Names and values as octets, the realm left out; None if the scheme is not OAuth.
+
+    Raises:
+        RefusalError: If it does not follow the section's grammar, to the letter.
+
+    >>> parse_authorization(b'OAuth realm="x", oauth_nonce="a%2Bb"')
+    [(b'oauth_nonce', b'a+b')]
+    """
+    scheme = _OAUTH_SCHEME.match(value)
+    if scheme is None:
+        return None
+    pairs: Pairs = []
+    position, end = scheme.end(), b","
+    while end:
+        parameter = _HEADER_PARAMETER.match(value, position)
+        if parameter is None:
+            if position == scheme.end() == len(value):
+                return pairs
+            raise RefusalError(
+                "parameter_rejected",
+                f"the Authorization header breaks RFC 5849 section 3.5.1 from octet {position} on: "
+                'it is made of name="value", percent-encoded, with commas between',
+            )
+        if parameter["realm"] is None:
+            pairs.append((unquote_to_bytes(parameter["name"]), unquote_to_bytes(parameter["value"])))
+        position, end = parameter.end(), parameter["end"]
+    return pairs
+
+
+def is_form(received: Received) -> bool:
+    """Tell whether the body's parameters are signed (RFC 5849 section 3.4.1.3.1).
+
+    Args:
+        received: The request.
+
+    Returns:
+        Whether its media type is exactly `application/x-www-form-urlencoded`, in any letter case and with
+        whatever parameters.
+    """
+    types = received.values(b"content-type")
+    return (
+        len(types) == 1
+        and types[0].partition(b";")[0].strip().lower() == b"application/x-www-form-urlencoded"
+    )

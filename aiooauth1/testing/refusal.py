@@ -1,0 +1,96 @@
+"""How a FakeProvider says no: by the OAuth Problem Reporting extension, in the body and in the header.
+
+The statuses are those of RFC 5849 section 3.2: 400 for a request that is malformed or names what is not
+supported, 401 for credentials, signature, timestamp or nonce that do not hold.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+__all__ = ["BAD_REQUEST_PROBLEMS", "NotServedError", "RefusalError", "form_encode"]
+
+BAD_REQUEST_PROBLEMS = frozenset(
+    {
+        "parameter_absent",
+        "parameter_rejected",
+        "signature_method_rejected",
+        "version_rejected",
+    }
+)
+"""The problems that are refused with status 400; every other one with 401."""
+
+
+def form_encode(pairs: Iterable[tuple[str, str]]) -> str:
+    """Render pairs as a form in which all but unreserved characters are escaped (RFC 5849 section 3.6).
+
+    Args:
+        pairs: Names and values.
+
+    Returns:
+        The form.
+
+    >>> form_encode([("oauth_problem_advice", "a b&c")])
+    'oauth_problem_advice=a%20b%26c'
+    """
+    return "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in pairs)
+
+
+class RefusalError(Exception):
+    """A request is refused. The server turns it into the reply; it never leaves this package.
+
+    Args:
+        problem: The `oauth_problem`.
+        advice: What is wrong and what to do, for the developer who reads it. It holds no secret.
+        *parameters: What else the problem has to say, such as `oauth_acceptable_timestamps`.
+    """
+
+    def __init__(self, problem: str, advice: str, *parameters: tuple[str, str]) -> None:
+        super().__init__(f"{problem}: {advice}")
+        self.problem = problem
+        self.status = 400 if problem in BAD_REQUEST_PROBLEMS else 401
+        self.parameters = (("oauth_problem", problem), *parameters, ("oauth_problem_advice", advice))
+
+    def body(self) -> bytes:
+        """The form that goes into the body.
+
+        Returns:
+            The form.
+        """
+        return form_encode(self.parameters).encode("ascii")
+
+    def challenge(self, realm: str) -> str:
+        """The value of `WWW-Authenticate`.
+
+        Args:
+            realm: The realm: visible ASCII without quotes and backslashes.
+
+        Returns:
+            The value; its parameters are escaped as those of a request are.
+        """
+        escaped = "".join(f', {name}="{quote(value, safe="")}"' for name, value in self.parameters)
+        return f'OAuth realm="{realm}"{escaped}'
+
+
+class NotServedError(Exception):
+    """A request is not served, for a reason that has nothing to do with OAuth. It never leaves this package.
+
+    Args:
+        why: The reason in a word.
+        message: The reason in a sentence.
+        status: The status of the reply.
+        allow: The methods that the resource knows, where the method is what was wrong.
+    """
+
+    def __init__(self, why: str, message: str, status: int, *, allow: str | None = None) -> None:
+        super().__init__(message)
+        self.why = why
+        self.message = message
+        self.status = status
+        self.allow = allow

@@ -1,0 +1,180 @@
+"""Reads what a request says in the name of OAuth, and builds its signature base string.
+
+A second reading of RFC 5849 section 3.4, written against the octets that a server gets. It shares no line
+with the signer, so that the two can disagree: a fault in one of them shows as a refused signature.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from aiooauth1.testing.received import encode, is_form, parse_authorization, parse_form
+from aiooauth1.testing.refusal import RefusalError
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aiooauth1.testing.received import Pairs, Received
+
+
+__all__ = [
+    "PROTOCOL_PARAMETERS",
+    "SignedRequest",
+    "base_string_uri",
+    "read_signed_request",
+    "received_base_string",
+]
+
+PROTOCOL_PARAMETERS = frozenset(
+    {
+        b"oauth_body_hash",
+        b"oauth_callback",
+        b"oauth_consumer_key",
+        b"oauth_nonce",
+        b"oauth_signature",
+        b"oauth_signature_method",
+        b"oauth_timestamp",
+        b"oauth_token",
+        b"oauth_verifier",
+        b"oauth_version",
+    }
+)
+"""What must come at most once and all in one place (RFC 5849 sections 3.1 and 3.5). Any other parameter,
+`oauth_` or not, is the application's own."""
+
+_DEFAULT_PORTS = {"http": b"80", "https": b"443"}
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class SignedRequest:
+    """What a request says in the name of OAuth.
+
+    Args:
+        place: Where its protocol parameters are: `header`, `query`, `form`, or `""` if it has none.
+        parameters: The protocol parameters.
+        base_string: The signature base string, as built from what arrived.
+    """
+
+    place: str
+    parameters: Mapping[str, str]
+    base_string: bytes
+
+
+def base_string_uri(scheme: str, host: bytes, target: bytes) -> bytes:
+    """Build the base string URI (RFC 5849 section 3.4.1.2).
+
+    Args:
+        scheme: `http` or `https`.
+        host: The value of the `Host` header.
+        target: The request target.
+
+    Returns:
+        Scheme and authority in lower case, without a default port; the path as it came.
+
+    >>> base_string_uri("http", b"EXAMPLE.COM:80", b"/r%20v/X?id=123")
+    b'http://example.com/r%20v/X'
+    """
+    path = target.partition(b"?")[0]
+    if not path.startswith(b"/"):
+        # The absolute form, as sent to a proxy: its authority outdoes Host (RFC 9112 section 3.2.2).
+        _, authority, rest = path.partition(b"://")
+        if authority:
+            host, slash, path = rest.partition(b"/")
+            path = slash + path
+    name, colon, port = host.lower().rpartition(b":")
+    if not colon or port.endswith(b"]"):  # no port; the last colon of an IPv6 address is none
+        name = host.lower()
+    elif port not in (b"", _DEFAULT_PORTS[scheme]):
+        name = name + b":" + port
+    return scheme.encode("ascii") + b"://" + name + (path or b"/")
+
+
+def received_base_string(received: Received, *sources: Pairs) -> bytes:
+    """Build the signature base string (RFC 5849 section 3.4.1.1).
+
+    Args:
+        received: The request.
+        *sources: The parameters of header, query and form body.
+
+    Returns:
+        The base string.
+
+    Raises:
+        RefusalError: If the request has not exactly one `Host` header.
+    """
+    hosts = received.values(b"host")
+    if len(hosts) != 1:
+        raise RefusalError("parameter_rejected", f"a request has one Host header, this one has {len(hosts)}")
+    pairs = sorted(
+        (encode(name), encode(value))
+        for source in sources
+        for name, value in source
+        if name != b"oauth_signature"
+    )
+    # What stands in here are unreserved characters and % = &, so these three are all there is to encode.
+    parameters = "&".join([f"{name}={value}" for name, value in pairs])
+    parameters = parameters.replace("%", "%25").replace("&", "%26").replace("=", "%3D")
+    uri = base_string_uri(received.scheme, hosts[0], received.target)
+    return f"{encode(received.method.upper().encode())}&{encode(uri)}&{parameters}".encode("ascii")
+
+
+def read_signed_request(received: Received) -> SignedRequest:
+    """Find the OAuth parameters of a request and build its signature base string.
+
+    Args:
+        received: The request.
+
+    Returns:
+        What was found; with the place `""` if there are no protocol parameters.
+
+    Raises:
+        RefusalError: If a protocol parameter comes twice, or in more than one place, or is not UTF-8, or if
+            the header is malformed.
+    """
+    headers = [
+        pairs
+        for value in received.values(b"authorization")
+        if (pairs := parse_authorization(value)) is not None
+    ]
+    if len(headers) > 1:
+        raise RefusalError(
+            "parameter_rejected", "there is more than one Authorization header with the scheme OAuth"
+        )
+    sources = {
+        "header": headers[0] if headers else [],
+        "query": parse_form(received.target.partition(b"?")[2]),
+        "form": parse_form(received.body) if is_form(received) else [],
+    }
+    found = {
+        place: own
+        for place, pairs in sources.items()
+        if (own := [pair for pair in pairs if pair[0] in PROTOCOL_PARAMETERS])
+    }
+    if len(found) > 1:
+        names = sorted({name.decode() for own in found.values() for name, _ in own})
+        raise RefusalError(
+            "parameter_rejected",
+            f"the OAuth parameters are in {' and '.join(found)}: one place is right (RFC 5849 section 3.5)",
+            ("oauth_parameters_rejected", "&".join(names)),
+        )
+    place, own = next(iter(found.items()), ("", []))
+    parameters: dict[str, str] = {}
+    for octets, value in own:
+        name = octets.decode("ascii")
+        if name in parameters:
+            raise RefusalError(
+                "parameter_rejected",
+                f"{name} comes more than once (RFC 5849 section 3.1)",
+                ("oauth_parameters_rejected", name),
+            )
+        try:
+            parameters[name] = value.decode("utf-8")
+        except UnicodeDecodeError:
+            raise RefusalError(
+                "parameter_rejected", f"{name} is not UTF-8", ("oauth_parameters_rejected", name)
+            ) from None
+    base_string = received_base_string(received, *sources.values()) if place else b""
+    return SignedRequest(place, MappingProxyType(parameters), base_string)
