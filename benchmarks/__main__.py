@@ -1,0 +1,47 @@
+"""`python -m benchmarks [subject …] [--json] [--quick]`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from benchmarks import sign
+from benchmarks.measure import FULL, QUICK
+from benchmarks.report import as_json, as_text
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from benchmarks.measure import Effort
+    from benchmarks.report import Subject
+
+
+SUBJECTS: Mapping[str, Callable[[Effort], Subject]] = {"sign": sign.measure}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure the subjects asked for and print what came out; the marks never change the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description="Measure aiooauth1 beside its peers."
+    )
+    parser.add_argument(
+        "subjects", nargs="*", metavar="subject", help=f"of {', '.join(SUBJECTS)}; all if none"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON document instead of tables")
+    parser.add_argument(
+        "--quick", action="store_true", help="few short samples: to see that it runs, not how fast"
+    )
+    chosen = parser.parse_args(arguments)
+    for name in chosen.subjects:
+        if name not in SUBJECTS:
+            parser.error(f"there is no subject {name!r}: choose of {', '.join(SUBJECTS)}")
+    effort = QUICK if chosen.quick else FULL
+    subjects = [SUBJECTS[name](effort) for name in dict.fromkeys(chosen.subjects or SUBJECTS)]
+    print((as_json if chosen.json else as_text)(subjects, effort))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,38 @@
+"""Ours: a prepared signer, called as the session calls it for each attempt."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from aiooauth1 import AccessToken, Consumer
+from aiooauth1.nonce import fresh_nonce
+from aiooauth1.signing import Signer
+from benchmarks.peers.header import read_header
+from benchmarks.requests import CONSUMER_KEY, CONSUMER_SECRET, TOKEN, TOKEN_SECRET
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from benchmarks.requests import Request
+
+
+DISTRIBUTION = "aiooauth1"
+
+
+def sign(request: Request) -> Callable[[], Any]:
+    """Sign with what is constant for consumer and token prepared once."""
+    signer = Signer(Consumer(CONSUMER_KEY, CONSUMER_SECRET), AccessToken(TOKEN, TOKEN_SECRET))
+    header, nonce, clock, url = signer.header, fresh_nonce, time.time, request.url
+    form = None if request.body is None else request.body.encode()
+
+    def call() -> str:
+        return header("POST", url, nonce=nonce(), timestamp=int(clock()), form=form)
+
+    return call
+
+
+def parameters(result: Any) -> list[tuple[str, str]]:
+    """Read the header."""
+    return read_header(result)

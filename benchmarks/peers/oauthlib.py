@@ -1,0 +1,36 @@
+"""The client of oauthlib, one object for all requests, which most other Python libraries sign with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from oauthlib import oauth1
+
+from benchmarks.peers.header import read_header
+from benchmarks.requests import CONSUMER_KEY, CONSUMER_SECRET, TOKEN, TOKEN_SECRET
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from benchmarks.requests import Request
+
+
+DISTRIBUTION = "oauthlib"
+
+
+def sign(request: Request) -> Callable[[], Any]:
+    """Sign without a body hash, which it adds to bodies that it is told of."""
+    client: Any = oauth1.Client(CONSUMER_KEY, CONSUMER_SECRET, TOKEN, TOKEN_SECRET)
+    url, body = request.url, request.body
+    headers = {} if body is None else {"Content-Type": "application/x-www-form-urlencoded"}
+
+    def call() -> Any:
+        return client.sign(url, "POST", body, headers)
+
+    return call
+
+
+def parameters(result: Any) -> list[tuple[str, str]]:
+    """Read the header that it returns with URL and body."""
+    return read_header(result[1]["Authorization"])
