@@ -100,7 +100,7 @@ def as_text(subjects: Sequence[Subject], effort: Effort) -> str:
     lines = [
         f"{about['python']} on {about['machine']}, {about['date']}",
         ", ".join(f"{name} {number}" for name, number in about["versions"].items()),
-        f"{effort.name}: {effort.pairs} pairs each, in turns, by CPU time: their median; spread: the middle half",
+        f"{effort.name}: {effort.pairs} pairs each, in turns, by CPU time: the median; spread: its quartiles",
     ]
     for subject in subjects:
         header = ("case", "against", "ours", "theirs", "ratio", "spread", "mark", "met")

@@ -1,8 +1,8 @@
 """What is measured beside each other: one adapter a file, all with the same functions.
 
 An adapter's `DISTRIBUTION` is what its version is known by. `sign(request)` returns a call that signs the
-request anew each time, with a fresh nonce and timestamp, in the peer's fastest public way: what it can prepare
-once, it does. `parameters(result)` reads the protocol parameters out of what such a call returned.
+request anew each time, with a fresh nonce and timestamp, in the fastest public way: what can be prepared
+once is. `parameters(result)` reads the protocol parameters out of what such a call returned.
 """
 
 from __future__ import annotations
