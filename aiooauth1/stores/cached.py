@@ -1,0 +1,295 @@
+"""Access tokens kept for some seconds in this process, so that a request need not ask the store each time."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import math
+import time
+from collections import OrderedDict
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple, Self, cast
+
+from aiooauth1.errors import StoreUnavailable
+
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+    from aiooauth1.credentials import AccessToken
+    from aiooauth1.stores.protocols import (
+        AccessTokenStore,
+        BoundedPendingStore,
+        Held,
+        PendingStore,
+        TokenStore,
+    )
+
+
+__all__ = ["CachedStore"]
+
+
+class _User(NamedTuple):
+    """Whose token: a provider and the application's own name for a user of it."""
+
+    provider: str
+    name: str
+
+
+class _Cached(NamedTuple):
+    """A token, and until when it may be given out."""
+
+    token: AccessToken
+    until: float
+
+
+class _Read(NamedTuple):
+    """A read of the store under way, and when it began: what it answers is no older than that."""
+
+    task: asyncio.Task[AccessToken | None]
+    began: float
+
+
+@dataclass(slots=True, eq=False)
+class _Write:
+    """A write through this cache under way."""
+
+    began: float
+    alone: bool
+    stored: AccessToken | None = None
+
+
+class CachedStore:
+    """A read-through cache around a store, itself one: give the same one to session and handshake.
+
+    What is written through it shows at once. What other processes write shows within `ttl` seconds. That a
+    user has no token is not kept: whom another process has just connected is known here at the next request.
+    However many ask for one user at a time, the store is asked once; where that fails, they all fail with its
+    error and the next one asks again. Pending handshakes go straight to the store.
+
+    The store inside stays yours: closing this one does not close it.
+
+    Args:
+        store: The store to keep tokens of. If it keeps pending handshakes, so does this one.
+        size: How many tokens to keep; beyond that the one unused for longest goes.
+        ttl: For how many seconds to keep one. 0 keeps nothing.
+        clock: Seconds from any beginning, never going back.
+
+    Raises:
+        ValueError: If `size` is less than 1, or `ttl` negative or not a number.
+
+    >>> from aiooauth1 import AccessToken, MemoryStore
+    >>> async def connect_and_read():
+    ...     async with CachedStore(MemoryStore()) as store:
+    ...         await store.put_access_token("x", "ann", AccessToken("nnch734d00sl2jdk", "pfkkdhi9sl3r4s00"))
+    ...         return await store.get_access_token("x", "ann")
+    >>> asyncio.run(connect_and_read())
+    AccessToken(key='nnch734d00sl2jdk', secret=***)
+    """
+
+    def __init__(
+        self,
+        store: AccessTokenStore | TokenStore,
+        *,
+        size: int = 10_000,
+        ttl: float = 5.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        if size < 1:
+            raise ValueError(
+                f"size must be 1 or more tokens, not {size}: without a cache use the store itself"
+            )
+        if not 0 <= ttl < math.inf:
+            raise ValueError(f"ttl must be a number of seconds, 0 or more, not {ttl}")
+        self._store = store
+        self._size = size
+        self._ttl = ttl
+        self._clock = clock
+        self._cached: OrderedDict[_User, _Cached] = OrderedDict()  # the one unused for longest stands first
+        self._reads: dict[_User, _Read] = {}  # those that a new caller may join
+        self._writes: dict[_User, list[_Write]] = {}
+        self._tasks: set[asyncio.Task[AccessToken | None]] = (
+            set()
+        )  # all reads: the loop holds tasks but weakly
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Forget all tokens and end the reads under way. The store inside stays open."""
+        self._cached.clear()
+        self._reads.clear()
+        tasks = tuple(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    async def get_access_token(self, provider: str, user: str) -> AccessToken | None:
+        """Return the user's token, None if there is none.
+
+        Raises:
+            StoreUnavailable: If it had to be read from the store, and that did not answer in time.
+            StoreCorrupt: If it had to be read from the store, and is not one of ours.
+        """
+        whose = _User(provider, user)
+        now = self._clock()
+        if (cached := self._cached.get(whose)) is not None:
+            if now < cached.until:
+                self._cached.move_to_end(whose)
+                return cached.token
+            del self._cached[whose]
+        read = self._reads.get(whose)
+        if read is None or now >= read.began + self._ttl:  # an older answer would not be fresh enough
+            read = self._read(whose, now)
+        return await _answer(read.task)
+
+    async def put_access_token(self, provider: str, user: str, token: AccessToken) -> None:
+        """Store the user's token in place of any other.
+
+        Raises:
+            StoreUnavailable: If the store did not answer in time; whether the token is stored is not known.
+        """
+        with self._writing(_User(provider, user)) as write:
+            await self._store.put_access_token(provider, user, token)
+            write.stored = token
+
+    async def replace_access_token(self, provider: str, user: str, old_key: str, token: AccessToken) -> bool:
+        """Store the token only while the stored one's key is `old_key`; say whether it is stored.
+
+        Raises:
+            StoreUnavailable: If the store did not answer in time; whether the token is stored is not known.
+            StoreCorrupt: If the stored record is not one of ours.
+        """
+        with self._writing(_User(provider, user)) as write:
+            replaced = await self._store.replace_access_token(provider, user, old_key, token)
+            write.stored = token if replaced else None
+        return replaced
+
+    async def discard_access_token(self, provider: str, user: str, key: str | None = None) -> bool:
+        """Forget the user's token, if a key is given only the one of that key; say whether it went.
+
+        Raises:
+            StoreUnavailable: If the store did not answer in time; whether the token is stored is not known.
+            StoreCorrupt: If the stored record is not one of ours.
+        """
+        with self._writing(_User(provider, user)):
+            return await self._store.discard_access_token(provider, user, key)
+
+    def users(self, provider: str) -> AsyncIterator[str]:
+        """Iterate over the users who have a token there, as the store knows them."""
+        return self._store.users(provider)
+
+    @asynccontextmanager
+    async def pending_slot(self) -> AsyncIterator[None]:
+        """Keep room for one pending handshake, if the store is bounded; else there always is room.
+
+        Raises:
+            TooManyHandshakes: If there is no room.
+        """
+        if hasattr(self._store, "pending_slot"):
+            async with cast("BoundedPendingStore", self._store).pending_slot():
+                yield
+        else:
+            yield
+
+    async def add_pending(self, provider: str, request_token: str, value: bytes, *, ttl: float) -> bool:
+        """Add a record to the store that goes after `ttl` seconds; False if another is there.
+
+        Raises:
+            TooManyHandshakes: If the store is bounded and full.
+            StoreUnavailable: If the store did not answer in time.
+        """
+        return await self._pending_store().add_pending(provider, request_token, value, ttl=ttl)
+
+    async def get_pending(self, provider: str, request_token: str) -> Held | None:
+        """Return the record from the store, None if there is none or its time is up.
+
+        Raises:
+            StoreUnavailable: If the store did not answer in time.
+            StoreCorrupt: If the stored record is not one of ours.
+        """
+        return await self._pending_store().get_pending(provider, request_token)
+
+    async def swap_pending(self, provider: str, request_token: str, old: Held, value: bytes) -> Held | None:
+        """Put `value` in place of `old`, which keeps its time; None if it changed or went meanwhile.
+
+        Raises:
+            StoreUnavailable: If the store did not answer in time.
+            StoreCorrupt: If the stored record is not one of ours.
+        """
+        return await self._pending_store().swap_pending(provider, request_token, old, value)
+
+    def _pending_store(self) -> PendingStore:
+        if not hasattr(self._store, "add_pending"):
+            raise TypeError(
+                f"{type(self._store).__name__} keeps access tokens only: give the handshake a store that "
+                "keeps pending handshakes too"
+            )
+        return cast("PendingStore", self._store)
+
+    def _read(self, whose: _User, now: float) -> _Read:
+        # A task of its own: whoever asked first may be cancelled, and the others wait on.
+        task = asyncio.ensure_future(self._store.get_access_token(*whose))
+        self._tasks.add(task)
+        read = self._reads[whose] = _Read(task, now)
+        task.add_done_callback(partial(self._finish, whose, read))
+        return read
+
+    def _finish(self, whose: _User, read: _Read, task: asyncio.Task[AccessToken | None]) -> None:
+        self._tasks.discard(task)
+        # A read that a write overtook, or is overtaking, may have seen what was there before.
+        current = self._reads.get(whose) is read
+        if current:
+            del self._reads[whose]
+        if (
+            task.cancelled() or task.exception() is not None
+        ):  # which counts as looked at, if nobody waits any more
+            return
+        token = task.result()
+        if current and token is not None and whose not in self._writes:
+            self._keep(whose, token, read.began)
+
+    def _keep(self, whose: _User, token: AccessToken, began: float) -> None:
+        # From when it was asked for, not from when the answer came: that is how old it may be.
+        self._cached[whose] = _Cached(token, began + self._ttl)
+        self._cached.move_to_end(whose)
+        if len(self._cached) > self._size:
+            self._cached.popitem(last=False)
+
+    def _forget(self, whose: _User) -> None:
+        self._cached.pop(whose, None)
+        self._reads.pop(whose, None)  # it answers those who wait for it already, and nobody else
+
+    @contextmanager
+    def _writing(self, whose: _User) -> Iterator[_Write]:
+        others = self._writes.setdefault(whose, [])
+        write = _Write(self._clock(), alone=not others)
+        for other in others:
+            other.alone = False
+        others.append(write)
+        self._forget(whose)
+        try:
+            yield write
+        finally:
+            others.remove(write)
+            if not others:
+                del self._writes[whose]
+            self._forget(whose)  # reads that began meanwhile too
+            # Of writes at the same time, which came last is the store's to say.
+            if write.alone and write.stored is not None:
+                self._keep(whose, write.stored, write.began)
+
+
+async def _answer(task: asyncio.Task[AccessToken | None]) -> AccessToken | None:
+    await asyncio.wait((task,))  # the cancellation of this wait leaves the task as it is
+    if task.cancelled():
+        raise StoreUnavailable("the cache was closed while the token was being read")
+    if (error := task.exception()) is not None:
+        raise copy.copy(error)  # each waiter its own: raising one in many tasks mixes up their tracebacks
+    return task.result()
