@@ -85,6 +85,8 @@ class _Validator(RequestValidator):
         return self._pending(token).secret
 
     def get_access_token_secret(self, client_key: str, token: str, request: Request) -> str:
+        if token in self._book.request_tokens:
+            return ""  # of an authorize URL, which is signed with the consumer secret alone
         return self._grant(token).secret
 
     def get_default_realms(self, client_key: str, request: Request) -> list[str]:
@@ -250,6 +252,8 @@ class OauthlibJudge(Judge):
         ):  # oauthlib leaves the denial to the provider
             callback = self.book.request_tokens[token].callback
             return Reply(302, headers={"Location": add_params_to_uri(callback, [("denied", token)])})
+        if "oauth_signature" in arrival.query and not self._two_legged.validate_request(*_parts(arrival))[0]:
+            return Reply(401, "the authorize URL is signed, and wrongly")
         try:
             answer = self._authorize.create_authorization_response(*_parts(arrival), credentials={})
         except OAuth1Error as error:
