@@ -35,11 +35,19 @@ if TYPE_CHECKING:
     from aiooauth1.signing.methods import SignatureMethod
 
 
-__all__ = ["Call", "OAuth1Middleware", "Origin", "refuse_bare_transport"]
+__all__ = [
+    "FORM",
+    "NOTHING_SENT",
+    "Call",
+    "OAuth1Middleware",
+    "Origin",
+    "refuse_bare_transport",
+    "url_on_the_wire",
+]
 
 FORM = "application/x-www-form-urlencoded"
 _READS = frozenset({hdrs.METH_GET, hdrs.METH_HEAD})
-_NOTHING_SENT = (ClientConnectorError, ConnectionTimeoutError, ClientHttpProxyError)
+NOTHING_SENT = (ClientConnectorError, ConnectionTimeoutError, ClientHttpProxyError)
 
 
 class Origin(NamedTuple):
@@ -112,14 +120,14 @@ class Call:
             form = await _form_on_the_wire(request)
             request.headers[hdrs.AUTHORIZATION] = self._signer.header(
                 request.method,
-                _url_on_the_wire(request),
+                url_on_the_wire(request),
                 nonce=self._nonce(),
                 timestamp=int(self._clock()),
                 form=form,
             )
         try:
             return await handler(request)
-        except _NOTHING_SENT:
+        except NOTHING_SENT:
             raise
         except (ClientError, OSError) as error:
             if request.method in _READS:
@@ -161,8 +169,8 @@ def _has_body(request: ClientRequest) -> bool:
     return request.body.size != 0 if isinstance(request.body, Payload) else bool(request.body)
 
 
-def _url_on_the_wire(request: ClientRequest) -> str:
-    # Section 3.4.1.2 takes the Host header field, which a caller may have set.
+def url_on_the_wire(request: ClientRequest) -> str:
+    """Return a request's URL as its server sees it: RFC 5849 section 3.4.1.2 takes the Host header field."""
     url = request.url
     return f"{url.scheme}://{request.headers[hdrs.HOST]}{url.raw_path_qs}"
 

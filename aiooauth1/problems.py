@@ -19,14 +19,14 @@ from aiooauth1.errors import (
     TimestampRefused,
     TokenRejected,
 )
-from aiooauth1.signing.encoding import parse_form
+from aiooauth1.signing.encoding import parse_form, percent_encode
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 
-__all__ = ["DENIALS", "Problem", "clean", "read_problem", "redact"]
+__all__ = ["DENIALS", "Problem", "clean", "read_problem", "redact", "scrub"]
 
 DENIALS = frozenset({"user_refused", "permission_denied", "access_denied"})
 """What a callback calls it when the user said no."""
@@ -48,6 +48,7 @@ _NAME_LENGTH = 64
 _ADVICE_LENGTH = 200
 _BODY_LENGTH = 500
 _TOO_MANY_REQUESTS = 429
+_SHORTEST_SECRET = 3  # a shorter one stands in any text by chance
 
 _FIELD = re.compile(r'(oauth_[A-Za-z_]{1,40})\s*=\s*(?:"([^"]*)"|([^\s,"]+))')
 _SECONDS = re.compile(r"[0-9]{1,9}")
@@ -98,22 +99,27 @@ class Problem:
         return kind(message, status=self.status, problem=self.name, advice=self.advice, body=self.body)
 
 
-def read_problem(status: int, headers: Iterable[tuple[str, str]], body: bytes) -> Problem:
+def read_problem(
+    status: int, headers: Iterable[tuple[str, str]], body: bytes, secrets: Iterable[str] = ()
+) -> Problem:
     """Read what a refusal says of itself. Never raises, whatever the provider sent.
 
     Args:
         status: The status code, at least 400.
         headers: The header fields.
         body: The beginning of the body, decompressed.
+        secrets: What must not come back out of it, should the provider echo our request.
 
     >>> read_problem(401, [], b"oauth_problem=token_revoked&oauth_problem_advice=Ask%20again").name
     'token_revoked'
     >>> read_problem(401, [("WWW-Authenticate", 'OAuth oauth_problem="nonce_used"')], b"").error().problem
     'nonce_used'
     """
-    reported = _in_body(body[:_MOST_READ])
+    body = scrub(body[:_MOST_READ].decode("latin-1"), secrets).encode("latin-1")
+    reported = _in_body(body)
     retry_after = None
-    for name, value in headers:
+    for name, field_value in headers:
+        value = scrub(field_value, secrets)
         if name.lower() == "www-authenticate":
             reported |= _in_header(value[:_MOST_READ])  # the header wins: a proxy may have changed the body
         elif name.lower() == "retry-after" and _SECONDS.fullmatch(value.strip()):
@@ -156,6 +162,18 @@ _REPORTED = frozenset(
         "oauth_problem_advice",
     }
 )
+
+
+def scrub(text: str, secrets: Iterable[str]) -> str:
+    """Take secrets out of a provider's text: as they are, and once and twice percent-encoded."""
+    for secret in secrets:
+        if len(secret) < _SHORTEST_SECRET:
+            continue
+        once = percent_encode(secret)
+        raw = secret.encode("utf-8", "replace").decode("latin-1")
+        for shown in sorted({secret, raw, once, percent_encode(once)}, key=len, reverse=True):
+            text = text.replace(shown, "***")
+    return text
 
 
 def clean(text: str, length: int) -> str:

@@ -1,0 +1,111 @@
+"""What the callback says: the provider sent the user's browser there, and anybody can have written it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aiooauth1.errors import CallbackError
+from aiooauth1.problems import DENIALS, clean
+from aiooauth1.signing.encoding import parse_form
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+
+__all__ = ["Callback", "parse_callback"]
+
+_READ = frozenset({"oauth_token", "oauth_verifier", "oauth_problem", "denied", "error"})
+_LONGEST_VALUE = 2048
+_LONGEST_QUERY = 65_536
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|/|\?")  # how a URL or its path begins, and a bare query does not
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Callback:
+    """The parameters of a callback that mean something (RFC 5849 section 2.2).
+
+    Attributes:
+        request_token: The key of the request token; None: it names none.
+        verifier: The verifier; None: there is none.
+        denied: Whether the user said no.
+        problem: What else the provider reports instead of a verifier, cleaned and cut.
+    """
+
+    request_token: str | None
+    verifier: str | None
+    denied: bool
+    problem: str | None
+
+    def __repr__(self) -> str:
+        return f"<Callback of request token {self.request_token!r}>"
+
+
+def parse_callback(callback: str | Mapping[str, str] | Iterable[tuple[str, str]]) -> Callback:
+    """Read a callback. Only the parameters of OAuth are read, and nothing of it is merged into anything.
+
+    Args:
+        callback: The URL that the browser asked for, its query alone, or the query's decoded pairs.
+
+    Raises:
+        CallbackError: If one of those parameters is there twice, too long, or no clean text.
+
+    >>> parse_callback("https://me.example/cb?oauth_token=hh5s93j4hdidpola&oauth_verifier=hfdp7dh39dks9884")
+    <Callback of request token 'hh5s93j4hdidpola'>
+    >>> parse_callback({"denied": "hh5s93j4hdidpola"}).denied
+    True
+    """
+    given: dict[str, str] = {}
+    for name, value in _pairs(callback):
+        if name not in _READ:
+            continue
+        if name in given:
+            raise CallbackError(f"the callback has {name} twice")
+        if len(value) > _LONGEST_VALUE:
+            raise CallbackError(f"the callback's {name} is longer than {_LONGEST_VALUE} characters")
+        if _CONTROL.search(value):
+            raise CallbackError(f"the callback's {name} has a control character or is no text")
+        given[name] = value
+    problem = given.get("oauth_problem") or given.get("error")
+    denied = "denied" in given or problem in DENIALS
+    named = given.get("oauth_token") or given.get("denied")
+    return Callback(
+        request_token=named or None,
+        verifier=given.get("oauth_verifier") or None,
+        denied=denied,
+        problem=clean(problem, 64) if problem and not denied else None,
+    )
+
+
+def _pairs(callback: str | Mapping[str, str] | Iterable[tuple[str, str]]) -> Iterable[tuple[str, str]]:
+    if isinstance(callback, str):
+        return _query_pairs(callback)
+    # Starlette's mapping gives repeated names by a method of its own.
+    items = getattr(callback, "multi_items", getattr(callback, "items", None))
+    pairs = list(items() if items is not None else callback)
+    for pair in pairs:
+        if not isinstance(pair, (tuple, list)) or [type(text) for text in pair] != [str, str]:
+            raise CallbackError("the callback must be a URL, a query or pairs of texts")
+    return pairs
+
+
+def _query_pairs(callback: str) -> Iterable[tuple[str, str]]:
+    if len(callback) > _LONGEST_QUERY:
+        raise CallbackError(f"the callback is longer than {_LONGEST_QUERY} characters")
+    if _URL.match(callback):
+        callback = callback.partition("#")[0].partition("?")[2]
+    for name, value in parse_form(callback.encode("utf-8", "surrogatepass")):
+        known = name.decode("latin-1")
+        if known in _READ:
+            yield known, _utf8(value, known)
+
+
+def _utf8(value: bytes, name: str) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        pass
+    raise CallbackError(f"the callback's {name} is not UTF-8")

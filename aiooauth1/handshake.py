@@ -1,0 +1,365 @@
+"""The state machine of a handshake that is pending between its legs (RFC 5849 section 2).
+
+```
+          begin                claim                 token
+(nothing) ─────▶ open ──────────────────▶ claimed ─────────▶ done: the same token again and again
+                 │ ▲                        │
+                 │ └── refused, nothing sent, answer lost, or the lease is over
+                 └───▶ denied
+```
+
+Every arrow is one compare-and-set of one record: it holds whatever the store, and over many processes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, cast
+
+from yarl import URL
+
+from aiooauth1.callbacks import Callback, parse_callback
+from aiooauth1.credentials import AccessToken, RequestToken
+from aiooauth1.errors import (
+    AuthorizationDenied,
+    CallbackError,
+    TokenResponseError,
+)
+from aiooauth1.exchange import Exchange
+from aiooauth1.legs import NO_PARAMS, Legs
+from aiooauth1.nonce import fresh_nonce
+from aiooauth1.pending_record import DENIED, PendingRecord
+from aiooauth1.problems import Problem
+from aiooauth1.stores.records import dump_record
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from aiohttp import ClientSession
+
+    from aiooauth1.credentials import Consumer
+    from aiooauth1.exchange import SaveAs
+    from aiooauth1.providers import Provider
+    from aiooauth1.stores.protocols import AccessTokenStore, Held, PendingStore
+
+
+__all__ = ["Handshake", "PendingHandshake"]
+
+_LEASE_BEYOND_TIMEOUT = 18.0  # seconds for clocks that differ, and for a claim that is late
+_STORE_PATIENCE = 3.0  # seconds that waiting for another's exchange takes beyond the exchange
+_POLL = 0.05, 0.5  # seconds between looks at an exchange in another process: the first, and the longest
+_MOST_DATA = 4096
+_MOST_TRIES = 2  # an exchange whose answer was lost is sent once more, and never a third time
+
+
+@dataclass(frozen=True, slots=True)
+class PendingHandshake:
+    """A handshake that waits for the user to come back.
+
+    Attributes:
+        url: Where to send the user to approve.
+        request_token: The request token.
+        data: What you gave to `begin`.
+    """
+
+    url: str
+    request_token: RequestToken
+    data: Mapping[str, str]
+
+
+class Handshake(Legs):
+    """Connects users: sends each to the provider, and swaps what comes back for an access token exactly once.
+
+    However many callbacks come, to however many processes, one exchange is under way at a time, and its
+    result is kept for the record's remaining life. One object serves all users.
+
+    Args:
+        provider: Its endpoints, and how it wants requests signed; its name is the namespace in the store.
+        consumer: The service's own credentials.
+        store: Where pending handshakes are kept, for all processes that may see the callback.
+        tokens: Where access tokens go; None: the same store.
+        http: A session of yours to send with, whose cookies are not used; None: one of its own.
+        ttl: Seconds that a user may take to come back.
+        timeout: Seconds that a token request may take altogether.
+        clock: Seconds since the epoch, the same in all processes within a few seconds.
+        nonce: A new text at each call, letters and digits.
+        allow_http: Whether endpoints may be plain http on other machines, and PLAINTEXT go over http at all.
+    """
+
+    def __init__(
+        self,
+        provider: Provider,
+        consumer: Consumer,
+        *,
+        store: PendingStore,
+        tokens: AccessTokenStore | None = None,
+        http: ClientSession | None = None,
+        ttl: float = 600,
+        timeout: float = 12,
+        clock: Callable[[], float] = time.time,
+        nonce: Callable[[], str] = fresh_nonce,
+        allow_http: bool = False,
+    ) -> None:
+        super().__init__(
+            provider, consumer, http=http, timeout=timeout, clock=clock, nonce=nonce, allow_http=allow_http
+        )
+        self._store = store
+        if tokens is None and hasattr(store, "put_access_token"):
+            tokens = cast("AccessTokenStore", store)
+        self._tokens = tokens
+        self._ttl = ttl
+        self._lease = timeout + _LEASE_BEYOND_TIMEOUT
+        # Claims carry it: one that this very object left behind is known by it, and taken up again at once.
+        self._id = os.urandom(16).hex()
+        self._running: dict[str, asyncio.Task[None]] = {}
+
+    async def aclose(self) -> None:
+        """Wait for exchanges under way, then close the connections, unless the session is yours."""
+        if self._running:
+            await asyncio.wait(self._running.values(), timeout=self._lease)
+        await super().aclose()
+
+    async def begin(
+        self,
+        callback: str,
+        *,
+        bind: str,
+        data: Mapping[str, str] = NO_PARAMS,
+        params: Mapping[str, str] = NO_PARAMS,
+        authorize_params: Mapping[str, str] = NO_PARAMS,
+    ) -> PendingHandshake:
+        """Ask for a request token, keep it, and say where to send the user.
+
+        Args:
+            callback: Where the provider shall send the user afterwards: an absolute URL of your configuration,
+                or `oob` where the user types a PIN instead.
+            bind: What ties the handshake to one browser session or account, not to be guessed by others:
+                only a call with the same one completes it.
+            data: What you want to find again in `pending`, at most 4 KiB.
+            params: More parameters of the request for the request token.
+            authorize_params: More parameters of the page where the user approves.
+
+        Raises:
+            ValueError: If an argument is malformed; the message says which.
+            TooManyHandshakes: If the store is full of pending ones. The provider was not asked.
+            StoreUnavailable: If the store did not answer.
+            Exception: What `fetch_request_token` raises.
+        """
+        _check_bind(bind)
+        if len(dump_record(dict(data))) > _MOST_DATA:
+            raise ValueError(
+                f"data is longer than {_MOST_DATA} octets: keep it yourself, and a reference here"
+            )
+        slot = getattr(self._store, "pending_slot", nullcontext)
+        async with slot():
+            request_token = await self.fetch_request_token(callback, params=params)
+            url = self._authorization_url(request_token, authorize_params, signed=False)
+            record = PendingRecord(
+                provider=self._provider.name,
+                token=request_token.key,
+                secret=request_token.secret,
+                params=request_token.params,
+                data=data,
+                url=url,
+                bind="",
+            )
+            record = replace(record, bind=record.digest(bind))
+            await self._add(record)
+        return PendingHandshake(url, request_token, dict(data))
+
+    async def pending(
+        self, callback: str | URL | Mapping[str, str] | Iterable[tuple[str, str]], *, bind: str
+    ) -> PendingHandshake | None:
+        """Look at the handshake that a callback belongs to, and consume nothing; None: it is not ours.
+
+        Args:
+            callback: As in `complete`.
+            bind: As in `begin`.
+
+        Raises:
+            StoreUnavailable: If the store did not answer.
+            StoreCorrupt: If the stored record cannot be read.
+        """
+        try:
+            said = _parse(callback)
+            if said.request_token is None:
+                return None
+            _, record = await self._find(said.request_token, bind)
+        except CallbackError:
+            return None
+        request_token = RequestToken(record.token, record.secret, params=record.params)
+        return PendingHandshake(record.url, request_token, record.data)
+
+    async def complete(
+        self,
+        callback: str | URL | Mapping[str, str] | Iterable[tuple[str, str]],
+        *,
+        bind: str,
+        save_as: SaveAs | None = None,
+    ) -> AccessToken:
+        """Examine the callback, and swap request token and verifier for the access token, once.
+
+        It may be called again with the same callback, by a reload or after any error: the token is the same.
+
+        Args:
+            callback: The URL that the browser asked for, or its query, decoded or not.
+            bind: As in `begin`.
+            save_as: The user to store the access token for, or what tells that from the token; None: it is
+                stored for nobody.
+
+        Raises:
+            AuthorizationDenied: If the user said no.
+            CallbackError: If the callback is none of ours: begin anew.
+            ProviderError: If the provider refused the exchange.
+            TokenResponseError: If its answer is unusable.
+            OutcomeUnknown: If the answer was lost. The same callback may be completed once more.
+            StoreUnavailable: If the store did not answer. The same callback may be completed again.
+            StoreCorrupt: If the stored record cannot be read.
+            RedirectRefused: If the provider answered with a redirect.
+            SigningError: If the request cannot be signed rightly.
+            aiohttp.ClientError: If nothing was sent. The same callback may be completed again.
+            TimeoutError: Likewise.
+        """
+        said = _parse(callback)
+        if said.denied:
+            if said.request_token is not None:
+                await self._deny(said.request_token, bind)
+            raise AuthorizationDenied("the user said no at the provider")
+        if said.problem is not None:
+            raise CallbackError(f"the provider reports in the callback: {said.problem}")
+        if said.request_token is None:
+            raise CallbackError("the callback names no request token (oauth_token)")
+        return await self.complete_with_verifier(
+            said.request_token, said.verifier or "", bind=bind, save_as=save_as
+        )
+
+    async def complete_with_verifier(
+        self,
+        request_token_key: str,
+        verifier: str,
+        *,
+        bind: str,
+        save_as: SaveAs | None = None,
+    ) -> AccessToken:
+        """Do the same for a PIN that the user has typed; a mistyped one can be corrected.
+
+        Args:
+            request_token_key: The key of the request token that `begin` returned.
+            verifier: The PIN.
+            bind: As in `begin`.
+            save_as: As in `complete`.
+
+        Raises:
+            Exception: As `complete`.
+        """
+        verifier = verifier.strip()
+        if not verifier:
+            raise CallbackError("there is no verifier (oauth_verifier)")
+        if save_as is not None and self._tokens is None:
+            raise TypeError("save_as needs a store for access tokens: give tokens=")
+        return await self._complete(request_token_key, verifier, bind, save_as)
+
+    async def _complete(self, key: str, verifier: str, bind: str, save_as: SaveAs | None) -> AccessToken:
+        loop = asyncio.get_running_loop()
+        patience = loop.time() + self._timeout + _STORE_PATIENCE
+        delay = _POLL[0]
+        while True:
+            held, record = await self._find(key, bind)
+            outcome = record.outcome
+            if isinstance(outcome, AccessToken) and (record.saved or save_as is None):
+                return outcome
+            if isinstance(outcome, str):
+                raise CallbackError("the user said no in this handshake: begin anew")
+            if (refused := record.refused) is not None and record.is_refused(verifier):
+                raise Problem(refused.status, refused.problem, refused.advice).error()
+            running = self._running.get(key)
+            if running is None and self._is_free(record):
+                if (token := await self._start(held, record, verifier, save_as)) is not None:
+                    return token
+                continue
+            if loop.time() > patience:
+                raise CallbackError("another request is completing this handshake: reload in some seconds")
+            if running is not None:
+                await asyncio.wait({running}, timeout=self._timeout)
+            else:
+                await asyncio.sleep(delay)
+                delay = min(2 * delay, _POLL[1])
+
+    def _is_free(self, record: PendingRecord) -> bool:
+        if record.claim == self._id:
+            return True  # this object's own, left behind when the store did not answer
+        if record.claim is not None and record.until > self._clock():
+            return False
+        if record.outcome is None and record.tries >= _MOST_TRIES:
+            raise CallbackError("the request token was sent for exchange and no answer came: begin anew")
+        return True
+
+    async def _start(
+        self, held: Held, record: PendingRecord, verifier: str, save_as: SaveAs | None
+    ) -> AccessToken | None:
+        """Exchange in a task of its own, which no cancel of a caller reaches; None: another was faster."""
+        exchange = Exchange(
+            store=self._store,
+            tokens=self._tokens if save_as is not None else None,
+            fetch=self.fetch_access_token,
+            claimant=self._id,
+            lease=self._lease,
+            timeout=self._timeout,
+            clock=self._clock,
+        )
+        answer: asyncio.Future[AccessToken | None] = asyncio.get_running_loop().create_future()
+        # Whoever asked may be gone when the answer comes: then nobody looks at its exception.
+        answer.add_done_callback(lambda done: done.cancelled() or done.exception())
+        task = asyncio.create_task(exchange.run(held, record, verifier, save_as, answer))
+        self._running[record.token] = task
+        task.add_done_callback(lambda _: self._running.pop(record.token, None))
+        return await asyncio.shield(answer)
+
+    async def _deny(self, key: str, bind: str) -> None:
+        while True:
+            held, record = await self._find(key, bind)
+            if record.outcome == DENIED:
+                return
+            if record.outcome is not None:
+                raise CallbackError("this handshake is complete: its request token is used")
+            if key in self._running or not self._is_free(record):
+                raise CallbackError("another request is completing this handshake")
+            denied = replace(record, claim=None, until=0.0, secret="", params={}, outcome=DENIED)
+            if await self._swap(held, denied) is not None:
+                return
+
+    async def _add(self, record: PendingRecord) -> None:
+        try:
+            written = record.dump()
+        except ValueError:
+            raise TokenResponseError("the provider's request token is too long to be kept") from None
+        if not await self._store.add_pending(record.provider, record.token, written, ttl=self._ttl):
+            raise TokenResponseError("the provider gave out a request token that is pending already")
+
+    async def _find(self, key: str, bind: str) -> tuple[Held, PendingRecord]:
+        """Return the record, having checked whose it is, before anything is consumed."""
+        _check_bind(bind)
+        held = await self._store.get_pending(self._provider.name, key)
+        if held is None:
+            raise CallbackError("the request token is unknown, used or expired: begin anew")
+        record = PendingRecord.load(held.value)
+        if record.provider != self._provider.name or not record.is_bound_to(bind):
+            raise CallbackError("the handshake was begun elsewhere: in another browser, account or provider")
+        return held, record
+
+    async def _swap(self, held: Held, record: PendingRecord) -> Held | None:
+        return await self._store.swap_pending(record.provider, record.token, held, record.dump())
+
+
+def _parse(callback: str | URL | Mapping[str, str] | Iterable[tuple[str, str]]) -> Callback:
+    return parse_callback(f"?{callback.raw_query_string}" if isinstance(callback, URL) else callback)
+
+
+def _check_bind(bind: str) -> None:
+    if not isinstance(bind, str) or not bind:
+        raise ValueError("bind must be a text, not empty: what ties the handshake to one browser or account")

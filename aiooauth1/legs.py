@@ -1,0 +1,217 @@
+"""The three legs one by one: ask for a request token, send the user to approve, swap it for an access one."""
+
+from __future__ import annotations
+
+import time
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Self
+
+from aiohttp import ClientSession, DummyCookieJar
+from yarl import URL
+
+from aiooauth1.credentials import AccessToken, Consumer, RequestToken
+from aiooauth1.middleware import Origin, refuse_bare_transport
+from aiooauth1.nonce import fresh_nonce
+from aiooauth1.signing.encoding import encode_form
+from aiooauth1.signing.sign import Signer
+from aiooauth1.token_endpoint import TokenRequest, ask
+from aiooauth1.token_responses import parse_access_token, parse_request_token
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from aiooauth1.providers import Provider
+
+
+__all__ = ["NO_PARAMS", "Legs"]
+
+NO_PARAMS: Mapping[str, str] = MappingProxyType({})
+
+
+class Legs:
+    """The legs of a handshake with one provider, none of which remembers another: `Handshake` does.
+
+    Args:
+        provider: Its endpoints, and how it wants requests signed.
+        consumer: The service's own credentials.
+        http: A session of yours to send with, whose cookies are not used; None: one of its own.
+        timeout: Seconds that a token request may take altogether.
+        clock: Seconds since the epoch.
+        nonce: A new text at each call, letters and digits.
+        allow_http: Whether endpoints may be plain http on other machines, and PLAINTEXT go over http at all.
+    """
+
+    def __init__(
+        self,
+        provider: Provider,
+        consumer: Consumer,
+        *,
+        http: ClientSession | None = None,
+        timeout: float = 12,
+        clock: Callable[[], float] = time.time,
+        nonce: Callable[[], str] = fresh_nonce,
+        allow_http: bool = False,
+    ) -> None:
+        if not isinstance(consumer, Consumer):
+            raise TypeError(f"consumer must be a Consumer, not {type(consumer).__name__}")
+        self._provider = provider
+        self._consumer = consumer
+        self._theirs = http
+        self._ours: ClientSession | None = None
+        self._closed = False
+        self._timeout = timeout
+        self._clock = clock
+        self._nonce = nonce
+        self._allow_http = allow_http
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections, unless the session is yours."""
+        self._closed = True
+        if self._ours is not None:
+            await self._ours.close()
+
+    async def fetch_request_token(
+        self, callback: str, *, params: Mapping[str, str] = NO_PARAMS
+    ) -> RequestToken:
+        """Ask the provider for a request token (RFC 5849 section 2.1).
+
+        Args:
+            callback: Where the provider shall send the user afterwards: an absolute URL, or `oob` where the
+                user types a PIN instead.
+            params: More parameters to sign and send: in the form of a POST, the query of a GET.
+
+        Raises:
+            ValueError: If the callback is neither, or the provider has no such endpoint.
+            SigningError: If the request cannot be signed rightly, or shows the signature on the way.
+            ProviderError: If the provider refused.
+            TokenResponseError: If its answer is unusable, or does not confirm the callback.
+            RedirectRefused: If it answers with a redirect.
+            OutcomeUnknown: If the request went out, and no whole answer came.
+            aiohttp.ClientError: If nothing was sent.
+            TimeoutError: Likewise.
+        """
+        if callback != "oob" and not URL(callback).scheme:
+            raise ValueError("callback must be an absolute URL, or 'oob' for the PIN way")
+        body = await self._ask("request_token_url", None, params, callback=callback)
+        return parse_request_token(body)
+
+    def authorization_url(
+        self, request_token: RequestToken, /, *, signed: bool = False, **params: str
+    ) -> str:
+        """Return where to send the user to approve (RFC 5849 section 2.2).
+
+        Args:
+            request_token: The request token.
+            signed: Whether to sign it with the consumer secret alone, where the provider wants that.
+            params: More parameters for the provider's page.
+
+        Raises:
+            ValueError: If the provider has no such page.
+            SigningError: If the URL cannot be signed rightly.
+        """
+        return self._authorization_url(request_token, params, signed=signed)
+
+    def _authorization_url(
+        self, request_token: RequestToken, params: Mapping[str, str], *, signed: bool
+    ) -> str:
+        url = self._endpoint("authorize_url")
+        if not signed:
+            return _with_query(url, {"oauth_token": request_token.key, **params})
+        signer = self._signer(RequestToken(request_token.key, ""))
+        prepared = signer.prepare(
+            "GET", _with_query(url, params), nonce=self._nonce(), timestamp=int(self._clock())
+        )
+        return signer.finish(prepared).url()
+
+    async def fetch_access_token(
+        self, request_token: RequestToken, verifier: str, *, params: Mapping[str, str] = NO_PARAMS
+    ) -> AccessToken:
+        """Swap a request token and its verifier for an access token, once (RFC 5849 section 2.3).
+
+        Args:
+            request_token: The request token.
+            verifier: What the callback brought, or the user typed.
+            params: More parameters to sign and send: in the form of a POST, the query of a GET.
+
+        Raises:
+            ValueError: If the provider has no such endpoint.
+            SigningError: If the request cannot be signed rightly, or shows the signature on the way.
+            ProviderError: If the provider refused.
+            TokenResponseError: If its answer is unusable.
+            RedirectRefused: If it answers with a redirect.
+            OutcomeUnknown: If the request went out, and no whole answer came: the token may be given out.
+            aiohttp.ClientError: If nothing was sent.
+            TimeoutError: Likewise.
+        """
+        body = await self._ask("access_token_url", request_token, params, verifier=verifier)
+        return parse_access_token(body, self._clock())
+
+    async def _ask(
+        self,
+        endpoint: str,
+        token: RequestToken | None,
+        params: Mapping[str, str],
+        *,
+        callback: str | None = None,
+        verifier: str | None = None,
+    ) -> bytes:
+        method = "POST"
+        url = self._endpoint(endpoint)
+        form = encode_form(params.items()).encode() if params else None
+        signer = self._signer(token)
+
+        def header(wire_url: str) -> str:
+            prepared = signer.prepare(
+                method,
+                wire_url,
+                nonce=self._nonce(),
+                timestamp=int(self._clock()),
+                form=form,
+                callback=callback,
+                verifier=verifier,
+            )
+            return signer.finish(prepared).header()
+
+        secrets = (self._consumer.secret, *((token.secret,) if token is not None else ()))
+        request = TokenRequest(method=method, url=url, form=form, sign=header, secrets=secrets)
+        return await ask(self._http(), request, seconds=self._timeout)
+
+    def _endpoint(self, name: str) -> str:
+        url: str = getattr(self._provider, name)
+        if not url:
+            raise ValueError(f"the provider {self._provider.name!r} has no {name}")
+        method = self._provider.signature_method
+        refuse_bare_transport(Origin.of(URL(url, encoded=True)), method, allow_http=self._allow_http)
+        return url
+
+    def _signer(self, token: RequestToken | None) -> Signer:
+        provider = self._provider
+        return Signer(
+            self._consumer,
+            token,
+            signature_method=provider.signature_method,
+            rules=provider.rules,
+            realm=provider.realm,
+        )
+
+    def _http(self) -> ClientSession:
+        if self._closed:
+            raise RuntimeError("the handshake is closed")
+        if self._theirs is not None:
+            return self._theirs
+        if self._ours is None:
+            self._ours = ClientSession(cookie_jar=DummyCookieJar())
+        return self._ours
+
+
+def _with_query(url: str, params: Mapping[str, str]) -> str:
+    if not params:
+        return url
+    return f"{url}{'&' if '?' in url else '?'}{encode_form(params.items())}"

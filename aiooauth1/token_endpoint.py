@@ -1,0 +1,164 @@
+"""One signed request to a token endpoint, sent once, and its answer under bounds."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aiohttp import BytesPayload, ClientError, ClientTimeout, hdrs
+from yarl import URL
+
+from aiooauth1.errors import OutcomeUnknown, RedirectRefused, TokenResponseError
+from aiooauth1.middleware import FORM, NOTHING_SENT, url_on_the_wire
+from aiooauth1.problems import read_problem
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientSession
+
+
+__all__ = ["TokenRequest", "ask"]
+
+_MOST_READ = 64 * 1024
+_LAST_SUCCESS = 299
+_FIRST_REFUSAL = 400
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class TokenRequest:
+    """A request to a token endpoint, of which all but the signature is known.
+
+    Attributes:
+        method: POST or GET.
+        url: The endpoint, in the characters of RFC 3986.
+        form: The body of more parameters; None: it has none.
+        sign: Makes the Authorization header of the URL as it goes over the wire.
+        secrets: What must not show in an error, should the provider echo it.
+    """
+
+    method: str
+    url: str
+    form: bytes | None
+    sign: Callable[[str], str]
+    secrets: tuple[str, ...]
+
+
+class _Once:
+    """Signs one request: aiohttp repeats a GET on a dropped connection by itself, and tokens are given once."""
+
+    __slots__ = ("_sign", "entered", "perhaps_sent")
+
+    def __init__(self, sign: Callable[[str], str]) -> None:
+        self._sign = sign
+        self.entered = False
+        self.perhaps_sent = False
+
+    async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+        if self.entered:
+            raise OutcomeUnknown("the token request was sent once, and no answer came")
+        self.entered = True
+        # A caller's session may keep cookies, and those are not this user's.
+        request.headers.popall(hdrs.COOKIE, None)
+        request.headers[hdrs.AUTHORIZATION] = self._sign(url_on_the_wire(request))
+        try:
+            return await handler(request)
+        except NOTHING_SENT:
+            raise
+        except (ClientError, OSError):
+            # A timeout while waiting for a connection comes as a cancel; as itself it comes after sending.
+            self.perhaps_sent = True
+            raise
+        finally:
+            request.headers.popall(hdrs.AUTHORIZATION, None)
+
+
+async def ask(http: ClientSession, request: TokenRequest, *, seconds: float) -> bytes:
+    """Send a token request once and return the body of a 2xx answer, at most 64 KiB of it decompressed.
+
+    Args:
+        http: The session to send it with; its cookies and redirects are not used.
+        request: What to send.
+        seconds: How long everything together may take.
+
+    Raises:
+        ProviderError: If the provider refused.
+        RedirectRefused: If it answered with a redirect.
+        TokenResponseError: If the answer is too long or compressed in a way that we did not ask for.
+        OutcomeUnknown: If the request went out, and no whole answer came.
+        aiohttp.ClientError: If nothing was sent.
+        TimeoutError: Likewise.
+    """
+    once = _Once(request.sign)
+    what = ""
+    try:
+        async with http.request(
+            request.method,
+            URL(request.url, encoded=True),
+            data=BytesPayload(request.form, content_type=FORM) if request.form is not None else None,
+            headers={hdrs.ACCEPT_ENCODING: "identity"},
+            allow_redirects=False,
+            raise_for_status=False,
+            auto_decompress=False,
+            timeout=ClientTimeout(total=seconds),
+            middlewares=(once,),
+        ) as response:
+            once.perhaps_sent = True  # and from here on done, most likely
+            return await _usable(response, request)
+    except (ClientError, OSError) as error:
+        if not once.perhaps_sent:
+            raise
+        what = type(error).__name__
+    # Outside the handler above: aiohttp's error, which knows the whole request, is not to be its context.
+    raise OutcomeUnknown(
+        f"the token request was sent and no whole answer came ({what}): it may have been done"
+    )
+
+
+async def _usable(response: ClientResponse, request: TokenRequest) -> bytes:
+    if response.status >= _FIRST_REFUSAL:
+        try:
+            body = await _read(response)
+        except TokenResponseError:
+            body = b""  # a refusal is one, whatever its body
+        raise read_problem(response.status, response.headers.items(), body, request.secrets).error()
+    if not 200 <= response.status <= _LAST_SUCCESS:  # noqa: PLR2004
+        raise RedirectRefused(f"the token endpoint answered with status {response.status}, not with a token")
+    return await _read(response)
+
+
+async def _read(response: ClientResponse) -> bytes:
+    inflate = _inflater(response.headers.get(hdrs.CONTENT_ENCODING, "").strip().lower())
+    body = bytearray()
+    received = 0
+    async for chunk in response.content.iter_any():
+        received += len(chunk)
+        body += inflate(chunk)
+        if max(received, len(body)) > _MOST_READ:
+            response.close()
+            raise TokenResponseError(f"the token endpoint's answer is longer than {_MOST_READ} octets")
+    return bytes(body)
+
+
+def _inflater(encoding: str) -> Callable[[bytes], bytes]:
+    """Return what decompresses the next chunk, never to more than just over the bound."""
+    if encoding in {"", "identity"}:
+        return lambda chunk: chunk
+    if encoding not in _WINDOW:
+        raise TokenResponseError("the token endpoint's answer is compressed in a way that was not asked for")
+    stream = zlib.decompressobj(_WINDOW[encoding])
+
+    def inflate(chunk: bytes) -> bytes:
+        try:
+            return stream.decompress(chunk, _MOST_READ + 1)
+        except zlib.error:
+            pass
+        raise TokenResponseError("the token endpoint's answer does not decompress")
+
+    return inflate
+
+
+# We ask for identity; some servers compress all the same (RFC 9110 section 8.4.1).
+_WINDOW: Mapping[str, int] = {"gzip": 31, "x-gzip": 31, "deflate": 15}

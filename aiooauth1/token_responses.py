@@ -1,0 +1,111 @@
+"""What a token endpoint answers: a form with a token in it, read strictly (RFC 5849 sections 2.1 and 2.3)."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from aiooauth1.credentials import AccessToken, RequestToken
+from aiooauth1.errors import TokenResponseError
+from aiooauth1.signing.encoding import parse_form
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+__all__ = ["parse_access_token", "parse_request_token"]
+
+_TOKEN = "oauth_token"  # noqa: S105  a parameter's name
+_SECRET = "oauth_token_secret"  # noqa: S105  likewise
+_CONFIRMED = "oauth_callback_confirmed"
+_EXPIRES_IN = "oauth_expires_in"  # of the OAuth Session extension, in seconds
+_MOST_FIELDS = 64
+_LONGEST_NEEDED = 2048
+_MOST_PARAMS = 4096
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_SECONDS = re.compile(r"[0-9]{1,10}")
+
+
+def parse_request_token(body: bytes) -> RequestToken:
+    """Read a request token and whether the callback was confirmed.
+
+    Raises:
+        TokenResponseError: If there is no usable token in it, or no `oauth_callback_confirmed=true`. The
+            message holds nothing of the body.
+
+    >>> parse_request_token(b"oauth_token=ab3cd9j4&oauth_token_secret=x&oauth_callback_confirmed=true")
+    RequestToken(key='ab3cd9j4', secret=***)
+    """
+    key, secret, rest = _token(body)
+    confirmed = rest.pop(_CONFIRMED, [])
+    # Without it the provider speaks OAuth 1.0, where an attacker can have a victim approve his own handshake.
+    if len(confirmed) != 1 or confirmed[0].lower() != "true":
+        raise TokenResponseError(
+            "the provider did not confirm the callback (oauth_callback_confirmed=true, once): is the callback"
+            " URL registered there?"
+        )
+    return RequestToken(key, secret, callback_confirmed=True, params=_params(rest))
+
+
+def parse_access_token(body: bytes, now: float) -> AccessToken:
+    """Read an access token.
+
+    Args:
+        body: The body, decompressed.
+        now: Seconds since the epoch, from which `oauth_expires_in` counts.
+
+    Raises:
+        TokenResponseError: If there is no usable token in it. The message holds nothing of the body.
+    """
+    key, secret, rest = _token(body)
+    params = _params(rest)
+    seconds = params.get(_EXPIRES_IN, "")
+    expires_at = now + int(seconds) if _SECONDS.fullmatch(seconds) else None
+    return AccessToken(key, secret, params=params, expires_at=expires_at)
+
+
+def _token(body: bytes) -> tuple[str, str, dict[str, list[str]]]:
+    fields = _fields(body)
+    for name in (_TOKEN, _SECRET):
+        if (times := len(fields.get(name, ()))) != 1:
+            how = "no" if times == 0 else f"{times} times"
+            raise TokenResponseError(f"the token response has {how} {name}: it must be there exactly once")
+        if len(fields[name][0]) > _LONGEST_NEEDED:
+            raise TokenResponseError(
+                f"the token response's {name} is longer than {_LONGEST_NEEDED} characters"
+            )
+        if _CONTROL.search(fields[name][0]):
+            raise TokenResponseError(f"the token response's {name} has a control character")
+    (key,), (secret,) = fields.pop(_TOKEN), fields.pop(_SECRET)
+    if not key:
+        raise TokenResponseError(f"the token response's {_TOKEN} is empty")
+    return key, secret, fields
+
+
+def _fields(body: bytes) -> dict[str, list[str]]:
+    if body.count(b"&") >= _MOST_FIELDS:
+        raise TokenResponseError(f"the token response has more than {_MOST_FIELDS} fields")
+    fields: dict[str, list[str]] = {}
+    for name, value in parse_form(body):
+        fields.setdefault(_utf8(name), []).append(_utf8(value))
+    return fields
+
+
+def _utf8(octets: bytes) -> str:
+    try:
+        return octets.decode()
+    except UnicodeDecodeError:
+        pass  # raised below, since the codec's error holds the octets
+    raise TokenResponseError("the token response is not UTF-8")
+
+
+def _params(fields: Mapping[str, list[str]]) -> dict[str, str]:
+    """Return the first of each, as many as fit: they are stored with the token, which has its bounds."""
+    params: dict[str, str] = {}
+    room = _MOST_PARAMS
+    for name, values in fields.items():
+        room -= len(name.encode()) + len(values[0].encode())
+        if room >= 0:
+            params[name] = values[0]
+    return params
