@@ -531,11 +531,12 @@ def test_no_refusal_repeats_a_secret(method: str, url: str) -> None:
 # Signature and Signer as objects
 
 
+@pytest.mark.parametrize("url", ["http://h/r?q=s3cr3t", "http://h/r#s3cr3t", "http://h/r?#s3cr3t?"])
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
-def test_no_repr_shows_a_secret_or_a_signature(method: SignatureMethod) -> None:
+def test_no_repr_shows_a_secret_or_a_signature(method: SignatureMethod, url: str) -> None:
     consumer, token = Consumer("ck", "c0ns-s3cr3t"), AccessToken("tk", "t0k-s3cr3t")
     signer = Signer(consumer, token, signature_method=method, realm="r")
-    prepared = signer.prepare("POST", "http://h/r?q=s3cr3t", nonce="n", timestamp=1, form=b"f=s3cr3t")
+    prepared = signer.prepare("POST", url, nonce="n", timestamp=1, form=b"f=s3cr3t")
     signature = signer.finish(prepared)
     for shown in (
         repr(signer),
