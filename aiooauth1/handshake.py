@@ -136,8 +136,8 @@ class Handshake(Legs):
         """Ask for a request token, keep it, and say where to send the user.
 
         Args:
-            callback: Where the provider shall send the user afterwards: an absolute URL of your configuration,
-                or `oob` where the user types a PIN instead.
+            callback: Where the provider shall send the user afterwards: an absolute URL you configured, or
+                `oob` where the user types a PIN instead.
             bind: What ties the handshake to one browser session or account, not to be guessed by others:
                 only a call with the same one completes it.
             data: What you want to find again in `pending`, at most 4 KiB.

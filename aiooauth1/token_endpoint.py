@@ -47,7 +47,7 @@ class TokenRequest:
 
 
 class _Once:
-    """Signs one request: aiohttp repeats a GET on a dropped connection by itself, and tokens are given once."""
+    """Signs one request: aiohttp repeats a GET on a dropped connection, and a token is given once."""
 
     __slots__ = ("_sign", "entered", "perhaps_sent")
 

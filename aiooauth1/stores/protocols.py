@@ -37,7 +37,7 @@ class AccessTokenStore(Protocol):
         """Store the token only while the stored one's key is `old_key`; say whether it is stored."""
 
     async def discard_access_token(self, provider: str, user: str, key: str | None = None) -> bool:
-        """Forget the user's token, if a key is given only the one of that key.
+        """Forget the user's token, or only the one of that key.
 
         Returns:
             Whether a token was there and went.
@@ -59,8 +59,8 @@ class Held(NamedTuple):
 class PendingStore(Protocol):
     """**Protocol:** pending handshakes, opaque octets by provider name and request token.
 
-    All state changes of a handshake go through `swap_pending`, a compare-and-set, whatever the store. `add` and
-    `swap` succeed as well where exactly the new octets are there already, so repeating one is harmless.
+    All state changes of a handshake go through `swap_pending`, a compare-and-set, whatever the store. `add`
+    and `swap` succeed as well where exactly the new octets are there already: repeating one is harmless.
     """
 
     async def add_pending(self, provider: str, request_token: str, value: bytes, *, ttl: float) -> bool:
