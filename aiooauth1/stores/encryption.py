@@ -1,8 +1,8 @@
 """Encryption of stored records: AES-256-GCM, bound to the place where a record stands. Extra: `encryption`.
 
-A sealed record is one octet for the format, four for the key id, twelve for the nonce, and the ciphertext with
-its tag. All of it, and the names of its place, are authenticated: a record that was changed, or moved to another
-place, does not open.
+A sealed record is one octet for the format, four for the key id, twelve for the nonce, and the ciphertext
+with its tag. All of it, and the names of its place, are authenticated: a record that was changed, or moved to
+another place, does not open.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import re
 from typing import TYPE_CHECKING, NoReturn, Self
 
 from aiooauth1.errors import StoreCorrupt
+from aiooauth1.stores.records import SEALED
 
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Encryption"]
 
-_FORMAT = b"\x01"
 _KEY_OCTETS = 32
 _ID_END = 1 + 4
 _NONCE_END = _ID_END + 12
@@ -45,8 +45,8 @@ class Encryption:
             the HMAC-SHA256 of the name. It stays the same for the life of a store: with another one, or none,
             everything is under other names.
         accept_plain: Whether records that are not encrypted are read as well, for a store that was without
-            encryption until now: until its `rotate()` has encrypted them. Whoever can write into the store can
-            then put records of their own there, so leave it out again.
+            encryption until now: until its `rotate()` has encrypted them. Whoever can write into the store
+            can then put records of their own there, so leave it out again.
 
     Raises:
         ImportError: If cryptography is not installed.
@@ -132,7 +132,7 @@ class Encryption:
         Returns:
             The sealed record, 33 octets longer; another one at every call.
         """
-        head = _FORMAT + self._current
+        head = SEALED + self._current
         nonce = os.urandom(_NONCE_END - _ID_END)
         return head + nonce + self._ciphers[self._current].encrypt(nonce, plain, _bound(head, place))
 
@@ -229,7 +229,7 @@ def _is_plain(record: bytes) -> bool:
 
 
 def _head(sealed: bytes) -> bytes:
-    if not isinstance(sealed, bytes) or len(sealed) < _NONCE_END + _TAG_OCTETS or sealed[:1] != _FORMAT:
+    if not isinstance(sealed, bytes) or len(sealed) < _NONCE_END + _TAG_OCTETS or sealed[:1] != SEALED:
         raise StoreCorrupt("a stored record is not an encrypted one of ours")
     return sealed[:_ID_END]
 

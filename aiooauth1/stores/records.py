@@ -23,16 +23,19 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MAX_RECORD",
+    "SEALED",
     "decode_token",
     "dump_record",
     "encode_token",
     "load_record",
     "record_key",
+    "text_digest",
     "token_fields",
     "token_from_fields",
 ]
 
 MAX_RECORD = 16_384  # octets
+SEALED = b"\x01"  # what an encrypted record begins with, and no JSON
 _MAX_DEPTH = 8
 _MAX_DIGITS = 20  # an integer of thousands of digits takes its reader's time
 _TOKEN_FIELDS = frozenset({"expires_at", "key", "params", "secret"})
@@ -70,7 +73,17 @@ def record_key(*parts: str) -> str:
     """
     if not parts:
         raise ValueError("record_key() needs at least one name")
-    return ":".join([part if _HARMLESS.fullmatch(part) else _digest(part) for part in parts])
+    return ":".join([part if _HARMLESS.fullmatch(part) else text_digest(part) for part in parts])
+
+
+def text_digest(text: str) -> str:
+    """Write a text of any length as 44 harmless characters: what a key holds in place of it.
+
+    >>> text_digest("ann")
+    '~SZFeDX1LQC4wF9AQvBwOg8rGx5fWwW5mNA_jJoaTpqE'
+    """
+    octets = text.encode("utf-8", "surrogatepass")
+    return "~" + base64.urlsafe_b64encode(hashlib.sha256(octets).digest()).rstrip(b"=").decode("ascii")
 
 
 def dump_record(fields: Mapping[str, object], *, version: int = 1) -> bytes:
@@ -209,6 +222,8 @@ def _token(fields: object) -> AccessToken:
 def _load(record: bytes, version: int) -> dict[str, object]:
     if not isinstance(record, bytes):  # a database gives what is there
         raise _NotOursError("it is not octets")
+    if record[:1] == SEALED:
+        raise _NotOursError("it is encrypted, as it seems: give the store its encryption")
     if len(record) > MAX_RECORD:
         raise _NotOursError(f"it is longer than {MAX_RECORD} octets")
     try:
@@ -265,11 +280,6 @@ def _float(digits: str) -> float:
 
 def _constant(_name: str) -> NoReturn:
     raise _NotOursError("a number is not finite")
-
-
-def _digest(part: str) -> str:
-    octets = part.encode("utf-8", "surrogatepass")
-    return "~" + base64.urlsafe_b64encode(hashlib.sha256(octets).digest()).rstrip(b"=").decode("ascii")
 
 
 def _is_texts(params: object) -> bool:

@@ -1,0 +1,105 @@
+"""Encrypting all records of a SQLite file anew, while others read and write them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiooauth1.errors import StoreCorrupt
+from aiooauth1.stores.sqlite_records import Row
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aiooauth1.stores.sqlite_database import Database
+    from aiooauth1.stores.sqlite_file import SQLiteFile
+    from aiooauth1.stores.sqlite_records import Records
+
+
+__all__ = ["rotate"]
+
+_PAGE = 100  # records
+_TOTAL = "SELECT (SELECT count(*) FROM access) + (SELECT count(*) FROM pending)"
+_PAGES = {
+    "access": "SELECT id, provider, name, record, user FROM access WHERE id > ? ORDER BY id LIMIT ?",
+    "pending": "SELECT id, provider, name, record, NULL FROM pending WHERE id > ? ORDER BY id LIMIT ?",
+}
+_RENEW = {
+    "access": "WITH fresh (id, old, record, user) AS (VALUES {rows}) UPDATE access SET"
+    " record = (SELECT record FROM fresh WHERE fresh.id = access.id),"
+    " user = (SELECT user FROM fresh WHERE fresh.id = access.id)"
+    " WHERE id IN (SELECT id FROM fresh)"
+    " AND record = (SELECT old FROM fresh WHERE fresh.id = access.id)",
+    "pending": "WITH fresh (id, old, record, user) AS (VALUES {rows}) UPDATE pending SET"
+    " record = (SELECT record FROM fresh WHERE fresh.id = pending.id)"
+    " WHERE id IN (SELECT id FROM fresh)"
+    " AND record = (SELECT old FROM fresh WHERE fresh.id = pending.id)",
+}
+
+
+async def rotate(
+    file: SQLiteFile, records: Records, progress: Callable[[int, int], object] | None = None
+) -> int:
+    """Encrypt every record anew that is not encrypted with the first key.
+
+    Args:
+        file: Where they are.
+        records: How they are encrypted.
+        progress: Called with the number of records looked at and of all, after every page.
+
+    Returns:
+        How many records were encrypted anew.
+
+    Raises:
+        StoreCorrupt: If records do not decrypt. All others have been seen to.
+        ValueError: If the store has no encryption.
+    """
+    if not records.encrypted:
+        raise ValueError("to rotate keys, the store needs encryption=Encryption(new_key, old_key)")
+    async with file.operation() as database:
+        total = await database.one(_TOTAL)
+    done = renewed = 0
+    corrupt: list[StoreCorrupt] = []
+    for kind, page in _PAGES.items():
+        after = 0
+        while True:
+            async with file.operation() as database:
+                rows = [Row(*row) for row in await database.read(page, after, _PAGE)]
+                stale, unreadable = _stale(records, kind, rows)
+                changed = await _renew(database, kind, stale) if stale else 0
+            renewed += changed
+            if changed < len(stale):
+                continue  # others wrote one of them meanwhile: look at them again
+            if not rows:
+                break
+            after = rows[-1].id
+            done += len(rows)
+            corrupt += unreadable
+            if progress is not None:
+                progress(done, max(done, total))
+    async with file.operation() as database:
+        await database.checkpoint()  # what the old key opens is not to stay in the log
+    if corrupt:
+        raise StoreCorrupt(f"{len(corrupt)} of {done} records could not be encrypted anew: {corrupt[0]}")
+    return renewed
+
+
+def _stale(records: Records, kind: str, rows: list[Row]) -> tuple[list[tuple[Row, Row]], list[StoreCorrupt]]:
+    """Pick the rows that need it, each as it is and as it should be, and what is wrong with the bad ones."""
+    stale: list[tuple[Row, Row]] = []
+    unreadable: list[StoreCorrupt] = []
+    for row in rows:
+        try:
+            fresh = records.renewed(kind, row)
+        except StoreCorrupt as problem:
+            unreadable.append(problem)
+        else:
+            stale += [(row, fresh)] if fresh is not None else []
+    return stale, unreadable
+
+
+async def _renew(database: Database, kind: str, stale: list[tuple[Row, Row]]) -> int:
+    """Put new rows in place of those that nobody changed meanwhile, all in one statement."""
+    rows = ", ".join(["(?, ?, ?, ?)"] * len(stale))
+    values = [value for old, new in stale for value in (old.id, old.record, new.record, new.user)]
+    return await database.write(_RENEW[kind].format(rows=rows), *values)
