@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from email.utils import formatdate
 from typing import TYPE_CHECKING
 
@@ -135,20 +136,24 @@ class Server:
         route = self._find(target)
         received = Received(request.method, target, request.raw_headers, b"", self._scheme)
         call = Call(received, 0, _NO_BODY[2], now, route.rest, route.allow)
-        reply: web.StreamResponse | None
         if self.before is not None:
-            reply = await self.before(request)
-            dropped = request.transport is None or request.transport.is_closing()
-            if reply is not None or dropped:
-                self._enter(
-                    request, route, call, "intercepted", 0 if reply is None or dropped else reply.status
-                )
-                return self._dated(reply or web.Response(), now)
-        reply = self._answer(route, await self._complete(request, call))
+            instead = await self.before(request)
+            if request.transport is None or request.transport.is_closing():
+                self._enter(request, route, call, "intercepted", 0)
+                return web.Response()  # which goes nowhere
+            if instead is not None:
+                self._enter(request, route, call, "intercepted", instead.status)
+                return self._dated(instead, now)
+        try:
+            await self._complete(request, call)
+        except Exception:  # the connection broke off, or what came cannot be decoded
+            call.why = "body_incomplete"
+            self._enter(request, route, call, "refused", 0)
+            raise
+        reply = self._answer(route, call)
         self._enter(request, route, call, "refused" if call.why else "accepted", reply.status)
-        if self.after is not None:
-            reply = await self.after(request, reply) or reply
-        return self._dated(reply, now)
+        instead = None if self.after is None else await self.after(request, reply)
+        return self._dated(reply if instead is None else instead, now)
 
     def _find(self, target: bytes) -> Route:
         path = target.partition(b"?")[0]
@@ -157,22 +162,21 @@ class Server:
         below = path.removeprefix(self._prefix)
         return find_route(below if len(below) < len(path) else b"/")  # a route has no leading slash: unknown
 
-    async def _complete(self, request: web.BaseRequest, call: Call) -> Call:
+    async def _complete(self, request: web.BaseRequest, call: Call) -> None:
         """Read the body: all of it is measured, its beginning is kept."""
         if request.headers.get(hdrs.EXPECT, "").lower() == "100-continue":
             await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             request.writer.output_size = 0  # the reply's head is still to come
-        if request.body_exists:
-            digest = hashlib.sha256()
-            kept = bytearray()
-            async for chunk in request.content.iter_any():
-                call.length += len(chunk)
-                digest.update(chunk)
-                kept += chunk[: self._body_limit - len(kept)]
-            call.sha256 = digest.hexdigest()
-            given = call.received
-            call.received = Received(given.method, given.target, given.headers, bytes(kept), given.scheme)
-        return call
+        if not request.body_exists:
+            return
+        digest = hashlib.sha256()
+        kept = bytearray()
+        async for chunk in request.content.iter_any():
+            call.length += len(chunk)
+            digest.update(chunk)
+            kept += chunk[: self._body_limit - len(kept)]
+        call.sha256 = digest.hexdigest()
+        call.received = replace(call.received, body=bytes(kept))
 
     def _answer(self, route: Route, call: Call) -> web.Response:
         try:
