@@ -12,13 +12,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
-
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import redis
 
 
 __all__ = ["RedisServer", "free_port", "program"]
@@ -101,20 +99,26 @@ class RedisServer:
 
     def _wait(self) -> None:
         until = time.monotonic() + _STARTS_WITHIN
-        with self.client() as client:
-            while True:
-                try:
-                    client.ping()
-                except redis.ConnectionError:
-                    if time.monotonic() > until:
-                        self.kill()
-                        raise
-                    time.sleep(0.01)
-                else:
-                    return
+        while not self._answers():
+            if time.monotonic() > until:
+                self.kill()
+                raise RuntimeError(f"the redis-server did not start: see {self._folder / 'log'}")
+            time.sleep(0.01)
+
+    def _answers(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
+                connection.sendall(b"PING\r\n")
+                return connection.recv(64) == b"+PONG\r\n"
+        except OSError:
+            return False
 
     def client(self) -> redis.Redis:
-        """A blocking client for the test's own looks."""
+        """A blocking client for the test's own looks, which repeats nothing."""
+        import redis  # noqa: PLC0415 - the fixtures are loaded for tests too that know nothing of redis-py
+        from redis.backoff import NoBackoff  # noqa: PLC0415
+        from redis.retry import Retry  # noqa: PLC0415
+
         return redis.Redis(host="127.0.0.1", port=self.port, retry=Retry(NoBackoff(), 0), socket_timeout=5)
 
     def freeze(self) -> None:
