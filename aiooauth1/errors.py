@@ -107,6 +107,18 @@ class ProviderError(OAuth1Error):
         self.advice = advice
         self.body = body
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # An exception is made anew from its args alone, and these attributes are not among them.
+        return _made_anew, (type(self), self.args, vars(self))
+
+
+def _made_anew(
+    kind: type[ProviderError], args: tuple[object, ...], attributes: dict[str, object]
+) -> ProviderError:
+    error = kind.__new__(kind, *args)
+    vars(error).update(attributes)
+    return error
+
 
 class SignatureRejected(ProviderError):
     """The provider found the signature wrong: a wrong secret, or it signed other bytes than we did."""

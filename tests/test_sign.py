@@ -37,8 +37,8 @@ PROTOCOL = [
     "oauth_consumer_key",
     "oauth_token",
     "oauth_signature_method",
-    "oauth_timestamp",
     "oauth_nonce",
+    "oauth_timestamp",
     "oauth_version",
 ]
 
@@ -69,8 +69,8 @@ def test_the_photos_example_is_signed_and_rendered_as_published() -> None:
         "oauth_consumer_key": "dpf43f3p2l4k3l03",
         "oauth_token": "nnch734d00sl2jdk",
         "oauth_signature_method": "HMAC-SHA1",
-        "oauth_timestamp": "1191242096",
         "oauth_nonce": "kllo9940pd9333jh",
+        "oauth_timestamp": "1191242096",
         "oauth_version": "1.0",
         "oauth_signature": "tR3%2BTy81lMeYAr%2FFid0kMTYa%2FWM%3D",
     }

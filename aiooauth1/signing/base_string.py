@@ -6,6 +6,7 @@ RFC 5849 section 3.4.1, on the request as it goes over the wire.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from aiooauth1.errors import SigningError
@@ -18,11 +19,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "RequestURL",
-    "base_string",
+    "base_string_start",
     "base_string_uri",
+    "encode_normalized",
     "join_normalized",
     "normalize_parameters",
     "parse_url",
+    "refuse_no_url_character",
 ]
 
 _URL = re.compile(r"([^:/?#]*)://([^/?#]*)([^?#]*)(?:\?([^#]*))?(?:#.*)?", re.DOTALL)
@@ -31,22 +34,30 @@ _NO_URL_CHARACTER = re.compile(r"[^A-Za-z0-9\-._~:/?#@!$&'()*+,;=%]")  # RFC 398
 _METHOD = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 section 9.1: a token
 _DEFAULT_PORT = {"http": 80, "https": 443}
 _LAST_PORT = 65535
+_STARTS_KEPT = 512
 
 
 class RequestURL(NamedTuple):
     """A request's URL, taken apart as signing needs it."""
 
-    origin: str
-    """Scheme and authority, in lower case and without a default port."""
+    scheme: str
+    """`http` or `https`."""
+    host: str
+    """The host in lower case, with its port where that is not the scheme's own."""
     path: str
     """The path as sent, `/` where there is none."""
     query: str
     """The query as sent, without its `?`; empty where there is none."""
 
     @property
+    def origin(self) -> str:
+        """Scheme, host and port."""
+        return f"{self.scheme}://{self.host}"
+
+    @property
     def base(self) -> str:
         """The base string URI, RFC 5849 section 3.4.1.2."""
-        return self.origin + self.path
+        return f"{self.scheme}://{self.host}{self.path}"
 
 
 def parse_url(url: str) -> RequestURL:
@@ -68,7 +79,7 @@ def parse_url(url: str) -> RequestURL:
         parts.group(3),
         parts.group(4) or "",
     )
-    _refuse_no_url_characters(url, parts)
+    refuse_no_url_character(url, host=parts.span(2))
     if scheme not in _DEFAULT_PORT:
         raise SigningError(f"the URL's scheme is {scheme!r}: only https and http requests can be signed")
     if "@" in authority:
@@ -78,23 +89,34 @@ def parse_url(url: str) -> RequestURL:
     host = _AUTHORITY.fullmatch(authority)
     if host is None:
         raise SigningError("the URL's host is missing or malformed")
-    port = int(host.group(2)) if host.group(2) else None
-    if port is not None and port > _LAST_PORT:
-        raise SigningError(f"the URL's port is {port}: the last one is {_LAST_PORT}")
+    digits = (host.group(2) or "").lstrip("0")
+    if len(digits) > len(str(_LAST_PORT)) or int(digits or 0) > _LAST_PORT:
+        raise SigningError(f"the URL's port is beyond the last one, {_LAST_PORT}")
     # RFC 5849 section 3.4.1.2: the default port of the scheme must be left out, any other must be there.
-    shown = "" if port is None or port == _DEFAULT_PORT[scheme] else f":{port}"
-    return RequestURL(f"{scheme}://{host.group(1).lower()}{shown}", path or "/", query)
+    is_default = not host.group(2) or int(digits or 0) == _DEFAULT_PORT[scheme]
+    port = "" if is_default else f":{digits or 0}"
+    return RequestURL(scheme, host.group(1).lower() + port, path or "/", query)
 
 
-def _refuse_no_url_characters(url: str, parts: re.Match[str]) -> None:
-    start, end = parts.span(2)
-    for found in _NO_URL_CHARACTER.finditer(url):
-        character, position = found.group(), found.start()
-        if character in "[]" and start <= position < end:
-            continue  # an IPv6 literal
+def refuse_no_url_character(text: str, position: int = 0, *, host: tuple[int, int] = (0, 0)) -> None:
+    """Refuse a character that cannot stand in a URL.
+
+    Args:
+        text: A URL or a part of one.
+        position: Where in the URL the text begins.
+        host: Where in the text the host is, which may be an IPv6 literal in brackets.
+
+    Raises:
+        SigningError: If there is one; the message names it and its position.
+    """
+    for found in _NO_URL_CHARACTER.finditer(text):
+        character = found.group()
+        if character in "[]" and host[0] <= found.start() < host[1]:
+            continue
         raise SigningError(
-            f"the URL has the character {character!r} (U+{ord(character):04X}) at position {position}, which"
-            " cannot stand in a URL: percent-encode it (a host name: write it in punycode) and send that URL"
+            f"the URL has the character {character!r} (U+{ord(character):04X}) at position"
+            f" {position + found.start()}, which cannot stand in a URL: percent-encode it (a host name: write"
+            " it in punycode) and send that URL"
         )
 
 
@@ -133,17 +155,35 @@ def join_normalized(encoded: list[tuple[str, str]]) -> str:
     return "&".join([f"{name}={value}" for name, value in sorted(encoded)])
 
 
-def base_string(method: str, uri: str, normalized: str) -> str:
-    """Put the three parts together (RFC 5849 section 3.4.1.1).
+def encode_normalized(normalized: str) -> str:
+    """Encode normalised parameters once more, for the base string (RFC 5849 section 3.4.1.1).
+
+    They hold unreserved characters, `%`, `=` and `&` and nothing else, so three replacements are all of it.
+    """
+    return normalized.replace("%", "%25").replace("=", "%3D").replace("&", "%26")
+
+
+@lru_cache(_STARTS_KEPT)
+def base_string_start(method: str, url: str, scheme: str | None = None, origin: str | None = None) -> str:
+    """Return the first two of the base string's three parts, each with its `&` (RFC 5849 section 3.4.1.1).
+
+    A pure function of what most requests share; hence the last ones are remembered.
 
     Args:
         method: The request method, in any case.
-        uri: The base string URI.
-        normalized: The normalised parameters.
+        url: The URL without query and fragment.
+        scheme: The scheme to sign instead of the URL's.
+        origin: The scheme, host and port to sign instead of the URL's.
 
     Raises:
-        SigningError: If the method is not an HTTP token.
+        SigningError: If the method is not an HTTP token, or the URL cannot be signed.
     """
     if not _METHOD.fullmatch(method):
         raise SigningError(f"{method!r} is no request method")
-    return f"{percent_encode(method.upper())}&{percent_encode(uri)}&{percent_encode(normalized)}"
+    target = parse_url(url)
+    if origin is not None:
+        signed = parse_url(origin)
+        target = target._replace(scheme=signed.scheme, host=signed.host)
+    if scheme is not None:
+        target = target._replace(scheme=scheme)
+    return f"{percent_encode(method.upper())}&{percent_encode(target.base)}&"

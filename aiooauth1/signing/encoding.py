@@ -35,8 +35,10 @@ def percent_encode(text: str | bytes) -> str:
     """
     if isinstance(text, str):
         if text.isascii():
-            return text.translate(_ENCODED)
+            return text if text.isalnum() else text.translate(_ENCODED)
         text = _utf8(text)
+    elif text.isalnum():
+        return text.decode("ascii")
     return text.decode("latin-1").translate(_ENCODED)
 
 
@@ -68,7 +70,9 @@ def parse_form(octets: bytes) -> list[tuple[bytes, bytes]]:
     for segment in octets.replace(b"+", b" ").split(b"&"):
         if segment:
             name, _, value = segment.partition(b"=")
-            pairs.append((unquote_to_bytes(name), unquote_to_bytes(value)))
+            if b"%" in segment:
+                name, value = unquote_to_bytes(name), unquote_to_bytes(value)
+            pairs.append((name, value))
     return pairs
 
 

@@ -8,6 +8,7 @@ from binascii import b2a_base64
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from aiooauth1.errors import SigningError
 from aiooauth1.signing.encoding import percent_encode
 
 
@@ -29,7 +30,13 @@ __all__ = [
 
 
 class SignatureMethod(Protocol):
-    """**Protocol:** a way to sign, for which anyone can write more. A pure function of what it is given."""
+    """**Protocol:** a way to sign, for which anyone can write more. A pure function of what it is given.
+
+    A method may have more than these two: `hash_name`, what `hashlib` calls the hash of its body hash;
+    `takes_long`, whether signing holds up an event loop so long that it belongs in a thread; and
+    `keyed(consumer_secret, token_secret)`, which returns a function from base strings to signatures and so
+    does the work on the key once.
+    """
 
     @property
     def name(self) -> str:
@@ -111,8 +118,16 @@ def body_hash_value(method: SignatureMethod, body: bytes) -> str:
 
     The hash is the method's own; a method without one takes SHA-1, which the extension knows from the start.
 
+    Raises:
+        SigningError: If there is no such hash.
+
     >>> body_hash_value(HMAC_SHA1, b"Hello World!")
     'Lve95gjOVATpfV8EL5X4nxwjKHE='
     """
-    digest = hashlib.new(getattr(method, "hash_name", "sha1"), body).digest()
+    name = getattr(method, "hash_name", "sha1")
+    if name not in hashlib.algorithms_available:
+        raise SigningError(
+            f"the signature method {method.name} names the hash {name!r}, which hashlib has not"
+        )
+    digest = hashlib.new(name, body).digest()
     return b2a_base64(digest, newline=False).decode()

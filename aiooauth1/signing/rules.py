@@ -14,6 +14,20 @@ class SigningRules:
 
     Args:
         send_version: Whether `oauth_version` is sent at all (RFC 5849 section 3.1 leaves it open).
+        empty_token: Whether `oauth_token=""` is sent where there is no token, instead of nothing.
+        body_hash: Whether a request whose body is no form carries `oauth_body_hash`, an empty body included.
+        bare_values: Whether protocol values stand unencoded in the normalised parameters (Mastercard).
+        signed_scheme: The scheme in the base string, where it is another than the one connected with.
+        signed_origin: Scheme, host and port in the base string, where not those connected to.
+        realm_is_url: Whether the realm is the request's URL without its query.
+        sorted_parameters: Whether parameters must be sent in the order in which they are signed.
     """
 
     send_version: bool = True
+    empty_token: bool = False
+    body_hash: bool = False
+    bare_values: bool = False
+    signed_scheme: str | None = None
+    signed_origin: str | None = None
+    realm_is_url: bool = False
+    sorted_parameters: bool = False

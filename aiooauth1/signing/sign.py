@@ -1,25 +1,30 @@
-"""Sign a request: collect what is sent, make the base string, sign it, and write the result where it goes.
+"""Sign a request: collect what is sent, make the base string, and sign it (RFC 5849 sections 3.1 to 3.4).
 
-RFC 5849 sections 3.1 and 3.4 to 3.6. `sign` is the whole in one call; a `Signer` holds what stays the same
-for one consumer and one token, and splits the work: `prepare` makes the base string, `finish` the value.
+`sign` is the whole in one call. A `Signer` holds what stays the same for one consumer and one token, and
+splits the work: `prepare` makes the base string, `finish` the value.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aiooauth1.errors import SigningError
-from aiooauth1.signing.base_string import base_string, join_normalized, parse_url
+from aiooauth1.signing.base_string import (
+    base_string_start,
+    encode_normalized,
+    join_normalized,
+    refuse_no_url_character,
+)
 from aiooauth1.signing.encoding import encode_form, parse_form, percent_encode
 from aiooauth1.signing.methods import HMAC_SHA1, body_hash_value, keyed
 from aiooauth1.signing.rules import SigningRules
+from aiooauth1.signing.signature import SIGNATURE, Prepared, Signature, header_start, render_fields
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable
 
     from aiooauth1.credentials import AccessToken, Consumer, RequestToken
     from aiooauth1.signing.methods import SignatureMethod
@@ -40,74 +45,14 @@ _PROTOCOL = frozenset(
         "oauth_version",
     }
 )
-_SIGNATURE = "oauth_signature"
 _NO_REALM_CHARACTER = re.compile(r"[^ -~]")
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Signature:
-    """A signed request's parameters, to be written into its header, its query or its form body.
-
-    Attributes:
-        value: The signature. With PLAINTEXT it is both secrets.
-        base_string: What was signed.
-        parameters: The `oauth_` parameters and what was given as extra, `oauth_signature` last, decoded.
-    """
-
-    value: str
-    base_string: str
-    parameters: tuple[tuple[str, str], ...]
-    _prepared: Prepared
-
-    def __repr__(self) -> str:
-        return f"<Signature for {self._prepared!r}>"
-
-    def header(self) -> str:
-        """Return the value of an Authorization header (RFC 5849 section 3.5.1)."""
-        fields = [f'{percent_encode(name)}="{percent_encode(value)}"' for name, value in self.parameters]
-        if self._prepared.realm is not None:
-            # RFC 9110 section 5.6.4: quote and backslash are escaped in a quoted-string.
-            escaped = self._prepared.realm.replace("\\", "\\\\").replace('"', '\\"')
-            fields.insert(0, f'realm="{escaped}"')
-        return "OAuth " + ", ".join(fields)
-
-    def url(self) -> str:
-        """Return the request's URL with the parameters at the end of its query (RFC 5849 section 3.5.3)."""
-        url = self._prepared.url.partition("#")[0]
-        return f"{url}{'&' if '?' in url else '?'}{encode_form(self.parameters)}"
-
-    def body(self) -> bytes:
-        """Return the form body with the parameters at its end (RFC 5849 section 3.5.2).
-
-        Raises:
-            SigningError: If the request has a body that is no form.
-        """
-        if self._prepared.hashed:
-            raise SigningError(
-                "the body is no form, so it cannot hold the parameters: send them in the header"
-            )
-        parameters = encode_form(self.parameters).encode()
-        return b"&".join([self._prepared.form, parameters]) if self._prepared.form else parameters
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Prepared:
-    """A request of which all is known but the signature's value."""
-
-    method: str
-    url: str
-    realm: str | None
-    form: bytes | None
-    hashed: bool
-    base_string: str
-    parameters: tuple[tuple[str, str], ...]
-
-    def __repr__(self) -> str:
-        return f"{self.method} {self.url.partition('?')[0]}"
+_LAST_TIMESTAMP = 2**64
+# Where nonce and timestamp go in what is rendered once for all requests. Encoded text never has these two.
+_NONCE, _TIMESTAMP = "{", "}"
 
 
 class Signer:
-    """Signs the requests of one consumer, with one token or without. Pure and immutable: share it at will.
+    """Signs the requests of one consumer, with one token or without. Pure: share it at will.
 
     Args:
         consumer: Whose request it is.
@@ -120,7 +65,21 @@ class Signer:
         SigningError: If the realm has another character, or a credential has no UTF-8 form.
     """
 
-    __slots__ = ("_constant", "_realm", "_rules", "_signature_method", "_value")
+    __slots__ = (
+        "_base",
+        "_constant",
+        "_fixed",
+        "_header",
+        "_method",
+        "_names",
+        "_realm",
+        "_rules",
+        "_value",
+        "takes_long",
+    )
+
+    takes_long: bool
+    """Whether computing a value would hold up an event loop."""
 
     def __init__(
         self,
@@ -137,16 +96,27 @@ class Signer:
             )
         self._realm = realm
         self._rules = rules
-        self._signature_method = signature_method
+        self._method = signature_method
+        self._value = keyed(signature_method, consumer.secret, token.secret if token is not None else "")
+        self.takes_long = bool(getattr(signature_method, "takes_long", False))
+        key = token.key if token is not None else "" if rules.empty_token else None
         self._constant = (
             ("oauth_consumer_key", consumer.key),
-            *((("oauth_token", token.key),) if token is not None else ()),
+            *((("oauth_token", key),) if key is not None else ()),
             ("oauth_signature_method", signature_method.name),
         )
-        self._value = keyed(signature_method, consumer.secret, token.secret if token is not None else "")
+        # What most requests have, rendered once: all but nonce and timestamp is the same each time.
+        marks = (("oauth_nonce", _NONCE), ("oauth_timestamp", _TIMESTAMP))
+        version = (("oauth_version", "1.0"),) if rules.send_version else ()
+        constant = [(percent_encode(name), percent_encode(value)) for name, value in self._constant]
+        with_marks = [*constant, *marks, *version]
+        self._fixed = [*constant, *version]
+        self._names = frozenset(name for name, _ in with_marks)
+        self._base = _cut(encode_normalized(join_normalized(with_marks)))
+        self._header = _cut(f'{header_start(realm)}{render_fields(with_marks)}, {SIGNATURE}="')
 
     def __repr__(self) -> str:
-        return f"<Signer {self._signature_method.name} for {self._constant[0][1]!r}>"
+        return f"<Signer {self._method.name} for {self._constant[0][1]!r}>"
 
     def prepare(
         self,
@@ -167,47 +137,67 @@ class Signer:
         Raises:
             SigningError: If the request cannot be signed rightly.
         """
-        request_url = parse_url(url)
-        body = _form_octets(form)
-        parameters = [*self._constant, ("oauth_timestamp", _timestamp(timestamp)), ("oauth_nonce", nonce)]
-        if version is not None and self._rules.send_version:
+        rules = self._rules
+        octets = _form_octets(form)
+        parameters = [*self._constant, ("oauth_nonce", _text(nonce)), ("oauth_timestamp", _digits(timestamp))]
+        if version is not None and rules.send_version:
             parameters.append(("oauth_version", version))
         if callback is not None:
             parameters.append(("oauth_callback", callback))
         if verifier is not None:
             parameters.append(("oauth_verifier", verifier))
         if body_hash is not None:
-            if body is not None:
+            if octets is not None:
                 raise SigningError("a form is signed whole: it has no body hash (give form= or body_hash=)")
-            parameters.append(("oauth_body_hash", body_hash_value(self._signature_method, body_hash)))
+            parameters.append(("oauth_body_hash", body_hash_value(self._method, body_hash)))
         parameters += _extra(extra)
         encoded = [(percent_encode(name), percent_encode(value)) for name, value in parameters]
-        if request_url.query:
-            encoded += _sent_elsewhere(request_url.query.encode(), "query")
-        if body:
-            encoded += _sent_elsewhere(body, "form")
+        where, _, query = url.partition("#")[0].partition("?")
+        others = _sent_elsewhere(len(where), query, octets, {name for name, _ in encoded})
+        if rules.bare_values:
+            encoded = [(percent_encode(name), value) for name, value in parameters]
+            normalized = percent_encode(join_normalized(encoded + others))
+        else:
+            normalized = encode_normalized(join_normalized(encoded + others))
         return Prepared(
             method=method.upper(),
-            url=url,
-            realm=self._realm,
-            form=body,
-            hashed=body_hash is not None,
-            base_string=base_string(method, request_url.base, join_normalized(encoded)),
+            url=url.partition("#")[0],
+            form=octets,
+            realm=where if rules.realm_is_url else self._realm,
+            is_hashed=body_hash is not None,
+            is_sorted=rules.sorted_parameters,
+            base_string=self._start(method, where) + normalized,
             parameters=tuple(parameters),
         )
 
     def finish(self, prepared: Prepared) -> Signature:
         """Compute the value: the half that takes time where the method is RSA."""
         value = self._value(prepared.base_string)
-        return Signature(value, prepared.base_string, (*prepared.parameters, (_SIGNATURE, value)), prepared)
+        return Signature(value, prepared.base_string, (*prepared.parameters, (SIGNATURE, value)), prepared)
 
     def header(self, method: str, url: str, *, nonce: str, timestamp: int, form: bytes | None = None) -> str:
-        """Return the Authorization header of a request: both halves, as a session needs them.
+        """Return the Authorization header of a request: both halves at once, from what was rendered before.
 
         Raises:
             SigningError: If the request cannot be signed rightly.
         """
-        return self.finish(self.prepare(method, url, nonce=nonce, timestamp=timestamp, form=form)).header()
+        if self._rules.realm_is_url or self._rules.bare_values:
+            prepared = self.prepare(method, url, nonce=nonce, timestamp=timestamp, form=form)
+            return self.finish(prepared).header()
+        where, _, query = url.partition("#")[0].partition("?")
+        nonce, stamp = percent_encode(_text(nonce)), _digits(timestamp)
+        if query or form:
+            encoded = [*self._fixed, ("oauth_nonce", nonce), ("oauth_timestamp", stamp)]
+            encoded += _sent_elsewhere(len(where), query, form, self._names)
+            normalized = encode_normalized(join_normalized(encoded))
+        else:
+            normalized = nonce.replace("%", "%25").join(self._base[:2]) + stamp + self._base[2]
+        value = percent_encode(self._value(self._start(method, where) + normalized))
+        start, middle, end = self._header
+        return f'{start}{nonce}{middle}{stamp}{end}{value}"'
+
+    def _start(self, method: str, where: str) -> str:
+        return base_string_start(method, where, self._rules.signed_scheme, self._rules.signed_origin)
 
 
 def sign(
@@ -283,12 +273,23 @@ def sign(
     )
 
 
-def _timestamp(timestamp: int) -> str:
-    if not isinstance(timestamp, int) or isinstance(timestamp, bool) or timestamp < 0:
-        raise SigningError(
-            f"the timestamp is {timestamp!r}: it must be a whole number of seconds, not negative"
-        )
+def _cut(rendered: str) -> tuple[str, str, str]:
+    """Cut at the two marks; where they were encoded once more, at that."""
+    start, _, rest = rendered.partition(_NONCE)
+    middle, _, end = rest.partition(_TIMESTAMP)
+    return start, middle, end
+
+
+def _digits(timestamp: int) -> str:
+    if type(timestamp) is not int or not 0 <= timestamp < _LAST_TIMESTAMP:
+        raise SigningError("the timestamp must be a whole number of seconds, not negative")
     return str(timestamp)
+
+
+def _text(nonce: str) -> str:
+    if not isinstance(nonce, str):
+        raise SigningError(f"the nonce must be a text, not {type(nonce).__name__}")
+    return nonce
 
 
 def _form_octets(form: bytes | Iterable[tuple[str, str]] | None) -> bytes | None:
@@ -301,31 +302,36 @@ def _pairs(given: Iterable[tuple[str, str]], what: str) -> list[tuple[str, str]]
     # A mapping could not repeat a name, and a text would be taken letter by letter.
     if isinstance(given, (Mapping, str, bytes)):
         raise SigningError(f"{what} must be pairs of texts, not a {type(given).__name__}")
-    pairs = list(given)
-    for pair in pairs:
-        if not isinstance(pair, (tuple, list)) or [type(text) for text in pair] != [str, str]:
-            raise SigningError(f"{what} must be pairs of texts: one of its {len(pairs)} items is not")
+    pairs = []
+    for item in given:
+        if not isinstance(item, (tuple, list)) or not all(isinstance(text, str) for text in item):
+            raise SigningError(f"{what} must be pairs of texts: one of its items is not")
+        if len(item) != 2:  # noqa: PLR2004  a pair
+            raise SigningError(f"{what} must be pairs of texts: one of its items has {len(item)}")
+        pairs.append((item[0], item[1]))
     return pairs
 
 
 def _extra(extra: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     pairs = _pairs(extra, "extra")
     for name, _ in pairs:
-        if name in _PROTOCOL or name in {_SIGNATURE, "realm"}:
+        if name in _PROTOCOL or name in {SIGNATURE, "realm"}:
             raise SigningError(f"extra has {name!r}, which has a parameter of its own")
     return pairs
 
 
-def _sent_elsewhere(octets: bytes, where: str) -> list[tuple[str, str]]:
-    """Encode the pairs of a query or form; a stale signature in it is sent but never signed."""
+def _sent_elsewhere(
+    position: int, query: str, form: bytes | None, ours: Container[str]
+) -> list[tuple[str, str]]:
+    """Encode the pairs of query and form; a stale signature in them is sent but never signed."""
+    refuse_no_url_character(query, position + 1)
     encoded = []
-    for raw_name, raw_value in parse_form(octets):
-        name = percent_encode(raw_name)
-        if name in _PROTOCOL:
-            # Section 3.5: protocol parameters are sent in one place only, each once.
-            raise SigningError(
-                f"the {where} has {name!r}, which goes out with the signature: take it out there"
-            )
-        if name != _SIGNATURE:
-            encoded.append((name, percent_encode(raw_value)))
+    for where, octets in (("query", query.encode()), ("form", form or b"")):
+        for raw_name, raw_value in parse_form(octets):
+            name = percent_encode(raw_name)
+            if name in ours and name in _PROTOCOL:
+                # RFC 5849 section 3.1: a parameter of the protocol is sent once.
+                raise SigningError(f"the {where} has {name!r}, which goes out with the signature as well")
+            if name != SIGNATURE:
+                encoded.append((name, percent_encode(raw_value)))
     return encoded

@@ -1,0 +1,111 @@
+"""A signed request's parameters, written into header, query or form body (RFC 5849 section 3.5)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aiooauth1.errors import SigningError
+from aiooauth1.signing.base_string import join_normalized
+from aiooauth1.signing.encoding import encode_form, parse_form, percent_encode
+
+
+__all__ = ["SIGNATURE", "Prepared", "Signature", "header_start", "render_fields"]
+
+SIGNATURE = "oauth_signature"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Prepared:
+    """A request of which all is known but the signature's value.
+
+    Attributes:
+        method: The method, in upper case.
+        url: The URL without its fragment.
+        form: The form body; None: the body is something else, or there is none.
+        realm: The realm of the header.
+        is_hashed: Whether there is a body that is no form.
+        is_sorted: Whether parameters must be sent in the order in which they are signed.
+        base_string: What is signed.
+        parameters: What goes out with the signature, decoded.
+    """
+
+    method: str
+    url: str
+    form: bytes | None
+    realm: str | None
+    is_hashed: bool
+    is_sorted: bool
+    base_string: str
+    parameters: tuple[tuple[str, str], ...]
+
+    def __repr__(self) -> str:
+        return f"<Prepared {self.method} {self.url.partition('?')[0]}>"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Signature:
+    """A signature and what goes out with it; it renders itself as header, URL or form body.
+
+    Attributes:
+        value: The signature. With PLAINTEXT it is both secrets.
+        base_string: What was signed.
+        parameters: The `oauth_` parameters and what was given as extra, `oauth_signature` last, decoded.
+    """
+
+    value: str
+    base_string: str
+    parameters: tuple[tuple[str, str], ...]
+    _request: Prepared
+
+    def __repr__(self) -> str:
+        return f"<Signature of {self._request.method} {self._request.url.partition('?')[0]}>"
+
+    def header(self) -> str:
+        """Return the value of an Authorization header (RFC 5849 section 3.5.1)."""
+        encoded = [(percent_encode(name), percent_encode(value)) for name, value in self.parameters]
+        return header_start(self._request.realm) + render_fields(encoded)
+
+    def url(self) -> str:
+        """Return the request's URL with the parameters at the end of its query (RFC 5849 section 3.5.3).
+
+        Raises:
+            SigningError: If the query has a signature already.
+        """
+        url, _, query = self._request.url.partition("?")
+        return f"{url}?{self._joined(query.encode(), 'query')}"
+
+    def body(self) -> bytes:
+        """Return the form body with the parameters at its end (RFC 5849 section 3.5.2).
+
+        Raises:
+            SigningError: If the form has a signature already, or the request has a body that is no form.
+        """
+        if self._request.is_hashed:
+            raise SigningError(
+                "the body is no form, so it cannot hold the parameters: send them in the header"
+            )
+        return self._joined(self._request.form or b"", "form").encode("latin-1")
+
+    def _joined(self, given: bytes, where: str) -> str:
+        theirs = parse_form(given)
+        if any(name == SIGNATURE.encode() for name, _ in theirs):
+            raise SigningError(f"the {where} has an {SIGNATURE} already: take it out, or use the header")
+        if self._request.is_sorted:
+            pairs: list[tuple[str | bytes, str | bytes]] = [*theirs, *self.parameters]
+            return join_normalized([(percent_encode(name), percent_encode(value)) for name, value in pairs])
+        ours = encode_form(self.parameters)
+        return f"{given.decode('latin-1')}&{ours}" if given else ours
+
+
+def header_start(realm: str | None) -> str:
+    """Return the scheme of the header and, if there is one, the realm, which is not encoded but quoted."""
+    if realm is None:
+        return "OAuth "
+    # RFC 9110 section 5.6.4: quote and backslash are escaped in a quoted-string.
+    escaped = realm.replace("\\", "\\\\").replace('"', '\\"')
+    return f'OAuth realm="{escaped}", '
+
+
+def render_fields(encoded: list[tuple[str, str]]) -> str:
+    """Write encoded pairs as the fields of a header."""
+    return ", ".join([f'{name}="{value}"' for name, value in encoded])
