@@ -28,7 +28,11 @@ pytestmark = pytest.mark.socket
 Client: Any = oauth1.Client
 
 POSIX = os.name == "posix"
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(aiooauth1.__file__).resolve().parents[1])}
+ROOT = str(Path(aiooauth1.__file__).resolve().parents[1])
+ENVIRONMENT = {
+    **os.environ,
+    "PYTHONPATH": os.pathsep.join(filter(None, (ROOT, os.environ.get("PYTHONPATH")))),
+}
 
 
 async def _send(
