@@ -163,6 +163,18 @@ async def test_a_page_is_answered_once() -> None:
                 await approve(fake.provider.authorize_url + odd)
 
 
+async def test_a_page_for_a_request_token_that_is_too_old_is_not_shown() -> None:
+    now = 1_700_000_000.0
+    async with _running(clock=lambda: now, request_token_ttl=60) as (fake, http):
+        url = fake.provider.request_token_url
+        headers = _header(fake, "POST", url, None, callback_uri="oob", timestamp="1700000000")
+        async with http.post(url, headers=headers) as reply:
+            key = dict(parse_qsl(await reply.text()))["oauth_token"]
+        now += 61
+        with pytest.raises(AuthorizePageError, match="too old"):
+            await approve(f"{fake.provider.authorize_url}?oauth_token={key}")
+
+
 # The ledger
 
 

@@ -33,9 +33,7 @@ def _page(title: str, content: str) -> str:
     )
 
 
-def authorize_page(
-    *, action: str, consumer: str, token_key: str, page: str, user: str = "", error: str = ""
-) -> str:
+def authorize_page(*, action: str, consumer: str, token_key: str, page: str, error: str = "") -> str:
     """Render the page on which a user logs in and answers (RFC 5849 section 2.2).
 
     Args:
@@ -43,7 +41,6 @@ def authorize_page(
         consumer: What the consumer is called.
         token_key: The request token.
         page: The value that ties the answer to this page.
-        user: The user's name, if it is known already.
         error: What was wrong with the answer before.
 
     Returns:
@@ -56,8 +53,8 @@ def authorize_page(
         f'<form method="post" action="{escape(action)}">\n'
         f'<input type="hidden" name="oauth_token" value="{escape(token_key)}">\n'
         f'<input type="hidden" name="page" value="{escape(page)}">\n'
-        '<p><label>Your user name: <input type="text" name="user" autocomplete="username" required '
-        f'value="{escape(user)}"></label></p>\n'
+        '<p><label>Your user name: <input type="text" name="user" autocomplete="username" required>'
+        "</label></p>\n"
         '<p><button type="submit" name="answer" value="approve">Approve</button>\n'
         '<button type="submit" name="answer" value="deny">Deny</button></p>\n'
         "</form>",
