@@ -27,8 +27,10 @@ __all__ = ["RSA_PSS", "RSA_SHA1", "RSA_SHA256", "RSA_SHA512", "Rsa"]
 _LEAST_BITS = 1024
 _INLINE_BITS = 2048
 _PSS_SALT_OCTETS = 32
+_PEM = b"-----BEGIN "
 _LABEL = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----")
-_DER_SEQUENCE = b"\x30"  # what all PKCS#12 begins with, and no text
+_DER_SEQUENCE = b"\x30"
+_PKCS12_VERSION = b"\x02\x01\x03"  # RFC 7292 section 4: the number 3, first in the sequence
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -186,7 +188,8 @@ def _method(name: str, hash_name: str, found: RSAPrivateKey | Exception) -> Rsa:
     from cryptography.hazmat.primitives import hashes  # noqa: PLC0415  an extra, when used
     from cryptography.hazmat.primitives.asymmetric import padding  # noqa: PLC0415  likewise
 
-    algorithm = {"sha1": hashes.SHA1, "sha256": hashes.SHA256, "sha512": hashes.SHA512}[hash_name]()
+    known: list[hashes.HashAlgorithm] = [hashes.SHA1(), hashes.SHA256(), hashes.SHA512()]  # noqa: S303  the method's own
+    algorithm = next(one for one in known if one.name == hash_name)
     scheme = (
         padding.PSS(padding.MGF1(algorithm), _PSS_SALT_OCTETS) if name == "RSA-PSS" else padding.PKCS1v15()
     )
@@ -205,47 +208,80 @@ def _attempt(key: object, password: object) -> RSAPrivateKey | Exception:
 
 def _load(key: object, password: object) -> RSAPrivateKey:
     try:
-        from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415  an extra, when used
-        from cryptography.hazmat.primitives import serialization  # noqa: PLC0415  likewise
-        from cryptography.hazmat.primitives.asymmetric import rsa  # noqa: PLC0415  likewise
-        from cryptography.hazmat.primitives.serialization import pkcs12  # noqa: PLC0415  likewise
+        from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey  # noqa: PLC0415  when used
     except ImportError:
         raise ImportError(
             "RSA signatures need the cryptography package: pip install 'aiooauth1[rsa]'", name="cryptography"
         ) from None
     if password is not None and not isinstance(password, (bytes, str)):
         raise TypeError(f"password must be bytes or str, not {type(password).__name__}")
-    loaded = key
-    if isinstance(key, (bytes, str)):
-        # What has no UTF-8 form is no PEM and no password either: it is let through to be refused as such.
-        octets = key.encode(errors="surrogatepass") if isinstance(key, str) else key
-        secret = password.encode(errors="surrogatepass") if isinstance(password, str) else password
-        labels = _LABEL.findall(octets)
-        try:
-            if labels:
-                _check_pem(octets, labels, secret)
-                loaded = serialization.load_pem_private_key(octets, secret)
-            else:
-                _check_pkcs12(octets)
-                loaded = pkcs12.load_key_and_certificates(octets, secret)[0]
-        except UnsupportedAlgorithm:
-            raise ValueError(
-                "the key is encrypted or made in a way that the installed cryptography package does not"
-                " support: convert it, for example with openssl pkcs8 -topk8 -v2 aes-256-cbc"
-            ) from None
-        except _Unfit:
-            raise
-        except (TypeError, ValueError):
-            raise ValueError(_unopened(octets, labels, secret)) from None
-        if loaded is None:
-            raise ValueError("the PKCS#12 data holds certificates only: export it with its private key")
-        if not isinstance(loaded, rsa.RSAPrivateKey):
-            raise ValueError(f"the key is an {type(loaded).__name__}: these methods need an RSA private key")
-    elif not isinstance(key, rsa.RSAPrivateKey):
+    if isinstance(key, RSAPrivateKey):
+        if password is not None:
+            raise TypeError("password= goes with an encrypted PEM or PKCS#12: a loaded key needs none")
+        loaded: object = key
+    elif isinstance(key, (bytes, str)):
+        octets = _octets(key)
+        loaded = (_from_pem if _PEM in octets else _from_pkcs12)(octets, _octets(password or b""))
+    else:
         raise TypeError(
             "key must be a private key as PEM (bytes or str), as PKCS#12 (bytes) or as a loaded"
-            f" RSAPrivateKey, not {type(key).__name__}; of a file give what is in it"
+            f" RSAPrivateKey, not {type(key).__name__}; of a file, give what is in it"
         )
-    elif password is not None:
-        raise TypeError("password= goes with an encrypted PEM or PKCS#12: a loaded key has none")
+    if not isinstance(loaded, RSAPrivateKey):
+        raise ValueError(f"the key is of type {type(loaded).__name__}: an RSA private key is needed")  # noqa: TRY004  what was given is of the right type
+    if loaded.key_size < _LEAST_BITS:
+        raise ValueError(f"the RSA key has {loaded.key_size} bits: {_LEAST_BITS} is the least, 2048 is usual")
     return loaded
+
+
+def _octets(text: bytes | str) -> bytes:
+    # What has no UTF-8 form is neither PEM nor password: it is let through here, to be refused as such.
+    return text.encode(errors="surrogatepass") if isinstance(text, str) else text
+
+
+def _from_pem(octets: bytes, password: bytes) -> object:
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415  an extra, when used
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415  likewise
+
+    labels = _LABEL.findall(octets)
+    if b"OPENSSH PRIVATE KEY" in labels:
+        raise ValueError("the key is in OpenSSH's own format: convert a copy with ssh-keygen -p -m PEM -f")
+    if not any(label.endswith(b"PRIVATE KEY") for label in labels):
+        kinds = [(b"CERTIFICATE", "a certificate"), (b"PUBLIC KEY", "a public key")]
+        what = next(
+            (kind for end, kind in kinds if any(label.endswith(end) for label in labels)), "other data"
+        )
+        raise ValueError(f"the PEM holds {what}: give the private key, of which the provider has the public")
+    encrypted = b"ENCRYPTED PRIVATE KEY" in labels or b"Proc-Type: 4,ENCRYPTED" in octets
+    if encrypted and not password:
+        raise ValueError("the PEM is encrypted: give its password=")
+    if password and not encrypted:
+        raise ValueError("a password= was given, but the PEM is not encrypted: leave it out")
+    try:
+        return load_pem_private_key(octets, password or None)
+    except (TypeError, ValueError, UnsupportedAlgorithm):
+        why = f"{'the password is wrong, or ' if encrypted else ''}it is damaged, or of an unknown kind"
+        if rb"\n" in octets:
+            why = r"its line breaks have become the two characters \n: put real ones in their place"
+    raise ValueError(f"the PEM gives no key: {why}")
+
+
+def _from_pkcs12(octets: bytes, password: bytes) -> object:
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415  an extra, when used
+    from cryptography.hazmat.primitives.serialization import pkcs12  # noqa: PLC0415  likewise
+
+    if octets[:1] != _DER_SEQUENCE or _PKCS12_VERSION not in octets[:16]:
+        raise ValueError(
+            "the key is neither PEM, which has a line -----BEGIN … PRIVATE KEY-----, nor the octets of a"
+            " PKCS#12 file. Of a file, give what is in it; convert other formats with openssl pkey"
+        )
+    try:
+        found = pkcs12.load_key_and_certificates(octets, password or None)[0]
+    except (TypeError, ValueError, UnsupportedAlgorithm):
+        wrong = "the password is wrong" if password else "it is encrypted and needs its password="
+        why = f"{wrong}, or it is damaged, or of an unknown kind"
+    else:
+        if found is not None:
+            return found
+        why = "it holds no private key, only certificates: export it again with the key"
+    raise ValueError(f"the PKCS#12 data gives no key: {why}")
