@@ -36,6 +36,7 @@ __all__ = [
     "OAuth1Error",
     "OutcomeUnknown",
     "ProviderError",
+    "ProviderSunsetWarning",
     "RateLimited",
     "RedirectRefused",
     "SignatureRejected",
@@ -167,6 +168,10 @@ class StoreUnavailable(OAuth1Error):
 
 class StoreCorrupt(OAuth1Error):
     """A stored record is not one of ours, or does not decrypt."""
+
+
+class ProviderSunsetWarning(UserWarning):
+    """The provider has named the day on which it ends OAuth 1.0a."""
 
 
 class OutcomeUnknown(OAuth1Error):

@@ -10,8 +10,8 @@ from aiohttp import ClientSession, DummyCookieJar
 from yarl import URL
 
 from aiooauth1.credentials import AccessToken, Consumer, RequestToken
-from aiooauth1.middleware import Origin, refuse_bare_transport
 from aiooauth1.nonce import fresh_nonce
+from aiooauth1.origins import Origin, refuse_bare_transport
 from aiooauth1.signing.encoding import encode_form
 from aiooauth1.signing.sign import Signer
 from aiooauth1.token_endpoint import TokenRequest, ask

@@ -6,24 +6,21 @@ of them gets a nonce and a timestamp of its own, and what is signed is what goes
 
 from __future__ import annotations
 
+import asyncio
 import time
-from ipaddress import ip_address
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from aiohttp import (
-    ClientConnectorError,
-    ClientError,
-    ClientHttpProxyError,
-    ConnectionTimeoutError,
-    Payload,
-    hdrs,
-)
+from aiohttp import ClientConnectorError, ClientError, ClientHttpProxyError, ConnectionTimeoutError, hdrs
+from aiohttp.http import SERVER_SOFTWARE
 from yarl import URL
 
 from aiooauth1.errors import OutcomeUnknown, RedirectRefused, SigningError
 from aiooauth1.nonce import fresh_nonce
-from aiooauth1.signing.methods import HMAC_SHA1, PLAINTEXT
+from aiooauth1.origins import Origin, refuse_bare_transport
+from aiooauth1.signing.methods import HMAC_SHA1
 from aiooauth1.signing.sign import Signer
+from aiooauth1.wire import has_body, place, signed_form, take_out, url_on_the_wire, whole_body
 
 
 if TYPE_CHECKING:
@@ -32,61 +29,39 @@ if TYPE_CHECKING:
     from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 
     from aiooauth1.credentials import AccessToken, Consumer
+    from aiooauth1.providers import Placement
     from aiooauth1.signing.methods import SignatureMethod
 
 
-__all__ = [
-    "FORM",
-    "NOTHING_SENT",
-    "Call",
-    "OAuth1Middleware",
-    "Origin",
-    "refuse_bare_transport",
-    "url_on_the_wire",
-]
+__all__ = ["NOTHING_SENT", "Call", "Manner", "OAuth1Middleware"]
 
-FORM = "application/x-www-form-urlencoded"
-_READS = frozenset({hdrs.METH_GET, hdrs.METH_HEAD})
 NOTHING_SENT = (ClientConnectorError, ConnectionTimeoutError, ClientHttpProxyError)
+"""The errors of aiohttp after which no byte of the request has gone out."""
+
+_READS = frozenset({hdrs.METH_GET, hdrs.METH_HEAD})
 
 
-class Origin(NamedTuple):
-    """Where a request goes: another host, port or scheme is another origin (RFC 6454)."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """How the calls of a session are signed, whoever signs.
 
-    scheme: str
-    host: str
-    port: int | None
-
-    @classmethod
-    def of(cls, url: URL) -> Origin:
-        """Return a URL's origin."""
-        return cls(url.scheme, (url.raw_host or "").lower(), url.port)
-
-    @property
-    def is_loopback(self) -> bool:
-        """Whether it is on this machine, by its name alone."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ip_address(self.host).is_loopback
-        except ValueError:
-            return False
-
-
-def refuse_bare_transport(origin: Origin, signature_method: SignatureMethod, *, allow_http: bool) -> None:
-    """Refuse what shows a signed request to everybody on the way (RFC 5849 sections 3.4.4 and 4.1 to 4.3).
-
-    Raises:
-        SigningError: If the origin is plain http, not loopback or with PLAINTEXT, and http is not allowed.
+    Attributes:
+        clock: Seconds since the epoch.
+        nonce: A new text at each call.
+        placement: Where the parameters go.
+        body_hash: Whether a body that is no form is hashed.
+        sign_multipart_text: Whether the text fields of multipart bodies are signed as if they were a form's.
+        needs_user_agent: Whether a request must name its consumer in User-Agent.
+        user_agent: That name, where the request has none.
     """
-    if origin.scheme == "https" or allow_http:
-        return
-    if signature_method.name == PLAINTEXT.name:
-        raise SigningError(
-            "PLAINTEXT over http sends both secrets for all to read: use https or an HMAC method"
-        )
-    if not origin.is_loopback:
-        raise SigningError(f"{origin.host!r} over plain http: use https, or allow_http=True if you must")
+
+    clock: Callable[[], float] = time.time
+    nonce: Callable[[], str] = fresh_nonce
+    placement: Placement = "header"
+    body_hash: bool = False
+    sign_multipart_text: bool = False
+    needs_user_agent: bool = False
+    user_agent: str | None = None
 
 
 class Call:
@@ -95,17 +70,14 @@ class Call:
     It is the innermost middleware. A middleware sees no hop number, hence one small object for each call.
     """
 
-    __slots__ = ("_clock", "_nonce", "_origin", "_sent", "_signer", "_signing")
+    __slots__ = ("_is_leaving", "_manner", "_origin", "_signer", "_was_sent")
 
-    def __init__(
-        self, signer: Signer, origin: Origin, clock: Callable[[], float], nonce: Callable[[], str]
-    ) -> None:
+    def __init__(self, signer: Signer, origin: Origin, manner: Manner) -> None:
         self._signer: Signer | None = signer
         self._origin = origin
-        self._signing = True
-        self._sent = False
-        self._clock = clock
-        self._nonce = nonce
+        self._manner = manner
+        self._is_leaving = False
+        self._was_sent = False
 
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
         """Sign the request if it still goes where it was meant to, and take our header out of it afterwards.
@@ -116,15 +88,11 @@ class Call:
             OutcomeUnknown: If it went out, no answer came, and it may have been done.
         """
         self._follow(request)
-        if self._signing and self._signer is not None:
-            form = await _form_on_the_wire(request)
-            request.headers[hdrs.AUTHORIZATION] = self._signer.header(
-                request.method,
-                url_on_the_wire(request),
-                nonce=self._nonce(),
-                timestamp=int(self._clock()),
-                form=form,
-            )
+        if self._was_sent:
+            await take_out(request, self._manner.placement)
+        if not self._is_leaving and self._signer is not None:
+            await self._sign(request, self._signer)
+        self._was_sent = True
         try:
             return await handler(request)
         except NOTHING_SENT:
@@ -143,51 +111,50 @@ class Call:
         """Forget the signer, when the call is over: what keeps this object then keeps no secret."""
         self._signer = None
 
+    async def _sign(self, request: ClientRequest, signer: Signer) -> None:
+        manner = self._manner
+        if (
+            manner.needs_user_agent
+            and request.headers.get(hdrs.USER_AGENT, SERVER_SOFTWARE) == SERVER_SOFTWARE
+        ):
+            if manner.user_agent is None:
+                raise SigningError("this provider wants to know who asks: set headers={'User-Agent': …}")
+            request.headers[hdrs.USER_AGENT] = manner.user_agent
+        form = await signed_form(request, with_multipart=manner.sign_multipart_text)
+        url, nonce, timestamp = url_on_the_wire(request), manner.nonce(), int(manner.clock())
+        if manner.placement == "header" and not (manner.body_hash or signer.takes_long):
+            header = signer.header(request.method, url, nonce=nonce, timestamp=timestamp, form=form)
+            request.headers[hdrs.AUTHORIZATION] = header
+            return
+        hashed = await whole_body(request) if manner.body_hash and form is None else None
+        prepared = signer.prepare(
+            request.method, url, nonce=nonce, timestamp=timestamp, form=form, body_hash=hashed
+        )
+        if signer.takes_long:
+            signature = await asyncio.to_thread(signer.finish, prepared)
+        else:
+            signature = signer.finish(prepared)
+        await place(request, signature, manner.placement)
+
     def _follow(self, request: ClientRequest) -> None:
-        origin = Origin.of(request.url)
-        elsewhere = not self._signing or origin != self._origin
+        """See where the request goes; leave signing for good where that is another origin than before."""
         if hdrs.AUTHORIZATION in request.headers:
-            if self._sent:
+            if self._was_sent:
                 raise RedirectRefused("the redirect's Location holds a user name or password")
             raise SigningError(
                 "the request has an Authorization already (headers= or auth=): only we write it"
             )
-        self._sent = True
-        if not elsewhere:
+        origin = Origin.of(request.url)
+        if origin == self._origin and not self._is_leaving:
             return
         if self._origin.scheme == "https" and origin.scheme != "https":
             raise RedirectRefused(f"the provider redirects from https to {origin.scheme}")
-        if request.method not in _READS or _has_body(request):
+        if request.method not in _READS or has_body(request):
             raise RedirectRefused(
                 f"the provider redirects a {request.method} with its body to another origin"
             )
-        self._signing = False
+        self._is_leaving = True
         self._origin = origin
-
-
-def _has_body(request: ClientRequest) -> bool:
-    return request.body.size != 0 if isinstance(request.body, Payload) else bool(request.body)
-
-
-def url_on_the_wire(request: ClientRequest) -> str:
-    """Return a request's URL as its server sees it: RFC 5849 section 3.4.1.2 takes the Host header field."""
-    url = request.url
-    return f"{url.scheme}://{request.headers[hdrs.HOST]}{url.raw_path_qs}"
-
-
-async def _form_on_the_wire(request: ClientRequest) -> bytes | None:
-    """Return the body if its content type is exactly a form's (RFC 5849 section 3.4.1.3.1)."""
-    if request.headers.get(hdrs.CONTENT_TYPE, "").partition(";")[0].strip().lower() != FORM:
-        return None
-    body = request.body
-    if not isinstance(body, Payload):
-        return body
-    octets = bytes(await body.as_bytes())
-    if body.consumed:
-        raise SigningError(
-            "the form's body can be read only once, so it cannot be signed and sent: give its octets or pairs"
-        )
-    return octets
 
 
 class OAuth1Middleware:
@@ -211,7 +178,7 @@ class OAuth1Middleware:
         SigningError: If an origin is none, its transport shows the signature, or the realm is malformed.
     """
 
-    __slots__ = ("_clock", "_nonce", "_origins", "_signer")
+    __slots__ = ("_manner", "_origins", "_signer")
 
     def __init__(
         self,
@@ -235,8 +202,7 @@ class OAuth1Middleware:
                 )
             refuse_bare_transport(origin, signature_method, allow_http=allow_http)
         self._signer = Signer(consumer, token, signature_method=signature_method, realm=realm)
-        self._clock = clock
-        self._nonce = nonce
+        self._manner = Manner(clock=clock, nonce=nonce)
 
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
         """Sign the request if it goes to one of the origins.
@@ -248,4 +214,4 @@ class OAuth1Middleware:
         origin = Origin.of(request.url)
         if origin not in self._origins:
             return await handler(request)
-        return await Call(self._signer, origin, self._clock, self._nonce)(request, handler)
+        return await Call(self._signer, origin, self._manner)(request, handler)

@@ -8,10 +8,10 @@ import os
 __all__ = ["fresh_nonce"]
 
 
-def fresh_nonce() -> str:
-    """Return 30 lower-case hexadecimal digits, which are 120 random bits (RFC 5849 section 3.3).
+def fresh_nonce(length: int = 30) -> str:
+    """Return that many lower-case hexadecimal digits; 30 are 120 random bits (RFC 5849 section 3.3).
 
     Strict verifiers take 20 to 30 letters and digits and nothing else. The operating system's generator has
     no state in this process that a fork could copy.
     """
-    return os.urandom(15).hex()
+    return os.urandom((length + 1) // 2).hex()[:length]

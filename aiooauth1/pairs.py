@@ -1,54 +1,96 @@
-"""What users give as `params=` and `data=`, as pairs in the order given."""
+"""What users give as `params=` and `data=`, as pairs in the order given or as the provider wants them."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from aiooauth1.signing.encoding import encode_form, parse_form
+from aiooauth1.signing.base_string import join_normalized
+from aiooauth1.signing.encoding import encode_form, parse_form, percent_encode
 
 
-__all__ = ["form_octets", "query_text"]
+__all__ = ["Pairs"]
 
 
-def query_text(params: Any) -> str:
-    """Encode `params=` by RFC 5849 section 3.6: only unreserved characters bare, `%20` for a space.
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """How parameters are written: by RFC 5849 section 3.6, with `%20` for a space.
 
     Args:
-        params: A mapping, whose values may be lists of repeated ones; pairs; or a query as text.
+        php_arrays: Whether repeated parameters are numbered as PHP has it.
+        is_sorted: Whether they go out in the order in which they are signed.
 
-    Raises:
-        TypeError: If it is something else, or a value is neither text nor number.
-
-    >>> query_text({"q": "a b", "id": [1, 2]})
+    >>> Pairs().query({"q": "a b", "id": [1, 2]})
     'q=a%20b&id=1&id=2'
+    >>> Pairs(php_arrays=True).query({"id[]": [1, 2]})
+    'id%5B0%5D=1&id%5B1%5D=2'
     """
-    if isinstance(params, str):
-        return encode_form(parse_form(params.encode()))
-    items = _items(params)
-    for name, value in items:
-        if not _is_plain(value):
-            raise TypeError(f"the parameter {name!r} is a {type(value).__name__}: write it as text or number")
-    return encode_form([(name, str(value)) for name, value in items])
+
+    php_arrays: bool = False
+    is_sorted: bool = False
+
+    def query(self, params: Any, before: str = "") -> str:
+        """Write `params=` as a query.
+
+        Args:
+            params: A mapping, whose values may be lists of repeated ones; pairs; a query as text; or None.
+            before: The query that stands in the URL already, which they follow.
+
+        Raises:
+            TypeError: If it is something else, or a value is neither text nor number.
+        """
+        if isinstance(params, str):
+            query = encode_form(parse_form(params.encode()))
+        else:
+            items = _items(params if params is not None else ())
+            for name, value in items:
+                if not _is_plain(value):
+                    kind = type(value).__name__
+                    raise TypeError(f"the parameter {name!r} is a {kind}: write it as text or number")
+            query = encode_form(self._texts(items))
+        query = "&".join(filter(None, (before, query)))
+        return _sorted(query) if self.is_sorted else query
+
+    def form(self, data: Any) -> bytes | None:
+        """Write `data=` if it is a form of texts and numbers; None: it is something else, aiohttp's to send.
+
+        Raises:
+            TypeError: If it is a list of something else than pairs.
+
+        >>> Pairs().form({"status": "Hello World", "media": [1, 2]})
+        b'status=Hello%20World&media=1&media=2'
+        >>> Pairs().form(b"raw") is None
+        True
+        """
+        if not isinstance(data, (Mapping, list, tuple)):
+            return None
+        items = _items(data)
+        if not all(_is_plain(value) for _, value in items):
+            return None  # a file, for example, which aiohttp sends as multipart
+        form = encode_form(self._texts(items))
+        return (_sorted(form) if self.is_sorted else form).encode()
+
+    def _texts(self, items: list[tuple[str, Any]]) -> list[tuple[str, str]]:
+        if not self.php_arrays:
+            return [(name, str(value)) for name, value in items]
+        times = Counter(name.removesuffix("[]") for name, _ in items)
+        numbers: Counter[str] = Counter()
+        texts = []
+        for name, value in items:
+            array = name.removesuffix("[]")
+            if array == name and times[array] == 1:
+                texts.append((name, str(value)))
+                continue
+            texts.append((f"{array}[{numbers[array]}]", str(value)))
+            numbers[array] += 1
+        return texts
 
 
-def form_octets(data: Any) -> bytes | None:
-    """Encode `data=` if it is a form of texts and numbers; None: it is something else, aiohttp's to send.
-
-    Raises:
-        TypeError: If it is a list of something else than pairs.
-
-    >>> form_octets({"status": "Hello World", "media": [1, 2]})
-    b'status=Hello%20World&media=1&media=2'
-    >>> form_octets(b"raw") is None
-    True
-    """
-    if not isinstance(data, (Mapping, list, tuple)):
-        return None
-    items = _items(data)
-    if not all(_is_plain(value) for _, value in items):
-        return None  # a file, for example, which aiohttp sends as multipart
-    return encode_form([(name, str(value)) for name, value in items]).encode()
+def _sorted(octets: str) -> str:
+    pairs = parse_form(octets.encode())
+    return join_normalized([(percent_encode(name), percent_encode(value)) for name, value in pairs])
 
 
 def _items(given: Any) -> list[tuple[str, Any]]:
@@ -57,11 +99,13 @@ def _items(given: Any) -> list[tuple[str, Any]]:
     if not isinstance(given, Iterable) or isinstance(given, (bytes, bytearray, memoryview)):
         raise TypeError(f"parameters must be a mapping, pairs or text, not {type(given).__name__}")
     items = list(given)
-    if not all(
-        isinstance(item, (tuple, list)) and [str] == [type(name) for name in item[:-1]] for item in items
-    ):
+    if not all(_is_pair(item) for item in items):
         raise TypeError("parameters must be pairs of a name and a value")
     return [(name, value) for name, value in items]
+
+
+def _is_pair(item: Any) -> bool:
+    return isinstance(item, (tuple, list)) and len(item) == 2 and isinstance(item[0], str)  # noqa: PLR2004  a pair
 
 
 def _each(values: Any) -> Iterable[Any]:

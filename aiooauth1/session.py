@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 from aiohttp import BytesPayload, hdrs
 from yarl import URL
 
+from aiooauth1.clocks import NeverBack
 from aiooauth1.credentials import AccessToken, Consumer
 from aiooauth1.errors import SigningError, UnknownUser
 from aiooauth1.in_flight import InFlight
-from aiooauth1.middleware import FORM, Call, Origin, refuse_bare_transport
+from aiooauth1.middleware import Call, Manner
 from aiooauth1.nonce import fresh_nonce
-from aiooauth1.pairs import form_octets, query_text
+from aiooauth1.origins import Origin, refuse_bare_transport
+from aiooauth1.pairs import Pairs
 from aiooauth1.pool import Pool
+from aiooauth1.providers import Provider
 from aiooauth1.refusals import raise_for_problem
-from aiooauth1.signing.methods import HMAC_SHA1
-from aiooauth1.signing.rules import SigningRules
 from aiooauth1.signing.sign import Signature, Signer
+from aiooauth1.wire import FORM
 
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from aiohttp import ClientResponse, ClientSession
 
     from aiooauth1.options import CallOptions, ClientSessionOptions
-    from aiooauth1.providers import Provider
+    from aiooauth1.providers import Placement
     from aiooauth1.signing.methods import SignatureMethod
     from aiooauth1.stores.protocols import AccessTokenStore
 
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["OAuth1Session", "raise_for_problem"]
 
 _SIGNERS_KEPT = 1024
+_BY_THE_RFC = Provider("RFC 5849")  # what a session without a provider goes by
 
 
 class _Changes(TypedDict, total=False):
@@ -55,13 +58,15 @@ class OAuth1Session:
         consumer: The service's own credentials.
         token: The access token of calls that name no other; None: those have none (two-legged).
         provider: Where relative URLs lead, which origins are signed for, and how; None: by RFC 5849, for the
-            origin of each call.
+            origin of each call. Its `sunset` warns.
         store: Where the tokens of `user=` are.
         signature_method: How to sign; None: as the provider says, else HMAC-SHA1.
         realm: The realm of the Authorization header; None: the provider's.
         allow_http: Whether requests may go to other machines over plain http, and PLAINTEXT over http at all.
+        placement: Where the `oauth_` parameters go: `header`, `query` or `body`; None: as the provider says,
+            else into the header.
         clock: Seconds since the epoch.
-        nonce: A new text at each call, letters and digits.
+        nonce: A new text at each call, letters and digits; None: random ones as long as the provider wants.
         client_session_options: aiohttp's own: `connector=`, `timeout=`, `headers=` … What you pass in, you
             close.
 
@@ -80,19 +85,29 @@ class OAuth1Session:
         signature_method: SignatureMethod | None = None,
         realm: str | None = None,
         allow_http: bool = False,
+        placement: Placement | None = None,
         clock: Callable[[], float] = time.time,
-        nonce: Callable[[], str] = fresh_nonce,
+        nonce: Callable[[], str] | None = None,
         **client_session_options: Unpack[ClientSessionOptions],
     ) -> None:
         self._pool = Pool(client_session_options)
         self._owns_pool = True
         self._provider = provider
         self._store = store
-        self._allow_http = allow_http
-        self._clock = clock
-        self._nonce = nonce
-        signed = provider.signed_origins() if provider is not None else ()
-        self._origins = frozenset(Origin.of(URL(url)) for url in signed)
+        self._quirks = quirks = provider or _BY_THE_RFC
+        quirks.warn_of_sunset()
+        self._allow_http = allow_http or quirks.allow_http
+        self._origins = frozenset(Origin.of(URL(url)) for url in quirks.signed_origins())
+        self._pairs = Pairs(php_arrays=quirks.php_arrays, is_sorted=quirks.rules.sorted_parameters)
+        self._manner = Manner(
+            clock=NeverBack(clock) if quirks.monotonic_timestamps else clock,
+            nonce=nonce or partial(fresh_nonce, quirks.nonce_length),
+            placement=placement or quirks.placement,
+            body_hash=quirks.rules.body_hash,
+            sign_multipart_text=quirks.sign_multipart_text,
+            needs_user_agent=quirks.needs_user_agent,
+            user_agent=quirks.user_agent,
+        )
         self._sign_as(consumer, token, signature_method, realm)
 
     def _sign_as(
@@ -104,16 +119,17 @@ class OAuth1Session:
     ) -> None:
         if not isinstance(consumer, Consumer):
             raise TypeError(f"consumer must be a Consumer, not {type(consumer).__name__}")
-        provider = self._provider
-        if provider is not None:
-            signature_method = signature_method or provider.signature_method
-            realm = provider.realm if realm is None else realm
         self._consumer = consumer
         self._token = token
-        self._signature_method = signature_method or HMAC_SHA1
-        self._realm = realm
-        rules = provider.rules if provider is not None else SigningRules()
-        make = partial(Signer, consumer, signature_method=self._signature_method, rules=rules, realm=realm)
+        self._signature_method = signature_method or self._quirks.signature_method
+        self._realm = self._quirks.realm if realm is None else realm
+        make = partial(
+            Signer,
+            consumer,
+            signature_method=self._signature_method,
+            rules=self._quirks.rules,
+            realm=self._realm,
+        )
         self._signer: Callable[[AccessToken | None], Signer] = lru_cache(_SIGNERS_KEPT)(make)
         self._signer(_checked(token))  # what cannot be signed with shows here, not at the first call
 
@@ -244,7 +260,7 @@ class OAuth1Session:
         where = self._locate(url, None)
         signer = self._signer(await self._token_of(user, token))
         prepared = signer.prepare(
-            method, str(where), nonce=self._nonce(), timestamp=int(self._clock()), form=form
+            method, str(where), nonce=self._manner.nonce(), timestamp=int(self._manner.clock()), form=form
         )
         return signer.finish(prepared)
 
@@ -263,9 +279,9 @@ class OAuth1Session:
         where = self._locate(url, options.pop("params", None))
         # The token is loaded here, since an OSError inside a middleware would look like network trouble.
         signer = self._signer(await self._token_of(user, token))
-        if (form := form_octets(options.get("data"))) is not None:
+        if (form := self._pairs.form(options.get("data"))) is not None:
             options["data"] = BytesPayload(form, content_type=FORM)
-        call = Call(signer, Origin.of(where), self._clock, self._nonce)
+        call = Call(signer, Origin.of(where), self._manner)
         theirs = options.pop("middlewares", None)
         chain = (*(self._pool.middlewares if theirs is None else theirs), call)
         try:
@@ -304,11 +320,17 @@ class OAuth1Session:
             raise SigningError(
                 "the URL is not one of https or http with a host: only such requests are signed"
             )
+        if not self._quirks.signs_calls:
+            raise SigningError(
+                f"{self._quirks.name!r} takes no signed calls: its access token is a key, to be sent as it says"
+                " with session.http"
+            )
         if where.raw_user is not None or where.raw_password is not None:
             raise SigningError("the URL holds a user name or password: only the signature says who asks")
         where = where.with_fragment(None)
-        if params and (query := query_text(params)):
-            where = URL(f"{where}{'&' if where.raw_query_string else '?'}{query}", encoded=True)
+        if params or self._pairs.is_sorted:
+            query = self._pairs.query(params, where.raw_query_string)
+            where = URL(f"{str(where).partition('?')[0]}{'?' if query else ''}{query}", encoded=True)
         origin = Origin.of(where)
         if self._provider is not None and origin not in self._origins:
             raise SigningError(

@@ -10,8 +10,9 @@ from aiohttp import BytesPayload, ClientError, ClientTimeout, hdrs
 from yarl import URL
 
 from aiooauth1.errors import OutcomeUnknown, RedirectRefused, TokenResponseError
-from aiooauth1.middleware import FORM, NOTHING_SENT, url_on_the_wire
+from aiooauth1.middleware import NOTHING_SENT
 from aiooauth1.problems import read_problem
+from aiooauth1.wire import FORM, url_on_the_wire
 
 
 if TYPE_CHECKING:

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from aiooauth1.signing.methods import SignatureMethod
 
 
-__all__ = ["Prepared", "Signature", "Signer", "sign"]
+__all__ = ["PROTOCOL", "Prepared", "Signature", "Signer", "sign"]
 
-_PROTOCOL = frozenset(
+PROTOCOL = frozenset(
     {
         "oauth_body_hash",
         "oauth_callback",
@@ -315,7 +315,7 @@ def _pairs(given: Iterable[tuple[str, str]], what: str) -> list[tuple[str, str]]
 def _extra(extra: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     pairs = _pairs(extra, "extra")
     for name, _ in pairs:
-        if name in _PROTOCOL or name in {SIGNATURE, "realm"}:
+        if name in PROTOCOL or name in {SIGNATURE, "realm"}:
             raise SigningError(f"extra has {name!r}, which has a parameter of its own")
     return pairs
 
@@ -329,7 +329,7 @@ def _sent_elsewhere(
     for where, octets in (("query", query.encode()), ("form", form or b"")):
         for raw_name, raw_value in parse_form(octets):
             name = percent_encode(raw_name)
-            if name in ours and name in _PROTOCOL:
+            if name in ours and name in PROTOCOL:
                 # RFC 5849 section 3.1: a parameter of the protocol is sent once.
                 raise SigningError(f"the {where} has {name!r}, which goes out with the signature as well")
             if name != SIGNATURE:

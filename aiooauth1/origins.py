@@ -1,0 +1,57 @@
+"""Where a request goes, and whether a signature may go there."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, NamedTuple
+
+from aiooauth1.errors import SigningError
+from aiooauth1.signing.methods import PLAINTEXT
+
+
+if TYPE_CHECKING:
+    from yarl import URL
+
+    from aiooauth1.signing.methods import SignatureMethod
+
+
+__all__ = ["Origin", "refuse_bare_transport"]
+
+
+class Origin(NamedTuple):
+    """Where a request goes: another host, port or scheme is another origin (RFC 6454)."""
+
+    scheme: str
+    host: str
+    port: int | None
+
+    @classmethod
+    def of(cls, url: URL) -> Origin:
+        """Return a URL's origin."""
+        return cls(url.scheme, (url.raw_host or "").lower(), url.port)
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether it is on this machine, by its name alone."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+
+def refuse_bare_transport(origin: Origin, signature_method: SignatureMethod, *, allow_http: bool) -> None:
+    """Refuse what shows a signed request to everybody on the way (RFC 5849 sections 3.4.4 and 4).
+
+    Raises:
+        SigningError: If the origin is plain http, not loopback or with PLAINTEXT, and http is not allowed.
+    """
+    if origin.scheme == "https" or allow_http:
+        return
+    if signature_method.name == PLAINTEXT.name:
+        raise SigningError(
+            "PLAINTEXT over http sends both secrets for all to read: use https or an HMAC method"
+        )
+    if not origin.is_loopback:
+        raise SigningError(f"{origin.host!r} over plain http: use https, or allow_http=True if you must")

@@ -1,0 +1,128 @@
+"""What of a request goes over the wire and is signed, and where the signature goes in it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiohttp import BytesPayload, MultipartWriter, Payload, hdrs
+from aiohttp.multipart import content_disposition_filename, parse_content_disposition
+from yarl import URL
+
+from aiooauth1.errors import SigningError
+from aiooauth1.signing.encoding import encode_form, parse_form
+from aiooauth1.signing.sign import PROTOCOL
+from aiooauth1.signing.signature import SIGNATURE
+
+
+if TYPE_CHECKING:
+    from aiohttp import ClientRequest
+
+    from aiooauth1.providers import Placement
+    from aiooauth1.signing.signature import Signature
+
+
+__all__ = ["FORM", "has_body", "place", "signed_form", "take_out", "url_on_the_wire", "whole_body"]
+
+FORM = "application/x-www-form-urlencoded"
+_OURS = frozenset(name.encode() for name in (*PROTOCOL, SIGNATURE))
+_WITH_BODY = frozenset({hdrs.METH_POST, hdrs.METH_PUT, hdrs.METH_PATCH})
+
+
+def url_on_the_wire(request: ClientRequest) -> str:
+    """Return a request's URL as its server sees it: RFC 5849 section 3.4.1.2 takes the Host header field."""
+    url = request.url
+    return f"{url.scheme}://{request.headers[hdrs.HOST]}{url.raw_path_qs}"
+
+
+def has_body(request: ClientRequest) -> bool:
+    """Say whether a request has a body with anything in it."""
+    return request.body.size != 0 if isinstance(request.body, Payload) else bool(request.body)
+
+
+async def signed_form(request: ClientRequest, *, with_multipart: bool = False) -> bytes | None:
+    """Return what of the body is signed: all of it if its content type is exactly a form's, else nothing.
+
+    RFC 5849 section 3.4.1.3.1. A body of another type is not touched.
+
+    Args:
+        request: The request.
+        with_multipart: Whether to return the text fields of a multipart body as if they were a form's.
+
+    Raises:
+        SigningError: If the form can be read only once.
+    """
+    if _is_form(request):
+        return await whole_body(request)
+    if with_multipart and isinstance(request.body, MultipartWriter):
+        return await _text_fields(request.body)
+    return None
+
+
+async def whole_body(request: ClientRequest) -> bytes:
+    """Return the body, and leave it to be sent.
+
+    Raises:
+        SigningError: If it can be read only once.
+    """
+    body = request.body
+    if not isinstance(body, Payload):
+        return body
+    octets = bytes(await body.as_bytes())
+    if body.consumed:
+        raise SigningError(
+            "the body can be read only once, so it cannot be signed and sent: give its octets or pairs"
+        )
+    return octets
+
+
+async def place(request: ClientRequest, signature: Signature, placement: Placement) -> None:
+    """Write a signature into the request (RFC 5849 section 3.5).
+
+    Raises:
+        SigningError: If it must go into a body that is no form.
+    """
+    if placement == "header":
+        request.headers[hdrs.AUTHORIZATION] = signature.header()
+    elif placement == "query":
+        query = signature.url().partition("?")[2]
+        request.url = URL(f"{str(request.url).partition('?')[0]}?{query}", encoded=True)
+    else:
+        if not _is_form(request) and (has_body(request) or request.method not in _WITH_BODY):
+            raise SigningError(
+                f"a {request.method} without a form cannot carry its signature there: place it in the header"
+            )
+        await request.update_body(BytesPayload(signature.body(), content_type=FORM))
+
+
+async def take_out(request: ClientRequest, placement: Placement) -> None:
+    """Take what an earlier attempt or hop left of ours out of the query or the form.
+
+    A provider may copy the query of a request into the Location that it redirects to.
+    """
+    if placement == "query":
+        url, _, query = str(request.url).partition("?")
+        kept = _without_ours(query.encode()).decode()
+        request.url = URL(f"{url}?{kept}" if kept else url, encoded=True)
+    elif placement == "body" and _is_form(request) and has_body(request):
+        rest = _without_ours(await whole_body(request))
+        await request.update_body(BytesPayload(rest, content_type=FORM))
+
+
+def _is_form(request: ClientRequest) -> bool:
+    return request.headers.get(hdrs.CONTENT_TYPE, "").partition(";")[0].strip().lower() == FORM
+
+
+def _without_ours(octets: bytes) -> bytes:
+    return b"&".join(
+        segment for segment in octets.split(b"&") if not any(name in _OURS for name, _ in parse_form(segment))
+    )
+
+
+async def _text_fields(body: MultipartWriter) -> bytes:
+    fields = []
+    for part, _, _ in body:
+        kind, parameters = parse_content_disposition(part.headers.get(hdrs.CONTENT_DISPOSITION))
+        name = content_disposition_filename(parameters, "name")
+        if kind == "form-data" and name and content_disposition_filename(parameters) is None:
+            fields.append((name, bytes(await part.as_bytes())))
+    return encode_form(fields).encode()
