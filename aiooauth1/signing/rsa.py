@@ -198,11 +198,10 @@ def _method(name: str, hash_name: str, found: RSAPrivateKey | Exception) -> Rsa:
 
 
 def _attempt(key: object, password: object) -> RSAPrivateKey | Exception:
-    """Load the key, or return the error as if new: its traceback and context know key and password."""
+    """Load the key, or return the error as if new: the traceback that it had knows key and password."""
     try:
         return _load(key, password)
     except (ImportError, TypeError, ValueError) as error:
-        error.__context__ = None
         return error.with_traceback(None)
 
 
