@@ -39,6 +39,7 @@ NOTHING_SENT = (ClientConnectorError, ConnectionTimeoutError, ClientHttpProxyErr
 """The errors of aiohttp after which no byte of the request has gone out."""
 
 _READS = frozenset({hdrs.METH_GET, hdrs.METH_HEAD})
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,12 +71,13 @@ class Call:
     It is the innermost middleware. A middleware sees no hop number, hence one small object for each call.
     """
 
-    __slots__ = ("_is_leaving", "_manner", "_origin", "_signer", "_was_sent")
+    __slots__ = ("_follows", "_is_leaving", "_manner", "_origin", "_signer", "_was_sent")
 
-    def __init__(self, signer: Signer, origin: Origin, manner: Manner) -> None:
+    def __init__(self, signer: Signer, origin: Origin, manner: Manner, *, follows: bool) -> None:
         self._signer: Signer | None = signer
         self._origin = origin
         self._manner = manner
+        self._follows = follows
         self._is_leaving = False
         self._was_sent = False
 
@@ -94,13 +96,16 @@ class Call:
             await self._sign(request, self._signer)
         self._was_sent = True
         try:
-            return await handler(request)
+            response = await handler(request)
         except NOTHING_SENT:
             raise
         except (ClientError, OSError) as error:
             if request.method in _READS:
                 raise
             what = type(error).__name__
+        else:
+            self._look_ahead(response)
+            return response
         finally:
             # aiohttp's request_info and its errors show the header fields of the request.
             request.headers.popall(hdrs.AUTHORIZATION, None)
@@ -139,8 +144,6 @@ class Call:
     def _follow(self, request: ClientRequest) -> None:
         """See where the request goes; leave signing for good where that is another origin than before."""
         if hdrs.AUTHORIZATION in request.headers:
-            if self._was_sent:
-                raise RedirectRefused("the redirect's Location holds a user name or password")
             raise SigningError(
                 "the request has an Authorization already (headers= or auth=): only we write it"
             )
@@ -155,6 +158,18 @@ class Call:
             )
         self._is_leaving = True
         self._origin = origin
+
+    def _look_ahead(self, response: ClientResponse) -> None:
+        """Refuse a Location with a user name or password, of which aiohttp makes credentials, or trips."""
+        if not self._follows or response.status not in _REDIRECTS:
+            return
+        try:
+            location = URL(response.headers.get(hdrs.LOCATION) or response.headers.get(hdrs.URI) or "")
+        except ValueError:
+            return  # aiohttp's to refuse
+        if location.raw_user is not None or location.raw_password is not None:
+            response.release()
+            raise RedirectRefused("the redirect's Location holds a user name or password")
 
 
 class OAuth1Middleware:
@@ -214,4 +229,4 @@ class OAuth1Middleware:
         origin = Origin.of(request.url)
         if origin not in self._origins:
             return await handler(request)
-        return await Call(self._signer, origin, self._manner)(request, handler)
+        return await Call(self._signer, origin, self._manner, follows=False)(request, handler)

@@ -281,7 +281,8 @@ class OAuth1Session:
         signer = self._signer(await self._token_of(user, token))
         if (form := self._pairs.form(options.get("data"))) is not None:
             options["data"] = BytesPayload(form, content_type=FORM)
-        call = Call(signer, Origin.of(where), self._manner)
+        follows = bool(options.get("allow_redirects", True))
+        call = Call(signer, Origin.of(where), self._manner, follows=follows)
         theirs = options.pop("middlewares", None)
         chain = (*(self._pool.middlewares if theirs is None else theirs), call)
         try:
