@@ -1,0 +1,405 @@
+"""Where a redirect may lead a signed call, judged at the listeners by every octet that arrives there."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from itertools import count
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, quote
+
+import aiohttp
+import pytest
+from aiohttp import TCPConnector
+from wire.certificates import client_tls, server_tls
+from wire.listener import Arrival, Listener, Names, ok, reply
+from wire.oracle import verified
+from wire.people import CONSUMER, TOKEN
+
+from aiooauth1 import OAuth1Session, Provider, RedirectRefused
+from aiooauth1.signing import PLAINTEXT
+
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+
+pytestmark = pytest.mark.socket
+
+BODY = b"status=words%20%26%20more"
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+STATUSES = (301, 302, 303, 307, 308)
+
+# How aiohttp rewrites the next hop (RFC 9110 sections 15.4.2 to 15.4.9). A + is a body that goes along: the
+# four methods on the right are sent with a form.
+NEXT_HOP = {
+    #         GET  HEAD POST   PUT   PATCH   DELETE
+    301: "    GET  HEAD GET    PUT+  PATCH+  DELETE+",
+    302: "    GET  HEAD GET    PUT+  PATCH+  DELETE+",
+    303: "    GET  HEAD GET    GET   GET     GET",
+    307: "    GET  HEAD POST+  PUT+  PATCH+  DELETE+",
+    308: "    GET  HEAD POST+  PUT+  PATCH+  DELETE+",
+}
+
+# What becomes of the next hop, by where it leads.
+HOME = {  # the same origin: followed, signed afresh
+    "GET": "signed GET",
+    "HEAD": "signed HEAD",
+    "POST+": "signed POST+",
+    "PUT+": "signed PUT+",
+    "PATCH+": "signed PATCH+",
+    "DELETE+": "signed DELETE+",
+}
+AWAY = {  # another origin: followed unsigned if there is nothing in it
+    "GET": "bare GET",
+    "HEAD": "bare HEAD",
+    "POST+": "refused",
+    "PUT+": "refused",
+    "PATCH+": "refused",
+    "DELETE+": "refused",
+}
+NEVER = dict.fromkeys(HOME, "refused")  # from https to http, or with a user name or password
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A Location.
+
+    Attributes:
+        location: What stands there; the three ports are filled in.
+        outcome: What becomes of the hop.
+        secure: Whether the call begins at the https listener.
+        then: The hops that follow one that is not refused, for GET and for HEAD.
+    """
+
+    location: str
+    outcome: dict[str, str]
+    secure: bool = False
+    then: dict[str, list[str]] = field(default_factory=dict)
+
+
+def _back(location: str) -> str:
+    return quote(location, safe="{}")
+
+
+_UNSIGNED_FROM_THERE_ON = {"GET": ["bare GET"], "HEAD": ["bare HEAD"]}
+
+# The call begins at http://localhost:{home}/go, or at https://localhost:{tls}/go; {other} is one more http
+# listener. Every name is this machine, so that whatever goes anywhere is seen.
+TARGETS = {
+    # the same origin
+    "same origin": Target("http://localhost:{home}/landed", HOME),
+    "a path": Target("/landed", HOME),
+    "a relative path": Target("landed?a=1&a=%2B", HOME),
+    "a query": Target("?to=", HOME),
+    "scheme and path": Target("http:/landed", HOME),
+    "same origin in capitals": Target("HTTP://LOCALHOST:{home}/landed", HOME),
+    "same origin by //host": Target("//localhost:{home}/landed", HOME),
+    "same origin by https": Target("https://localhost:{tls}/landed", HOME, secure=True),
+    "same origin with an empty user name": Target("http://@localhost:{home}/landed", HOME),
+    # another
+    "other port": Target("http://localhost:{other}/landed", AWAY),
+    "other host": Target("http://other.test:{home}/landed", AWAY),
+    "other host in capitals": Target("http://OTHER.TEST:{other}/landed", AWAY),
+    "the host's address": Target("http://127.0.0.1:{home}/landed", AWAY),
+    "a subdomain": Target("http://sub.localhost:{home}/landed", AWAY),
+    "a trailing dot": Target("http://localhost.:{home}/landed", AWAY),
+    "//host": Target("//other.test:{other}/landed", AWAY),
+    "//host, same port": Target("//other.test:{home}/landed", AWAY),
+    "http to https": Target("https://localhost:{tls}/landed", AWAY),
+    "other host by https": Target("https://other.test:{tls}/landed", AWAY, secure=True),
+    "a host that begins like ours": Target("http://localhost.other.test:{home}/landed", AWAY),
+    "a backslash": Target("\\\\other.test:{home}/landed", HOME),  # a path to yarl, and so to what is sent
+    # away, and home again: no hop of a call that has left is signed
+    "back home": Target(
+        "http://other.test:{other}/go?then=302&to=" + _back("http://localhost:{home}/landed"),
+        AWAY,
+        then=_UNSIGNED_FROM_THERE_ON,
+    ),
+    "back home by //host": Target(
+        "//other.test:{other}/go?then=307&to=" + _back("//localhost:{home}/landed"),
+        AWAY,
+        then=_UNSIGNED_FROM_THERE_ON,
+    ),
+    "away, then on": Target(
+        "http://other.test:{other}/go?then=308&to=" + _back("http://third.test:{home}/landed"),
+        AWAY,
+        then=_UNSIGNED_FROM_THERE_ON,
+    ),
+    "away, then to a password": Target(
+        "http://other.test:{other}/go?then=302&to=" + _back("http://u:p@other.test:{other}/landed"),
+        AWAY,
+        then={"GET": ["refused"], "HEAD": ["refused"]},
+    ),
+    "away by https, then to http": Target(
+        "https://other.test:{tls}/go?then=302&to=" + _back("http://other.test:{other}/landed"),
+        AWAY,
+        then={"GET": ["refused"], "HEAD": ["refused"]},
+    ),
+    # never
+    "https to http": Target("http://localhost:{home}/landed", NEVER, secure=True),
+    "https to http, other host": Target("http://other.test:{other}/landed", NEVER, secure=True),
+    "a user name": Target("http://user@localhost:{home}/landed", NEVER),
+    "a password": Target("http://:password@localhost:{home}/landed", NEVER),
+    "both empty": Target("http://:@localhost:{home}/landed", NEVER),
+    "user name and password, by //host": Target("//user:password@other.test:{other}/landed", NEVER),
+    "user name and password, elsewhere": Target("http://user:password@other.test:{other}/landed", NEVER),
+    "user name and password, by https": Target(
+        "https://user:password@localhost:{tls}/landed", NEVER, secure=True
+    ),
+    "a user name with a colon": Target("http://us%3Aer:password@localhost:{home}/landed", NEVER),
+    "a user name that is not latin-1": Target("http://%E2%98%83@other.test:{other}/landed", NEVER),
+}
+
+
+def test_the_matrix_is_whole() -> None:
+    for name in ("same origin", "other port", "other host", "//host", "https to http", "a user name"):
+        assert name in TARGETS
+    assert [tuple(row.replace("+", "").split()) for row in (NEXT_HOP[307], NEXT_HOP[308])] == [METHODS] * 2
+    assert len(STATUSES) * len(METHODS) * len(TARGETS) >= 5 * 6 * 36
+
+
+def redirector(status: int, location: str) -> Callable[[Arrival], bytes]:
+    """Answer /go by a redirect, to where its query says or else to `location`; anything else by 200."""
+
+    def answer(arrival: Arrival) -> bytes:
+        if arrival.path != "/go":
+            return ok(arrival)
+        query = parse_qs(arrival.target.partition("?")[2], keep_blank_values=True)
+        if query.get("to") == [""]:
+            return ok(arrival)
+        then, to = query.get("then", [str(status)])[0], query.get("to", [location])[0]
+        return reply(int(then), {"Location": to})
+
+    return answer
+
+
+@dataclass(slots=True)
+class World:
+    """Three listeners, and a session that takes every name for this machine."""
+
+    home: Listener
+    other: Listener
+    tls: Listener
+    session: OAuth1Session
+    nonces: list[str] = field(default_factory=list)
+
+    @property
+    def listeners(self) -> tuple[Listener, ...]:
+        return self.home, self.other, self.tls
+
+    def locate(self, location: str) -> str:
+        return location.format(home=self.home.port, other=self.other.port, tls=self.tls.port)
+
+    async def follow(self, status: int, target: Target, method: str, **options: Any) -> list[str]:
+        """Make a call that is redirected; return all that arrived anywhere, and how it ended if refused."""
+        start = self.tls if target.secure else self.home
+        arrived: list[Arrival] = []
+        answer = redirector(status, self.locate(target.location))
+
+        def note(arrival: Arrival) -> bytes:
+            arrived.append(arrival)
+            return answer(arrival)
+
+        for listener in self.listeners:
+            listener.answer = note
+        try:
+            async with self.session.request(method, f"{start.origin}/go", **options) as response:
+                assert response.status == 200
+            ended = []
+        except RedirectRefused:
+            ended = ["refused"]
+        return [self.describe(arrival) for arrival in arrived] + ended
+
+    def describe(self, arrival: Arrival) -> str:
+        if arrival.header("Authorization") is None:
+            return self._bare(arrival)
+        self.nonces.append(verified(arrival, CONSUMER, TOKEN)["oauth_nonce"])
+        assert arrival.body in {b"", BODY}
+        return f"signed {arrival.method}{'+' if arrival.body else ''}"
+
+    @staticmethod
+    def _bare(arrival: Arrival) -> str:
+        """See that an unsigned arrival has not one octet of ours, nor any that a plain GET would not have."""
+        names = [name for name, _ in arrival.headers]
+        assert names == ["Host", "Accept", "Accept-Encoding", "User-Agent"]
+        assert arrival.octets.endswith(b"\r\n\r\n")
+        for ours in (b"oauth", b"key", b"canary", b"words"):
+            assert ours not in arrival.octets.lower()
+        return f"bare {arrival.method}"
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    async with AsyncExitStack() as stack:
+        home = await stack.enter_async_context(Listener(host="localhost"))
+        other = await stack.enter_async_context(Listener(host="other.test"))
+        tls = await stack.enter_async_context(Listener(host="localhost", tls=server_tls()))
+        connector = TCPConnector(resolver=Names(), ssl=client_tls())
+        session = OAuth1Session(CONSUMER, TOKEN, connector=connector)
+        yield World(home, other, tls, await stack.enter_async_context(session))
+
+
+def expected(status: int, target: Target, method: str, body: str) -> list[str]:
+    first = f"signed {method}{body}"
+    hop = NEXT_HOP[status].split()[METHODS.index(method)]
+    second = target.outcome[hop]
+    return [first, second] + ([] if second == "refused" else target.then.get(hop, []))
+
+
+@pytest.mark.parametrize("status", STATUSES)
+@pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
+async def test_a_redirect_is_followed_as_far_as_it_may_be(world: World, target: Target, status: int) -> None:
+    seen, wanted = {}, {}
+    for method in METHODS:
+        bodied = method not in {"GET", "HEAD"}
+        options: dict[str, Any] = {"data": {"status": "words & more"}} if bodied else {}
+        seen[method] = await world.follow(status, target, method, allow_redirects=True, **options)
+        wanted[method] = expected(status, target, method, "+" if bodied else "")
+    assert seen == wanted
+    assert len(set(world.nonces)) == len(world.nonces) >= len(METHODS)
+
+
+# What a method's name alone does not tell: a GET may have a body, and a POST none.
+
+
+async def _pieces() -> AsyncIterator[bytes]:
+    yield b"status="
+    yield b"words"
+
+
+BODIES: dict[str, tuple[str, Callable[[], dict[str, Any]], dict[int, str]]] = {
+    # name: method, its body, and what becomes of a redirect to another origin, by status
+    "GET with a form": (
+        "GET",
+        lambda: {"data": {"status": "words & more"}},
+        {301: "refused", 302: "refused", 303: "bare GET", 307: "refused", 308: "refused"},
+    ),
+    "HEAD with a form": (
+        "HEAD",
+        lambda: {"data": {"status": "words & more"}},
+        dict.fromkeys(STATUSES, "refused"),
+    ),
+    "POST without a body": (
+        "POST",
+        dict,
+        {301: "bare GET", 302: "bare GET", 303: "bare GET", 307: "refused", 308: "refused"},
+    ),
+    "DELETE without a body": (
+        "DELETE",
+        dict,
+        {301: "refused", 302: "refused", 303: "bare GET", 307: "refused", 308: "refused"},
+    ),
+    "OPTIONS": (
+        "OPTIONS",
+        dict,
+        {301: "refused", 302: "refused", 303: "bare GET", 307: "refused", 308: "refused"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BODIES)
+async def test_a_body_decides_and_not_the_methods_name(world: World, name: str) -> None:
+    method, options, wanted = BODIES[name]
+    seen = {
+        status: (
+            await world.follow(status, TARGETS["other host"], method, allow_redirects=True, **options())
+        )[1:]
+        for status in STATUSES
+    }
+    assert seen == {status: [outcome] for status, outcome in wanted.items()}
+
+
+async def test_a_stream_is_not_sent_twice(world: World) -> None:
+    options: dict[str, Any] = {"data": _pieces(), "headers": {"Content-Type": "text/plain"}}
+    world.home.answer = redirector(307, "/landed")
+    with pytest.raises(aiohttp.ClientPayloadError):
+        await world.session.post(f"{world.home.origin}/go", **options)
+    assert [arrival.path for arrival in world.home.arrivals] == ["/go"]
+
+
+async def test_each_hop_has_a_nonce_and_a_timestamp_of_its_own(world: World) -> None:
+    clock = count(1_700_000_000)
+    world.home.answer = lambda arrival: (
+        ok(arrival)
+        if len(world.home.arrivals) == 5
+        else reply(307, {"Location": f"/hop/{len(world.home.arrivals)}"})
+    )
+    async with (
+        OAuth1Session(CONSUMER, TOKEN, clock=lambda: next(clock)) as session,
+        session.put(f"http://127.0.0.1:{world.home.port}/", data={"a": "1"}) as response,
+    ):
+        assert response.status == 200
+    signed = [verified(arrival, CONSUMER, TOKEN) for arrival in world.home.arrivals]
+    assert [hop["oauth_timestamp"] for hop in signed] == [str(1_700_000_000 + hop) for hop in range(5)]
+    assert len({hop["oauth_nonce"] for hop in signed}) == 5
+
+
+@pytest.mark.parametrize("verb", ["get", "head"])
+async def test_a_redirect_that_is_not_followed_is_returned_as_it_is(world: World, verb: str) -> None:
+    location = world.locate("http://user:password@other.test:{other}/landed")
+    world.home.answer = redirector(302, location)
+    options = {} if verb == "head" else {"allow_redirects": False}  # a HEAD follows none unless told to
+    async with getattr(world.session, verb)(f"{world.home.origin}/go", **options) as response:
+        assert (response.status, response.headers["Location"]) == (302, location)
+    assert len(world.home.arrivals) == 1
+    assert world.other.connections == 0
+
+
+async def test_another_of_the_providers_origins_is_another_origin(world: World) -> None:
+    provider = Provider(
+        "two", base_url=f"{world.home.origin}/", origins=(f"http://other.test:{world.other.port}",)
+    )
+    world.home.answer = redirector(302, world.locate("http://other.test:{other}/landed"))
+    async with OAuth1Session(
+        CONSUMER, TOKEN, provider=provider, allow_http=True, connector=TCPConnector(resolver=Names())
+    ) as session:
+        await session.get("go")
+        await session.get(f"http://other.test:{world.other.port}/typed")
+    assert [world.describe(arrival) for arrival in world.home.arrivals] == ["signed GET"]
+    assert [world.describe(arrival) for arrival in world.other.arrivals] == ["bare GET", "signed GET"]
+
+
+async def test_plaintext_shows_the_secrets_to_nobody_else(world: World) -> None:
+    plaintext = world.session.replace(signature_method=PLAINTEXT)
+    world.tls.answer = redirector(302, world.locate("https://other.test:{tls}/landed"))
+    await plaintext.get(f"{world.tls.origin}/go")
+    world.tls.answer = redirector(302, world.locate("http://localhost:{home}/landed"))
+    with pytest.raises(RedirectRefused):
+        await plaintext.get(f"{world.tls.origin}/go")
+    assert [world.describe(arrival) for arrival in world.tls.arrivals] == [
+        "signed GET",
+        "bare GET",
+        "signed GET",
+    ]
+    assert world.home.connections == 0
+
+
+async def test_cookies_of_the_call_stay_at_home(world: World) -> None:
+    seen = await world.follow(302, TARGETS["other host"], "GET", cookies={"canary": "words"})
+    assert seen == ["signed GET", "bare GET"]
+
+
+@pytest.mark.parametrize(
+    ("location", "error"),
+    [
+        ("http://user:password@localhost:{home}/landed", RedirectRefused),
+        ("http://other.test:{other}/landed", RedirectRefused),
+        ("http://[malformed/", aiohttp.ClientError),
+        ("ftp://other.test/landed", aiohttp.ClientError),
+        ("https:///landed", aiohttp.ClientError),
+        ("/go", aiohttp.TooManyRedirects),
+    ],
+)
+async def test_a_refused_redirect_gives_its_connection_back(
+    world: World, location: str, error: type[Exception]
+) -> None:
+    world.home.answer = redirector(307, world.locate(location))
+    async with OAuth1Session(CONSUMER, TOKEN, connector=TCPConnector(limit=1)) as session:
+        origin = f"http://127.0.0.1:{world.home.port}"
+        for _ in range(2):
+            with pytest.raises(error):
+                await session.post(f"{origin}/go", data={"a": "1"})
+        async with session.get(f"{origin}/free") as response:
+            assert response.status == 200

@@ -1,0 +1,31 @@
+"""Credentials whose every part would be seen if it went where it must not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiooauth1 import AccessToken, Consumer
+
+
+if TYPE_CHECKING:
+    from wire.listener import Arrival
+
+
+__all__ = ["CONSUMER", "SECRETS", "TOKEN", "headers_of"]
+
+SECRETS = ("Consumer/canary+1", "Token/canary+2")
+CONSUMER = Consumer("consumer-key", SECRETS[0])
+TOKEN = AccessToken("token-key", SECRETS[1])
+
+
+def headers_of(arrivals: list[Arrival]) -> list[str]:
+    """Return what of the Authorization headers must not show either: nonces and signatures."""
+    shown = []
+    for arrival in arrivals:
+        header = arrival.header("Authorization") or ""
+        shown += [
+            field.split('"')[1]
+            for field in header.split(", ")
+            if "_nonce=" in field or "_signature=" in field
+        ]
+    return shown
