@@ -19,7 +19,6 @@ if TYPE_CHECKING:
         OAuth1Error,
         OutcomeUnknown,
         ProviderError,
-        ProviderSunsetWarning,
         RateLimited,
         RedirectRefused,
         SignatureRejected,
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
     from aiooauth1.handshake import Handshake
     from aiooauth1.middleware import OAuth1Middleware
     from aiooauth1.problems import Problem
-    from aiooauth1.providers import Provider
+    from aiooauth1.providers import Provider, ProviderSunsetWarning
     from aiooauth1.session import OAuth1Session, raise_for_problem
     from aiooauth1.stores import AccessTokenStore, Held, MemoryStore, PendingStore, TokenStore
 
@@ -88,6 +87,7 @@ _ROOMS = {
     "PendingStore": "stores",
     "Problem": "problems",
     "Provider": "providers",
+    "ProviderSunsetWarning": "providers",
     "RequestToken": "credentials",
     "TokenStore": "stores",
     "raise_for_problem": "session",

@@ -36,7 +36,6 @@ __all__ = [
     "OAuth1Error",
     "OutcomeUnknown",
     "ProviderError",
-    "ProviderSunsetWarning",
     "RateLimited",
     "RedirectRefused",
     "SignatureRejected",
@@ -168,10 +167,6 @@ class StoreUnavailable(OAuth1Error):
 
 class StoreCorrupt(OAuth1Error):
     """A stored record is not one of ours, or does not decrypt."""
-
-
-class ProviderSunsetWarning(UserWarning):
-    """The provider has named the day on which it ends OAuth 1.0a."""
 
 
 class OutcomeUnknown(OAuth1Error):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Self
 
 from aiohttp import ClientSession, DummyCookieJar
 from yarl import URL
 
+from aiooauth1.clocks import NeverBack
 from aiooauth1.credentials import AccessToken, Consumer, RequestToken
 from aiooauth1.nonce import fresh_nonce
 from aiooauth1.origins import Origin, refuse_bare_transport
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from aiooauth1.providers import Provider
+    from aiooauth1.signing.signature import Prepared
 
 
 __all__ = ["NO_PARAMS", "Legs"]
@@ -38,7 +41,7 @@ class Legs:
         http: A session of yours to send with, whose cookies are not used; None: one of its own.
         timeout: Seconds that a token request may take altogether.
         clock: Seconds since the epoch.
-        nonce: A new text at each call, letters and digits.
+        nonce: A new text at each call, letters and digits; None: random ones as long as the provider wants.
         allow_http: Whether endpoints may be plain http on other machines, and PLAINTEXT go over http at all.
     """
 
@@ -50,9 +53,10 @@ class Legs:
         http: ClientSession | None = None,
         timeout: float = 12,
         clock: Callable[[], float] = time.time,
-        nonce: Callable[[], str] = fresh_nonce,
+        nonce: Callable[[], str] | None = None,
         allow_http: bool = False,
     ) -> None:
+        provider.warn_of_sunset()
         if not isinstance(consumer, Consumer):
             raise TypeError(f"consumer must be a Consumer, not {type(consumer).__name__}")
         self._provider = provider
@@ -61,9 +65,9 @@ class Legs:
         self._ours: ClientSession | None = None
         self._closed = False
         self._timeout = timeout
-        self._clock = clock
-        self._nonce = nonce
-        self._allow_http = allow_http
+        self._clock = NeverBack(clock) if provider.monotonic_timestamps else clock
+        self._nonce = nonce or partial(fresh_nonce, provider.nonce_length)
+        self._allow_http = allow_http or provider.allow_http
 
     async def __aenter__(self) -> Self:
         return self
@@ -99,8 +103,16 @@ class Legs:
         """
         if callback != "oob" and not URL(callback).scheme:
             raise ValueError("callback must be an absolute URL, or 'oob' for the PIN way")
-        body = await self._ask("request_token_url", None, params, callback=callback)
-        return parse_request_token(body)
+        provider = self._provider
+        body = await self._ask(
+            "request_token",
+            None,
+            {**provider.request_params, **params},
+            # OAuth 1.0 has the callback on the authorize URL instead.
+            callback=None if provider.insecure_oauth_10 else callback,
+        )
+        unconfirmed = provider.insecure_unconfirmed_callback or provider.insecure_oauth_10
+        return parse_request_token(body, json=provider.json_token_replies, insecure_unconfirmed=unconfirmed)
 
     def authorization_url(
         self, request_token: RequestToken, /, *, signed: bool = False, **params: str
@@ -121,9 +133,13 @@ class Legs:
     def _authorization_url(
         self, request_token: RequestToken, params: Mapping[str, str], *, signed: bool
     ) -> str:
+        provider = self._provider
         url = self._endpoint("authorize_url")
-        if not signed:
-            return _with_query(url, {"oauth_token": request_token.key, **params})
+        params = {**provider.authorize_params, **params}
+        if not (signed or provider.sign_authorize_url):
+            if provider.authorize_consumer_name:
+                params = {provider.authorize_consumer_name: self._consumer.key, **params}
+            return _with_query(url, {provider.authorize_token_name: request_token.key, **params})
         signer = self._signer(RequestToken(request_token.key, ""))
         prepared = signer.prepare(
             "GET", _with_query(url, params), nonce=self._nonce(), timestamp=int(self._clock())
@@ -131,13 +147,13 @@ class Legs:
         return signer.finish(prepared).url()
 
     async def fetch_access_token(
-        self, request_token: RequestToken, verifier: str, *, params: Mapping[str, str] = NO_PARAMS
+        self, request_token: RequestToken, verifier: str | None, *, params: Mapping[str, str] = NO_PARAMS
     ) -> AccessToken:
         """Swap a request token and its verifier for an access token, once (RFC 5849 section 2.3).
 
         Args:
             request_token: The request token.
-            verifier: What the callback brought, or the user typed.
+            verifier: What the callback brought, or the user typed; None: a provider without verifiers.
             params: More parameters to sign and send: in the form of a POST, the query of a GET.
 
         Raises:
@@ -150,8 +166,8 @@ class Legs:
             aiohttp.ClientError: If nothing was sent.
             TimeoutError: Likewise.
         """
-        body = await self._ask("access_token_url", request_token, params, verifier=verifier)
-        return parse_access_token(body, self._clock())
+        body = await self._ask("access_token", request_token, params, verifier=verifier)
+        return parse_access_token(body, self._clock(), json=self._provider.json_token_replies)
 
     async def _ask(
         self,
@@ -162,13 +178,18 @@ class Legs:
         callback: str | None = None,
         verifier: str | None = None,
     ) -> bytes:
-        method = "POST"
-        url = self._endpoint(endpoint)
-        form = encode_form(params.items()).encode() if params else None
+        provider = self._provider
+        method: str = getattr(provider, f"{endpoint}_method")
+        url = self._endpoint(f"{endpoint}_url")
+        form = None
+        if params and method == "POST":
+            form = encode_form(params.items()).encode()
+        else:
+            url = _with_query(url, params)
         signer = self._signer(token)
 
-        def header(wire_url: str) -> str:
-            prepared = signer.prepare(
+        def prepare(wire_url: str) -> Prepared:
+            return signer.prepare(
                 method,
                 wire_url,
                 nonce=self._nonce(),
@@ -177,10 +198,17 @@ class Legs:
                 callback=callback,
                 verifier=verifier,
             )
-            return signer.finish(prepared).header()
 
-        secrets = (self._consumer.secret, *((token.secret,) if token is not None else ()))
-        request = TokenRequest(method=method, url=url, form=form, sign=header, secrets=secrets)
+        request = TokenRequest(
+            method=method,
+            url=url,
+            form=form,
+            placement=getattr(provider, f"{endpoint}_placement"),
+            user_agent=provider.user_agent,
+            prepare=prepare,
+            signer=signer,
+            secrets=(self._consumer.secret, *((token.secret,) if token is not None else ())),
+        )
         return await ask(self._http(), request, seconds=self._timeout)
 
     def _endpoint(self, name: str) -> str:

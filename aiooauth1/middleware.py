@@ -6,7 +6,6 @@ of them gets a nonce and a timestamp of its own, and what is signed is what goes
 
 from __future__ import annotations
 
-import asyncio
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -20,7 +19,7 @@ from aiooauth1.nonce import fresh_nonce
 from aiooauth1.origins import Origin, refuse_bare_transport
 from aiooauth1.signing.methods import HMAC_SHA1
 from aiooauth1.signing.sign import Signer
-from aiooauth1.wire import has_body, place, signed_form, take_out, url_on_the_wire, whole_body
+from aiooauth1.wire import finish, has_body, place, signed_form, take_out, url_on_the_wire, whole_body
 
 
 if TYPE_CHECKING:
@@ -135,11 +134,7 @@ class Call:
         prepared = signer.prepare(
             request.method, url, nonce=nonce, timestamp=timestamp, form=form, body_hash=hashed
         )
-        if signer.takes_long:
-            signature = await asyncio.to_thread(signer.finish, prepared)
-        else:
-            signature = signer.finish(prepared)
-        await place(request, signature, manner.placement)
+        await place(request, await finish(signer, prepared), manner.placement)
 
     def _follow(self, request: ClientRequest) -> None:
         """See where the request goes; leave signing for good where that is another origin than before."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
-from aiooauth1.errors import ProviderSunsetWarning, SigningError
+from aiooauth1.errors import SigningError
 from aiooauth1.signing.base_string import parse_url
 from aiooauth1.signing.methods import HMAC_SHA1
 from aiooauth1.signing.rules import SigningRules
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from aiooauth1.signing.methods import SignatureMethod
 
 
-__all__ = ["Placement", "Provider"]
+__all__ = ["Placement", "Provider", "ProviderSunsetWarning"]
 
 Placement = Literal["header", "query", "body"]
 """Where the `oauth_` parameters of a request go (RFC 5849 section 3.5)."""
@@ -29,6 +29,10 @@ _URLS = ("request_token_url", "authorize_url", "access_token_url", "base_url")
 _PLACEMENTS = ("placement", "request_token_placement", "access_token_placement")
 _METHODS = ("request_token_method", "access_token_method")
 _PARAMS = ("request_params", "authorize_params")
+
+
+class ProviderSunsetWarning(UserWarning):
+    """The provider has named the day on which it ends OAuth 1.0a."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -323,8 +323,8 @@ class OAuth1Session:
             )
         if not self._quirks.signs_calls:
             raise SigningError(
-                f"{self._quirks.name!r} takes no signed calls: its access token is a key, to be sent as it says"
-                " with session.http"
+                f"{self._quirks.name!r} takes no signed calls: its access token is a key, to be sent as it"
+                " says with session.http"
             )
         if where.raw_user is not None or where.raw_password is not None:
             raise SigningError("the URL holds a user name or password: only the signature says who asks")

@@ -12,13 +12,17 @@ from yarl import URL
 from aiooauth1.errors import OutcomeUnknown, RedirectRefused, TokenResponseError
 from aiooauth1.middleware import NOTHING_SENT
 from aiooauth1.problems import read_problem
-from aiooauth1.wire import FORM, url_on_the_wire
+from aiooauth1.wire import FORM, finish, place, url_on_the_wire
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientSession
+
+    from aiooauth1.providers import Placement
+    from aiooauth1.signing.sign import Signer
+    from aiooauth1.signing.signature import Prepared
 
 
 __all__ = ["TokenRequest", "ask"]
@@ -36,24 +40,30 @@ class TokenRequest:
         method: POST or GET.
         url: The endpoint, in the characters of RFC 3986.
         form: The body of more parameters; None: it has none.
-        sign: Makes the Authorization header of the URL as it goes over the wire.
+        placement: Where its `oauth_` parameters go.
+        user_agent: What it says of who asks; None: nothing in particular.
+        prepare: Makes the base string for the URL as it goes over the wire.
+        signer: Signs it.
         secrets: What must not show in an error, should the provider echo it.
     """
 
     method: str
     url: str
     form: bytes | None
-    sign: Callable[[str], str]
+    placement: Placement
+    user_agent: str | None
+    prepare: Callable[[str], Prepared]
+    signer: Signer
     secrets: tuple[str, ...]
 
 
 class _Once:
     """Signs one request: aiohttp repeats a GET on a dropped connection, and a token is given once."""
 
-    __slots__ = ("_sign", "entered", "perhaps_sent")
+    __slots__ = ("_request", "entered", "perhaps_sent")
 
-    def __init__(self, sign: Callable[[str], str]) -> None:
-        self._sign = sign
+    def __init__(self, request: TokenRequest) -> None:
+        self._request = request
         self.entered = False
         self.perhaps_sent = False
 
@@ -63,7 +73,8 @@ class _Once:
         self.entered = True
         # A caller's session may keep cookies, and those are not this user's.
         request.headers.popall(hdrs.COOKIE, None)
-        request.headers[hdrs.AUTHORIZATION] = self._sign(url_on_the_wire(request))
+        prepared = self._request.prepare(url_on_the_wire(request))
+        await place(request, await finish(self._request.signer, prepared), self._request.placement)
         try:
             return await handler(request)
         except NOTHING_SENT:
@@ -92,14 +103,16 @@ async def ask(http: ClientSession, request: TokenRequest, *, seconds: float) -> 
         aiohttp.ClientError: If nothing was sent.
         TimeoutError: Likewise.
     """
-    once = _Once(request.sign)
-    what = ""
+    once = _Once(request)
+    headers = {hdrs.ACCEPT_ENCODING: "identity"}
+    if request.user_agent is not None:
+        headers[hdrs.USER_AGENT] = request.user_agent
     try:
         async with http.request(
             request.method,
             URL(request.url, encoded=True),
             data=BytesPayload(request.form, content_type=FORM) if request.form is not None else None,
-            headers={hdrs.ACCEPT_ENCODING: "identity"},
+            headers=headers,
             allow_redirects=False,
             raise_for_status=False,
             auto_decompress=False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from aiohttp import BytesPayload, MultipartWriter, Payload, hdrs
@@ -18,10 +19,11 @@ if TYPE_CHECKING:
     from aiohttp import ClientRequest
 
     from aiooauth1.providers import Placement
-    from aiooauth1.signing.signature import Signature
+    from aiooauth1.signing.sign import Signer
+    from aiooauth1.signing.signature import Prepared, Signature
 
 
-__all__ = ["FORM", "has_body", "place", "signed_form", "take_out", "url_on_the_wire", "whole_body"]
+__all__ = ["FORM", "finish", "has_body", "place", "signed_form", "take_out", "url_on_the_wire", "whole_body"]
 
 FORM = "application/x-www-form-urlencoded"
 _OURS = frozenset(name.encode() for name in (*PROTOCOL, SIGNATURE))
@@ -73,6 +75,13 @@ async def whole_body(request: ClientRequest) -> bytes:
             "the body can be read only once, so it cannot be signed and sent: give its octets or pairs"
         )
     return octets
+
+
+async def finish(signer: Signer, prepared: Prepared) -> Signature:
+    """Compute the signature, in a thread where that would hold up the event loop."""
+    if signer.takes_long:
+        return await asyncio.to_thread(signer.finish, prepared)
+    return signer.finish(prepared)
 
 
 async def place(request: ClientRequest, signature: Signature, placement: Placement) -> None:
