@@ -8,6 +8,7 @@ from authlib.common.urls import url_encode  # type: ignore[import-untyped]  # Au
 from authlib.oauth1 import (  # type: ignore[import-untyped]
     SIGNATURE_HMAC_SHA1,
     SIGNATURE_PLAINTEXT,
+    SIGNATURE_RSA_SHA1,
     AuthorizationServer,
     ClientMixin,
     OAuth1Request,
@@ -26,12 +27,13 @@ if TYPE_CHECKING:
 
 __all__ = ["AuthlibJudge"]
 
-_METHODS = [SIGNATURE_HMAC_SHA1, SIGNATURE_PLAINTEXT]
+_METHODS = [SIGNATURE_HMAC_SHA1, SIGNATURE_PLAINTEXT, SIGNATURE_RSA_SHA1]
 
 
 class _Client(ClientMixin):  # type: ignore[misc]  # Authlib has no type information
-    def __init__(self, secret: str, pin_page: str) -> None:
+    def __init__(self, secret: str, rsa_key: str, pin_page: str) -> None:
         self._secret = secret
+        self._rsa_key = rsa_key
         self._pin_page = pin_page
 
     def get_default_redirect_uri(self) -> str:
@@ -39,6 +41,9 @@ class _Client(ClientMixin):  # type: ignore[misc]  # Authlib has no type informa
 
     def get_client_secret(self) -> str:
         return self._secret
+
+    def get_rsa_public_key(self) -> str:
+        return self._rsa_key
 
 
 class _Shelf:
@@ -56,7 +61,9 @@ class _Shelf:
 
     def get_client_by_id(self, client_id: str) -> _Client | None:
         secret = self._book.consumers.get(client_id)
-        return None if secret is None else _Client(secret, f"{self._judge.origin}/pin")
+        if secret is None:
+            return None
+        return _Client(secret, self._book.rsa_keys.get(client_id, ""), f"{self._judge.origin}/pin")
 
     def exists_nonce(self, nonce: str, request: Any) -> bool:
         timestamp = str(request.timestamp)
@@ -115,7 +122,7 @@ class _Server(_Shelf, AuthorizationServer):  # type: ignore[misc]
 
 
 class AuthlibJudge(Judge):
-    """HMAC-SHA1 and PLAINTEXT only: Authlib has no others but RSA-SHA1. A token is always needed."""
+    """HMAC-SHA1, RSA-SHA1 and PLAINTEXT only: Authlib has no others. A token is always needed."""
 
     def __init__(self) -> None:
         super().__init__()

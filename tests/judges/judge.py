@@ -111,9 +111,10 @@ class Grant:
 
 @dataclass(slots=True)
 class Book:
-    """All that a provider must remember."""
+    """All that a provider must remember; `rsa_keys` are consumers' public keys, in PEM."""
 
     consumers: dict[str, str] = field(default_factory=dict)
+    rsa_keys: dict[str, str] = field(default_factory=dict)
     request_tokens: dict[str, Pending] = field(default_factory=dict)
     access_tokens: dict[str, Grant] = field(default_factory=dict)
     nonces: set[tuple[str, ...]] = field(default_factory=set)

@@ -12,6 +12,9 @@ from oauthlib.oauth1 import (
     SIGNATURE_HMAC_SHA256,
     SIGNATURE_HMAC_SHA512,
     SIGNATURE_PLAINTEXT,
+    SIGNATURE_RSA_SHA1,
+    SIGNATURE_RSA_SHA256,
+    SIGNATURE_RSA_SHA512,
     AccessTokenEndpoint,
     AuthorizationEndpoint,
     OAuth1Error,
@@ -34,9 +37,29 @@ if TYPE_CHECKING:
 __all__ = ["REALM", "OauthlibJudge"]
 
 REALM = "posts"
+_METHODS = (
+    SIGNATURE_HMAC_SHA1,
+    SIGNATURE_HMAC_SHA256,
+    SIGNATURE_HMAC_SHA512,
+    SIGNATURE_PLAINTEXT,
+    SIGNATURE_RSA_SHA1,
+    SIGNATURE_RSA_SHA256,
+    SIGNATURE_RSA_SHA512,
+)
 _NOBODY = (
     "nobody0123456789nobody0123"  # of a valid format, so that what is unknown takes as long as what is not
 )
+# Nobody has the private one; for consumers who signed with none.
+_NOBODYS_RSA_KEY = """-----BEGIN PUBLIC KEY-----
+MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEA2EzkHlmjObu5cTL24MzC
+UlpGeZRYi263gh/dSaggB2U/hURIo0AftHDzfB88sfrEbpfAP8D4S2P2U3Pz/iNa
+ymbVvmrvzi/+FKbMfLhzjVbBpnxyw+7cDA0hKYXn85G3OfIbwVkWrNEq2nIEKl0V
+6Pt18aRKEh9AY46yeh880Nusp87eNxe7TRdKhQM34NSfihcIkKSraHQZKBB05ngN
+ferZoAl9wMEmG+T5LtIK8TCO5pK0Ylka+bb1x5sFcH0vg17v1a19QOx00jBwD2ut
+uPbfNPt9emyzRUwzg2mZTX1CA2jkBbXsVvmwMxg3ICKeHIxNkf8VfrsHSK0TlnmG
+ewIDAQAB
+-----END PUBLIC KEY-----
+"""
 
 
 class _Validator(RequestValidator):
@@ -53,7 +76,7 @@ class _Validator(RequestValidator):
 
     @property
     def allowed_signature_methods(self) -> tuple[str, ...]:
-        return SIGNATURE_HMAC_SHA1, SIGNATURE_HMAC_SHA256, SIGNATURE_HMAC_SHA512, SIGNATURE_PLAINTEXT
+        return _METHODS
 
     @property
     def realms(self) -> list[str]:
@@ -80,6 +103,9 @@ class _Validator(RequestValidator):
 
     def get_client_secret(self, client_key: str, request: Request) -> str:
         return self._book.consumers.get(client_key, _NOBODY)
+
+    def get_rsa_key(self, client_key: str, request: Request) -> str:
+        return self._book.rsa_keys.get(client_key, _NOBODYS_RSA_KEY)
 
     def get_request_token_secret(self, client_key: str, token: str, request: Request) -> str:
         return self._pending(token).secret

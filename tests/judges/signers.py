@@ -30,7 +30,7 @@ __all__ = [
 
 
 class Keys(NamedTuple):
-    """What a request is signed with; the last three only where the request has them."""
+    """What a request is signed with; callback and verifier only where the request has them."""
 
     consumer: str
     consumer_secret: str
@@ -39,6 +39,8 @@ class Keys(NamedTuple):
     method: str = "HMAC-SHA1"
     callback: str | None = None
     verifier: str | None = None
+    rsa_key: str | None = None
+    """The private key in PEM, for the methods by RSA."""
 
 
 def authorization_by_oauthlib(keys: Keys, method: str, url: str, form: bytes | None = None) -> str:
@@ -49,6 +51,7 @@ def authorization_by_oauthlib(keys: Keys, method: str, url: str, form: bytes | N
         keys.token,
         keys.token_secret,
         signature_method=keys.method,
+        rsa_key=keys.rsa_key,
         callback_uri=keys.callback,
         verifier=keys.verifier,
     )
@@ -68,6 +71,7 @@ def authorization_by_authlib(keys: Keys, method: str, url: str, form: bytes | No
         keys.callback,
         verifier=keys.verifier,
         signature_method=keys.method,
+        rsa_key=keys.rsa_key,
     )
     headers = {} if form is None else {"Content-Type": FORM}
     _, signed, _ = client.sign(method, url, headers, (form or b"").decode())
