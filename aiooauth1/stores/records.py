@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MAX_RECORD",
     "SEALED",
+    "Hidden",
     "decode_token",
     "dump_record",
     "encode_token",
@@ -44,6 +45,17 @@ _TOKEN_FIELDS = frozenset({"expires_at", "key", "params", "secret"})
 _HARMLESS = re.compile(r"[A-Za-z0-9._@+-]{1,64}")
 _JSON_STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)  # possessive: linear, whatever comes
 _BRACKETS = {"[": 1, "{": 1, "]": -1, "}": -1}
+
+
+class Hidden(bytes):
+    """Octets of a record, which show in no log, and among no traceback's local variables."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} octets>"
+
+    __str__ = __repr__
 
 
 class _NotOursError(ValueError):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from aiooauth1.errors import StoreUnavailable, TooManyHandshakes
 from aiooauth1.stores.protocols import Held
+from aiooauth1.stores.records import Hidden
 from aiooauth1.stores.sqlite_file import SQLiteFile
 from aiooauth1.stores.sqlite_records import Records
 from aiooauth1.stores.sqlite_rotation import rotate
@@ -219,7 +220,7 @@ class SQLiteStore:
         Raises:
             TooManyHandshakes: If there is no room.
         """
-        place = self._records.pending(provider, request_token)
+        place, value = self._records.pending(provider, request_token), Hidden(value)
         now, bound = self._clock(), self._max_pending
         async with self._file.operation() as database:
             await database.write(_PURGE, now)
@@ -241,7 +242,7 @@ class SQLiteStore:
 
     async def swap_pending(self, provider: str, request_token: str, old: Held, value: bytes) -> Held | None:
         """Put `value` in place of `old`, which keeps its time; None if it changed or went meanwhile."""
-        place = self._records.pending(provider, request_token)
+        place, value = self._records.pending(provider, request_token), Hidden(value)
         now, sealed = self._clock(), self._records.seal(value, place)
         async with self._file.operation() as database:
             if await database.write(_SWAP, sealed, *place[1:], now, old.version):

@@ -32,6 +32,11 @@ _PRAGMAS = (
     "PRAGMA temp_store=MEMORY",  # and never in another file
     "PRAGMA trusted_schema=OFF",  # nothing that somebody wrote into the schema runs
 )
+# In one statement, so of one moment: another process may be making the schema.
+_WHAT_IT_IS = (
+    "SELECT (SELECT application_id FROM pragma_application_id),"
+    " (SELECT user_version FROM pragma_user_version), (SELECT count(*) FROM sqlite_master)"
+)
 _LOCKED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _UNAVAILABLE = {
     sqlite3.SQLITE_BUSY: "another process keeps it locked",
@@ -170,7 +175,7 @@ class SQLiteFile:
         return opened
 
     async def _connection(self) -> Connection:
-        # No transactions of Python's making: every statement is one by itself.
+        # No transactions of Python's making.
         return await _in_daemon_thread(
             lambda: self._connect(self._path, timeout=self._timeout, isolation_level=None)
         )
@@ -208,15 +213,14 @@ class SQLiteFile:
             await connection.execute(statement)
 
     async def _has_schema(self, connection: Connection) -> bool:
-        [(application_id,)] = await connection.execute_fetchall("PRAGMA application_id")
-        [(version,)] = await connection.execute_fetchall("PRAGMA user_version")
+        [(application_id, version, tables)] = await connection.execute_fetchall(_WHAT_IT_IS)
         if (application_id, version) == self._mark:
             return True
         if application_id == self._mark[0]:
             raise _WrongFileError(
                 f"it is of schema version {version}, and this release knows version {self._mark[1]} only"
             )
-        if application_id or version or await connection.execute_fetchall("SELECT 1 FROM sqlite_master"):
+        if application_id or version or tables:
             raise _WrongFileError("it is a database of something else")
         return False
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from aiooauth1.errors import StoreCorrupt
-from aiooauth1.stores.records import decode_token, encode_token, record_key, text_digest
+from aiooauth1.stores.records import Hidden, decode_token, encode_token, record_key, text_digest
 
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Records:
 
     def seal(self, record: bytes, place: Place) -> bytes:
         """Write a record as it is to stand there."""
-        return record if self._encryption is None else self._encryption.seal(record, *place)
+        return Hidden(record if self._encryption is None else self._encryption.seal(record, *place))
 
     def open(self, stored: bytes, place: Place) -> bytes:
         """Read what stands there.
@@ -68,7 +68,7 @@ class Records:
             StoreCorrupt: If it is not what `seal` wrote for that place.
         """
         if self._encryption is not None:
-            return self._encryption.open(stored, *place)
+            return Hidden(self._encryption.open(stored, *place))
         if not isinstance(stored, bytes):  # SQLite gives whatever is there
             raise StoreCorrupt("a stored record is not one of ours: it is not octets")
         return stored
