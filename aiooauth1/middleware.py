@@ -10,7 +10,14 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aiohttp import ClientConnectorError, ClientError, ClientHttpProxyError, ConnectionTimeoutError, hdrs
+from aiohttp import (
+    ClientConnectorError,
+    ClientError,
+    ClientHttpProxyError,
+    ConnectionTimeoutError,
+    ServerFingerprintMismatch,
+    hdrs,
+)
 from aiohttp.http import SERVER_SOFTWARE
 from yarl import URL
 
@@ -34,7 +41,12 @@ if TYPE_CHECKING:
 
 __all__ = ["NOTHING_SENT", "Call", "Manner", "OAuth1Middleware"]
 
-NOTHING_SENT = (ClientConnectorError, ConnectionTimeoutError, ClientHttpProxyError)
+NOTHING_SENT = (
+    ClientConnectorError,
+    ConnectionTimeoutError,
+    ClientHttpProxyError,
+    ServerFingerprintMismatch,
+)
 """The errors of aiohttp after which no byte of the request has gone out."""
 
 _READS = frozenset({hdrs.METH_GET, hdrs.METH_HEAD})
