@@ -24,6 +24,7 @@ from yarl import URL
 from aiooauth1.errors import OutcomeUnknown, RedirectRefused, SigningError
 from aiooauth1.nonce import fresh_nonce
 from aiooauth1.origins import Origin, refuse_bare_transport
+from aiooauth1.signing.base_string import parse_url
 from aiooauth1.signing.methods import HMAC_SHA1
 from aiooauth1.signing.sign import Signer
 from aiooauth1.wire import finish, has_body, place, signed_form, take_out, url_on_the_wire, whole_body
@@ -216,12 +217,8 @@ class OAuth1Middleware:
     ) -> None:
         if isinstance(origins, str):
             raise SigningError("origins must be several: write (origin,) for one")
-        self._origins = frozenset(Origin.of(URL(origin)) for origin in origins)
+        self._origins = frozenset(Origin.of(URL(parse_url(origin).origin)) for origin in origins)
         for origin in self._origins:
-            if not origin.host:
-                raise SigningError(
-                    "each of origins must be an absolute URL, https://host or https://host:port"
-                )
             refuse_bare_transport(origin, signature_method, allow_http=allow_http)
         self._signer = Signer(consumer, token, signature_method=signature_method, realm=realm)
         self._manner = Manner(clock=clock, nonce=nonce)
