@@ -104,7 +104,9 @@ class Call:
         self._follow(request)
         if self._was_sent:
             await take_out(request, self._manner.placement)
-        if not self._is_leaving and self._signer is not None:
+        if not self._is_leaving:
+            if self._signer is None:
+                raise SigningError("the call is over: a middleware must not send its request again after it")
             await self._sign(request, self._signer)
         self._was_sent = True
         try:
