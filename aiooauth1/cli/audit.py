@@ -86,7 +86,7 @@ class Audit:
             "accepted for another user or with another text": self.altered,
             "accepted that nobody sent": self.strangers,
             "refused": self.refused,
-            "accepted without a reply that says so": self.accepted - answered,
+            "accepted without a reply that says so": max(0, self.accepted - answered),
             "arrivals gone from the ledger too early": self.forgotten,
         }
         return [f"{count:,} {what}" for what, count in counts.items() if count]

@@ -104,7 +104,8 @@ def _decode(line: bytes) -> object:
     if len(line) > LONGEST_LINE:
         raise ValueError(f"longer than {LONGEST_LINE} octets")
     try:
-        return json.loads(line.decode("utf-8"), object_pairs_hook=_once_each)
+        # No number is right here, so none is worth the limit on the digits of an int.
+        return json.loads(line.decode("utf-8"), object_pairs_hook=_once_each, parse_int=float)
     except UnicodeDecodeError as error:
         raise ValueError(f"not UTF-8: octet {error.start + 1}") from None
     except json.JSONDecodeError as error:
