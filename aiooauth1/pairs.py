@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from aiooauth1.signing.base_string import join_normalized
-from aiooauth1.signing.encoding import encode_form, parse_form, percent_encode
+from aiooauth1.signing.encoding import encode_form, parse_form, percent_encode, utf8
 
 
 __all__ = ["Pairs"]
+
+_PARTS = (bytes, bytearray, memoryview, io.IOBase)  # of which aiohttp makes parts of a multipart body
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,24 +43,22 @@ class Pairs:
 
         Raises:
             TypeError: If it is something else, or a value is neither text nor number.
+            SigningError: If a text has no UTF-8 form.
         """
         if isinstance(params, str):
-            query = encode_form(parse_form(params.encode()))
+            query = encode_form(parse_form(utf8(params)))
         else:
-            items = _items(params if params is not None else ())
-            for name, value in items:
-                if not _is_plain(value):
-                    kind = type(value).__name__
-                    raise TypeError(f"the parameter {name!r} is a {kind}: write it as text or number")
-            query = encode_form(self._texts(items))
+            query = encode_form(self._texts(_items(params if params is not None else ())))
         query = "&".join(filter(None, (before, query)))
         return _sorted(query) if self.is_sorted else query
 
     def form(self, data: Any) -> bytes | None:
-        """Write `data=` if it is a form of texts and numbers; None: it is something else, aiohttp's to send.
+        """Write `data=` if it is a form; None: it is something else, aiohttp's to send.
 
         Raises:
-            TypeError: If it is a list of something else than pairs.
+            TypeError: If it is a list of something else than pairs, or a value is neither text nor number,
+                and none is a file either.
+            SigningError: If a text has no UTF-8 form.
 
         >>> Pairs().form({"status": "Hello World", "media": [1, 2]})
         b'status=Hello%20World&media=1&media=2'
@@ -67,23 +68,24 @@ class Pairs:
         if not isinstance(data, (Mapping, list, tuple)):
             return None
         items = _items(data)
-        if not all(_is_plain(value) for _, value in items):
-            return None  # a file, for example, which aiohttp sends as multipart
+        if any(isinstance(value, _PARTS) for _, value in items):
+            return None  # aiohttp sends all of it as multipart
         form = encode_form(self._texts(items))
         return (_sorted(form) if self.is_sorted else form).encode()
 
     def _texts(self, items: list[tuple[str, Any]]) -> list[tuple[str, str]]:
+        given = [(name, _text(name, value)) for name, value in items]
         if not self.php_arrays:
-            return [(name, str(value)) for name, value in items]
+            return given
         times = Counter(name.removesuffix("[]") for name, _ in items)
         numbers: Counter[str] = Counter()
         texts = []
-        for name, value in items:
+        for name, value in given:
             array = name.removesuffix("[]")
             if array == name and times[array] == 1:
-                texts.append((name, str(value)))
+                texts.append((name, value))
                 continue
-            texts.append((f"{array}[{numbers[array]}]", str(value)))
+            texts.append((f"{array}[{numbers[array]}]", value))
             numbers[array] += 1
         return texts
 
@@ -94,14 +96,12 @@ def _sorted(octets: str) -> str:
 
 
 def _items(given: Any) -> list[tuple[str, Any]]:
-    if isinstance(given, Mapping):
-        return [(name, value) for name, values in given.items() for value in _each(values)]
     if not isinstance(given, Iterable) or isinstance(given, (bytes, bytearray, memoryview)):
         raise TypeError(f"parameters must be a mapping, pairs or text, not {type(given).__name__}")
-    items = list(given)
+    items = list(given.items() if isinstance(given, Mapping) else given)
     if not all(_is_pair(item) for item in items):
-        raise TypeError("parameters must be pairs of a name and a value")
-    return [(name, value) for name, value in items]
+        raise TypeError("parameters must be pairs of a name, which is a text, and a value")
+    return [(name, value) for name, values in items for value in _each(values)]
 
 
 def _is_pair(item: Any) -> bool:
@@ -112,5 +112,10 @@ def _each(values: Any) -> Iterable[Any]:
     return values if isinstance(values, (list, tuple)) else (values,)
 
 
-def _is_plain(value: Any) -> bool:
-    return isinstance(value, (str, int, float)) and not isinstance(value, bool)
+def _text(name: str, value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        raise TypeError(f"the parameter {name!r} is a {type(value).__name__}: write it as text or number")
+    # Of the number, not of a subclass that shows itself otherwise, as enumerations do.
+    return str(int(value) if isinstance(value, int) else float(value))

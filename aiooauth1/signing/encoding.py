@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-__all__ = ["encode_form", "parse_form", "percent_encode"]
+__all__ = ["encode_form", "parse_form", "percent_encode", "utf8"]
 
 _UNRESERVED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 _ENCODED = tuple(chr(octet) if octet in _UNRESERVED else f"%{octet:02X}" for octet in range(256))
@@ -36,13 +36,18 @@ def percent_encode(text: str | bytes) -> str:
     if isinstance(text, str):
         if text.isascii():
             return text if text.isalnum() else text.translate(_ENCODED)
-        text = _utf8(text)
+        text = utf8(text)
     elif text.isalnum():
         return text.decode("ascii")
     return text.decode("latin-1").translate(_ENCODED)
 
 
-def _utf8(text: str) -> bytes:
+def utf8(text: str) -> bytes:
+    """Return a text's octets in UTF-8.
+
+    Raises:
+        SigningError: If the text has a lone surrogate; it does not repeat the text.
+    """
     try:
         return text.encode()
     except UnicodeEncodeError as error:
