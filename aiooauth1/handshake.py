@@ -18,7 +18,8 @@ import os
 import time
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, cast
+from hmac import compare_digest
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from yarl import URL
 
@@ -53,7 +54,8 @@ __all__ = ["Handshake", "PendingHandshake"]
 _LEASE_BEYOND_TIMEOUT = 18.0  # seconds for clocks that differ, and for a claim that is late
 _STORE_PATIENCE = 3.0  # seconds that waiting for another's exchange takes beyond the exchange
 _POLL = 0.05, 0.5  # seconds between looks at an exchange in another process: the first, and the longest
-_MOST_DATA = 4096
+_MOST_DATA = 4096  # octets, as they are stored
+_MOST_UNSENT = 1000
 _MOST_TRIES = 2  # an exchange whose answer was lost is sent once more, and never a third time
 
 
@@ -70,6 +72,20 @@ class PendingHandshake:
     url: str
     request_token: RequestToken
     data: Mapping[str, str]
+
+
+class _Running(NamedTuple):
+    """An exchange under way in this process."""
+
+    task: asyncio.Task[None]
+    answer: asyncio.Future[AccessToken | None]
+    verifier: str  # its digest
+
+    def failure(self, verifier: str) -> BaseException | None:
+        """Return how it failed, if it did and was for the same verifier."""
+        if not self.answer.done() or self.answer.cancelled() or not compare_digest(self.verifier, verifier):
+            return None
+        return self.answer.exception()
 
 
 class Handshake(Legs):
@@ -114,14 +130,15 @@ class Handshake(Legs):
         self._tokens = tokens
         self._ttl = ttl
         self._lease = timeout + _LEASE_BEYOND_TIMEOUT
-        # Claims carry it: one that this very object left behind is known by it, and taken up again at once.
-        self._id = os.urandom(16).hex()
-        self._running: dict[str, asyncio.Task[None]] = {}
+        self._unsent: set[str] = set()  # claims of our own that are taken up again at once: see `Exchange`
+        self._running: dict[str, _Running] = {}
+        self._closing = False
 
     async def aclose(self) -> None:
         """Wait for exchanges under way, then close the connections, unless the session is yours."""
+        self._closing = True
         if self._running:
-            await asyncio.wait(self._running.values(), timeout=self._lease)
+            await asyncio.wait([running.task for running in self._running.values()], timeout=self._lease)
         await super().aclose()
 
     async def begin(
@@ -268,6 +285,7 @@ class Handshake(Legs):
         loop = asyncio.get_running_loop()
         patience = loop.time() + self._timeout + _STORE_PATIENCE
         delay = _POLL[0]
+        failed: BaseException | None = None  # how the exchange ended that we have waited for
         while True:
             held, record = await self._find(key, bind)
             outcome = record.outcome
@@ -279,20 +297,22 @@ class Handshake(Legs):
                 raise Problem(refused.status, refused.problem, refused.advice).error()
             running = self._running.get(key)
             if running is None and self._is_free(record):
+                if failed is not None and outcome is None:
+                    raise failed
                 if (token := await self._start(held, record, verifier, save_as)) is not None:
                     return token
-                continue
             if loop.time() > patience:
                 raise CallbackError("another request is completing this handshake: reload in some seconds")
             if running is not None:
-                await asyncio.wait({running}, timeout=self._timeout)
+                await asyncio.wait({running.task}, timeout=self._timeout)
+                failed = running.failure(record.digest(verifier))
             else:
                 await asyncio.sleep(delay)
                 delay = min(2 * delay, _POLL[1])
 
     def _is_free(self, record: PendingRecord) -> bool:
-        if record.claim == self._id:
-            return True  # this object's own, left behind when the store did not answer
+        if record.claim in self._unsent:
+            return True  # left behind when the store did not answer
         if record.claim is not None and record.until > self._clock():
             return False
         if record.outcome is None and record.tries >= _MOST_TRIES:
@@ -303,20 +323,26 @@ class Handshake(Legs):
         self, held: Held, record: PendingRecord, verifier: str, save_as: SaveAs | None
     ) -> AccessToken | None:
         """Exchange in a task of its own, which no cancel of a caller reaches; None: another was faster."""
-        exchange = Exchange(
-            store=self._store,
-            tokens=self._tokens if save_as is not None else None,
-            fetch=self.fetch_access_token,
-            claimant=self._id,
-            lease=self._lease,
-            timeout=self._timeout,
-            clock=self._clock,
-        )
+        if self._closing:
+            raise RuntimeError("the handshake is closed")
+        if len(self._unsent) >= _MOST_UNSENT:
+            self._unsent.clear()  # from now on their leases end them
         answer: asyncio.Future[AccessToken | None] = asyncio.get_running_loop().create_future()
         # Whoever asked may be gone when the answer comes: then nobody looks at its exception.
         answer.add_done_callback(lambda done: done.cancelled() or done.exception())
-        task = asyncio.create_task(exchange.run(held, record, verifier, save_as, answer))
-        self._running[record.token] = task
+        exchange = Exchange(
+            store=self._store,
+            tokens=self._tokens,
+            fetch=self.fetch_access_token,
+            claim=os.urandom(16).hex(),
+            unsent=self._unsent,
+            lease=self._lease,
+            timeout=self._timeout,
+            clock=self._clock,
+            answer=answer,
+        )
+        task = asyncio.create_task(exchange.run(held, record, verifier, save_as))
+        self._running[record.token] = _Running(task, answer, record.digest(verifier))
         task.add_done_callback(lambda _: self._running.pop(record.token, None))
         return await asyncio.shield(answer)
 
