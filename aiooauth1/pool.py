@@ -29,13 +29,14 @@ class Pool:
     """
 
     def __init__(self, options: ClientSessionOptions) -> None:
-        if "auth" in options or hdrs.AUTHORIZATION in CIMultiDict[str](options.get("headers") or {}):
+        headers = CIMultiDict[str](options.get("headers") or {})
+        if "auth" in options or hdrs.AUTHORIZATION in headers:
             raise SigningError(
                 "the session's options write Authorization (auth= or headers=): only we do that"
             )
         if unknown := sorted(options.keys() - ClientSessionOptions.__annotations__.keys()):
             raise TypeError(f"OAuth1Session has no option {unknown[0]!r}")
-        self._options: dict[str, Any] = dict(options)
+        self._options: dict[str, Any] = {**options, "headers": headers}
         self._http: ClientSession | None = None
         self._closed = False
 
@@ -54,7 +55,8 @@ class Pool:
             raise RuntimeError("the session is closed")
         if self._http is None:
             # A jar that keeps cookies would have one user's requests carry another's.
-            jar = self._options.get("cookie_jar") or DummyCookieJar()
+            jar = self._options.get("cookie_jar")  # an empty one is false
+            jar = DummyCookieJar() if jar is None else jar
             self._http = ClientSession(**{**self._options, "cookie_jar": jar})
         return self._http
 
