@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+from contextlib import AsyncExitStack
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from wire.certificates import client_tls, server_tls
 from wire.leaks import leaks, shown_by
 from wire.listener import DROP, RESET, Arrival, Listener, Names, broken, ok, reply, silent
 from wire.oracle import verified
-from wire.people import CONSUMER, SECRETS, TOKEN, headers_of
+from wire.people import CONSUMER, SECRETS, TOKEN, headers_of, signing
 
 from aiooauth1 import OAuth1Middleware, OAuth1Session, OutcomeUnknown, SigningError
 from aiooauth1.signing import HMAC_SHA256, PLAINTEXT
@@ -45,8 +46,8 @@ async def listener() -> AsyncIterator[Listener]:
 @pytest.fixture
 async def session() -> AsyncIterator[OAuth1Session]:
     clock = count(1_700_000_000)
-    async with OAuth1Session(CONSUMER, TOKEN, clock=lambda: next(clock)) as signing:
-        yield signing
+    async with signing(clock=lambda: next(clock)) as made:
+        yield made
 
 
 def each_signed_afresh(arrivals: list[Arrival]) -> None:
@@ -152,10 +153,10 @@ async def test_a_read_whose_answer_is_lost_is_aiohttps_own_error(
 
 
 async def test_plaintext_is_not_shown_either() -> None:
-    connector = TCPConnector(ssl=client_tls())
     async with (
         Listener(lambda _: DROP, tls=server_tls(), host="localhost") as tls,
-        OAuth1Session(CONSUMER, TOKEN, signature_method=PLAINTEXT, connector=connector) as plaintext,
+        TCPConnector(ssl=client_tls()) as connector,
+        signing(signature_method=PLAINTEXT, connector=connector) as plaintext,
     ):
         with pytest.raises(OutcomeUnknown) as unknown:
             await plaintext.post(tls.origin, data={"a": "1"})
@@ -177,7 +178,7 @@ async def test_an_answer_that_breaks_off_in_its_body_is_an_answer(
 
 
 async def test_a_lost_answer_gives_its_connection_back(listener: Listener) -> None:
-    async with OAuth1Session(CONSUMER, TOKEN, connector=TCPConnector(limit=1)) as session:
+    async with TCPConnector(limit=1) as connector, signing(connector=connector) as session:
         listener.answer = lambda _: DROP
         for _ in range(2):
             with pytest.raises(OutcomeUnknown):
@@ -196,28 +197,31 @@ def nobody() -> str:
         return f"http://127.0.0.1:{bound.getsockname()[1]}/"
 
 
-# name: the URL, the session's options and the call's, made of an https listener's origin; and the error
-UNSENT: dict[str, tuple[Callable[[str], tuple[str, dict[str, Any], dict[str, Any]]], type[Exception]]] = {
-    "a closed port": (lambda _: (nobody(), {}, {}), aiohttp.ClientConnectorError),
+# name: of an https listener's origin the URL, the session's connector and the call's options; and the error
+UNSENT: dict[str, tuple[Callable[[str], tuple[str, TCPConnector | None, Any]], type[Exception]]] = {
+    "a closed port": (lambda _: (nobody(), None, {}), aiohttp.ClientConnectorError),
     "no such host": (
-        lambda _: ("https://nowhere.test/", {"connector": TCPConnector(resolver=Names(fails=True))}, {}),
+        lambda _: ("https://nowhere.test/", TCPConnector(resolver=Names(fails=True)), {}),
         aiohttp.ClientConnectorDNSError,
     ),
-    "an unknown authority": (lambda origin: (origin, {}, {}), aiohttp.ClientConnectorCertificateError),
+    "an unknown authority": (
+        lambda origin: (origin, None, {}),
+        aiohttp.ClientConnectorCertificateError,
+    ),
     "another host's certificate": (
         lambda origin: (
             origin.replace("localhost", "third.test"),
-            {"connector": TCPConnector(resolver=Names(), ssl=client_tls())},
+            TCPConnector(resolver=Names(), ssl=client_tls()),
             {},
         ),
         aiohttp.ClientConnectorCertificateError,
     ),
     "another certificate than was pinned": (
-        lambda origin: (origin, {"connector": TCPConnector(ssl=Fingerprint(bytes(32)))}, {}),
+        lambda origin: (origin, TCPConnector(ssl=Fingerprint(bytes(32))), {}),
         aiohttp.ServerFingerprintMismatch,
     ),
     "a proxy's closed port": (
-        lambda origin: (origin, {"proxy": nobody()}, {}),
+        lambda origin: (origin, None, {"proxy": nobody()}),
         aiohttp.ClientProxyConnectionError,
     ),
 }
@@ -227,11 +231,13 @@ UNSENT: dict[str, tuple[Callable[[str], tuple[str, dict[str, Any], dict[str, Any
 @pytest.mark.parametrize("name", UNSENT)
 async def test_an_error_before_anything_was_sent_is_aiohttps_own(method: str, name: str) -> None:
     make, error = UNSENT[name]
-    async with Listener(tls=server_tls(), host="localhost") as tls:
-        url, of_session, of_call = make(tls.origin)
-        async with OAuth1Session(CONSUMER, TOKEN, **of_session) as session:
-            with pytest.raises(error) as raised:
-                await session.request(method, url, **of_call)
+    async with Listener(tls=server_tls(), host="localhost") as tls, AsyncExitStack() as stack:
+        url, connector, of_call = make(tls.origin)
+        if connector is not None:
+            await stack.enter_async_context(connector)
+        session = await stack.enter_async_context(signing(connector=connector))
+        with pytest.raises(error) as raised:
+            await session.request(method, url, **of_call)
         assert not leaks(shown_by(raised.value), SECRETS)
         assert tls.arrivals == []
 
@@ -256,7 +262,7 @@ async def test_a_write_that_waited_too_long_for_a_connection_was_not_sent(
         return silent(arrival)
 
     listener.answer = hold
-    async with OAuth1Session(CONSUMER, TOKEN, connector=TCPConnector(limit=1)) as session:
+    async with TCPConnector(limit=1) as connector, signing(connector=connector) as session:
         first = asyncio.create_task(session.post(f"{listener.origin}/first"))
         await arrived.wait()
         with pytest.raises(error):
@@ -292,10 +298,10 @@ def clean(responses: tuple[ClientResponse, ...]) -> None:
 async def signed_to(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Listener, OAuth1Session]]:
     secure = "PLAINTEXT" in request.param
     method = PLAINTEXT if secure else HMAC_SHA256
-    connector = TCPConnector(ssl=client_tls())
     async with (
         Listener(tls=server_tls() if secure else None, host="localhost") as running,
-        OAuth1Session(CONSUMER, TOKEN, signature_method=method, connector=connector) as session,
+        TCPConnector(ssl=client_tls()) as connector,
+        signing(signature_method=method, connector=connector) as session,
     ):
         yield running, session
 
@@ -390,7 +396,7 @@ async def test_the_middleware_sends_what_the_session_sends(listener: Listener, n
     method, target, options = SAME[name]
     fixed: dict[str, Any] = {"clock": lambda: 1_700_000_000.5, "nonce": lambda: "nonce" * 5, "realm": "R"}
     async with (
-        OAuth1Session(CONSUMER, TOKEN, **fixed) as session,
+        signing(**fixed) as session,
         ClientSession(middlewares=(middleware_for(listener.origin, **fixed),)) as http,
     ):
         for one in (session, http):

@@ -8,11 +8,9 @@ from typing import Any
 import pytest
 from aiohttp import CookieJar, DummyCookieJar, TCPConnector
 from wire.listener import Arrival, Listener, reply
-from wire.people import CONSUMER, TOKEN
+from wire.people import signing
 
-from aiooauth1 import OAuth1Session, SigningError
-from aiooauth1.options import ClientSessionOptions
-from aiooauth1.pool import Pool
+from aiooauth1 import SigningError
 
 
 pytestmark = pytest.mark.socket
@@ -29,52 +27,50 @@ pytestmark = pytest.mark.socket
 )
 def test_nobody_else_writes_authorization(headers: Any) -> None:
     with pytest.raises(SigningError, match="Authorization"):
-        OAuth1Session(CONSUMER, headers=headers)
+        signing(headers=headers)
 
 
 def test_auth_is_refused() -> None:
     options: Any = {"auth": ("user", "password")}
     with pytest.raises(SigningError, match="auth="):
-        OAuth1Session(CONSUMER, **options)
+        signing(**options)
 
 
 @pytest.mark.parametrize("name", ["trust_env", "base_url", "cookies", "loop", "conector"])
 def test_an_unknown_option_is_named(name: str) -> None:
     options: Any = {name: None}
     with pytest.raises(TypeError, match=name):
-        OAuth1Session(CONSUMER, **options)
+        signing(**options)
 
 
 async def test_the_session_below_is_made_once_and_closed_once() -> None:
-    pool = Pool(ClientSessionOptions())
-    http = pool.http()
-    assert pool.http() is http
-    await pool.close()
+    session = signing()
+    http = session.http
+    assert session.http is http
+    await session.close()
     assert http.closed
-    await pool.close()
+    await session.close()
     with pytest.raises(RuntimeError, match="closed"):
-        pool.http()
+        _ = session.http
 
 
 async def test_what_was_never_used_closes_too() -> None:
-    pool = Pool(ClientSessionOptions())
-    await pool.close()
+    session = signing()
+    await session.close()
     with pytest.raises(RuntimeError, match="closed"):
-        pool.http()
+        await session.get("https://api.test/")
 
 
 def test_a_session_below_needs_a_running_loop() -> None:
     with pytest.raises(RuntimeError, match="loop"):
-        Pool(ClientSessionOptions()).http()
+        _ = signing().http
 
 
 async def test_the_callers_options_are_taken_as_they_were() -> None:
-    headers = iter([("X-Service", "tweets"), ("X-Service", "again")])
-    options = ClientSessionOptions(headers=headers)
-    pool = Pool(options)
-    options["headers"] = {"Authorization": "Bearer x"}
-    assert [*pool.http().headers.items()] == [("X-Service", "tweets"), ("X-Service", "again")]
-    await pool.close()
+    options: dict[str, Any] = {"headers": iter([("X-Service", "tweets"), ("X-Service", "again")])}
+    async with signing(**options) as session:
+        options["headers"] = {"Authorization": "Bearer x"}
+        assert [*session.http.headers.items()] == [("X-Service", "tweets"), ("X-Service", "again")]
 
 
 def sets_a_cookie(arrival: Arrival) -> bytes:
@@ -82,7 +78,7 @@ def sets_a_cookie(arrival: Arrival) -> bytes:
 
 
 async def test_no_user_gets_anothers_cookie() -> None:
-    async with Listener(sets_a_cookie) as listener, OAuth1Session(CONSUMER, TOKEN) as session:
+    async with Listener(sets_a_cookie) as listener, signing() as session:
         for user in ("alice", "bob"):
             async with session.get(f"{listener.origin}/{user}") as response:
                 assert response.cookies["sid"].value == user
@@ -94,7 +90,7 @@ async def test_no_user_gets_anothers_cookie() -> None:
 
 async def test_a_jar_that_is_passed_in_is_used_though_it_is_empty() -> None:
     jar = CookieJar(unsafe=True)
-    async with Listener(sets_a_cookie) as listener, OAuth1Session(CONSUMER, TOKEN, cookie_jar=jar) as session:
+    async with Listener(sets_a_cookie) as listener, signing(cookie_jar=jar) as session:
         for user in ("alice", "bob"):
             await session.get(f"{listener.origin}/{user}")
         assert session.http.cookie_jar is jar
@@ -105,7 +101,7 @@ async def test_a_connector_can_be_shared_among_sessions() -> None:
     async with Listener() as listener, TCPConnector() as connector:
         for _ in range(2):
             async with (
-                OAuth1Session(CONSUMER, TOKEN, connector=connector, connector_owner=False) as session,
+                signing(connector=connector, connector_owner=False) as session,
                 session.get(listener.origin) as response,
             ):
                 await response.read()
@@ -114,7 +110,7 @@ async def test_a_connector_can_be_shared_among_sessions() -> None:
 
 
 def test_another_loop_is_an_error_and_no_hang() -> None:
-    session = OAuth1Session(CONSUMER, TOKEN)
+    session = signing()
 
     async def ask() -> None:
         async with Listener() as listener, session.get(listener.origin) as response:

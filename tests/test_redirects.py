@@ -14,7 +14,7 @@ from aiohttp import TCPConnector
 from wire.certificates import client_tls, server_tls
 from wire.listener import Arrival, Listener, Names, ok, reply
 from wire.oracle import verified
-from wire.people import CONSUMER, TOKEN
+from wire.people import CONSUMER, TOKEN, signing
 
 from aiooauth1 import OAuth1Session, Provider, RedirectRefused
 from aiooauth1.signing import PLAINTEXT
@@ -236,9 +236,9 @@ async def world() -> AsyncIterator[World]:
         home = await stack.enter_async_context(Listener(host="localhost"))
         other = await stack.enter_async_context(Listener(host="other.test"))
         tls = await stack.enter_async_context(Listener(host="localhost", tls=server_tls()))
-        connector = TCPConnector(resolver=Names(), ssl=client_tls())
-        session = OAuth1Session(CONSUMER, TOKEN, connector=connector)
-        yield World(home, other, tls, await stack.enter_async_context(session))
+        connector = await stack.enter_async_context(TCPConnector(resolver=Names(), ssl=client_tls()))
+        session = await stack.enter_async_context(signing(connector=connector))
+        yield World(home, other, tls, session)
 
 
 def expected(status: int, target: Target, method: str, body: str) -> list[str]:
@@ -327,7 +327,7 @@ async def test_each_hop_has_a_nonce_and_a_timestamp_of_its_own(world: World) -> 
         else reply(307, {"Location": f"/hop/{len(world.home.arrivals)}"})
     )
     async with (
-        OAuth1Session(CONSUMER, TOKEN, clock=lambda: next(clock)) as session,
+        signing(clock=lambda: next(clock)) as session,
         session.put(f"http://127.0.0.1:{world.home.port}/", data={"a": "1"}) as response,
     ):
         assert response.status == 200
@@ -352,9 +352,10 @@ async def test_another_of_the_providers_origins_is_another_origin(world: World) 
         "two", base_url=f"{world.home.origin}/", origins=(f"http://other.test:{world.other.port}",)
     )
     world.home.answer = redirector(302, world.locate("http://other.test:{other}/landed"))
-    async with OAuth1Session(
-        CONSUMER, TOKEN, provider=provider, allow_http=True, connector=TCPConnector(resolver=Names())
-    ) as session:
+    async with (
+        TCPConnector(resolver=Names()) as connector,
+        signing(provider=provider, allow_http=True, connector=connector) as session,
+    ):
         await session.get("go")
         await session.get(f"http://other.test:{world.other.port}/typed")
     assert [world.describe(arrival) for arrival in world.home.arrivals] == ["signed GET"]
@@ -396,7 +397,7 @@ async def test_a_refused_redirect_gives_its_connection_back(
     world: World, location: str, error: type[Exception]
 ) -> None:
     world.home.answer = redirector(307, world.locate(location))
-    async with OAuth1Session(CONSUMER, TOKEN, connector=TCPConnector(limit=1)) as session:
+    async with TCPConnector(limit=1) as connector, signing(connector=connector) as session:
         origin = f"http://127.0.0.1:{world.home.port}"
         for _ in range(2):
             with pytest.raises(error):

@@ -1,21 +1,26 @@
-"""Credentials whose every part would be seen if it went where it must not."""
+"""A consumer and a user's token whose every part would be seen if it went where it must not."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from aiooauth1 import AccessToken, Consumer
+from aiooauth1 import AccessToken, Consumer, OAuth1Session
 
 
 if TYPE_CHECKING:
     from wire.listener import Arrival
 
 
-__all__ = ["CONSUMER", "SECRETS", "TOKEN", "headers_of"]
+__all__ = ["CONSUMER", "SECRETS", "TOKEN", "headers_of", "signing"]
 
 SECRETS = ("Consumer/canary+1", "Token/canary+2")
 CONSUMER = Consumer("consumer-key", SECRETS[0])
 TOKEN = AccessToken("token-key", SECRETS[1])
+
+
+def signing(**options: Any) -> OAuth1Session:
+    """Return a session that signs as both."""
+    return OAuth1Session(CONSUMER, TOKEN, **options)
 
 
 def headers_of(arrivals: list[Arrival]) -> list[str]:
