@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from aiooauth1.middleware import OAuth1Middleware
     from aiooauth1.problems import Problem
     from aiooauth1.providers import Provider, ProviderSunsetWarning
+    from aiooauth1.retry import Retry
+    from aiooauth1.revocation import TokenRejection
     from aiooauth1.session import OAuth1Session, raise_for_problem
     from aiooauth1.stores import AccessTokenStore, Held, MemoryStore, PendingStore, TokenStore
 
@@ -62,12 +64,14 @@ __all__ = [
     "RateLimited",
     "RedirectRefused",
     "RequestToken",
+    "Retry",
     "SignatureRejected",
     "SigningError",
     "StoreCorrupt",
     "StoreUnavailable",
     "TimestampRefused",
     "TokenRejected",
+    "TokenRejection",
     "TokenResponseError",
     "TokenStore",
     "TooManyHandshakes",
@@ -89,6 +93,8 @@ _ROOMS = {
     "Provider": "providers",
     "ProviderSunsetWarning": "providers",
     "RequestToken": "credentials",
+    "Retry": "retry",
+    "TokenRejection": "revocation",
     "TokenStore": "stores",
     "raise_for_problem": "session",
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, ParamSpec
 
 
 if TYPE_CHECKING:
@@ -11,8 +11,10 @@ if TYPE_CHECKING:
 
 __all__ = ["NeverBack"]
 
+P = ParamSpec("P")
 
-class NeverBack:
+
+class NeverBack(Generic[P]):
     """Reads a clock, and stands still while that goes back.
 
     >>> readings = iter([100.0, 90.0, 101.0])
@@ -23,11 +25,11 @@ class NeverBack:
 
     __slots__ = ("_clock", "_last")
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[P, float]) -> None:
         self._clock = clock
         self._last = 0.0
 
-    def __call__(self) -> float:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> float:
         """Return the clock's reading, or the last one if that was later."""
-        self._last = max(self._last, self._clock())
+        self._last = max(self._last, self._clock(*args, **kwargs))
         return self._last

@@ -59,7 +59,7 @@ class Manner:
     """How the calls of a session are signed, whoever signs.
 
     Attributes:
-        clock: Seconds since the epoch.
+        now: Seconds since the epoch at an origin.
         nonce: A new text at each call.
         placement: Where the parameters go.
         body_hash: Whether a body that is no form is hashed.
@@ -68,8 +68,8 @@ class Manner:
         user_agent: That name, where the request has none.
     """
 
-    clock: Callable[[], float] = time.time
-    nonce: Callable[[], str] = fresh_nonce
+    now: Callable[[Origin], float]
+    nonce: Callable[[], str]
     placement: Placement = "header"
     body_hash: bool = False
     sign_multipart_text: bool = False
@@ -83,14 +83,14 @@ class Call:
     It is the innermost middleware. A middleware sees no hop number, hence one small object for each call.
     """
 
-    __slots__ = ("_follows", "_is_leaving", "_manner", "_origin", "_signer", "_was_sent")
+    __slots__ = ("_follows", "_manner", "_origin", "_signer", "_was_sent", "is_leaving")
 
     def __init__(self, signer: Signer, origin: Origin, manner: Manner, *, follows: bool) -> None:
         self._signer: Signer | None = signer
         self._origin = origin
         self._manner = manner
         self._follows = follows
-        self._is_leaving = False
+        self.is_leaving = False
         self._was_sent = False
 
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
@@ -104,7 +104,7 @@ class Call:
         self._follow(request)
         if self._was_sent:
             await take_out(request, self._manner.placement)
-        if not self._is_leaving:
+        if not self.is_leaving:
             if self._signer is None:
                 raise SigningError("the call is over: a middleware must not send its request again after it")
             await self._sign(request, self._signer)
@@ -140,7 +140,7 @@ class Call:
                 raise SigningError("this provider wants to know who asks: set headers={'User-Agent': …}")
             request.headers[hdrs.USER_AGENT] = manner.user_agent
         form = await signed_form(request, with_multipart=manner.sign_multipart_text)
-        url, nonce, timestamp = url_on_the_wire(request), manner.nonce(), int(manner.clock())
+        url, nonce, timestamp = url_on_the_wire(request), manner.nonce(), int(manner.now(self._origin))
         if manner.placement == "header" and not (manner.body_hash or signer.takes_long):
             header = signer.header(request.method, url, nonce=nonce, timestamp=timestamp, form=form)
             request.headers[hdrs.AUTHORIZATION] = header
@@ -158,7 +158,7 @@ class Call:
                 "the request has an Authorization already (headers= or auth=): only we write it"
             )
         origin = Origin.of(request.url)
-        if origin == self._origin and not self._is_leaving:
+        if origin == self._origin and not self.is_leaving:
             return
         if self._origin.scheme == "https" and origin.scheme != "https":
             raise RedirectRefused(f"the provider redirects from https to {origin.scheme}")
@@ -166,7 +166,7 @@ class Call:
             raise RedirectRefused(
                 f"the provider redirects a {request.method} with its body to another origin"
             )
-        self._is_leaving = True
+        self.is_leaving = True
         self._origin = origin
 
     def _look_ahead(self, response: ClientResponse) -> None:
@@ -223,7 +223,7 @@ class OAuth1Middleware:
         for origin in self._origins:
             refuse_bare_transport(origin, signature_method, allow_http=allow_http)
         self._signer = Signer(consumer, token, signature_method=signature_method, realm=realm)
-        self._manner = Manner(clock=clock, nonce=nonce)
+        self._manner = Manner(now=lambda _: clock(), nonce=nonce)
 
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
         """Sign the request if it goes to one of the origins.

@@ -23,13 +23,14 @@ if TYPE_CHECKING:
     from aiohttp.typedefs import JSONEncoder, LooseCookies, LooseHeaders, Query, StrOrURL
 
     from aiooauth1.credentials import AccessToken
+    from aiooauth1.retry import Retry
 
 
 __all__ = ["CallOptions", "ClientSessionOptions", "RequestOptions"]
 
 
 class ClientSessionOptions(TypedDict, total=False):
-    """What `OAuth1Session` hands to the `ClientSession` that it makes.
+    """What `OAuth1Session` hands to the `ClientSession` that it makes; `ssl` to its connector.
 
     Left out on purpose: `auth` and `trust_env`, since nobody else writes Authorization; `base_url`, which is
     the provider's; `cookies`, since none are kept unless you pass a jar.
@@ -54,6 +55,7 @@ class ClientSessionOptions(TypedDict, total=False):
     middlewares: Sequence[ClientMiddlewareType]
     proxy: StrOrURL | None
     proxy_auth: BasicAuth | None
+    ssl: SSLContext | bool | Fingerprint
 
 
 class RequestOptions(TypedDict, total=False):
@@ -91,3 +93,5 @@ class CallOptions(RequestOptions, total=False):
 
     user: str | None
     token: AccessToken | None
+    retry: Retry | None
+    idempotency_key: str

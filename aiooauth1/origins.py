@@ -25,6 +25,9 @@ class Origin(NamedTuple):
     host: str
     port: int | None
 
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.host}:{self.port}"
+
     @classmethod
     def of(cls, url: URL) -> Origin:
         """Return a URL's origin."""

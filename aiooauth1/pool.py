@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import ssl
 from typing import TYPE_CHECKING, Any
 
-from aiohttp import ClientSession, DummyCookieJar, hdrs
+from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector, hdrs
 from multidict import CIMultiDict
 
+from aiooauth1.again import Circumstances
 from aiooauth1.errors import SigningError
 from aiooauth1.options import ClientSessionOptions
+from aiooauth1.retry import Budget
+from aiooauth1.slots import Slots
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from aiohttp import ClientMiddlewareType
+
+    from aiooauth1.skew import ProviderClocks
 
 
 __all__ = ["Pool"]
@@ -23,13 +31,29 @@ __all__ = ["Pool"]
 class Pool:
     """Makes the `ClientSession` on first use, inside the running loop, and closes it once.
 
+    Args:
+        options: aiohttp's, and `ssl`.
+        clocks: The time at each origin.
+        sleep: Waits so many seconds.
+        allow_unverified_tls: Whether `ssl=False` is taken.
+
     Raises:
-        TypeError: If an option is unknown.
-        SigningError: If an option would write Authorization.
+        TypeError: If an option is unknown, or `ssl` and a connector are both given.
+        SigningError: If an option would write Authorization, or turn the check of certificates off.
     """
 
-    def __init__(self, options: ClientSessionOptions) -> None:
-        headers = CIMultiDict[str](options.get("headers") or {})
+    shared: Circumstances
+    """What all calls share when they are sent: there once `http` has been called."""
+
+    def __init__(
+        self,
+        options: ClientSessionOptions,
+        clocks: ProviderClocks,
+        sleep: Callable[[float], Awaitable[object]],
+        *,
+        allow_unverified_tls: bool,
+    ) -> None:
+        headers = CIMultiDict[str](options.get("headers") or {})  # kept, since an iterator comes only once
         if "auth" in options or hdrs.AUTHORIZATION in headers:
             raise SigningError(
                 "the session's options write Authorization (auth= or headers=): only we do that"
@@ -37,7 +61,15 @@ class Pool:
         if unknown := sorted(options.keys() - ClientSessionOptions.__annotations__.keys()):
             raise TypeError(f"OAuth1Session has no option {unknown[0]!r}")
         self._options: dict[str, Any] = {**options, "headers": headers}
+        self._ssl = self._options.pop("ssl", True)
+        if self._ssl is not True and self._options.get("connector") is not None:
+            raise TypeError("give ssl= to the connector that you pass in")
+        self._allow_unverified_tls = allow_unverified_tls
+        self.refuse_unverified(self._ssl)
+        self._clocks = clocks
+        self._sleep = sleep
         self._http: ClientSession | None = None
+        self._made_in: tuple[int, asyncio.AbstractEventLoop] | None = None
         self._closed = False
 
     @property
@@ -49,16 +81,56 @@ class Pool:
         """Return the `ClientSession`.
 
         Raises:
-            RuntimeError: If the pool is closed.
+            RuntimeError: If the pool is closed, or was first used in another event loop or process.
         """
         if self._closed:
             raise RuntimeError("the session is closed")
+        here = os.getpid(), asyncio.get_running_loop()
         if self._http is None:
+            self._made_in = here
+            options = dict(self._options)
             # A jar that keeps cookies would have one user's requests carry another's.
-            jar = self._options.get("cookie_jar")  # an empty one is false
-            jar = DummyCookieJar() if jar is None else jar
-            self._http = ClientSession(**{**self._options, "cookie_jar": jar})
+            if options.get("cookie_jar") is None:  # a jar that is passed in is false as long as it is empty
+                options["cookie_jar"] = DummyCookieJar()
+            if options.get("connector") is None:
+                options["connector"] = TCPConnector(ssl=self._ssl)
+            else:
+                options.setdefault("connector_owner", False)  # what you pass in, you close
+            self._http = ClientSession(**options)
+            self.shared = Circumstances(Slots(options["connector"]), Budget(), self._clocks, self._sleep)
+        elif self._made_in != here:
+            raise RuntimeError(
+                "the session was first used in another event loop or process, where its connections are: make"
+                " one for each"
+            )
         return self._http
+
+    def refuse_unverified(self, verify: object) -> None:
+        """Refuse what turns the check of certificates off.
+
+        Args:
+            verify: What aiohttp takes as `ssl=`.
+
+        Raises:
+            SigningError: If it does.
+        """
+        is_off = isinstance(verify, ssl.SSLContext) and verify.verify_mode is ssl.CERT_NONE
+        if (verify is False or is_off) and not self._allow_unverified_tls:
+            raise SigningError(
+                "without the check of certificates anybody on the way can read and answer (ssl=): say"
+                " allow_unverified_tls=True if you must"
+            )
+
+    def deadline(self, timeout: ClientTimeout | float | None) -> float | None:
+        """Return when a call's time is over, by the loop's clock; None: never.
+
+        Args:
+            timeout: What the call brings; None: it goes by the session's.
+        """
+        if timeout is None:
+            timeout = self.http().timeout
+        total = timeout.total if isinstance(timeout, ClientTimeout) else timeout
+        return asyncio.get_running_loop().time() + total if total else None
 
     async def close(self) -> None:
         """Close the connections; a second time it does nothing."""

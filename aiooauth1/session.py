@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 
-from aiohttp import BytesPayload, hdrs
-from yarl import URL
+from aiohttp import BytesPayload
+from multidict import CIMultiDict
 
+from aiooauth1.again import Again
 from aiooauth1.clocks import NeverBack
 from aiooauth1.credentials import AccessToken, Consumer
 from aiooauth1.errors import SigningError, UnknownUser
 from aiooauth1.in_flight import InFlight
 from aiooauth1.middleware import Call, Manner
 from aiooauth1.nonce import fresh_nonce
-from aiooauth1.origins import Origin, refuse_bare_transport
-from aiooauth1.pairs import Pairs
+from aiooauth1.origins import Origin
 from aiooauth1.pool import Pool
 from aiooauth1.providers import Provider
 from aiooauth1.refusals import raise_for_problem
+from aiooauth1.retry import Retry
+from aiooauth1.revocation import Revocation, TokenRejection
 from aiooauth1.signing.sign import Signature, Signer
-from aiooauth1.wire import FORM
+from aiooauth1.skew import ProviderClocks
+from aiooauth1.targets import Targets
+from aiooauth1.verbs import Verbs
+from aiooauth1.wire import FORM, finish
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from aiohttp import ClientResponse, ClientSession
+    from yarl import URL
 
     from aiooauth1.options import CallOptions, ClientSessionOptions
     from aiooauth1.providers import Placement
@@ -46,9 +53,10 @@ class _Changes(TypedDict, total=False):
     token: AccessToken | None
     signature_method: SignatureMethod | None
     realm: str | None
+    retry: Retry | None
 
 
-class OAuth1Session:
+class OAuth1Session(Verbs):
     """Sends signed requests for any number of users at once over one connection pool.
 
     Each verb returns what aiohttp's returns: await it, enter it with `async with`, or give it to a task. None
@@ -67,6 +75,11 @@ class OAuth1Session:
             else into the header.
         clock: Seconds since the epoch.
         nonce: A new text at each call, letters and digits; None: random ones as long as the provider wants.
+        sleep: Waits so many seconds, between attempts.
+        retry: When to send a request again by itself; None: never.
+        on_token_rejected: Called once for each access token that the provider takes no longer, after it was
+            discarded from the store.
+        allow_unverified_tls: Whether `ssl=False`, which lets anybody on the way read and answer, is taken.
         client_session_options: aiohttp's own: `connector=`, `timeout=`, `headers=` … What you pass in, you
             close.
 
@@ -88,19 +101,24 @@ class OAuth1Session:
         placement: Placement | None = None,
         clock: Callable[[], float] = time.time,
         nonce: Callable[[], str] | None = None,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        retry: Retry | None = Retry(),
+        on_token_rejected: Callable[[TokenRejection], Awaitable[None]] | None = None,
+        allow_unverified_tls: bool = False,
         **client_session_options: Unpack[ClientSessionOptions],
     ) -> None:
-        self._pool = Pool(client_session_options)
+        clocks = ProviderClocks(clock)
+        self._pool = Pool(client_session_options, clocks, sleep, allow_unverified_tls=allow_unverified_tls)
         self._owns_pool = True
         self._provider = provider
         self._store = store
+        self._retry = retry
         self._quirks = quirks = provider or _BY_THE_RFC
         quirks.warn_of_sunset()
-        self._allow_http = allow_http or quirks.allow_http
-        self._origins = frozenset(Origin.of(URL(url)) for url in quirks.signed_origins())
-        self._pairs = Pairs(php_arrays=quirks.php_arrays, is_sorted=quirks.rules.sorted_parameters)
+        self._targets = Targets(provider, allow_http=allow_http)
+        self._revocation = Revocation(quirks.name, store, on_token_rejected)
         self._manner = Manner(
-            clock=NeverBack(clock) if quirks.monotonic_timestamps else clock,
+            now=NeverBack(clocks.now) if quirks.monotonic_timestamps else clocks.now,
             nonce=nonce or partial(fresh_nonce, quirks.nonce_length),
             placement=placement or quirks.placement,
             body_hash=quirks.rules.body_hash,
@@ -156,7 +174,8 @@ class OAuth1Session:
         """Return a view on the same connections and store that signs otherwise; closing it does nothing.
 
         Args:
-            changes: `consumer=`, `token=`, `signature_method=` or `realm=`, as the constructor takes them.
+            changes: `consumer=`, `token=`, `signature_method=`, `realm=` or `retry=`, as the constructor has
+                them.
 
         Raises:
             TypeError: If it is another name, or a value of another type.
@@ -165,7 +184,7 @@ class OAuth1Session:
         if unknown := sorted(changes.keys() - _Changes.__annotations__.keys()):
             raise TypeError(f"replace() has no {unknown[0]!r}")
         view = object.__new__(type(self))
-        view.__dict__.update(self.__dict__, _owns_pool=False)
+        view.__dict__.update(self.__dict__, _owns_pool=False, _retry=changes.get("retry", self._retry))
         view._sign_as(
             changes.get("consumer", self._consumer),
             changes.get("token", self._token),
@@ -202,35 +221,6 @@ class OAuth1Session:
         self._check_who(user, token)
         return InFlight(self._request(method, url, user, token, rest))
 
-    def get(self, url: str | URL, **options: Unpack[CallOptions]) -> InFlight:
-        """Send a signed GET: see `request`."""
-        return self.request(hdrs.METH_GET, url, **options)
-
-    def post(self, url: str | URL, **options: Unpack[CallOptions]) -> InFlight:
-        """Send a signed POST: see `request`."""
-        return self.request(hdrs.METH_POST, url, **options)
-
-    def put(self, url: str | URL, **options: Unpack[CallOptions]) -> InFlight:
-        """Send a signed PUT: see `request`."""
-        return self.request(hdrs.METH_PUT, url, **options)
-
-    def patch(self, url: str | URL, **options: Unpack[CallOptions]) -> InFlight:
-        """Send a signed PATCH: see `request`."""
-        return self.request(hdrs.METH_PATCH, url, **options)
-
-    def delete(self, url: str | URL, **options: Unpack[CallOptions]) -> InFlight:
-        """Send a signed DELETE: see `request`."""
-        return self.request(hdrs.METH_DELETE, url, **options)
-
-    def head(self, url: str | URL, **options: Unpack[CallOptions]) -> InFlight:
-        """Send a signed HEAD, which like aiohttp's follows no redirect unless told to: see `request`."""
-        options.setdefault("allow_redirects", False)
-        return self.request(hdrs.METH_HEAD, url, **options)
-
-    def options(self, url: str | URL, **options: Unpack[CallOptions]) -> InFlight:
-        """Send a signed OPTIONS: see `request`."""
-        return self.request(hdrs.METH_OPTIONS, url, **options)
-
     async def sign(
         self,
         method: str,
@@ -257,12 +247,13 @@ class OAuth1Session:
             StoreCorrupt: If the stored token cannot be read.
         """
         self._check_who(user, token)
-        where = self._locate(url, None)
+        where = self._targets.locate(url, None, self._signature_method)
+        timestamp = int(self._manner.now(Origin.of(where)))
         signer = self._signer(await self._token_of(user, token))
         prepared = signer.prepare(
-            method, str(where), nonce=self._manner.nonce(), timestamp=int(self._manner.clock()), form=form
+            method, str(where), nonce=self._manner.nonce(), timestamp=timestamp, form=form
         )
-        return signer.finish(prepared)
+        return await finish(signer, prepared)
 
     async def _request(
         self,
@@ -276,17 +267,30 @@ class OAuth1Session:
             raise SigningError(
                 "auth= and a signature exclude each other: use session.http for unsigned requests"
             )
-        where = self._locate(url, options.pop("params", None))
+        where = self._targets.locate(url, options.pop("params", None), self._signature_method)
         # The token is loaded here, since an OSError inside a middleware would look like network trouble.
-        signer = self._signer(await self._token_of(user, token))
-        if (form := self._pairs.form(options.get("data"))) is not None:
+        used = await self._token_of(user, token)
+        if (form := self._targets.pairs.form(options.get("data"))) is not None:
             options["data"] = BytesPayload(form, content_type=FORM)
+        retry = options.pop("retry", self._retry)
+        has_key = _put_key(options, retry)
+        pool = self._pool
+        http = pool.http()
+        pool.refuse_unverified(options.get("ssl"))
         follows = bool(options.get("allow_redirects", True))
-        call = Call(signer, Origin.of(where), self._manner, follows=follows)
+        call = Call(self._signer(used), Origin.of(where), self._manner, follows=follows)
+        again = Again(
+            pool.shared,
+            call,
+            retry,
+            pool.deadline(options.get("timeout")),
+            partial(self._revocation.notice, user=user, token=used),
+            has_key=has_key,
+        )
         theirs = options.pop("middlewares", None)
-        chain = (*(self._pool.middlewares if theirs is None else theirs), call)
+        chain = (*(pool.middlewares if theirs is None else theirs), again, call)
         try:
-            return await self._pool.http().request(method, where, middlewares=chain, **options)
+            return await http.request(method, where, middlewares=chain, **options)
         finally:
             call.drop()
 
@@ -307,42 +311,22 @@ class OAuth1Session:
             )
         return held
 
-    def _locate(self, url: str | URL, params: Any) -> URL:
-        """Return where a call goes, having checked that it may."""
-        try:
-            where = URL(url) if isinstance(url, str) else url
-        except ValueError as error:
-            raise SigningError(f"the URL is malformed: {error}") from None
-        if not where.scheme:
-            if self._provider is None or not self._provider.base_url:
-                raise SigningError("the URL is relative, and the session has no provider with a base_url")
-            where = URL(self._provider.base_url).join(where)
-        if where.scheme not in {"http", "https"} or not where.raw_host:
-            raise SigningError(
-                "the URL is not one of https or http with a host: only such requests are signed"
-            )
-        if not self._quirks.signs_calls:
-            raise SigningError(
-                f"{self._quirks.name!r} takes no signed calls: its access token is a key, to be sent as it"
-                " says with session.http"
-            )
-        if where.raw_user is not None or where.raw_password is not None:
-            raise SigningError("the URL holds a user name or password: only the signature says who asks")
-        where = where.with_fragment(None)
-        if params or self._pairs.is_sorted:
-            query = self._pairs.query(params, where.raw_query_string)
-            where = URL(f"{str(where).partition('?')[0]}{'?' if query else ''}{query}", encoded=True)
-        origin = Origin.of(where)
-        if self._provider is not None and origin not in self._origins:
-            raise SigningError(
-                f"{where.origin()} is no origin of the provider {self._provider.name!r}: name it in"
-                " Provider.origins, or use session.http for an unsigned request"
-            )
-        refuse_bare_transport(origin, self._signature_method, allow_http=self._allow_http)
-        return where
-
 
 def _checked(token: AccessToken | None) -> AccessToken | None:
     if token is not None and not isinstance(token, AccessToken):
         raise TypeError(f"token must be an AccessToken, not {type(token).__name__}")
     return token
+
+
+def _put_key(options: dict[str, Any], retry: Retry | None) -> bool:
+    """Write an idempotency key into the header fields, and say whether there is one."""
+    key = options.pop("idempotency_key", None)
+    if key is None:
+        return False
+    if retry is None or retry.idempotency_header is None:
+        raise TypeError(
+            "idempotency_key= needs Retry(idempotency_header=…), the field where the provider looks"
+        )
+    options["headers"] = CIMultiDict(options.get("headers") or {})
+    options["headers"][retry.idempotency_header] = key
+    return True

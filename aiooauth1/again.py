@@ -1,0 +1,188 @@
+"""Send a request again where that is safe, each time with a place in the pool and then a new signature."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aiohttp import BytesIOPayload, BytesPayload, ClientError, Payload, hdrs
+
+from aiooauth1.errors import NonceRejected, OutcomeUnknown, TimestampRefused
+from aiooauth1.middleware import NOTHING_SENT
+from aiooauth1.origins import Origin
+from aiooauth1.ratelimit import rate_limit
+from aiooauth1.refusals import read_refusal
+from aiooauth1.retry import Sent, after_error, after_reply, pause
+from aiooauth1.skew import server_time
+
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
+
+    from aiooauth1.middleware import Call
+    from aiooauth1.problems import Problem
+    from aiooauth1.retry import Budget, Retry
+    from aiooauth1.skew import ProviderClocks
+    from aiooauth1.slots import Slots
+
+
+__all__ = ["Again", "Circumstances"]
+
+_UNAUTHORIZED = 401
+_FIRST_REFUSAL = 400
+_UNEXPLAINED = 60.0  # seconds that a Date must be off before a 401 without a reason is laid to the clock
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What all calls of a session share when they are sent."""
+
+    slots: Slots
+    budget: Budget
+    clocks: ProviderClocks
+    sleep: Callable[[float], Awaitable[object]]
+
+
+class Again:
+    """Sends one call, and sends it again: a middleware that stands just outside of the one that signs."""
+
+    __slots__ = (
+        "_call",
+        "_deadline",
+        "_failure",
+        "_has_key",
+        "_mended",
+        "_notice",
+        "_perhaps_done",
+        "_retry",
+        "_shared",
+    )
+
+    def __init__(
+        self,
+        shared: Circumstances,
+        call: Call,
+        retry: Retry | None,
+        deadline: float | None,
+        notice: Callable[[Problem], Awaitable[None]],
+        *,
+        has_key: bool,
+    ) -> None:
+        self._shared = shared
+        self._call = call
+        self._retry = retry
+        self._deadline = deadline
+        self._notice = notice
+        self._has_key = has_key
+        self._failure: Exception | None = None
+        self._mended: set[type] = set()
+        self._perhaps_done = False
+
+    async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+        """Send the request until an answer is one for the caller."""
+        if self._failure is not None and self._retry is not None:
+            raise self._failure  # aiohttp's own silent resend, which knows nothing of our rules
+        origin = Origin.of(request.url)
+        self._shared.budget.earn(origin)
+        attempt = 1
+        while True:
+            slot = await self._shared.slots.take(origin)
+            try:
+                response = await handler(request)
+            except (ClientError, OSError, OutcomeUnknown) as error:
+                slot.give_back()
+                seconds = self._after_error(error, request, origin, attempt)
+                if seconds is None:
+                    self._failure = error
+                    raise
+            except BaseException:
+                slot.give_back()
+                raise
+            else:
+                slot.give_back_after(response)
+                try:
+                    seconds = await self._after_reply(response, request, origin, attempt)
+                except BaseException:
+                    response.close()
+                    raise
+                if seconds is None:
+                    return response
+                response.release()
+            await request.close()  # what may still be writing the body of this attempt
+            if seconds:
+                await self._shared.sleep(seconds)
+            attempt += 1
+
+    def _after_error(
+        self, error: Exception, request: ClientRequest, origin: Origin, attempt: int
+    ) -> float | None:
+        """Return how long to pause before the next attempt; None: there is none."""
+        sent = Sent.NOTHING if isinstance(error, NOTHING_SENT) else Sent.PERHAPS
+        self._perhaps_done |= sent is Sent.PERHAPS
+        retry = self._retry
+        if retry is None or not after_error(sent, request.method, retry, has_key=self._has_key):
+            return None
+        if not _can_go_out_again(request, sent):
+            return None
+        return self._next(origin, attempt, retry, None)
+
+    async def _after_reply(
+        self, response: ClientResponse, request: ClientRequest, origin: Origin, attempt: int
+    ) -> float | None:
+        """Return how long to pause before the next attempt; None: this reply is the caller's."""
+        if response.status < _FIRST_REFUSAL or self._call.is_leaving:
+            return None
+        problem = await read_refusal(response)
+        if problem is None:
+            return None
+        retry = self._retry
+        if retry is not None and _can_go_out_again(request, Sent.PERHAPS):
+            if self._mends(problem, response, request, origin):
+                return 0.0
+            wait = rate_limit(response).wait
+            if after_reply(problem, request.method, retry, has_key=self._has_key, wait=wait):
+                seconds = self._next(origin, attempt, retry, wait)
+                if seconds is not None:
+                    return seconds
+        await self._notice(problem)
+        return None
+
+    def _mends(
+        self, problem: Problem, response: ClientResponse, request: ClientRequest, origin: Origin
+    ) -> bool:
+        """Say whether a new signature mends it: with a corrected clock, or just another nonce. Each once."""
+        kind = type(problem.error())
+        date = response.headers.get(hdrs.DATE, "")
+        if problem.status == _UNAUTHORIZED and problem.name is None:
+            # A provider that gives no reason, and whose clock is far from ours, is likely to mean that.
+            theirs = server_time("", date)
+            if theirs is not None and abs(theirs - self._shared.clocks.now(origin)) > _UNEXPLAINED:
+                kind = TimestampRefused
+        if kind not in {TimestampRefused, NonceRejected} or kind in self._mended:
+            return False
+        self._mended.add(kind)
+        if kind is TimestampRefused:
+            acceptable = problem.parameters.get("oauth_acceptable_timestamps", "")
+            return self._shared.clocks.learn(origin, server_time(acceptable, date))
+        # After an attempt that may have arrived, "used" can mean that it did.
+        return request.method in {hdrs.METH_GET, hdrs.METH_HEAD} or self._has_key or not self._perhaps_done
+
+    def _next(self, origin: Origin, attempt: int, retry: Retry, wait: float | None) -> float | None:
+        if attempt >= retry.attempts:
+            return None
+        seconds = pause(attempt, retry, wait, random.random)
+        if self._deadline is not None and asyncio.get_running_loop().time() + seconds >= self._deadline:
+            return None
+        return seconds if self._shared.budget.spend(origin) else None
+
+
+def _can_go_out_again(request: ClientRequest, sent: Sent) -> bool:
+    """Say whether the body is there to be sent once more, the same octets."""
+    body = request.body
+    if not isinstance(body, Payload):
+        return True
+    return not body.consumed and (sent is Sent.NOTHING or isinstance(body, (BytesPayload, BytesIOPayload)))

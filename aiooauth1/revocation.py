@@ -1,0 +1,101 @@
+"""Notice that a user has taken an access token back: forget that very token, and tell the application."""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aiooauth1.errors import StoreUnavailable, TokenRejected
+
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from aiooauth1.credentials import AccessToken
+    from aiooauth1.problems import Problem
+    from aiooauth1.stores.protocols import AccessTokenStore
+
+
+__all__ = ["Revocation", "TokenRejection"]
+
+_TOLD_KEPT = 10_000
+
+logger = logging.getLogger("aiooauth1")
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRejection:
+    """An access token that the provider takes no longer.
+
+    Attributes:
+        user: Whose it was, by the application's own name; None: the call named no user.
+        token_key: Its key.
+        problem: What the provider calls it; None: it gave no name.
+        status: The status of the refusal.
+    """
+
+    user: str | None
+    token_key: str
+    problem: str | None
+    status: int
+
+
+class Revocation:
+    """Acts on refusals that mean: this token is dead. A refusal whose meaning is unknown kills no token.
+
+    Args:
+        provider: The provider's name.
+        store: Where the users' tokens are; None: there is no store.
+        on_token_rejected: Called once for a token; None: nobody wants to know.
+    """
+
+    def __init__(
+        self,
+        provider: str,
+        store: AccessTokenStore | None,
+        on_token_rejected: Callable[[TokenRejection], Awaitable[None]] | None,
+    ) -> None:
+        self._provider = provider
+        self._store = store
+        self._on_token_rejected = on_token_rejected
+        self._told: OrderedDict[str, None] = OrderedDict()
+
+    async def notice(self, problem: Problem, user: str | None, token: AccessToken | None) -> None:
+        """Look at a refusal of a call that was signed with a token."""
+        if token is None or not isinstance(problem.error(), TokenRejected):
+            return
+        if not await self._is_news(user, token):
+            return
+        rejection = TokenRejection(user, token.key, problem.name, problem.status)
+        logger.info(
+            "access token rejected",
+            extra={
+                "provider": self._provider,
+                "user": user,
+                "problem": problem.name,
+                "status": problem.status,
+            },
+        )
+        if self._on_token_rejected is not None:
+            try:
+                await self._on_token_rejected(rejection)
+            except Exception:  # the call itself is answered: what is wrong here is the application's own
+                logger.exception("on_token_rejected failed", extra={"provider": self._provider, "user": user})
+
+    async def _is_news(self, user: str | None, token: AccessToken) -> bool:
+        if user is not None and self._store is not None:
+            try:
+                # By its key: the user may have connected anew meanwhile. Whoever discards it tells of it.
+                return await self._store.discard_access_token(self._provider, user, token.key)
+            except StoreUnavailable:
+                logger.warning(
+                    "rejected token not discarded", extra={"provider": self._provider, "user": user}
+                )
+        if token.key in self._told:
+            return False
+        self._told[token.key] = None
+        if len(self._told) > _TOLD_KEPT:
+            self._told.popitem(last=False)
+        return True

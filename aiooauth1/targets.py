@@ -1,0 +1,94 @@
+"""Where a session's calls go, and where they may not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from yarl import URL
+
+from aiooauth1.errors import SigningError
+from aiooauth1.origins import Origin, refuse_bare_transport
+from aiooauth1.pairs import Pairs
+
+
+if TYPE_CHECKING:
+    from aiooauth1.providers import Provider
+    from aiooauth1.signing.methods import SignatureMethod
+
+
+__all__ = ["Targets"]
+
+
+class Targets:
+    """Turns what a caller gives as URL into where the call goes.
+
+    Args:
+        provider: Whose origins are signed for; None: any.
+        allow_http: Whether plain http to other machines, and PLAINTEXT over http, are allowed.
+    """
+
+    __slots__ = ("_allow_http", "_origins", "_provider", "pairs")
+
+    def __init__(self, provider: Provider | None, *, allow_http: bool) -> None:
+        self._provider = provider
+        if provider is None:
+            self._origins: frozenset[Origin] = frozenset()
+            self._allow_http = allow_http
+            self.pairs = Pairs()
+        else:
+            self._origins = frozenset(Origin.of(URL(url)) for url in provider.signed_origins())
+            self._allow_http = allow_http or provider.allow_http
+            is_sorted = provider.rules.sorted_parameters
+            self.pairs = Pairs(php_arrays=provider.php_arrays, is_sorted=is_sorted)
+
+    def locate(self, url: str | URL, params: Any, signature_method: SignatureMethod) -> URL:
+        """Return where a call goes, having checked that it may.
+
+        Args:
+            url: Absolute, or relative to the provider's `base_url`.
+            params: More parameters of the query, as `Pairs.query` takes them.
+            signature_method: How it will be signed.
+
+        Raises:
+            SigningError: If it may not go there.
+            TypeError: If `params` are no parameters.
+        """
+        try:
+            where = URL(url) if isinstance(url, str) else url
+        except ValueError as error:
+            reason = str(error)
+        else:
+            where = self._absolute(where)
+            if params or self.pairs.is_sorted:
+                query = self.pairs.query(params, where.raw_query_string)
+                where = URL(f"{str(where).partition('?')[0]}{'?' if query else ''}{query}", encoded=True)
+            self._check(Origin.of(where), signature_method)
+            return where
+        raise SigningError(f"the URL is malformed: {reason}")
+
+    def _absolute(self, where: URL) -> URL:
+        if not where.scheme:
+            if self._provider is None or not self._provider.base_url:
+                raise SigningError("the URL is relative, and the session has no provider with a base_url")
+            where = URL(self._provider.base_url).join(where)
+        if where.scheme not in {"http", "https"} or not where.raw_host:
+            raise SigningError(
+                "the URL is not one of https or http with a host: only such requests are signed"
+            )
+        if where.raw_user is not None or where.raw_password is not None:
+            raise SigningError("the URL holds a user name or password: only the signature says who asks")
+        return where.with_fragment(None)
+
+    def _check(self, origin: Origin, signature_method: SignatureMethod) -> None:
+        provider = self._provider
+        if provider is not None and origin not in self._origins:
+            raise SigningError(
+                f"{origin} is no origin of the provider {provider.name!r}: name it in Provider.origins, or"
+                " use session.http for an unsigned request"
+            )
+        if provider is not None and not provider.signs_calls:
+            raise SigningError(
+                f"{provider.name!r} takes no signed calls: its access token is a key, to be sent as it says"
+                " with session.http"
+            )
+        refuse_bare_transport(origin, signature_method, allow_http=self._allow_http)
