@@ -198,7 +198,8 @@ async def test_the_callback_keeps_its_own_query(callback: str, begin: str, end: 
 async def test_a_denial_comes_back_in_the_form_that_was_chosen(denial: str) -> None:
     async with _running(denial=denial) as caller:
         token = await _request_token(caller)
-        answer = dict(parse_qsl(urlsplit(await caller.fake.deny(_authorize(caller, token))).query))
+        query = urlsplit(await caller.fake.deny(_authorize(caller, token))).query
+        answer = dict(parse_qsl(query, keep_blank_values=True))
         assert answer.pop("s") == "1"
         assert (
             answer
@@ -206,6 +207,7 @@ async def test_a_denial_comes_back_in_the_form_that_was_chosen(denial: str) -> N
                 "oauth_problem": {"oauth_problem": "user_refused", "oauth_token": token.key},
                 "denied": {"denied": token.key},
                 "error": {"error": "access_denied", "error_description": "The user said no"},
+                "empty_verifier": {"oauth_token": token.key, "oauth_verifier": ""},
             }[denial]
         )
         _refused(await _as(caller, token)("POST", "oauth/access_token", verifier="x"), "permission_denied")

@@ -75,6 +75,7 @@ class Accounts:
         self._last_post = 0
         self._user_ids: dict[str, str] = {}
         self._nonces: dict[int, set[tuple[str, str, str]]] = {}
+        self._last_timestamps: dict[tuple[str, str], int] = {}
 
     def use_nonce(self, timestamp: int, now: float, *key: str) -> bool:
         """Enter a nonce (RFC 5849 section 3.3).
@@ -97,6 +98,21 @@ class Accounts:
         seen.add((consumer_key, token_key, nonce))
         return len(seen) > before
 
+    def is_in_order(self, timestamp: int, *key: str) -> bool:
+        """Enter a timestamp.
+
+        Args:
+            timestamp: The request's timestamp.
+            *key: Consumer key and token key.
+
+        Returns:
+            False if a later one was there already.
+        """
+        consumer_key, token_key = key
+        last = self._last_timestamps.get((consumer_key, token_key), 0)
+        self._last_timestamps[consumer_key, token_key] = max(last, timestamp)
+        return timestamp >= last
+
     def issue_request_token(self, consumer: Consumer, callback: str, now: float) -> RequestToken:
         """Make a request token (RFC 5849 section 2.1).
 
@@ -114,13 +130,25 @@ class Accounts:
         )
         return token
 
-    def answer(self, token_key: str, user: str, *, approved: bool) -> IssuedRequestToken:
+    def set_callback(self, token_key: str, callback: str) -> None:
+        """Enter the callback that the authorize URL names, as OAuth 1.0 has it.
+
+        Args:
+            token_key: The request token, which is pending.
+            callback: Where the user is to be sent back to.
+        """
+        self.request_tokens[token_key] = replace(self.request_tokens[token_key], callback=callback)
+
+    def answer(
+        self, token_key: str, user: str, *, approved: bool, with_verifier: bool = True
+    ) -> IssuedRequestToken:
         """Enter the user's answer (RFC 5849 section 2.2).
 
         Args:
             token_key: The request token, which is pending.
             user: Who answers.
             approved: Whether the answer is yes.
+            with_verifier: Whether the consumer is given a verifier.
 
         Returns:
             What now stands in the books.
@@ -130,6 +158,7 @@ class Accounts:
             # A verifier that a person has to type is short, which is what single use and ttl are for.
             by_hand = issued.callback == "oob"
             verifier = f"{secrets.randbelow(10**7):07d}" if by_hand else secrets.token_hex(12)
+            verifier = verifier if with_verifier else ""
             issued = replace(issued, state="approved", user=user, verifier=verifier)
         else:
             issued = replace(issued, state="denied", user=user)

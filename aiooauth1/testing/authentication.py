@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from aiooauth1.testing.verifiers import Verifier
 
 
-__all__ = ["Caller", "Wants", "authenticate"]
+__all__ = ["Caller", "Wants", "authenticate", "authenticate_by_key"]
 
 Wants = Literal["none", "request", "access", "any access"]
 """What token an endpoint wants: none, a request token, an access token, or one of these if there is one."""
@@ -62,6 +62,7 @@ def authenticate(
     wants: Wants,
     now: float,
     window: float,
+    in_order: bool = False,
 ) -> Caller:
     """Verify a request (RFC 5849 section 3.2).
 
@@ -73,6 +74,7 @@ def authenticate(
         wants: What token the endpoint wants.
         now: The time by the provider's clock, in seconds.
         window: How many seconds a timestamp may be off.
+        in_order: Whether a timestamp before the last one is refused (OAuth Core 1.0 section 8).
 
     Returns:
         Who is speaking.
@@ -110,12 +112,38 @@ def authenticate(
             "signed than sent; the ledger has the base string as seen here",
         )
     check_body_hash(received, signed)
+    if in_order and timestamp is not None and not accounts.is_in_order(timestamp, consumer.key, token_key):
+        raise RefusalError("timestamp_refused", "oauth_timestamp is before that of an earlier request")
     nonce = parameters.get("oauth_nonce", "")
     if timestamp is not None and not accounts.use_nonce(timestamp, now, consumer.key, token_key, nonce):
         raise RefusalError(
             "nonce_used", "this nonce has come before with the same timestamp, consumer and token"
         )
     return caller
+
+
+def authenticate_by_key(received: Received, accounts: Accounts) -> Caller:
+    """Find out who is speaking where calls are not signed, and the access token is a key by itself.
+
+    Args:
+        received: The request, with `Authorization: Bearer` and the token's key.
+        accounts: What the provider knows.
+
+    Returns:
+        Who is speaking.
+
+    Raises:
+        RefusalError: If there is no such key.
+    """
+    given = [value.partition(b" ")[2] for value in received.values(b"authorization")]
+    issued = accounts.access_tokens.get(given[0].decode("latin-1")) if len(given) == 1 else None
+    if issued is None or not received.values(b"authorization")[0].startswith(b"Bearer "):
+        raise RefusalError(
+            "token_rejected",
+            "calls are not signed here: send Authorization: Bearer and the access token's key",
+        )
+    consumer = accounts.consumers[issued.consumer_key]
+    return Caller(consumer, access_token=_access_token(accounts, issued.token.key, consumer))
 
 
 def _check_form(

@@ -8,21 +8,23 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from aiooauth1.testing.authentication import Caller, authenticate
+from aiooauth1.testing.authentication import Caller, authenticate, authenticate_by_key
+from aiooauth1.testing.demands import check_demands, check_method
 from aiooauth1.testing.refusal import form_encode
-from aiooauth1.testing.verification import SignedRequest
+from aiooauth1.testing.verification import BY_THE_RFC, SignedRequest
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from aiooauth1.providers import Provider
     from aiooauth1.testing.accounts import Accounts
     from aiooauth1.testing.authentication import Wants
     from aiooauth1.testing.received import Received
     from aiooauth1.testing.verifiers import Verifier
 
 
-__all__ = ["Call", "Rules", "form_reply", "json_reply", "nothing"]
+__all__ = ["Call", "Rules", "json_reply", "nothing", "token_reply"]
 
 _UNSIGNED = SignedRequest("", {}, b"")
 
@@ -37,6 +39,8 @@ class Rules:
         window: How many seconds a timestamp may be off.
         denial: How it tells the consumer that the user said no: a key of `DENIALS`.
         page_key: The key of the values that tie an answer to its page.
+        like: The provider that it is like, whose demands are its own; None: it goes by the RFC, and takes
+            what that leaves open either way.
     """
 
     accounts: Accounts
@@ -44,6 +48,12 @@ class Rules:
     window: float
     denial: str
     page_key: bytes
+    like: Provider | None = None
+
+    @property
+    def quirks(self) -> Provider:
+        """How it departs from the RFC."""
+        return self.like or BY_THE_RFC
 
 
 @dataclass(slots=True)
@@ -84,7 +94,14 @@ class Call:
 
         Raises:
             RefusalError: If the request does not hold.
+            NotServedError: If it does not say who asks, where that is demanded.
         """
+        if rules.like is not None:
+            check_demands(self.received, self.signed, rules.like, wants)
+        if "access" in wants and not rules.quirks.signs_calls:
+            caller = authenticate_by_key(self.received, rules.accounts)
+            self.user = caller.user
+            return caller
         caller = authenticate(
             self.received,
             self.signed,
@@ -93,20 +110,37 @@ class Call:
             wants=wants,
             now=self.now,
             window=rules.window,
+            in_order=rules.quirks.monotonic_timestamps,
         )
         self.user = caller.user
         return caller
 
+    def check_method(self, rules: Rules, method: str) -> None:
+        """Check that a token endpoint is asked by the one method of the provider that this is like.
 
-def form_reply(pairs: Iterable[tuple[str, str]]) -> web.Response:
+        Args:
+            rules: By what to judge.
+            method: The method.
+
+        Raises:
+            NotServedError: If it is another.
+        """
+        if rules.like is not None:
+            check_method(self.received, method)
+
+
+def token_reply(pairs: Iterable[tuple[str, str]], *, json: bool = False) -> web.Response:
     """A reply of the token endpoints (RFC 5849 sections 2.1 and 2.3).
 
     Args:
         pairs: What it says.
+        json: Whether it is a JSON object.
 
     Returns:
         The reply.
     """
+    if json:
+        return json_reply(dict(pairs))
     headers = {"Content-Type": "application/x-www-form-urlencoded", "Cache-Control": "no-store"}
     return web.Response(body=form_encode(pairs).encode("ascii"), headers=headers)
 

@@ -11,10 +11,12 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from aiooauth1.testing.call import form_reply, json_reply
+from aiooauth1.testing.call import json_reply, token_reply
+from aiooauth1.testing.demands import check_present
 from aiooauth1.testing.pages import FORM_FIELDS, PAGE_HEADERS, authorize_page, message_page, verifier_page
 from aiooauth1.testing.received import is_form, parse_form
 from aiooauth1.testing.refusal import NotServedError, RefusalError, form_encode
+from aiooauth1.testing.verification import read_signed_request
 
 
 if TYPE_CHECKING:
@@ -31,10 +33,11 @@ DENIALS: Mapping[str, Callable[[str], tuple[tuple[str, str], ...]]] = MappingPro
         "oauth_problem": lambda token: (("oauth_problem", "user_refused"), ("oauth_token", token)),
         "denied": lambda token: (("denied", token),),
         "error": lambda _: (("error", "access_denied"), ("error_description", "The user said no")),
+        "empty_verifier": lambda token: (("oauth_token", token), ("oauth_verifier", "")),
     }
 )
 """How providers put it into the callback URL that the user said no: by the Problem Reporting extension; as X
-does; as OAuth 2 does, which Authlib's servers send, without the request token."""
+does; as OAuth 2 does, which Authlib's servers send, without the request token; as NetSuite does."""
 
 # An absolute URI, or at least what may stand in a Location header and is one at first sight.
 _CALLBACK = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\x00-\x20\x7f]+")
@@ -53,9 +56,29 @@ def request_token(call: Call, rules: Rules) -> web.Response:
 
     Raises:
         RefusalError: If the request does not hold, or its callback is missing or no URL.
+        NotServedError: If it does not come by the method that is demanded.
     """
+    quirks = rules.quirks
+    call.check_method(rules, quirks.request_token_method)
     consumer = call.authenticate(rules, "none").consumer
-    callback = call.signed.parameters.get("oauth_callback", "")
+    callback = _callback(call.signed.parameters, oauth_10=quirks.insecure_oauth_10)
+    token = rules.accounts.issue_request_token(consumer, callback, call.now)
+    confirmed = not (quirks.insecure_unconfirmed_callback or quirks.insecure_oauth_10)
+    pairs = [("oauth_token", token.key), ("oauth_token_secret", token.secret)]
+    pairs += [("oauth_callback_confirmed", "true")] if confirmed else []
+    return token_reply(pairs, json=quirks.json_token_replies)
+
+
+def _callback(parameters: Mapping[str, str], *, oauth_10: bool) -> str:
+    callback = parameters.get("oauth_callback", "")
+    if oauth_10:
+        if callback:
+            raise RefusalError(
+                "parameter_rejected",
+                "oauth_callback belongs on the authorize URL: OAuth 1.0 is spoken here, not 1.0a",
+                ("oauth_parameters_rejected", "oauth_callback"),
+            )
+        return "oob"  # until the authorize URL names another
     if not callback:
         raise RefusalError(
             "parameter_absent",
@@ -68,14 +91,7 @@ def request_token(call: Call, rules: Rules) -> web.Response:
             "oauth_callback is neither an absolute URL nor oob",
             ("oauth_parameters_rejected", "oauth_callback"),
         )
-    token = rules.accounts.issue_request_token(consumer, callback, call.now)
-    return form_reply(
-        [
-            ("oauth_token", token.key),
-            ("oauth_token_secret", token.secret),
-            ("oauth_callback_confirmed", "true"),
-        ]
-    )
+    return callback
 
 
 def access_token(call: Call, rules: Rules) -> web.Response:
@@ -91,7 +107,9 @@ def access_token(call: Call, rules: Rules) -> web.Response:
     Raises:
         RefusalError: If the request does not hold, the user has not approved, or the verifier is wrong. The
             request token stays as it was.
+        NotServedError: If it does not come by the method that is demanded.
     """
+    call.check_method(rules, rules.quirks.access_token_method)
     issued = call.authenticate(rules, "request").request_token
     assert issued is not None  # noqa: S101  a request token is what was asked for
     call.user = issued.user or None
@@ -100,7 +118,13 @@ def access_token(call: Call, rules: Rules) -> web.Response:
     if issued.state == "pending":
         raise RefusalError("permission_unknown", "the user has not answered yet")
     verifier = call.signed.parameters.get("oauth_verifier", "")
-    if not verifier:
+    if not issued.verifier and "oauth_verifier" in call.signed.parameters:
+        raise RefusalError(
+            "parameter_rejected",
+            "there are no verifiers here, so none must come, not even an empty one",
+            ("oauth_parameters_rejected", "oauth_verifier"),
+        )
+    if issued.verifier and not verifier:
         raise RefusalError(
             "parameter_absent",
             "the request lacks oauth_verifier",
@@ -109,9 +133,8 @@ def access_token(call: Call, rules: Rules) -> web.Response:
     if not hmac.compare_digest(verifier.encode(), issued.verifier.encode()):
         raise RefusalError("verifier_invalid", "this is not the verifier that went with the callback")
     token = rules.accounts.exchange(issued.token.key)
-    return form_reply(
-        [("oauth_token", token.key), ("oauth_token_secret", token.secret), *token.params.items()]
-    )
+    pairs = [("oauth_token", token.key), ("oauth_token_secret", token.secret), *token.params.items()]
+    return token_reply(pairs, json=rules.quirks.json_token_replies)
 
 
 def revoke(call: Call, rules: Rules) -> web.Response:
@@ -144,12 +167,23 @@ def show_page(call: Call, rules: Rules) -> web.Response:
         The page.
 
     Raises:
-        NotServedError: If no request token is named that waits for an answer.
+        NotServedError: If no request token is named that waits for an answer, or the URL is not as demanded.
+        RefusalError: If it lacks a parameter, or is signed and cannot be read.
     """
-    query = parse_form(call.received.target.partition(b"?")[2])
-    keys = [value for name, value in query if name == b"oauth_token"]
-    token_key = keys[0].decode("utf-8", "replace") if len(keys) == 1 else ""
-    return _form_page(rules, _pending(call, rules, token_key))
+    quirks = rules.quirks
+    pairs = parse_form(call.received.target.partition(b"?")[2])
+    query = {name.decode("utf-8", "replace"): value.decode("utf-8", "replace") for name, value in pairs}
+    is_named_once = [name.decode("latin-1") for name, _ in pairs].count(quirks.authorize_token_name) == 1
+    token_key = query[quirks.authorize_token_name] if is_named_once else ""
+    issued = _pending(call, rules, token_key)
+    check_present(query, quirks.authorize_params)
+    if quirks.authorize_consumer_name and query.get(quirks.authorize_consumer_name) != issued.consumer_key:
+        raise NotServedError("consumer_key_unknown", "This page was not asked for by its application.", 400)
+    if quirks.sign_authorize_url:
+        _check_signed(call, rules, issued)
+    if quirks.insecure_oauth_10 and _CALLBACK.fullmatch(callback := query.get("oauth_callback", "")):
+        rules.accounts.set_callback(token_key, callback)
+    return _form_page(rules, issued)
 
 
 def answer(call: Call, rules: Rules) -> web.Response:
@@ -175,13 +209,23 @@ def answer(call: Call, rules: Rules) -> web.Response:
         call.why = "user_absent"
         return _form_page(rules, issued, error="Please give your user name.")
     call.user = user
-    issued = rules.accounts.answer(issued.token.key, user, approved=fields["answer"] == "approve")
+    quirks = rules.quirks
+    without = quirks.insecure_without_verifier or quirks.insecure_oauth_10
+    issued = rules.accounts.answer(
+        issued.token.key, user, approved=fields["answer"] == "approve", with_verifier=not without
+    )
     denied = issued.state == "denied"
     if issued.callback != "oob":
-        told = (("oauth_token", issued.token.key), ("oauth_verifier", issued.verifier))
-        return _redirect(issued.callback, DENIALS[rules.denial](issued.token.key) if denied else told)
+        told: tuple[tuple[str, str], ...] = (("oauth_token", issued.token.key),)
+        if issued.verifier:
+            told += (("oauth_verifier", issued.verifier),)
+        told = DENIALS[rules.denial](issued.token.key) if denied else told
+        names = {"oauth_token": quirks.callback_token_name}
+        return _redirect(issued.callback, tuple((names.get(name, name), value) for name, value in told))
     if denied:
         return _html(message_page("Access denied", "You may close this page."))
+    if not issued.verifier:
+        return _html(message_page("Access granted", "Go back to the application."))
     return _html(verifier_page(consumer=issued.consumer_key, verifier=issued.verifier))
 
 
@@ -205,6 +249,20 @@ def _pending(call: Call, rules: Rules, token_key: str) -> IssuedRequestToken:
         message = "This request to authorize is unknown, answered or too old. Go back to the application."
         raise NotServedError("token_rejected", message, 400)
     return issued
+
+
+def _check_signed(call: Call, rules: Rules, issued: IssuedRequestToken) -> None:
+    """Check that the authorize URL is signed with the consumer secret alone: it may be loaded again."""
+    signed = read_signed_request(call.received, rules.quirks)
+    parameters = signed.parameters
+    consumer = rules.accounts.consumers[issued.consumer_key]
+    verifier = rules.verifiers.get(parameters.get("oauth_signature_method", ""))
+    if (
+        parameters.get("oauth_consumer_key") != consumer.key
+        or verifier is None
+        or not verifier(signed.base_string, parameters.get("oauth_signature", ""), consumer.secret, "")
+    ):
+        raise NotServedError("signature_invalid", "This link is not signed by the application.", 401)
 
 
 def _page_value(rules: Rules, issued: IssuedRequestToken, serial: str) -> str:

@@ -14,7 +14,7 @@ from aiooauth1.testing.endpoints import DENIALS
 from aiooauth1.testing.ledger import Ledger
 from aiooauth1.testing.paths import provider_at
 from aiooauth1.testing.server import Server
-from aiooauth1.testing.verifiers import VERIFIERS
+from aiooauth1.testing.verifiers import verifiers_of
 
 
 if TYPE_CHECKING:
@@ -53,16 +53,24 @@ class FakeProvider:
     whatever follows it (any method, with an access token or without). The OAuth parameters may come in the
     header, the query or a form.
 
+    By itself it follows the RFC, and takes what that leaves open either way: any placement, GET and POST at
+    the token endpoints. With `like=` it behaves as a provider that is described so, and demands all of it.
+
     Args:
+        like: The provider to be like: a preset, or one of yours, such as `Provider("mine", realm="photos",
+            access_token_method="GET")`. Its URLs do not count; its quirks do, and are those of `provider`.
         consumer: The consumer that is registered there; None makes one up.
         consumers: More consumers.
         clock: The provider's clock, in seconds since the epoch; its `Date` headers follow it too.
         window: How many seconds a timestamp may be off; for as long nonces are remembered.
         request_token_ttl: For how many seconds a request token is good.
         denial: How it puts into the callback URL that the user said no: `oauth_problem`
-            (`oauth_problem=user_refused`), `denied` (as X does) or `error` (`error=access_denied`).
-        signature_methods: What verifies each signature method that it takes, by the method's name.
-        name: The name of `provider`, the namespace of its tokens in stores; empty makes one from the port.
+            (`oauth_problem=user_refused`), `denied` (as X does), `error` (`error=access_denied`), or
+            `empty_verifier` (as NetSuite does, and what is like it).
+        signature_methods: What verifies each signature method that it takes, by the method's name; None takes
+            the HMAC methods and PLAINTEXT, and with `like=` that provider's method alone.
+        name: The name of `provider`, the namespace of its tokens in stores; empty takes that of `like`, or
+            makes one from the port.
         port: The port; 0 takes a free one, and the same again when it is started again.
         base_path: The path below which it is, such as `/v1`; empty puts it at the root.
         ssl_context: With it the provider speaks https.
@@ -73,7 +81,8 @@ class FakeProvider:
         ledger: The arrivals.
 
     Raises:
-        ValueError: If `denial` is none of these, or `base_path` does not begin with `/` or ends in one.
+        ValueError: If `denial` is none of these, or `base_path` does not begin with `/` or ends in one, or
+            the signature method of `like` needs a verifier of yours.
 
     >>> import asyncio
     >>> async def example() -> None:
@@ -87,13 +96,14 @@ class FakeProvider:
     def __init__(
         self,
         *,
+        like: Provider | None = None,
         consumer: Consumer | None = None,
         consumers: Iterable[Consumer] = (),
         clock: Callable[[], float] = time.time,
         window: float = 300,
         request_token_ttl: float = 600,
         denial: str = "oauth_problem",
-        signature_methods: Mapping[str, Verifier] = VERIFIERS,
+        signature_methods: Mapping[str, Verifier] | None = None,
         name: str = "",
         port: int = 0,
         base_path: str = "",
@@ -105,12 +115,17 @@ class FakeProvider:
             raise ValueError(f"denial must be one of {', '.join(DENIALS)}, not {denial!r}")
         if base_path and (not base_path.startswith("/") or base_path.endswith("/")):
             raise ValueError(f"base_path must begin with '/' and not end in one, unlike {base_path!r}")
+        if like is not None and like.denied_by_empty_verifier:
+            denial = "empty_verifier"
         self.ledger = Ledger(ledger_limit)
+        self._like = like
+        self._denial = denial
         self._consumer = consumer or make_consumer()
         self._accounts = Accounts(window=window, request_token_ttl=request_token_ttl)
         for registered in (self._consumer, *consumers):
             self.add_consumer(registered)
-        rules = Rules(self._accounts, signature_methods, window, denial, secrets.token_bytes(32))
+        verifiers = verifiers_of(like) if signature_methods is None else signature_methods
+        rules = Rules(self._accounts, verifiers, window, denial, secrets.token_bytes(32), like)
         self._name = name
         self._server = Server(
             rules,
@@ -162,7 +177,8 @@ class FakeProvider:
     @property
     def provider(self) -> Provider:
         """What a consumer knows of it. Before the start: RuntimeError."""
-        return provider_at(self.url, self._name or f"fake-{self._server.port}")
+        name = self._name or (self._like.name if self._like else f"fake-{self._server.port}")
+        return provider_at(self.url, name, self._like, self._denial)
 
     @property
     def consumer(self) -> Consumer:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from aiooauth1.providers import Provider
 
 
@@ -24,12 +26,14 @@ ENDPOINTS = {
 """The paths of the endpoints by their names, relative to the provider's URL."""
 
 
-def provider_at(url: str, name: str) -> Provider:
+def provider_at(url: str, name: str, like: Provider | None = None, denial: str = "") -> Provider:
     """Describe a FakeProvider to a consumer.
 
     Args:
         url: Its URL, which ends in `/`.
         name: The namespace of its tokens in stores.
+        like: The provider that it is like; None: it has no quirks.
+        denial: How it tells that the user said no.
 
     Returns:
         The provider, with all its endpoints.
@@ -37,10 +41,14 @@ def provider_at(url: str, name: str) -> Provider:
     >>> provider_at("http://127.0.0.1:8080/", "fake").access_token_url
     'http://127.0.0.1:8080/oauth/access_token'
     """
-    return Provider(
+    like = like or Provider(name)
+    return replace(
+        like,
         name=name,
         request_token_url=url + ENDPOINTS["request_token"],
         authorize_url=url + ENDPOINTS["authorize"],
         access_token_url=url + ENDPOINTS["access_token"],
         base_url=url,
+        origins=(),
+        denied_by_empty_verifier=like.denied_by_empty_verifier or denial == "empty_verifier",
     )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 from aiooauth1.credentials import Consumer
 from aiooauth1.testing import browser
 from aiooauth1.testing.control import arrival_from, encode_message, token_from
+from aiooauth1.testing.description import describe
 from aiooauth1.testing.ledger import Arrival, Post, Summary
 from aiooauth1.testing.paths import provider_at
 
@@ -40,6 +41,7 @@ class FakeProviderProcess:
     standard input.
 
     Args:
+        like: The provider to be like, as in FakeProvider.
         consumer: The consumer that is registered there; None takes one that the child makes up.
         consumers: More consumers.
         window: How many seconds a timestamp may be off; for as long nonces are remembered.
@@ -49,11 +51,15 @@ class FakeProviderProcess:
         port: The port; 0 takes a free one.
         base_path: The path below which it is, such as `/v1`; empty puts it at the root.
         ledger_limit: How many of the newest arrivals the ledger keeps; None keeps all.
+
+    Raises:
+        ValueError: If `like` signs in a way that the child cannot verify.
     """
 
     def __init__(
         self,
         *,
+        like: Provider | None = None,
         consumer: Consumer | None = None,
         consumers: Iterable[Consumer] = (),
         window: float = 300,
@@ -72,7 +78,10 @@ class FakeProviderProcess:
             f"--port={port}",
             f"--base-path={base_path}",
             *([] if ledger_limit is None else [f"--ledger-limit={ledger_limit}"]),
+            *([] if like is None else [f"--like={describe(like)}"]),
         ]
+        self._like = like
+        self._denial = denial
         self._given = consumer
         self._consumers = tuple(consumers)
         self._process: asyncio.subprocess.Process | None = None
@@ -153,7 +162,7 @@ class FakeProviderProcess:
     @property
     def provider(self) -> Provider:
         """What a consumer knows of it. Before the start: RuntimeError."""
-        return provider_at(self.url, self._told("name"))
+        return provider_at(self.url, self._told("name"), self._like, self._denial)
 
     @property
     def consumer(self) -> Consumer:

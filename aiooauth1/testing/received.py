@@ -9,7 +9,16 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 from aiooauth1.testing.refusal import RefusalError
 
 
-__all__ = ["Pairs", "Received", "encode", "is_form", "parse_authorization", "parse_form"]
+__all__ = [
+    "Pairs",
+    "Received",
+    "encode",
+    "is_form",
+    "parse_authorization",
+    "parse_form",
+    "parse_realm",
+    "text_fields",
+]
 
 Pairs = list[tuple[bytes, bytes]]
 """Names and values of parameters, decoded, as octets, in order."""
@@ -21,10 +30,13 @@ _ENCODED = rb"(?:[A-Za-z0-9._~-]++|%[0-9A-Fa-f]{2})"
 _HEADER_PARAMETER = re.compile(
     rb"[ \t]*+(?:"
     rb"(?P<name>" + _ENCODED + rb'++)="(?P<value>' + _ENCODED + rb'*+)"'
-    rb'|(?P<realm>[Rr][Ee][Aa][Ll][Mm])="(?:[^"\\]++|\\.)*+"'
+    rb'|[Rr][Ee][Aa][Ll][Mm]="(?P<realm>(?:[^"\\]++|\\.)*+)"'
     rb")[ \t]*+(?P<end>,|\Z)"
 )
 _OAUTH_SCHEME = re.compile(rb"OAuth(?:[ \t]+|\Z)", re.IGNORECASE)
+_BOUNDARY = re.compile(rb'multipart/form-data[ \t]*+;.*?boundary="?([^";,]++)"?', re.IGNORECASE | re.DOTALL)
+_FIELD_NAME = re.compile(rb';[ \t]*+name="([^"]*+)"', re.IGNORECASE)
+_FILE_NAME = re.compile(rb";[ \t]*+filename\*?=", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,26 +122,55 @@ def parse_authorization(header: bytes) -> Pairs | None:
     >>> parse_authorization(b'OAuth realm="x", oauth_nonce="a%2Bb"')
     [(b'oauth_nonce', b'a+b')]
     """
+    read = _read_authorization(header)
+    return None if read is None else read[0]
+
+
+def parse_realm(header: bytes) -> bytes | None:
+    """Read the realm of an `Authorization` header (RFC 5849 section 3.5.1).
+
+    Args:
+        header: The header's value.
+
+    Returns:
+        The realm; None if there is none, or the scheme is not OAuth.
+
+    Raises:
+        RefusalError: As `parse_authorization` does.
+
+    >>> parse_realm(b'OAuth realm="My photos", oauth_nonce="a"')
+    b'My photos'
+    """
+    read = _read_authorization(header)
+    return None if read is None else read[1]
+
+
+def _read_authorization(header: bytes) -> tuple[Pairs, bytes | None] | None:
     scheme = _OAUTH_SCHEME.match(header)
     if scheme is None:
         return None
     pairs: Pairs = []
+    found: bytes | None = None
     position, end = scheme.end(), b","
     while end:
         parameter = _HEADER_PARAMETER.match(header, position)
         if parameter is None:
             if position == scheme.end() == len(header):
-                return pairs
+                return pairs, found
             raise RefusalError(
                 "parameter_rejected",
                 f"the Authorization header breaks RFC 5849 section 3.5.1 from octet {position} on: "
                 'it is made of name="value", percent-encoded, with commas between',
             )
         name, value, realm, end = parameter.groups()
-        if realm is None and name.lower() != b"realm":
+        if name is None:
+            found = re.sub(rb"\\(.)", rb"\1", realm, flags=re.DOTALL)
+        elif name.lower() == b"realm":  # one of unreserved characters alone; it is not encoded but quoted
+            found = value
+        else:
             pairs.append((unquote_to_bytes(name), unquote_to_bytes(value)))
         position = parameter.end()
-    return pairs
+    return pairs, found
 
 
 def is_form(received: Received) -> bool:
@@ -147,3 +188,25 @@ def is_form(received: Received) -> bool:
         len(types) == 1
         and types[0].partition(b";")[0].strip().lower() == b"application/x-www-form-urlencoded"
     )
+
+
+def text_fields(received: Received) -> Pairs:
+    """Read the text fields of a multipart form (RFC 7578).
+
+    Args:
+        received: The request, with its whole body.
+
+    Returns:
+        Names and values as octets, in order; parts with a file name are left out.
+    """
+    types = received.values(b"content-type")
+    boundary = _BOUNDARY.match(types[0]) if len(types) == 1 else None
+    if boundary is None:
+        return []
+    pairs = []
+    for part in (b"\r\n" + received.body).split(b"\r\n--" + boundary[1])[1:-1]:
+        head, _, value = part.partition(b"\r\n\r\n")
+        name = _FIELD_NAME.search(head)
+        if name is not None and _FILE_NAME.search(head) is None:
+            pairs.append((name[1], value))
+    return pairs

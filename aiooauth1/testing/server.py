@@ -182,7 +182,7 @@ class Server:
         try:
             endpoint = route.endpoint(call.received.method)
             if route.signed:
-                call.signed = read_signed_request(call.received)
+                call.signed = read_signed_request(call.received, self._rules.quirks)
             self._check_whole(call)
             return endpoint(call, self._rules)
         except RefusalError as refusal:
@@ -203,6 +203,7 @@ class Server:
     def _check_whole(self, call: Call) -> None:
         """Refuse what cannot be verified, since it is about the body and not all of that is kept."""
         needed = is_form(call.received) or "oauth_body_hash" in call.signed.parameters
+        needed = needed or self._rules.quirks.sign_multipart_text
         if needed and len(call.received.body) < call.length:
             message = f"what is verified together with its body has at most {self._body_limit} octets here"
             raise NotServedError("body_too_large", message, 413)

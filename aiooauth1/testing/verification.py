@@ -6,11 +6,13 @@ with the signer, so that the two can disagree: a fault in one of them shows as a
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from aiooauth1.testing.received import encode, is_form, parse_authorization, parse_form
+from aiooauth1.providers import Provider
+from aiooauth1.testing.received import encode, is_form, parse_authorization, parse_form, text_fields
 from aiooauth1.testing.refusal import RefusalError
 
 
@@ -21,8 +23,10 @@ if TYPE_CHECKING:
 
 
 __all__ = [
+    "BY_THE_RFC",
     "PROTOCOL_PARAMETERS",
     "SignedRequest",
+    "as_php_has_it",
     "base_string_uri",
     "read_signed_request",
     "received_base_string",
@@ -44,6 +48,9 @@ PROTOCOL_PARAMETERS = frozenset(
 )
 """What must come at most once and all in one place (RFC 5849 sections 3.1 and 3.5). Any other parameter,
 `oauth_` or not, is the application's own."""
+
+BY_THE_RFC = Provider("RFC 5849")
+"""A provider without quirks."""
 
 _DEFAULT_PORTS = {"http": b"80", "https": b"443"}
 
@@ -92,12 +99,36 @@ def base_string_uri(scheme: str, host: bytes, target: bytes) -> bytes:
     return scheme.encode("ascii") + b"://" + name + (path or b"/")
 
 
-def received_base_string(received: Received, *sources: Pairs) -> bytes:
+def as_php_has_it(pairs: Pairs) -> Pairs:
+    """Number the names that end in `[]`, and forget all but the last of a repeated name.
+
+    Args:
+        pairs: The parameters of a query or form.
+
+    Returns:
+        What PHP makes of them, and its verifiers with it.
+
+    >>> as_php_has_it([(b"a[]", b"x"), (b"a[]", b"y"), (b"b", b"1"), (b"b", b"2")])
+    [(b'a[0]', b'x'), (b'a[1]', b'y'), (b'b', b'2')]
+    """
+    numbers: Counter[bytes] = Counter()
+    kept = {}
+    for given, value in pairs:
+        name = given
+        if given.endswith(b"[]"):
+            name = given[:-1] + b"%d]" % numbers[given]
+            numbers[given] += 1
+        kept[name] = value
+    return list(kept.items())
+
+
+def received_base_string(received: Received, *sources: Pairs, like: Provider = BY_THE_RFC) -> bytes:
     """Build the signature base string (RFC 5849 section 3.4.1.1).
 
     Args:
         received: The request.
         *sources: The parameters of header, query and form body.
+        like: The provider whose departures from the RFC are to be followed.
 
     Returns:
         The base string.
@@ -108,24 +139,28 @@ def received_base_string(received: Received, *sources: Pairs) -> bytes:
     hosts = received.values(b"host")
     if len(hosts) != 1:
         raise RefusalError("parameter_rejected", f"a request has one Host header, this one has {len(hosts)}")
+    bare = PROTOCOL_PARAMETERS if like.rules.bare_values else frozenset()
     pairs = sorted(
-        (encode(name), encode(value))
+        (encode(name), value.decode("latin-1") if name in bare else encode(value))
         for source in sources
         for name, value in source
         if name != b"oauth_signature"
     )
-    # What stands in here are unreserved characters and % = &, so these three are all there is to encode.
-    parameters = "&".join([f"{name}={value}" for name, value in pairs])
-    parameters = parameters.replace("%", "%25").replace("&", "%26").replace("=", "%3D")
-    uri = base_string_uri(received.scheme, hosts[0], received.target)
+    parameters = encode("&".join([f"{name}={value}" for name, value in pairs]).encode("latin-1"))
+    scheme, host = received.scheme, hosts[0]
+    if like.rules.signed_origin is not None:
+        scheme, _, authority = like.rules.signed_origin.partition("://")
+        host = authority.rstrip("/").encode("ascii")
+    uri = base_string_uri(like.rules.signed_scheme or scheme, host, received.target)
     return f"{encode(received.method.upper().encode())}&{encode(uri)}&{parameters}".encode("ascii")
 
 
-def read_signed_request(received: Received) -> SignedRequest:
+def read_signed_request(received: Received, like: Provider = BY_THE_RFC) -> SignedRequest:
     """Find the OAuth parameters of a request and build its signature base string.
 
     Args:
         received: The request.
+        like: The provider whose departures from the RFC are to be followed.
 
     Returns:
         What was found; with the place `""` if there are no protocol parameters.
@@ -176,5 +211,9 @@ def read_signed_request(received: Received) -> SignedRequest:
             raise RefusalError(
                 "parameter_rejected", f"{name} is not UTF-8", ("oauth_parameters_rejected", name)
             ) from None
-    base_string = received_base_string(received, *sources.values()) if place else b""
+    if like.sign_multipart_text:
+        sources["form"] += text_fields(received)
+    if like.php_arrays:
+        sources |= {name: as_php_has_it(sources[name]) for name in ("query", "form")}
+    base_string = received_base_string(received, *sources.values(), like=like) if place else b""
     return SignedRequest(place, MappingProxyType(parameters), base_string)

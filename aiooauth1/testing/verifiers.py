@@ -19,11 +19,12 @@ from aiooauth1.testing.refusal import RefusalError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from aiooauth1.providers import Provider
     from aiooauth1.testing.received import Received
     from aiooauth1.testing.verification import SignedRequest
 
 
-__all__ = ["VERIFIERS", "Verifier", "check_body_hash"]
+__all__ = ["VERIFIERS", "Verifier", "check_body_hash", "verifiers_of"]
 
 Verifier = Callable[[bytes, str, str, str], bool]
 """Takes base string, signature, consumer secret and token secret (`""` where there is no token), and tells
@@ -59,6 +60,26 @@ VERIFIERS: Mapping[str, Verifier] = MappingProxyType(
     }
 )
 """The signature methods that a FakeProvider verifies unless it is told otherwise."""
+
+
+def verifiers_of(like: Provider | None) -> Mapping[str, Verifier]:
+    """Return what a FakeProvider verifies that is told nothing.
+
+    Args:
+        like: The provider that it is like.
+
+    Returns:
+        That provider's method alone; all of them if there is no such provider.
+
+    Raises:
+        ValueError: If its method needs a verifier that is not known here.
+    """
+    if like is None:
+        return VERIFIERS
+    name = like.signature_method.name
+    if name not in VERIFIERS:
+        raise ValueError(f"nothing here verifies {name}: give signature_methods={{{name!r}: …}}")
+    return {name: VERIFIERS[name]}
 
 
 def check_body_hash(received: Received, signed: SignedRequest) -> None:
