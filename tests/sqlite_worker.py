@@ -63,10 +63,12 @@ async def run_out_of_room(path: str) -> str:
 async def forget_to_close(path: str) -> str:
     """Leave a store open."""
     store = SQLiteStore(path)
+    LEFT_OPEN.append(store)
     await store.put_access_token("x", "ann", AccessToken("k", "s"))
     return "stored"
 
 
+LEFT_OPEN: list[SQLiteStore] = []
 COMMANDS = {
     command.__name__: command for command in (open_new_file, claim, write, run_out_of_room, forget_to_close)
 }

@@ -380,23 +380,26 @@ async def test_no_log_and_no_traceback_shows_a_secret(
     caplog.set_level(logging.DEBUG)
     shown = []
     async with SQLiteStore(tmp_path / "tokens.db", timeout=0.2) as store:
-        await store.put_access_token("x", "ann", TOKEN)
-        await store.replace_access_token("x", "ann", TOKEN.key, TOKEN)
-        assert await store.get_access_token("x", "ann") == TOKEN
+        await store.put_access_token("x", "canary-user", TOKEN)
+        await store.replace_access_token("x", "canary-user", TOKEN.key, TOKEN)
+        assert await store.get_access_token("x", "canary-user") == TOKEN
         with locked(tmp_path / "tokens.db"):
             for write in (
-                store.put_access_token("x", "bob", TOKEN),
-                store.replace_access_token("x", "ann", TOKEN.key, TOKEN),
+                store.put_access_token("x", "canary-bob", TOKEN),
+                store.replace_access_token("x", "canary-user", TOKEN.key, TOKEN),
             ):
                 try:
                     await write
                 except StoreUnavailable as error:
-                    frames = [frame.f_locals for frame, _ in traceback.walk_tb(error.__traceback__)]
-                    shown += [repr(error), *traceback.format_exception(error), repr(frames[1:])]
+                    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+                    assert len(frames) > 2
+                    shown += [repr(error), *traceback.format_exception(error), repr(vars(error))]
+                    shown += [repr(frame.f_locals) for frame in frames[1:]]
     assert len(shown) > 2
     assert "executing" in caplog.text, "the driver logs what it does"
     assert "canary" not in caplog.text
-    assert "canary" not in "".join(shown)
+    assert "canary-secret" not in "".join(shown)
+    assert "canary-name" not in "".join(shown)
 
 
 def test_without_aiosqlite_the_error_names_the_extra() -> None:

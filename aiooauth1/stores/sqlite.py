@@ -56,7 +56,7 @@ _PUT = (
     " ON CONFLICT (provider, name) DO UPDATE SET record = excluded.record, user = excluded.user"
 )
 _GET = "SELECT record FROM access WHERE provider = ? AND name = ?"
-_REPLACE = "UPDATE access SET record = ? WHERE provider = ? AND name = ? AND record = ?"
+_REPLACE = "UPDATE access SET record = ?, user = ? WHERE provider = ? AND name = ? AND record = ?"
 _DISCARD = "DELETE FROM access WHERE provider = ? AND name = ?"
 _DISCARD_ONE = "DELETE FROM access WHERE provider = ? AND name = ? AND record = ?"
 _USERS = "SELECT name, user FROM access WHERE provider = ? AND name > ? ORDER BY name LIMIT ?"
@@ -158,13 +158,13 @@ class SQLiteStore:
             ValueError: If the token is larger than a record may be: 16,384 octets.
         """
         place = self._records.access(provider, user)
-        fresh = self._records.seal_token(token, place)
+        fresh = self._records.seal_token(token, place), self._records.seal_user(user, place)
         async with self._file.operation() as database:
             while (record := await database.one(_GET, *place[1:])) is not None:
                 held = self._records.open_token(record, place)
                 if held.key != old_key:
                     return held == token
-                if await database.write(_REPLACE, fresh, *place[1:], record):
+                if await database.write(_REPLACE, *fresh, *place[1:], record):
                     return True
         return False
 

@@ -117,10 +117,13 @@ class Records:
         Raises:
             StoreCorrupt: If it is not one of ours, or of a key that we have not.
         """
-        if self._encryption is None or self._encryption.is_current(row.record):
+        encryption = self._encryption
+        if encryption is None:
             return None
-        place = Place(kind, row.provider, row.name)
-        user = row.user
+        named = row.user is None or not encryption.hides_names or encryption.is_current(row.user)
+        if named and encryption.is_current(row.record):
+            return None
+        place, user = Place(kind, row.provider, row.name), row.user
         if user is not None:
             user = self.seal_user(self.open_user(user, place), place)
         return row._replace(record=self.seal(self.open(row.record, place), place), user=user)

@@ -24,17 +24,13 @@ _PAGES = {
     "access": "SELECT id, provider, name, record, user FROM access WHERE id > ? ORDER BY id LIMIT ?",
     "pending": "SELECT id, provider, name, record, NULL FROM pending WHERE id > ? ORDER BY id LIMIT ?",
 }
+# Compare-and-set of many at once. It begins with UPDATE, or Python would not count the rows.
 _RENEW = {
-    "access": "WITH fresh (id, old, record, user) AS (VALUES {rows}) UPDATE access SET"
-    " record = (SELECT record FROM fresh WHERE fresh.id = access.id),"
-    " user = (SELECT user FROM fresh WHERE fresh.id = access.id)"
-    " WHERE id IN (SELECT id FROM fresh)"
-    " AND record = (SELECT old FROM fresh WHERE fresh.id = access.id)",
-    "pending": "WITH fresh (id, old, record, user) AS (VALUES {rows}) UPDATE pending SET"
-    " record = (SELECT record FROM fresh WHERE fresh.id = pending.id)"
-    " WHERE id IN (SELECT id FROM fresh)"
-    " AND record = (SELECT old FROM fresh WHERE fresh.id = pending.id)",
+    "access": "UPDATE access SET record = CASE id {records} END, user = CASE id {users} END WHERE {these}",
+    "pending": "UPDATE pending SET record = CASE id {records} END WHERE {these}",
 }
+_WHEN = "WHEN ? THEN ?"
+_THESE = "id BETWEEN ? AND ? AND (id, record) IN (VALUES {pairs})"
 
 
 async def rotate(
@@ -100,6 +96,11 @@ def _stale(records: Records, kind: str, rows: list[Row]) -> tuple[list[tuple[Row
 
 async def _renew(database: Database, kind: str, stale: list[tuple[Row, Row]]) -> int:
     """Put new rows in place of those that nobody changed meanwhile, all in one statement."""
-    rows = ", ".join(["(?, ?, ?, ?)"] * len(stale))
-    values = [value for old, new in stale for value in (old.id, old.record, new.record, new.user)]
-    return await database.write(_RENEW[kind].format(rows=rows), *values)
+    these = _THESE.format(pairs=", ".join(["(?, ?)"] * len(stale)))
+    when = " ".join([_WHEN] * len(stale))
+    values: list[object] = [part for _, new in stale for part in (new.id, new.record)]
+    if kind == "access":
+        values += [part for _, new in stale for part in (new.id, new.user)]
+    values += [stale[0][0].id, stale[-1][0].id]
+    values += [part for old, _ in stale for part in (old.id, old.record)]
+    return await database.write(_RENEW[kind].format(records=when, users=when, these=these), *values)
