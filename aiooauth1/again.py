@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import random
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from aiohttp import BytesIOPayload, BytesPayload, ClientError, Payload, hdrs
+from aiohttp import BytesIOPayload, BytesPayload, ClientError, ConnectionTimeoutError, Payload, hdrs
 
 from aiooauth1.errors import NonceRejected, OutcomeUnknown, TimestampRefused
 from aiooauth1.middleware import NOTHING_SENT
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from aiooauth1.problems import Problem
     from aiooauth1.retry import Budget, Retry
     from aiooauth1.skew import ProviderClocks
-    from aiooauth1.slots import Slots
+    from aiooauth1.slots import Slot, Slots
 
 
-__all__ = ["Again", "Circumstances"]
+__all__ = ["Again", "Circumstances", "Patience"]
 
 _UNAUTHORIZED = 401
 _FIRST_REFUSAL = 400
@@ -47,16 +47,25 @@ class Circumstances:
     sleep: Callable[[float], Awaitable[object]]
 
 
+class Patience(NamedTuple):
+    """How long a call may take."""
+
+    until: float | None
+    """When its time is over, by the loop's clock; None: never."""
+    for_slot: float | None
+    """How many seconds it may wait for a connection; None: as long as for all of it."""
+
+
 class Again:
     """Sends one call, and sends it again: a middleware that stands just outside of the one that signs."""
 
     __slots__ = (
         "_call",
-        "_deadline",
         "_failure",
         "_has_key",
         "_mended",
         "_notice",
+        "_patience",
         "_perhaps_done",
         "_retry",
         "_shared",
@@ -67,7 +76,7 @@ class Again:
         shared: Circumstances,
         call: Call,
         retry: Retry | None,
-        deadline: float | None,
+        patience: Patience,
         notice: Callable[[Problem], Awaitable[None]],
         *,
         has_key: bool,
@@ -75,7 +84,7 @@ class Again:
         self._shared = shared
         self._call = call
         self._retry = retry
-        self._deadline = deadline
+        self._patience = patience
         self._notice = notice
         self._has_key = has_key
         self._failure: Exception | None = None
@@ -90,7 +99,7 @@ class Again:
         self._shared.budget.earn(origin)
         attempt = 1
         while True:
-            slot = await self._shared.slots.take(origin)
+            slot = await self._slot(origin)
             try:
                 response = await handler(request)
             except (ClientError, OSError, OutcomeUnknown) as error:
@@ -116,6 +125,15 @@ class Again:
             if seconds:
                 await self._shared.sleep(seconds)
             attempt += 1
+
+    async def _slot(self, origin: Origin) -> Slot:
+        if self._patience.for_slot is None:
+            return await self._shared.slots.take(origin)
+        try:
+            async with asyncio.timeout(self._patience.for_slot):
+                return await self._shared.slots.take(origin)
+        except TimeoutError:
+            raise ConnectionTimeoutError(f"no connection to {origin} became free in time") from None
 
     def _after_error(
         self, error: Exception, request: ClientRequest, origin: Origin, attempt: int
@@ -175,7 +193,8 @@ class Again:
         if attempt >= retry.attempts:
             return None
         seconds = pause(attempt, retry, wait, random.random)
-        if self._deadline is not None and asyncio.get_running_loop().time() + seconds >= self._deadline:
+        until = self._patience.until
+        if until is not None and asyncio.get_running_loop().time() + seconds >= until:
             return None
         return seconds if self._shared.budget.spend(origin) else None
 

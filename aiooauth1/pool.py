@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector, hdrs
 from multidict import CIMultiDict
 
-from aiooauth1.again import Circumstances
+from aiooauth1.again import Circumstances, Patience
 from aiooauth1.errors import SigningError
 from aiooauth1.options import ClientSessionOptions
 from aiooauth1.retry import Budget
@@ -121,16 +121,18 @@ class Pool:
                 " allow_unverified_tls=True if you must"
             )
 
-    def deadline(self, timeout: ClientTimeout | float | None) -> float | None:
-        """Return when a call's time is over, by the loop's clock; None: never.
+    def patience(self, timeout: ClientTimeout | float | None) -> Patience:
+        """Return how long a call that begins now may take.
 
         Args:
             timeout: What the call brings; None: it goes by the session's.
         """
         if timeout is None:
             timeout = self.http().timeout
-        total = timeout.total if isinstance(timeout, ClientTimeout) else timeout
-        return asyncio.get_running_loop().time() + total if total else None
+        if not isinstance(timeout, ClientTimeout):
+            timeout = ClientTimeout(total=timeout)
+        now = asyncio.get_running_loop().time()
+        return Patience(now + timeout.total if timeout.total else None, timeout.connect or None)
 
     async def close(self) -> None:
         """Close the connections; a second time it does nothing."""

@@ -283,7 +283,7 @@ class OAuth1Session(Verbs):
             pool.shared,
             call,
             retry,
-            pool.deadline(options.get("timeout")),
+            pool.patience(options.get("timeout")),
             partial(self._revocation.notice, user=user, token=used),
             has_key=has_key,
         )
