@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from dataclasses import dataclass, field, fields
 from hmac import compare_digest
 from typing import TYPE_CHECKING, Any
@@ -45,7 +46,7 @@ class PendingRecord:
         secret: The request token's secret; empty once there is an outcome.
         params: What else came with the request token.
         data: The application's own.
-        url: Where the user was sent to approve.
+        url: Where the user was sent to approve; empty once there is an access token.
         salt: For the two digests below.
         bind: The digest of what the handshake is bound to.
         claim: Who is exchanging the request token now; None: nobody.
@@ -113,12 +114,17 @@ class PendingRecord:
             read["outcome"] = token_from_fields(read["outcome"])
         elif read["outcome"] not in {None, DENIED}:
             raise StoreCorrupt("a stored pending handshake has an outcome that is none")
+        digests = [read["salt"], read["bind"]]
         if isinstance(read["refused"], dict):
             _check(read["refused"], _REFUSAL_TYPES)
+            digests.append(read["refused"]["verifier"])
             read["refused"] = Refusal(**read["refused"])
+        if not all(_HEXADECIMAL.fullmatch(str(digest)) for digest in digests):
+            raise StoreCorrupt("a stored pending handshake has a digest or salt that is none")
         return cls(**read)  # type: ignore[arg-type]  # each was checked against its type above
 
 
+_HEXADECIMAL = re.compile(r"[0-9a-f]{32}([0-9a-f]{32})?")
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "provider": (str,),
     "token": (str,),
