@@ -135,8 +135,8 @@ async def _usable(response: ClientResponse, request: TokenRequest) -> bytes:
     if response.status >= _FIRST_REFUSAL:
         try:
             body = await _read(response)
-        except TokenResponseError:
-            body = b""  # a refusal is one, whatever its body
+        except (TokenResponseError, ClientError, OSError):
+            body = b""  # a refusal is one, whatever its body, and though that breaks off
         raise read_problem(response.status, response.headers.items(), body, request.secrets).error()
     if not 200 <= response.status <= _LAST_SUCCESS:  # noqa: PLR2004
         raise RedirectRefused(f"the token endpoint answered with status {response.status}, not with a token")
@@ -144,34 +144,36 @@ async def _usable(response: ClientResponse, request: TokenRequest) -> bytes:
 
 
 async def _read(response: ClientResponse) -> bytes:
-    inflate = _inflater(response.headers.get(hdrs.CONTENT_ENCODING, "").strip().lower())
+    stream = _decompressor(response.headers.get(hdrs.CONTENT_ENCODING, "").strip().lower())
     body = bytearray()
     received = 0
     async for chunk in response.content.iter_any():
         received += len(chunk)
-        body += inflate(chunk)
+        body += chunk if stream is None else _inflate(stream, chunk)
         if max(received, len(body)) > _MOST_READ:
             response.close()
             raise TokenResponseError(f"the token endpoint's answer is longer than {_MOST_READ} octets")
+    # Else the end of a secret may be missing, of which a form shows nothing.
+    if stream is not None and (not stream.eof or stream.unused_data):
+        raise TokenResponseError("the token endpoint's answer does not end where its compression does")
     return bytes(body)
 
 
-def _inflater(encoding: str) -> Callable[[bytes], bytes]:
-    """Return what decompresses the next chunk, never to more than just over the bound."""
+def _decompressor(encoding: str) -> zlib._Decompress | None:
     if encoding in {"", "identity"}:
-        return lambda chunk: chunk
+        return None
     if encoding not in _WINDOW:
         raise TokenResponseError("the token endpoint's answer is compressed in a way that was not asked for")
-    stream = zlib.decompressobj(_WINDOW[encoding])
+    return zlib.decompressobj(_WINDOW[encoding])
 
-    def inflate(chunk: bytes) -> bytes:
-        try:
-            return stream.decompress(chunk, _MOST_READ + 1)
-        except zlib.error:
-            pass
-        raise TokenResponseError("the token endpoint's answer does not decompress")
 
-    return inflate
+def _inflate(stream: zlib._Decompress, chunk: bytes) -> bytes:
+    """Decompress the next chunk, never to more than just over the bound."""
+    try:
+        return stream.decompress(chunk, _MOST_READ + 1)
+    except zlib.error:
+        pass
+    raise TokenResponseError("the token endpoint's answer does not decompress")
 
 
 # We ask for identity; some servers compress all the same (RFC 9110 section 8.4.1).
