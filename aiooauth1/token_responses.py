@@ -22,8 +22,8 @@ _SECRET = "oauth_token_secret"  # noqa: S105  likewise
 _CONFIRMED = "oauth_callback_confirmed"
 _EXPIRES_IN = "oauth_expires_in"  # of the OAuth Session extension, in seconds
 _MOST_FIELDS = 64
-_LONGEST_NEEDED = 2048
-_MOST_PARAMS = 4096
+_LONGEST_NEEDED = 2048  # octets, as they will be stored: a token that no store takes is a lost one
+_MOST_PARAMS = 4096  # likewise
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _SECONDS = re.compile(r"[0-9]{1,10}")
@@ -81,10 +81,8 @@ def _token(body: bytes, *, json: bool) -> tuple[str, str, dict[str, list[str]]]:
         if (times := len(fields.get(name, ()))) != 1:
             how = "no" if times == 0 else f"{times} times"
             raise TokenResponseError(f"the token response has {how} {name}: it must be there exactly once")
-        if len(fields[name][0]) > _LONGEST_NEEDED:
-            raise TokenResponseError(
-                f"the token response's {name} is longer than {_LONGEST_NEEDED} characters"
-            )
+        if _stored(fields[name][0]) > _LONGEST_NEEDED:
+            raise TokenResponseError(f"the token response's {name} is longer than {_LONGEST_NEEDED} octets")
         if _CONTROL.search(fields[name][0]):
             raise TokenResponseError(f"the token response's {name} has a control character")
     (key,), (secret,) = fields.pop(_TOKEN), fields.pop(_SECRET)
@@ -114,6 +112,8 @@ def _json_fields(body: bytes) -> dict[str, list[str]]:
         raise TokenResponseError(f"the token response has more than {_MOST_FIELDS} fields")
     fields: dict[str, list[str]] = {}
     for name, value in pairs:
+        if _SURROGATE.search(name):
+            continue  # no text, like the values that are none
         if isinstance(value, str) and not _SURROGATE.search(value):
             fields.setdefault(name, []).append(value)
         elif name in {_TOKEN, _SECRET}:
@@ -140,7 +140,12 @@ def _params(fields: Mapping[str, list[str]]) -> dict[str, str]:
     params: dict[str, str] = {}
     room = _MOST_PARAMS
     for name, values in fields.items():
-        room -= len(name.encode()) + len(values[0].encode())
+        room -= _stored(name) + _stored(values[0])
         if room >= 0:
             params[name] = values[0]
     return params
+
+
+def _stored(text: str) -> int:
+    """Return how many octets a text takes as JSON, where some characters take several."""
+    return len(dumps(text, ensure_ascii=False).encode())
