@@ -59,6 +59,8 @@ class Legs:
         provider.warn_of_sunset()
         if not isinstance(consumer, Consumer):
             raise TypeError(f"consumer must be a Consumer, not {type(consumer).__name__}")
+        if not timeout > 0:
+            raise ValueError("timeout must be more than 0 seconds: else a token request may wait for ever")
         self._provider = provider
         self._consumer = consumer
         self._theirs = http
@@ -125,7 +127,7 @@ class Legs:
             params: More parameters for the provider's page.
 
         Raises:
-            ValueError: If the provider has no such page.
+            ValueError: If the provider has no such page, or a parameter would take the place of one of ours.
             SigningError: If the URL cannot be signed rightly.
         """
         return self._authorization_url(request_token, params, signed=signed)
@@ -137,9 +139,12 @@ class Legs:
         url = self._endpoint("authorize_url")
         params = {**provider.authorize_params, **params}
         if not (signed or provider.sign_authorize_url):
+            ours = {provider.authorize_token_name: request_token.key}
             if provider.authorize_consumer_name:
-                params = {provider.authorize_consumer_name: self._consumer.key, **params}
-            return _with_query(url, {provider.authorize_token_name: request_token.key, **params})
+                ours = {provider.authorize_consumer_name: self._consumer.key, **ours}
+            if taken := sorted(params.keys() & ours):
+                raise ValueError(f"{taken[0]} of the authorize URL is the handshake's own parameter")
+            return _with_query(url, ours | dict(params))
         signer = self._signer(RequestToken(request_token.key, ""))
         prepared = signer.prepare(
             "GET", _with_query(url, params), nonce=self._nonce(), timestamp=int(self._clock())
