@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 
-__all__ = ["Callback", "parse_callback"]
+__all__ = ["Callback", "check_value", "parse_callback"]
 
 _READ = frozenset({"oauth_token", "oauth_verifier", "oauth_problem", "denied", "error"})
 _LONGEST_VALUE = 2048
@@ -64,10 +64,7 @@ def parse_callback(callback: str | Mapping[str, str] | Iterable[tuple[str, str]]
             continue
         if name in given:
             raise CallbackError(f"the callback has {name} twice")
-        if len(value) > _LONGEST_VALUE:
-            raise CallbackError(f"the callback's {name} is longer than {_LONGEST_VALUE} characters")
-        if _CONTROL.search(value):
-            raise CallbackError(f"the callback's {name} has a control character or is no text")
+        check_value(name, value)
         given[name] = value
     problem = given.get("oauth_problem") or given.get("error")
     denied = "denied" in given or problem in DENIALS
@@ -78,6 +75,18 @@ def parse_callback(callback: str | Mapping[str, str] | Iterable[tuple[str, str]]
         denied=denied,
         problem=clean(problem, 64) if problem and not denied else None,
     )
+
+
+def check_value(name: str, value: str) -> None:
+    """Check what came from outside: a parameter of a callback, or what a user typed.
+
+    Raises:
+        CallbackError: If it is too long or no clean text.
+    """
+    if len(value) > _LONGEST_VALUE:
+        raise CallbackError(f"{name} is longer than {_LONGEST_VALUE} characters")
+    if _CONTROL.search(value):
+        raise CallbackError(f"{name} has a control character or is no text")
 
 
 def _pairs(callback: str | Mapping[str, str] | Iterable[tuple[str, str]]) -> Iterable[tuple[str, str]]:

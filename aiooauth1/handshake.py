@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from yarl import URL
 
-from aiooauth1.callbacks import Callback, parse_callback
+from aiooauth1.callbacks import Callback, check_value, parse_callback
 from aiooauth1.credentials import AccessToken, RequestToken
 from aiooauth1.errors import (
     AuthorizationDenied,
@@ -35,7 +35,7 @@ from aiooauth1.legs import NO_PARAMS, Legs
 from aiooauth1.nonce import fresh_nonce
 from aiooauth1.pending_record import DENIED, PendingRecord
 from aiooauth1.problems import Problem
-from aiooauth1.stores.records import dump_record
+from aiooauth1.stores.records import MAX_RECORD, dump_record
 
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ _LEASE_BEYOND_TIMEOUT = 18.0  # seconds for clocks that differ, and for a claim 
 _STORE_PATIENCE = 3.0  # seconds that waiting for another's exchange takes beyond the exchange
 _POLL = 0.05, 0.5  # seconds between looks at an exchange in another process: the first, and the longest
 _MOST_DATA = 4096  # octets, as they are stored
+_TO_COME = 1024  # octets of a record that a claim and a refusal take
 _MOST_UNSENT = 1000
 _MOST_TRIES = 2  # an exchange whose answer was lost is sent once more, and never a third time
 
@@ -168,10 +169,8 @@ class Handshake(Legs):
             Exception: What `fetch_request_token` raises.
         """
         _check_bind(bind)
-        if len(dump_record(dict(data))) > _MOST_DATA:
-            raise ValueError(
-                f"data is longer than {_MOST_DATA} octets: keep it yourself, and a reference here"
-            )
+        _check_texts("data", data)
+        _check_texts("authorize_params", authorize_params)
         slot = getattr(self._store, "pending_slot", nullcontext)
         async with slot():
             request_token = await self.fetch_request_token(callback, params=params)
@@ -277,6 +276,7 @@ class Handshake(Legs):
         verifier = verifier.strip()
         if not verifier:
             raise CallbackError("there is no verifier (oauth_verifier)")
+        check_value("oauth_verifier", verifier)
         if save_as is not None and self._tokens is None:
             raise TypeError("save_as needs a store for access tokens: give tokens=")
         return await self._complete(request_token_key, verifier, bind, save_as)
@@ -363,7 +363,9 @@ class Handshake(Legs):
         try:
             written = record.dump()
         except ValueError:
-            raise TokenResponseError("the provider's request token is too long to be kept") from None
+            written = b""
+        if not 0 < len(written) <= MAX_RECORD - _TO_COME:
+            raise TokenResponseError("the provider's request token is too long to be kept")
         if not await self._store.add_pending(record.provider, record.token, written, ttl=self._ttl):
             raise TokenResponseError("the provider gave out a request token that is pending already")
 
@@ -374,7 +376,8 @@ class Handshake(Legs):
         if held is None:
             raise CallbackError("the request token is unknown, used or expired: begin anew")
         record = PendingRecord.load(held.value)
-        if record.provider != self._provider.name or not record.is_bound_to(bind):
+        ours = (record.provider, record.token) == (self._provider.name, key)
+        if not ours or not record.is_bound_to(bind):
             raise CallbackError("the handshake was begun elsewhere: in another browser, account or provider")
         return held, record
 
@@ -389,3 +392,10 @@ def _parse(callback: str | URL | Mapping[str, str] | Iterable[tuple[str, str]]) 
 def _check_bind(bind: str) -> None:
     if not isinstance(bind, str) or not bind:
         raise ValueError("bind must be a text, not empty: what ties the handshake to one browser or account")
+
+
+def _check_texts(what: str, given: Mapping[str, str]) -> None:
+    if not all(isinstance(text, str) for pair in given.items() for text in pair):
+        raise ValueError(f"{what} must map texts to texts")
+    if len(dump_record({what: dict(given)})) > _MOST_DATA:
+        raise ValueError(f"{what} is longer than {_MOST_DATA} octets: keep it yourself, with a reference")
