@@ -119,9 +119,9 @@ class RedisStore:
             ValueError: Likewise.
         """
         key = self._records.access_key(provider, user)
-        new = self._records.seal_token(key, user, token)
 
         async def put(call: Call) -> None:
+            new = self._records.seal_token(key, user, token)
             # Not by a mere SET: one that is carried out late must not overwrite what was stored since.
             while not await call.swap_surely(key, await call.read_raw(key), new):
                 pass
@@ -153,9 +153,9 @@ class RedisStore:
             ValueError: Likewise.
         """
         key = self._records.access_key(provider, user)
-        new = self._records.seal_token(key, user, token)
 
         async def replace(call: Call) -> bool:
+            new = self._records.seal_token(key, user, token)
             while (stored := await call.read(key)) is not None:
                 held = self._records.open_token(key, stored).token
                 if held.key != old_key:
@@ -210,9 +210,9 @@ class RedisStore:
         if not 0 < ttl < math.inf:
             raise ValueError(f"ttl must be a positive number of seconds, not {ttl}")
         key = self._records.pending_key(provider, request_token)
-        new = self._records.seal_pending(key, value)
 
         async def add(call: Call) -> bool:
+            new = self._records.seal_pending(key, value)
             while not (await call.swap(key, NOTHING, new, "PX", math.ceil(ttl * 1000))).done:
                 stored = await call.read(key)
                 if stored is not None:  # else its time has just come
@@ -244,10 +244,9 @@ class RedisStore:
             StoreCorrupt: If what is there is not one of ours, or does not decrypt.
         """
         key = self._records.pending_key(provider, request_token)
-        new = self._records.seal_pending(key, value)
 
         async def swap(call: Call) -> Held | None:
-            version = old.version
+            new, version = self._records.seal_pending(key, value), old.version
             while not (await call.swap(key, version, new, "KEEPTTL")).done:
                 stored = await call.read(key)
                 held = self._records.open_pending(key, stored) if stored is not None else None

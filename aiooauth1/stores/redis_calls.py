@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import math
 import os
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from aiooauth1.errors import StoreCorrupt, StoreUnavailable
+from aiooauth1.stores.redis_deadline import Deadline
 from aiooauth1.stores.redis_trouble import trouble
 
 
@@ -85,10 +88,9 @@ class Link:
     def __init__(self, client: Client, timeout: float) -> None:
         self._client = client
         self._timeout = timeout
-        # redis-py's pools raise when they are empty; this waits.
         pool = getattr(client, "connection_pool", None)
-        most = getattr(pool, "max_connections", None) or MOST_AT_ONCE
-        self._limit = asyncio.Semaphore(min(MOST_AT_ONCE, most))
+        self._most = min(MOST_AT_ONCE, getattr(pool, "max_connections", None) or MOST_AT_ONCE)
+        self._limits: dict[str, asyncio.Semaphore] = {}  # by node
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
 
@@ -107,10 +109,11 @@ class Link:
             RuntimeError: If this is not the event loop that the client was first used in.
         """
         self._check()
-        call = Call(self._client, self._limit, self._timeout)
+        deadline = Deadline(self._timeout)
+        call = Call(self._client, self._limit, deadline)
         failure: StoreUnavailable | StoreCorrupt
         try:
-            async with asyncio.timeout(self._timeout):
+            with deadline:
                 return await operation(call)
         except TimeoutError:
             why = call.trouble or "no answer came"
@@ -151,6 +154,15 @@ class Link:
                 seen.update(fresh)
                 yield fresh
 
+    def _limit(self, key: bytes | None) -> asyncio.Semaphore:
+        # redis-py's pools raise when they are empty; this waits. Each node of a Cluster has its own, so that
+        # one that hangs leaves the others to those who need them.
+        name = ""
+        if key is not None and hasattr(self._client, "get_node_from_key"):
+            with suppress(Exception):  # the nodes are not known yet
+                name = self._client.get_node_from_key(key).name
+        return self._limits.setdefault(name, asyncio.Semaphore(self._most))
+
     def _check(self) -> None:
         if self._closed:
             raise StoreUnavailable("this RedisStore is closed")
@@ -166,14 +178,16 @@ class Call:
 
     Args:
         client: The client.
-        limit: How many commands may be under way.
-        timeout: How many seconds the operation may take.
+        limit: For a key, or None, what bounds the commands under way to where it is.
+        deadline: The end of the operation.
     """
 
-    def __init__(self, client: Client, limit: asyncio.Semaphore, timeout: float) -> None:
+    def __init__(
+        self, client: Client, limit: Callable[[bytes | None], asyncio.Semaphore], deadline: Deadline
+    ) -> None:
         self._client = client
         self._limit = limit
-        self._timeout = timeout
+        self._deadline = deadline
         self.trouble: str | None = None
 
     async def read(self, key: bytes) -> bytes | None:
@@ -183,7 +197,7 @@ class Call:
 
     async def read_raw(self, key: bytes) -> bytes:
         """Return what the key holds, were it what stands for a record that is gone; `NOTHING` if nothing."""
-        value, _ = await self._until_answered(lambda: self._run(_READ, key))
+        value, _ = await self._until_answered(lambda: self._run(_READ, key), key)
         if value is None:
             return NOTHING
         if not isinstance(value, bytes):
@@ -192,7 +206,7 @@ class Call:
 
     async def swap(self, key: bytes, old: bytes, new: bytes, *options: str | int) -> Swapped:
         """Put new octets in place of the old; done too where they are there already."""
-        value, lost = await self._until_answered(lambda: self._run(_SWAP, key, old, new, *options))
+        value, lost = await self._until_answered(lambda: self._run(_SWAP, key, old, new, *options), key)
         if value not in {0, 1}:
             raise StoreUnavailable("redis-py gave the answer to another question")
         return Swapped(value == 1, lost)
@@ -209,7 +223,7 @@ class Call:
 
         What stands for it a moment makes this repeatable, which DEL is not: the one who took it away knows.
         """
-        milliseconds = int(2000 * self._timeout)  # longer than anybody repeats it
+        milliseconds = math.ceil(2000 * self._deadline.seconds)  # longer than anybody repeats it
         return await self.swap_surely(key, old, _GONE + os.urandom(16), "PX", milliseconds)
 
     async def primaries(self) -> list[dict[str, Any]]:
@@ -235,15 +249,21 @@ class Call:
         # A Redis that started again has forgotten its scripts. From now on it knows this one.
         return await self._client.execute_command("EVAL", script.text, 1, key, *args)
 
-    async def _until_answered(self, command: Callable[[], Awaitable[Any]]) -> tuple[Any, bool]:
+    async def _until_answered(
+        self, command: Callable[[], Awaitable[Any]], key: bytes | None = None
+    ) -> tuple[Any, bool]:
         # The reply, and whether an earlier one got lost. The deadline ends it, if nothing else does.
         pause, lost = _FIRST_PAUSE, False
         while True:
-            async with self._limit:
+            async with self._limit(key):
                 try:
-                    return await command(), lost
+                    reply = await command()
                 except Exception as error:  # noqa: BLE001 - whatever redis-py lets out when a connection goes
                     problem = trouble(error)
+                else:
+                    self._deadline.check()
+                    return reply, lost
+            self._deadline.check()
             if problem.code == "WRONGTYPE":
                 raise StoreCorrupt("a stored record is not one of ours: it is not even a string of Redis")
             if problem.code == "READONLY":

@@ -76,10 +76,16 @@ def client_for(url: str, timeout: float) -> Redis | RedisCluster:
             if url.startswith(scheme):
                 late = _version() >= _RETRY_IN_CLUSTER
                 options |= {"retry": once} if late else {"cluster_error_retry_attempts": 0}
+                # A node that hangs is to be noticed in time to ask the others who stands in for it.
+                options["socket_timeout"] = timeout / 2
                 return RedisCluster.from_url(plain + url.removeprefix(scheme), **options)
-        return Redis.from_url(url, retry=once, **options)
+        client = Redis.from_url(url, retry=once, **options)
+        pool = client.connection_pool
+        pool.connection_class(**pool.connection_kwargs)  # not connected: an unknown option is to show now
     except (ValueError, TypeError):
         pass  # its message may show the password
+    else:
+        return client
     raise ValueError(
         "RedisStore.from_url() needs a URL such as redis://localhost:6379/0, rediss://…, unix://… or "
         "redis+cluster://…, with nothing but options of redis-py's client in its query"
