@@ -1,4 +1,4 @@
-"""A TCP proxy before a redis-server that counts the replies and loses, delays or cuts off the n-th."""
+"""A TCP proxy before a redis-server that counts what goes through and loses, delays or cuts off the n-th."""
 
 from __future__ import annotations
 
@@ -6,29 +6,37 @@ import asyncio
 import socket
 import struct
 from contextlib import suppress
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Literal, NamedTuple, Self
 
 from .resp import is_push, reply_end
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
 
 __all__ = ["Fault", "ReplyProxy"]
 
-Fault = Literal["drop", "reset", "stall"]
-"""What becomes of a reply: it never comes, the connection is reset in its stead, or it comes late."""
+Fault = Literal["drop", "late", "reset", "stall"]
+"""What becomes of a reply: it never comes, the connection is reset in its stead, or it stalls. Or of a
+command: it comes late, when the one who sent it may be long gone."""
 
 _READ = 65_536
 _LINGER_AND_RESET = struct.pack("ii", 1, 0)
 
 
+class _Armed(NamedTuple):
+    fault: Fault
+    number: int
+    seconds: float
+    meanwhile: Callable[[], Awaitable[object]] | None
+
+
 class ReplyProxy:
     """Stands on a port of its own and passes on what it gets, but for the faults that it is told of.
 
-    It counts complete replies over all connections: those to a new connection's greetings too, but no message
-    that is out of band.
+    It counts complete replies and commands over all connections: a new connection's greetings too, but no
+    message that is out of band.
 
     Args:
         port: The port of the redis-server behind it.
@@ -40,8 +48,9 @@ class ReplyProxy:
         self._delay = delay
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._fault: tuple[Fault, int, float] | None = None
+        self._fault: _Armed | None = None
         self.replies = 0
+        self.commands = 0
         self.connections = 0
         self.struck = False
         self.port = 0
@@ -50,9 +59,24 @@ class ReplyProxy:
     def url(self) -> str:
         return f"redis://127.0.0.1:{self.port}/0"
 
-    def arm(self, fault: Fault, number: int, *, seconds: float = 3.0) -> None:
-        """Let the fault befall a reply: the first from now on is number 0. A stall lasts `seconds`."""
-        self._fault = (fault, self.replies + number, seconds)
+    def arm(
+        self,
+        fault: Fault,
+        number: int,
+        *,
+        seconds: float = 3.0,
+        meanwhile: Callable[[], Awaitable[object]] | None = None,
+    ) -> None:
+        """Let the fault befall a reply (`late`: a command), the first from now on being number 0.
+
+        Args:
+            fault: What is to happen.
+            number: To which.
+            seconds: How long it stalls or is late.
+            meanwhile: What to do before it happens.
+        """
+        since = self.commands if fault == "late" else self.replies
+        self._fault = _Armed(fault, since + number, seconds, meanwhile)
         self.struck = False
 
     def disarm(self) -> None:
@@ -76,31 +100,48 @@ class ReplyProxy:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         self.connections += 1
-        with suppress(
-            OSError, asyncio.CancelledError
-        ):  # an end of the test or of either side is this one's end
+        with suppress(OSError, asyncio.CancelledError):  # the test's end, or either side's, is its end
             await self._serve(reader, writer)
         writer.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         from_redis, to_redis = await asyncio.open_connection("127.0.0.1", self._behind)
-        ways = [
-            asyncio.create_task(self._forward(reader, to_redis)),
-            asyncio.create_task(self._answer(from_redis, writer)),
-        ]
+        answering = asyncio.create_task(self._answer(from_redis, writer))
+        forwarding = asyncio.create_task(self._forward(reader, to_redis))
+        answering.add_done_callback(lambda _: writer.close())  # which ends the forwarding too
         try:
-            # Either side's end is the other's too.
-            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+            await forwarding  # to its end, though the client is gone: what it sent may still be on its way
         finally:
-            for way in ways:
-                way.cancel()
-            await asyncio.gather(*ways, return_exceptions=True)
-            to_redis.close()
+            to_redis.close()  # once what was written is sent
+            answering.cancel()
+            await asyncio.gather(answering, return_exceptions=True)
 
     async def _forward(self, reader: asyncio.StreamReader, to_redis: asyncio.StreamWriter) -> None:
+        held = bytearray()
         while data := await reader.read(_READ):
-            to_redis.write(data)
-            await to_redis.drain()
+            held += data
+            while held and (end := reply_end(held)) is not None:  # a command has the form of a reply
+                command = bytes(held[:end])
+                del held[:end]
+                await self._be_late()
+                to_redis.write(command)
+                await to_redis.drain()
+
+    async def _be_late(self) -> None:
+        number = self.commands
+        self.commands += 1
+        if (armed := await self._strike(number, late=True)) is not None:
+            await asyncio.sleep(armed.seconds)
+
+    async def _strike(self, number: int, *, late: bool) -> _Armed | None:
+        armed = self._fault
+        if armed is None or armed.number != number or late is not (armed.fault == "late"):
+            return None
+        self._fault = None
+        self.struck = True
+        if armed.meanwhile is not None:
+            await armed.meanwhile()
+        return armed
 
     async def _answer(self, from_redis: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         held = bytearray()
@@ -119,19 +160,17 @@ class ReplyProxy:
         self.replies += 1
         if seconds := self._delay(number):
             await asyncio.sleep(seconds)
-        if self._fault is None or self._fault[1] != number:
+        armed = await self._strike(number, late=False)
+        if armed is None:
             return True
-        fault, _, stall = self._fault
-        self._fault = None
-        self.struck = True
-        match fault:
+        match armed.fault:
             case "drop":
                 return False
-            case "stall":
-                await asyncio.sleep(stall)
-                return True
             case "reset":
                 connection: socket.socket = writer.get_extra_info("socket")
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_AND_RESET)
                 writer.transport.abort()
                 raise ConnectionResetError
+            case _:
+                await asyncio.sleep(armed.seconds)
+                return True

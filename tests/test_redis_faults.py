@@ -1,0 +1,575 @@
+"""Whatever befalls a Redis or the way to it: nothing is lost or mixed up, and one hears of it in time."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+import shutil
+import time
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from real_redis.cluster import ClusterOfThree
+from real_redis.proxy import Fault, ReplyProxy
+from redis.asyncio import Redis
+
+from aiooauth1 import AccessToken
+from aiooauth1.errors import StoreUnavailable
+from aiooauth1.stores.encryption import Encryption
+from aiooauth1.stores.redis import RedisStore
+
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from pathlib import Path
+
+    from real_redis.server import RedisServer
+
+
+pytestmark = pytest.mark.socket
+
+ANN = AccessToken("ann-key", "ann-secret-4f1c", params={"screen_name": "ann"})
+BOB = AccessToken("bob-key", "bob-secret-77aa")
+DEADLINE = 2.0  # seconds, the store's own
+SLACK = 0.5  # for a machine that is busy with other things
+
+
+async def refused_after(operation: Awaitable[object]) -> tuple[float, str]:
+    """How long it took to be told that the store is not available, and in what words."""
+    began = time.monotonic()
+    with pytest.raises(StoreUnavailable) as refused:
+        await operation
+    assert refused.value.__cause__ is None
+    assert refused.value.__context__ is None, "what went before shows commands"
+    return time.monotonic() - began, str(refused.value)
+
+
+async def back_after(operation: Callable[[], Awaitable[object]]) -> float:
+    """How long it took until it worked again."""
+    began = time.monotonic()
+    while True:
+        try:
+            await operation()
+        except StoreUnavailable:
+            assert time.monotonic() - began < 20, "it did not come back"
+            await asyncio.sleep(0.01)
+        else:
+            return time.monotonic() - began
+
+
+@pytest.fixture
+async def store(own_redis: RedisServer) -> AsyncIterator[RedisStore]:
+    async with RedisStore.from_url(own_redis.url) as store:
+        await store.put_access_token("x", "ann", ANN)
+        await store.add_pending("x", "token", b"1", ttl=60)
+        yield store
+
+
+# One reply is lost, late, or its connection reset
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """An operation, what it says when it has worked, and what must be there afterwards."""
+
+    operate: Callable[[RedisStore], Awaitable[object]]
+    says: object
+    leaves: object
+    looks: Callable[[RedisStore], Awaitable[object]]
+
+
+async def _token(store: RedisStore) -> object:
+    return await store.get_access_token("x", "ann")
+
+
+async def _record(store: RedisStore, name: str = "token") -> object:
+    held = await store.get_pending("x", name)
+    return held.value if held is not None else None
+
+
+async def _swap(store: RedisStore) -> object:
+    held = await store.get_pending("x", "token")
+    assert held is not None
+    swapped = await store.swap_pending("x", "token", held, b"2") if held.value == b"1" else held
+    return swapped is not None and swapped.value
+
+
+async def _users(store: RedisStore) -> object:
+    return {user async for user in store.users("x")}
+
+
+SWEEPS = {
+    "put": Sweep(lambda s: s.put_access_token("x", "ann", BOB), None, BOB, _token),
+    "get": Sweep(lambda s: s.get_access_token("x", "ann"), ANN, ANN, _token),
+    "replace": Sweep(
+        lambda s: s.replace_access_token("x", "ann", ANN.key, BOB), says=True, leaves=BOB, looks=_token
+    ),
+    "discard": Sweep(lambda s: s.discard_access_token("x", "ann"), says=True, leaves=None, looks=_token),
+    "discard by key": Sweep(
+        lambda s: s.discard_access_token("x", "ann", ANN.key), says=True, leaves=None, looks=_token
+    ),
+    "users": Sweep(_users, {"ann"}, {"ann"}, _users),
+    "add": Sweep(
+        lambda s: s.add_pending("x", "new", b"n", ttl=60),
+        says=True,
+        leaves=b"n",
+        looks=lambda s: _record(s, "new"),
+    ),
+    "get pending": Sweep(_record, b"1", b"1", _record),
+    "swap": Sweep(_swap, b"2", b"2", _record),
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    said: object
+    left: object
+    took: float
+    failed: bool
+
+
+async def _struck(
+    sweep: Sweep, server: RedisServer, fault: Fault, number: int, client: str
+) -> Outcome | None:
+    """Do it with a fault in the reply of that number; None if it takes fewer replies."""
+    prefix, encryption = f"{secrets.token_hex(8)}:", Encryption(Encryption.generate_key())
+    timeout = DEADLINE if fault == "reset" else 0.5
+    async with (
+        ReplyProxy(server.port) as proxy,
+        RedisStore.from_url(server.url, prefix=prefix, encryption=encryption) as direct,
+        Redis.from_url(proxy.url) as theirs,
+    ):
+        await direct.put_access_token("x", "ann", ANN)
+        await direct.add_pending("x", "token", b"1", ttl=60)
+        if client == "ours":
+            store = RedisStore.from_url(proxy.url, prefix=prefix, encryption=encryption, timeout=timeout)
+        else:
+            store = RedisStore(theirs, prefix=prefix, encryption=encryption, timeout=timeout)
+        async with store:
+            proxy.arm(fault, number, seconds=1.5 * timeout)
+            began, failed = time.monotonic(), False
+            try:
+                said = await sweep.operate(store)
+            except StoreUnavailable:
+                failed, said = True, None
+            took = time.monotonic() - began
+            if not proxy.struck:
+                return None
+            if failed:
+                said = await sweep.operate(store)
+        return Outcome(said, await sweep.looks(direct), took, failed)
+
+
+@pytest.mark.parametrize("client", ["ours", "theirs"])
+@pytest.mark.parametrize("name", SWEEPS)
+async def test_a_reset_in_place_of_any_reply_goes_unnoticed(
+    own_redis: RedisServer, name: str, client: str
+) -> None:
+    sweep, number = SWEEPS[name], 0
+    while (outcome := await _struck(sweep, own_redis, "reset", number, client)) is not None:
+        assert not outcome.failed, f"reply {number}"
+        assert outcome.said == sweep.says, f"reply {number}"
+        assert outcome.left == sweep.leaves, f"reply {number}"
+        number += 1
+    assert number >= 2, "nothing was swept"
+
+
+@pytest.mark.parametrize("fault", ["drop", "stall"])
+@pytest.mark.parametrize("name", SWEEPS)
+async def test_any_reply_that_does_not_come_in_time_is_told_in_time(
+    own_redis: RedisServer, name: str, fault: Fault
+) -> None:
+    sweep = SWEEPS[name]
+    outcomes = await asyncio.gather(*(_struck(sweep, own_redis, fault, n, "ours") for n in range(12)))
+    swept = [outcome for outcome in outcomes if outcome is not None]
+    assert 2 <= len(swept) < 12, "the end was not reached"
+    for number, outcome in enumerate(swept):
+        assert outcome.failed, f"reply {number}"
+        assert outcome.took < 0.5 + SLACK, f"reply {number}"
+        assert outcome.left == sweep.leaves, f"reply {number}: repeating it did not help"
+        # Only who took a token away by a call that failed is not told so by the next one.
+        assert outcome.said == sweep.says or (name.startswith("discard") and outcome.said is False)
+
+
+async def test_a_reply_three_seconds_late_is_not_waited_for(own_redis: RedisServer) -> None:
+    async with ReplyProxy(own_redis.port) as proxy, RedisStore.from_url(proxy.url) as store:
+        await store.put_access_token("x", "ann", ANN)
+        proxy.arm("stall", 0, seconds=3)
+        took, says = await refused_after(store.get_access_token("x", "ann"))
+        assert DEADLINE - 0.1 < took < DEADLINE + SLACK
+        assert "within 2 s" in says
+        assert await store.get_access_token("x", "ann") == ANN
+
+
+# A write whose answer got lost, and another one since
+
+
+@pytest.fixture
+async def proxy(own_redis: RedisServer) -> AsyncIterator[ReplyProxy]:
+    async with ReplyProxy(own_redis.port) as proxy:
+        yield proxy
+
+
+async def test_a_repeated_put_does_not_undo_what_came_after_it(proxy: ReplyProxy, store: RedisStore) -> None:
+    async with RedisStore.from_url(proxy.url) as far:
+        assert await far.get_access_token("x", "ann") == ANN
+        # Reply 0 is to its look at what is there. Reply 1 is to its write, which has been done.
+        proxy.arm("reset", 1, meanwhile=lambda: store.replace_access_token("x", "ann", "new-key", BOB))
+        _, says = await refused_after(far.put_access_token("x", "ann", AccessToken("new-key", "s")))
+    assert "another has written" in says
+    assert await store.get_access_token("x", "ann") == BOB
+
+
+async def test_a_repeated_discard_does_not_take_the_next_token(proxy: ReplyProxy, store: RedisStore) -> None:
+    async with RedisStore.from_url(proxy.url) as far:
+        assert await far.get_access_token("x", "ann") == ANN
+        proxy.arm("reset", 1, meanwhile=lambda: store.put_access_token("x", "ann", BOB))
+        await refused_after(far.discard_access_token("x", "ann"))
+    assert await store.get_access_token("x", "ann") == BOB
+
+
+async def test_of_two_who_discard_one_is_told_though_the_answer_got_lost(
+    proxy: ReplyProxy, store: RedisStore
+) -> None:
+    async with RedisStore.from_url(proxy.url) as far:
+        assert await far.get_access_token("x", "ann") == ANN
+        second: list[bool] = []
+
+        async def rival() -> None:
+            second.append(await store.discard_access_token("x", "ann"))
+
+        proxy.arm("reset", 1, meanwhile=rival)
+        assert await far.discard_access_token("x", "ann") is True
+        assert second == [False]
+
+
+async def test_a_repeated_swap_does_not_undo_the_next_one(proxy: ReplyProxy, store: RedisStore) -> None:
+    async with RedisStore.from_url(proxy.url) as far:
+        held = await far.get_pending("x", "token")
+        assert held is not None
+
+        async def rival() -> None:
+            claimed = await store.get_pending("x", "token")
+            assert claimed is not None
+            assert await store.swap_pending("x", "token", claimed, b"3") is not None
+
+        proxy.arm("reset", 0, meanwhile=rival)
+        assert await far.swap_pending("x", "token", held, b"2") is None
+    assert await _record(store) == b"3"
+
+
+async def test_a_put_that_arrives_late_overwrites_nothing_newer(proxy: ReplyProxy, store: RedisStore) -> None:
+    async with RedisStore.from_url(proxy.url, timeout=0.3) as far:
+        assert await far.get_access_token("x", "ann") == ANN
+        proxy.arm("late", 1, seconds=0.6)
+        await refused_after(far.put_access_token("x", "ann", AccessToken("late", "s")))
+        await store.put_access_token("x", "ann", BOB)
+        seen = proxy.commands
+        await asyncio.sleep(0.6)
+        assert proxy.struck
+        assert proxy.commands == seen
+    assert await store.get_access_token("x", "ann") == BOB
+
+
+# Cancelled
+
+
+@pytest.mark.parametrize("client", ["ours", "theirs"])
+async def test_a_cancelled_read_leaves_its_reply_to_nobody(own_redis: RedisServer, client: str) -> None:
+    dice = random.Random(20_260_101)  # noqa: S311 - the same delays each time
+    users = [f"user {number}" for number in range(50)]
+    cancelled = 0
+    async with (
+        RedisStore.from_url(own_redis.url) as direct,
+        ReplyProxy(own_redis.port, delay=lambda _: dice.random() * 0.01) as proxy,
+        Redis.from_url(proxy.url, max_connections=16) as theirs,
+    ):
+        for user in users:
+            await direct.put_access_token("x", user, AccessToken(f"key of {user}", "s"))
+        store = RedisStore(theirs) if client == "theirs" else RedisStore.from_url(proxy.url)
+
+        async def read_and_cancel_some() -> None:
+            nonlocal cancelled
+            for number in range(50):
+                user = dice.choice(users)
+                read = asyncio.create_task(store.get_access_token("x", user))
+                if number % 2:
+                    await asyncio.sleep(dice.random() * 0.01)
+                    read.cancel()
+                await asyncio.wait([read])
+                cancelled += read.cancelled()
+                if not read.cancelled():
+                    token = read.result()
+                    assert token is not None
+                    assert token.key == f"key of {user}", "another user's token"
+
+        async with store:
+            await asyncio.gather(*(read_and_cancel_some() for _ in range(20)))
+    assert 250 < cancelled <= 500, "too few were cancelled under way"
+
+
+# The whole server
+
+
+async def test_a_frozen_redis(own_redis: RedisServer, store: RedisStore) -> None:
+    own_redis.freeze()
+    try:
+        operations = [
+            store.get_access_token("x", "ann"),
+            store.put_access_token("x", "ann", BOB),
+            store.replace_access_token("x", "ann", ANN.key, BOB),
+            store.discard_access_token("x", "ann"),
+            store.add_pending("x", "new", b"1", ttl=60),
+            store.get_pending("x", "token"),
+            anext(aiter(store.users("x"))),
+            *(store.get_access_token("x", f"user {number}") for number in range(200)),
+        ]
+        told = await asyncio.gather(*(refused_after(operation) for operation in operations))
+    finally:
+        own_redis.thaw()
+    assert max(took for took, _ in told) < DEADLINE + SLACK
+    assert await back_after(lambda: store.get_access_token("x", "ann")) < 1
+
+
+async def test_a_killed_redis(own_redis: RedisServer, store: RedisStore) -> None:
+    with own_redis.client() as client:
+        client.save()
+    own_redis.kill()
+    took, says = await refused_after(store.get_access_token("x", "ann"))
+    assert took < DEADLINE + SLACK
+    assert "connection failed (ConnectionError)" in says
+    took, _ = await refused_after(store.put_access_token("x", "ann", BOB))
+    assert took < DEADLINE + SLACK
+    own_redis.start()
+    assert await back_after(lambda: store.get_access_token("x", "ann")) < 1
+    assert await store.get_access_token("x", "ann") == ANN
+    assert await _record(store) == b"1"
+
+
+async def test_a_quick_restart_goes_unnoticed(own_redis: RedisServer, store: RedisStore) -> None:
+    with own_redis.client() as client:
+        client.save()
+    own_redis.kill()
+    reading = asyncio.create_task(store.get_access_token("x", "ann"))
+    writing = asyncio.create_task(store.add_pending("x", "new", b"1", ttl=60))
+    await asyncio.sleep(0.2)
+    own_redis.start()
+    assert await reading == ANN
+    assert await writing is True
+
+
+async def test_a_redis_that_forgot_its_scripts(own_redis: RedisServer, store: RedisStore) -> None:
+    with own_redis.client() as client:
+        for flushed in range(3):
+            client.script_flush()
+            token = AccessToken(f"key {flushed}", "s")
+            await asyncio.gather(*(store.put_access_token("x", f"user {n}", token) for n in range(50)))
+            client.script_flush()
+            read = await asyncio.gather(*(store.get_access_token("x", f"user {n}") for n in range(50)))
+            assert read == [token] * 50
+
+
+async def test_a_paused_redis(own_redis: RedisServer, store: RedisStore) -> None:
+    with own_redis.client() as client:
+        client.client_pause(500)
+        assert await store.get_access_token("x", "ann") == ANN
+        client.client_pause(2500)
+        took, _ = await refused_after(store.get_access_token("x", "ann"))
+        assert took < DEADLINE + SLACK
+    assert await back_after(lambda: store.get_access_token("x", "ann")) < 1
+
+
+async def test_a_redis_that_became_a_replica(own_redis: RedisServer, store: RedisStore) -> None:
+    with own_redis.client() as client:
+        client.replicaof("127.0.0.1", 1)
+        for write in (
+            store.put_access_token("x", "ann", BOB),
+            store.replace_access_token("x", "ann", ANN.key, BOB),
+            store.discard_access_token("x", "ann"),
+            store.add_pending("x", "new", b"1", ttl=60),
+        ):
+            took, says = await refused_after(write)
+            assert took < SLACK, "it is plainly told, so there is nothing to wait for"
+            assert "READONLY" in says
+        own = client.client_id()
+        left = [entry for entry in client.client_list("normal") if int(entry["id"]) != own]
+        assert left == [], "its connections are let go, so that new ones find the new primary"
+        assert await store.get_access_token("x", "ann") == ANN
+        client.replicaof("no", "one")
+    assert await back_after(lambda: store.put_access_token("x", "ann", BOB)) < 1
+
+
+async def test_a_replica_that_lost_its_primary(own_redis: RedisServer, store: RedisStore) -> None:
+    with own_redis.client() as client:
+        client.config_set("replica-serve-stale-data", "no")
+        client.replicaof("127.0.0.1", 1)
+        took, says = await refused_after(store.get_access_token("x", "ann"))
+        assert took < DEADLINE + SLACK
+        assert "MASTERDOWN" in says
+        client.replicaof("no", "one")
+    assert await back_after(lambda: store.put_access_token("x", "ann", BOB)) < 1
+
+
+async def test_a_full_redis(own_redis: RedisServer, store: RedisStore) -> None:
+    with own_redis.client() as client:
+        client.config_set("maxmemory", 1)
+        for write in (
+            store.put_access_token("x", "bob", BOB),
+            store.replace_access_token("x", "ann", ANN.key, BOB),
+            store.add_pending("x", "new", b"1", ttl=60),
+        ):
+            took, says = await refused_after(write)
+            assert took < SLACK
+            assert "maxmemory" in says
+        assert await store.get_access_token("x", "ann") == ANN
+        client.config_set("maxmemory", 0)
+    assert await back_after(lambda: store.put_access_token("x", "ann", BOB)) < 1
+
+
+async def test_a_redis_that_cannot_write_to_its_disk(
+    own_redis: RedisServer, store: RedisStore, tmp_path: Path
+) -> None:
+    with own_redis.client() as client:
+        client.config_set("save", "3600 1")
+        shutil.rmtree(tmp_path / "redis")
+        client.bgsave()
+        failed = False
+        while not failed:
+            failed = client.info("persistence")["rdb_last_bgsave_status"] != "ok"
+        _, says = await refused_after(store.put_access_token("x", "ann", BOB))
+    assert "MISCONF" in says
+
+
+async def test_a_redis_that_is_loading(own_redis: RedisServer, store: RedisStore) -> None:
+    with own_redis.client() as client:
+        client.config_set("rdbcompression", "no")
+        client.execute_command("DEBUG", "POPULATE", 2500, "filler", 8192)
+        client.save()
+    own_redis.kill()
+    own_redis.start("--key-load-delay", "1000", wait=False)
+    began, said = time.monotonic(), set()
+    while True:
+        try:
+            token = await store.get_access_token("x", "ann")
+        except StoreUnavailable as refused:
+            said.add(str(refused).rpartition("(")[2])
+        else:
+            break
+    assert token == ANN
+    assert time.monotonic() - began > DEADLINE, "it was loaded before anybody asked"
+    assert said == {"LOADING)"}
+
+
+async def test_a_password_that_is_missing_or_wrong(own_redis: RedisServer) -> None:
+    with own_redis.client() as client:
+        client.config_set("requirepass", "right-canary")
+        for login in ("", "user:wrong-canary@", ":wrong-canary@"):
+            async with RedisStore.from_url(f"redis://{login}127.0.0.1:{own_redis.port}") as store:
+                took, says = await refused_after(store.get_access_token("x", "ann"))
+                assert took < SLACK
+                assert "password" in says
+                assert "canary" not in says
+        async with RedisStore.from_url(f"redis://:right-canary@127.0.0.1:{own_redis.port}") as store:
+            assert await store.get_access_token("x", "ann") is None
+
+
+async def test_a_user_of_redis_who_may_not(own_redis: RedisServer, store: RedisStore) -> None:
+    with own_redis.client() as client:
+        client.acl_setuser(
+            "default", enabled=True, nopass=True, commands=["+@all", "-@scripting"], keys=["*"]
+        )
+        took, says = await refused_after(store.get_access_token("x", "ann"))
+    assert took < SLACK
+    assert "EVALSHA" in says
+
+
+async def test_a_node_of_a_cluster_by_a_plain_url(redis_cluster: ClusterOfThree) -> None:
+    said = set()
+    async with RedisStore.from_url(redis_cluster.nodes[0].url) as store:
+        for number in range(20):
+            try:
+                await store.get_access_token("x", f"user {number}")
+            except StoreUnavailable as refused:
+                said.add(str(refused))
+    (says,) = said
+    assert "redis+cluster://" in says
+
+
+# A Cluster
+
+
+@pytest.fixture
+def own_cluster(tmp_path: Path, redis_cluster: ClusterOfThree) -> Iterator[ClusterOfThree]:
+    del redis_cluster  # which skips the test where there can be none
+    cluster = ClusterOfThree(tmp_path / "cluster")
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.kill()
+
+
+async def test_a_node_that_hangs_leaves_the_others(own_cluster: ClusterOfThree) -> None:
+    users = [f"user {number}" for number in range(60)]
+    async with RedisStore.from_url(f"redis+cluster://127.0.0.1:{own_cluster.ports[0]}") as store:
+        for user in users:
+            await back_after(partial(store.put_access_token, "x", user, ANN))
+        own_cluster.nodes[1].freeze()
+        try:
+            began = time.monotonic()
+            reads = [store.get_access_token("x", user) for user in users * 10]
+            outcomes = await asyncio.gather(*reads, return_exceptions=True)
+            took = time.monotonic() - began
+        finally:
+            own_cluster.nodes[1].thaw()
+        told = [outcome for outcome in outcomes if isinstance(outcome, StoreUnavailable)]
+        assert took < DEADLINE + SLACK
+        assert 0 < len(told) < 0.6 * len(reads)
+        assert outcomes.count(ANN) + len(told) == len(reads)
+        for user in users:
+            assert await back_after(partial(store.get_access_token, "x", user)) < 5
+
+
+async def test_a_killed_node(own_cluster: ClusterOfThree) -> None:
+    async with RedisStore.from_url(f"redis+cluster://127.0.0.1:{own_cluster.ports[0]}") as store:
+        for number in range(30):
+            await back_after(partial(store.put_access_token, "x", f"user {number}", ANN))
+        own_cluster.nodes[2].kill()
+        operations = [refused_or(store.get_access_token("x", f"user {number}")) for number in range(30)]
+        told = await asyncio.gather(*operations)
+        assert max(took for took, _ in told) < DEADLINE + SLACK
+        assert {outcome for _, outcome in told} == {ANN, None}
+        own_cluster.nodes[2].start()  # without what it held, which was nowhere else
+        for number in range(30):
+            assert await back_after(partial(store.put_access_token, "x", f"user {number}", BOB)) < 10
+
+
+async def refused_or(operation: Awaitable[AccessToken | None]) -> tuple[float, Any]:
+    began = time.monotonic()
+    try:
+        outcome = await operation
+    except StoreUnavailable:
+        outcome = None
+    return time.monotonic() - began, outcome
+
+
+# What an error shows
+
+
+async def test_an_error_shows_no_secret_in_its_frames(own_redis: RedisServer) -> None:
+    canary = AccessToken("canary-key", "canary-secret")
+    async with RedisStore.from_url(own_redis.url, timeout=0.3) as store:
+        await store.put_access_token("x", "ann", canary)
+        own_redis.freeze()
+        try:
+            with pytest.raises(StoreUnavailable) as refused:
+                await store.replace_access_token("x", "ann", "canary-key", canary)
+        finally:
+            own_redis.thaw()
+    frames = refused.traceback[1:]  # the first is this test's
+    shown = [repr(value) for frame in frames for value in frame.frame.f_locals.values()]
+    assert shown
+    assert not any("canary-secret" in value for value in shown)
