@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from benchmarks import sign
+from benchmarks import rsa, sign
 from benchmarks.measure import FULL, QUICK
 from benchmarks.report import as_json, as_text
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from benchmarks.report import Subject
 
 
-SUBJECTS: Mapping[str, Callable[[Effort], Subject]] = {"sign": sign.measure}
+SUBJECTS: Mapping[str, Callable[[Effort], Subject]] = {"sign": sign.measure, "rsa": rsa.measure}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
