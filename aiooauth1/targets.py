@@ -9,6 +9,7 @@ from yarl import URL
 from aiooauth1.errors import SigningError
 from aiooauth1.origins import Origin, refuse_bare_transport
 from aiooauth1.pairs import Pairs
+from aiooauth1.signing.encoding import utf8
 
 
 if TYPE_CHECKING:
@@ -51,10 +52,12 @@ class Targets:
 
         Raises:
             SigningError: If it may not go there.
-            TypeError: If `params` are no parameters.
+            TypeError: If `url` is neither text nor URL, or `params` are no parameters.
         """
+        if isinstance(url, str):
+            utf8(url)  # what has no UTF-8 form is refused here, since yarl leaves it out in silence
         try:
-            where = URL(url) if isinstance(url, str) else url
+            where = url if isinstance(url, URL) else URL(url)
         except ValueError as error:
             reason = str(error)
         else:
