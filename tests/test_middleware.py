@@ -21,7 +21,7 @@ from wire.listener import DROP, RESET, Arrival, Listener, Names, broken, ok, rep
 from wire.oracle import verified
 from wire.people import CONSUMER, SECRETS, TOKEN, headers_of, signing
 
-from aiooauth1 import OAuth1Middleware, OAuth1Session, OutcomeUnknown, SigningError
+from aiooauth1 import OAuth1Middleware, OAuth1Session, OutcomeUnknown, Retry, SigningError
 from aiooauth1.signing import HMAC_SHA256, PLAINTEXT
 
 
@@ -43,10 +43,22 @@ async def listener() -> AsyncIterator[Listener]:
         yield running
 
 
+async def at_once(_seconds: float) -> None:
+    """Wait for nothing between attempts."""
+
+
 @pytest.fixture
 async def session() -> AsyncIterator[OAuth1Session]:
     clock = count(1_700_000_000)
     async with signing(clock=lambda: next(clock)) as made:
+        yield made
+
+
+@pytest.fixture(params=[None, Retry()], ids=["retry=None", "retry=Retry()"])
+async def either(request: pytest.FixtureRequest) -> AsyncIterator[OAuth1Session]:
+    """A session that never tries again by itself, and one that does where that is safe."""
+    clock = count(1_700_000_000)
+    async with signing(clock=lambda: next(clock), retry=request.param, sleep=at_once) as made:
         yield made
 
 
@@ -68,10 +80,11 @@ def each_signed_afresh(arrivals: list[Arrival]) -> None:
     [(method, 3) for method in READS] + [(method, 2) for method in WRITES],
 )
 async def test_a_kept_connection_that_is_dropped(
-    listener: Listener, session: OAuth1Session, method: str, arrivals: int, lost: bytes
+    listener: Listener, either: OAuth1Session, method: str, arrivals: int, lost: bytes
 ) -> None:
     """By itself aiohttp sends all of these but POST and PATCH again: a read may, signed afresh; no other."""
     listener.answer = lambda arrival: lost if len(listener.arrivals) == 2 else ok(arrival)
+    session = either
     async with session.get(listener.origin) as response:
         await response.read()
     options: dict[str, Any] = {} if method in READS else {"data": {"status": "once only"}}
@@ -118,7 +131,7 @@ TIMEOUTS = {"total": ClientTimeout(total=0.1), "sock_read": ClientTimeout(sock_r
 @pytest.mark.parametrize("lost", LOST.values(), ids=LOST)
 async def test_a_write_whose_answer_is_lost(
     listener: Listener,
-    session: OAuth1Session,
+    either: OAuth1Session,
     lost: Callable[[Arrival], Any],
     timeout: ClientTimeout,  # noqa: ASYNC109  what is tested
     caplog: pytest.LogCaptureFixture,
@@ -129,7 +142,7 @@ async def test_a_write_whose_answer_is_lost(
         timeout = ClientTimeout()
     for method in WRITES:
         with pytest.raises(OutcomeUnknown) as raised:
-            await session.request(method, listener.origin, data={"a": "1"}, timeout=timeout)
+            await either.request(method, listener.origin, data={"a": "1"}, timeout=timeout)
         assert method in str(raised.value)
         assert (raised.value.__cause__, raised.value.__context__) == (None, None)
         assert raised.value.args == (str(raised.value),)

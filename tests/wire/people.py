@@ -19,8 +19,8 @@ TOKEN = AccessToken("token-key", SECRETS[1])
 
 
 def signing(**options: Any) -> OAuth1Session:
-    """Return a session that signs as both."""
-    return OAuth1Session(CONSUMER, TOKEN, **options)
+    """Return a session that signs as both, and makes one attempt unless it is told otherwise."""
+    return OAuth1Session(CONSUMER, TOKEN, **{"retry": None, **options})
 
 
 def headers_of(arrivals: list[Arrival]) -> list[str]:

@@ -1,0 +1,719 @@
+"""The session: what goes over the wire, what is refused before, for which user, and for how long."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import io
+import os
+import warnings
+import zlib
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import pytest
+from aiohttp import FormData, TCPConnector, TraceConfig
+from wire.listener import Arrival, Listener, Names, reply
+from wire.oracle import oauth_parameters, verified
+from wire.people import CONSUMER, SECRETS, TOKEN, signing
+from yarl import URL
+
+from aiooauth1 import (
+    AccessToken,
+    Consumer,
+    MemoryStore,
+    OAuth1Session,
+    Provider,
+    SigningError,
+    StoreUnavailable,
+    TokenRejected,
+    UnknownUser,
+    raise_for_problem,
+)
+from aiooauth1.signing import HMAC_SHA256, HMAC_SHA512, PLAINTEXT
+from aiooauth1.testing import FakeProvider
+
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+    from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
+
+
+pytestmark = pytest.mark.socket
+
+FORM = "application/x-www-form-urlencoded"
+
+
+@pytest.fixture
+async def listener() -> AsyncIterator[Listener]:
+    async with Listener() as running:
+        yield running
+
+
+@pytest.fixture
+async def session() -> AsyncIterator[OAuth1Session]:
+    async with signing() as made:
+        yield made
+
+
+# What goes over the wire
+
+
+@pytest.mark.parametrize("with_form", [False, True], ids=["without a body", "with a form"])
+@pytest.mark.parametrize("verb", ["get", "post", "put", "patch", "delete", "head", "options"])
+async def test_each_verb(listener: Listener, session: OAuth1Session, verb: str, *, with_form: bool) -> None:
+    options: dict[str, Any] = {"data": [("b", "ü +"), ("a", "1"), ("b", "")]} if with_form else {}
+    for call in (
+        getattr(session, verb)(f"{listener.origin}/r?a=0", **options),
+        session.request(verb, f"{listener.origin}/r?a=0", **options),
+    ):
+        async with call as response:
+            assert response.status == 200
+    for arrival in listener.arrivals:
+        assert (arrival.method, arrival.target) == (verb.upper(), "/r?a=0")
+        assert arrival.body == (b"b=%C3%BC%20%2B&a=1&b=" if with_form else b"")
+        assert arrival.is_form == with_form
+        verified(arrival, CONSUMER, TOKEN)
+
+
+TARGETS: dict[str, tuple[str | URL, dict[str, Any], str]] = {
+    # what is typed behind the origin, the options, and the target that arrives
+    "a text is normalised": ("/%7Ea/ü/b c/../?x=a%3Ab&y[]=1#here", {}, "/~a/%C3%BC/?x=a:b&y%5B%5D=1"),
+    "an encoded URL goes out as it is": (URL("/%7Ea?x=a%3ab+", encoded=True), {}, "/%7Ea?x=a%3ab+"),
+    "params": ("/r", {"params": {"q": "a b+ü", "id": [1, 2.5]}}, "/r?q=a%20b%2B%C3%BC&id=1&id=2.5"),
+    "params in the caller's order": (
+        "/r",
+        {"params": [("b", "1"), ("a", "2"), ("b", "0")]},
+        "/r?b=1&a=2&b=0",
+    ),
+    "params as text": ("/r", {"params": "b=%20&a"}, "/r?b=%20&a="),
+    "params behind a query": ("/r?a=1", {"params": {"a": "2"}}, "/r?a=1&a=2"),
+    "params behind an encoded URL": (
+        URL("/r?x=%7e+", encoded=True),
+        {"params": {"y": " "}},
+        "/r?x=%7e+&y=%20",
+    ),
+    "params before a fragment": ("/r#here", {"params": {"a": "1"}}, "/r?a=1"),
+    "no params": ("/r", {"params": None}, "/r"),
+    "no path": ("", {"params": {"a": "1"}}, "/?a=1"),
+}
+
+
+@pytest.mark.parametrize("name", TARGETS)
+async def test_the_target_is_sent_as_it_is_signed(
+    listener: Listener, session: OAuth1Session, name: str
+) -> None:
+    typed, options, target = TARGETS[name]
+    url = (
+        URL(listener.origin + str(typed), encoded=True) if isinstance(typed, URL) else listener.origin + typed
+    )
+    await session.get(url, **options)
+    assert listener.arrivals[0].target == target
+    verified(listener.arrivals[0], CONSUMER, TOKEN)
+
+
+async def pieces() -> AsyncIterator[bytes]:
+    yield b"a=%C3"
+    yield b"%BC&b"
+
+
+def form_data() -> FormData:
+    form = FormData()
+    form.add_field("a", "x y")
+    form.add_field("a", "é")
+    return form
+
+
+def in_the_middle(file: Any, octets: Any) -> Any:
+    file.write(octets)
+    file.seek(7)
+    return file
+
+
+def typed(data: Any, content_type: str = FORM) -> dict[str, Any]:
+    return {"data": data, "headers": {"Content-Type": content_type}}
+
+
+SIGNED: dict[str, tuple[Callable[[], dict[str, Any]], bytes]] = {
+    "a mapping of lists": (lambda: {"data": {"a": ["1", 2], "b": "x y+ü"}}, b"a=1&a=2&b=x%20y%2B%C3%BC"),
+    "pairs": (lambda: {"data": [("b", "2"), ("a", "1"), ("b", "")]}, b"b=2&a=1&b="),
+    "numbers": (lambda: {"data": {"lat": -1.5, "n": 7}}, b"lat=-1.5&n=7"),
+    "no pairs": (lambda: {"data": {}}, b""),
+    "aiohttp's FormData": (lambda: {"data": form_data()}, b"a=x+y&a=%C3%A9"),
+    "octets": (lambda: typed(b"a=1+2&a=%20&c"), b"a=1+2&a=%20&c"),
+    "text": (lambda: typed("a=%C3%BC"), b"a=%C3%BC"),
+    "a media type in capitals": (lambda: typed(b"a=1", FORM.upper()), b"a=1"),
+    "a media type with a parameter": (lambda: typed(b"a=1", f"{FORM} ; charset=UTF-8"), b"a=1"),
+    "a mapping with a charset": (lambda: typed({"a": "ü"}, f"{FORM};charset=utf-8"), b"a=%C3%BC"),
+    "a generator": (lambda: typed(pieces()), b"a=%C3%BC&b"),
+    "a file in memory, from where it stands": (
+        lambda: typed(in_the_middle(io.BytesIO(), b"skip=1&a=1&b=2")),
+        b"a=1&b=2",
+    ),
+    "a text file in memory": (lambda: typed(io.StringIO("a=1&b=%C3%BC")), b"a=1&b=%C3%BC"),
+    "in chunks": (lambda: {"data": {"a": "1"}, "chunked": True}, b"a=1"),
+}
+
+
+@pytest.mark.parametrize("name", SIGNED)
+async def test_a_form_is_sent_whole_and_signed_by_what_is_sent(
+    listener: Listener, session: OAuth1Session, name: str
+) -> None:
+    options, body = SIGNED[name]
+    await session.post(f"{listener.origin}/r?a=0", **options())
+    (arrival,) = listener.arrivals
+    assert arrival.is_form
+    assert arrival.body == body
+    verified(arrival, CONSUMER, TOKEN)
+
+
+@pytest.mark.parametrize("mode", ["w+b", "w+"])
+async def test_a_form_in_a_file(
+    listener: Listener, session: OAuth1Session, tmp_path: Path, mode: str
+) -> None:
+    with (tmp_path / "form").open(mode) as file:
+        octets: Any = "skip=1&a=1&b=2" if mode == "w+" else b"skip=1&a=1&b=2"
+        await session.put(f"{listener.origin}/r", **typed(in_the_middle(file, octets)))
+    assert listener.arrivals[0].body == b"a=1&b=2"
+    verified(listener.arrivals[0], CONSUMER, TOKEN)
+
+
+@pytest.mark.parametrize(("coding", "decode"), [("gzip", gzip.decompress), ("deflate", zlib.decompress)])
+async def test_a_compressed_form_is_signed_as_it_is_read(
+    listener: Listener, session: OAuth1Session, coding: str, decode: Callable[[bytes], bytes]
+) -> None:
+    await session.post(listener.origin, data={"a": "x y " * 99}, compress=coding)
+    (arrival,) = listener.arrivals
+    assert arrival.header("Content-Encoding") == coding
+    assert decode(arrival.body) == b"a=" + b"x%20y%20" * 99
+    verified(replace(arrival, body=decode(arrival.body)), CONSUMER, TOKEN)
+
+
+def multipart() -> FormData:
+    form = FormData()
+    form.add_field("status", "a=1&b=2")
+    form.add_field("media", io.BytesIO(b"\x89PNG\r\n"), filename="a.png")
+    return form
+
+
+UNSIGNED: dict[str, tuple[Callable[[], dict[str, Any]], bytes | None]] = {
+    "JSON": (lambda: {"json": {"a": "ü"}}, b'{"a": "\\u00fc"}'),
+    "text": (lambda: {"data": "a=1&b=2"}, b"a=1&b=2"),
+    "octets of no type": (lambda: {"data": b"a=1"}, b"a=1"),
+    "a form's octets under another name": (lambda: typed(b"a=1", f"{FORM}2"), b"a=1"),
+    "a form's name in a parameter": (lambda: typed(b"a=1", f"text/plain; of={FORM}"), b"a=1"),
+    "a form whose type is left out": (
+        lambda: {"data": {"a": "1"}, "skip_auto_headers": ["Content-Type"]},
+        b"a=1",
+    ),
+    "a mapping under another name": (lambda: typed({"a": "1"}, "text/plain"), b"a=1"),
+    "multipart": (lambda: {"data": multipart()}, None),
+    "a mapping with a file": (lambda: {"data": {"a": "1", "f": io.BytesIO(b"x")}}, None),
+    "a stream": (lambda: {"data": pieces()}, b"a=%C3%BC&b"),
+    "a file": (lambda: {"data": io.BytesIO(b"a=1")}, b"a=1"),
+}
+
+
+@pytest.mark.parametrize("name", UNSIGNED)
+async def test_a_body_that_is_no_form_arrives_untouched_and_unsigned(
+    listener: Listener, session: OAuth1Session, name: str
+) -> None:
+    options, body = UNSIGNED[name]
+    await session.patch(f"{listener.origin}/r?a=0", **options())
+    (arrival,) = listener.arrivals
+    assert not arrival.is_form
+    assert "oauth_body_hash" not in verified(arrival, CONSUMER, TOKEN)
+    if body is not None:
+        assert arrival.body == body
+    else:
+        assert (arrival.header("Content-Type") or "").startswith("multipart/form-data; boundary=")
+        assert arrival.body.count(b"form-data; name=") == 2
+
+
+async def test_a_stream_is_first_read_when_the_connection_is_there() -> None:
+    events: list[str] = []
+
+    async def source() -> AsyncIterator[bytes]:
+        events.append("read")
+        yield b"a"
+
+    async def connected(*_: object) -> None:
+        events.append("connected")
+
+    trace = TraceConfig()
+    trace.on_connection_create_end.append(connected)
+
+    def nonce() -> str:
+        events.append("signed")
+        return "nonce" * 4
+
+    async with Listener() as listener, signing(nonce=nonce, trace_configs=[trace]) as session:
+        await session.post(listener.origin, data=source())
+        assert events == ["signed", "connected", "read"]
+        assert listener.arrivals[0].body == b"a"
+
+
+async def test_a_hop_or_attempt_with_a_form_that_was_a_stream(
+    listener: Listener, session: OAuth1Session
+) -> None:
+    """Signing has read it, so it can be sent again; that is what aiohttp does on a 307."""
+    listener.answer = lambda arrival: (
+        reply(307, {"Location": "/on"}) if arrival.path == "/" else reply(body=b"ok")
+    )
+    await session.post(listener.origin, **typed(pieces()))
+    assert [arrival.body for arrival in listener.arrivals] == [b"a=%C3%BC&b"] * 2
+    for arrival in listener.arrivals:
+        verified(arrival, CONSUMER, TOKEN)
+
+
+@pytest.mark.parametrize("mode", ["rb", "r"])
+async def test_a_form_that_can_be_read_only_once_is_refused_and_nothing_sent(
+    listener: Listener, session: OAuth1Session, mode: str
+) -> None:
+    reading, writing = os.pipe()
+    with open(reading, mode) as pipe:  # noqa: ASYNC230, PTH123  a pipe has no path
+        os.write(writing, b"a=1&b=2")
+        os.close(writing)
+        with pytest.raises(SigningError, match="only once"):
+            await session.post(listener.origin, **typed(pipe))
+    assert listener.connections == 0
+
+
+@pytest.mark.parametrize("host", ["API.Example.com", "api.example.com:80", "API.Example.com:8080"])
+async def test_a_host_header_of_the_callers_is_signed(
+    listener: Listener, session: OAuth1Session, host: str
+) -> None:
+    await session.get(f"{listener.origin}/r?a=1", headers={"Host": host})
+    assert listener.arrivals[0].host == host
+    verified(listener.arrivals[0], CONSUMER, TOKEN)
+
+
+async def test_through_a_proxy_what_is_signed_is_the_url(listener: Listener) -> None:
+    async with signing(proxy=listener.origin, allow_http=True) as session:
+        await session.post("http://api.test/r?a=1", data={"b": "2"})
+    (arrival,) = listener.arrivals
+    assert (arrival.target, arrival.host) == ("http://api.test/r?a=1", "api.test")
+    verified(arrival, CONSUMER, TOKEN)
+
+
+@pytest.mark.parametrize("method", [HMAC_SHA256, HMAC_SHA512])
+async def test_the_sessions_signature_method_and_realm(listener: Listener, method: Any) -> None:
+    async with signing(signature_method=method, realm="Photos") as session:
+        await session.post(listener.origin, data={"a": "1"})
+    oauth = verified(listener.arrivals[0], CONSUMER, TOKEN)
+    assert (oauth["oauth_signature_method"], oauth["realm"]) == (method.name, "Photos")
+
+
+async def test_the_environment_changes_nothing(
+    listener: Listener, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login user password secret\nmachine 127.0.0.1 login user password secret\n")
+    netrc.chmod(0o600)
+    async with Listener() as proxy:
+        monkeypatch.setenv("NETRC", str(netrc))
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "HTTPS_PROXY"):
+            monkeypatch.setenv(name, proxy.origin)
+        for name in ("NO_PROXY", "no_proxy"):
+            monkeypatch.delenv(name, raising=False)
+        async with signing() as session:
+            await session.get(listener.origin)
+        verified(listener.arrivals[0], CONSUMER, TOKEN)
+        assert proxy.connections == 0
+
+
+# Refused before anything is sent
+
+
+def provider_at(origin: str, **more: Any) -> Provider:
+    return Provider("home", **{"base_url": f"{origin}/api/", **more})
+
+
+# name: the session's options, the URL, the call's options ({} is the listener's origin), and the error
+REFUSED: dict[str, tuple[dict[str, Any], Any, dict[str, Any], type[Exception]]] = {
+    "auth=": ({}, "{}", {"auth": ("user", "hunter2")}, SigningError),
+    "an Authorization": ({}, "{}", {"headers": {"Authorization": "Bearer x"}}, SigningError),
+    "an authorization": ({}, "{}", {"headers": [("authorization", "")]}, SigningError),
+    "a user name": ({}, "http://user@{}", {}, SigningError),
+    "a password": ({}, "http://:hunter2@{}", {}, SigningError),
+    "user name and password": ({}, "http://user:hunter2@{}", {}, SigningError),
+    "http to another machine": ({}, "http://api.test:{port}/", {}, SigningError),
+    "http to a name like ours": ({}, "http://localhost.api.test:{port}/", {}, SigningError),
+    "http to an address like ours": ({}, "http://127.0.0.1.api.test:{port}/", {}, SigningError),
+    "http to every address": ({}, "http://0.0.0.0:{port}/", {}, SigningError),
+    "PLAINTEXT over http": ({"signature_method": PLAINTEXT}, "{}", {}, SigningError),
+    "another host than the provider's": ({"home": {}}, "http://localhost:{port}/", {}, SigningError),
+    "another port": ({"home": {}}, "http://127.0.0.1:1/", {}, SigningError),
+    "another scheme": ({"home": {}}, "https://127.0.0.1:{port}/", {}, SigningError),
+    "//host": ({"home": {}}, "//localhost:{port}/", {}, SigningError),
+    "a relative URL without a provider": ({}, "posts", {}, SigningError),
+    "a path without a provider": ({}, "/posts", {}, SigningError),
+    "//host without a provider": ({}, "//127.0.0.1:{port}/", {}, SigningError),
+    "a relative URL without base_url": ({"home": {"base_url": ""}}, "posts", {}, SigningError),
+    "ftp": ({}, "ftp://127.0.0.1:{port}/", {}, SigningError),
+    "a websocket": ({}, "ws://127.0.0.1:{port}/", {}, SigningError),
+    "no host": ({}, "http:///r", {}, SigningError),
+    "nothing": ({}, "", {}, SigningError),
+    "half an IPv6 literal": ({}, "http://[::1", {}, SigningError),
+    "no port": ({}, "http://127.0.0.1:99999/", {}, SigningError),
+    "a URL without UTF-8": ({}, "{}/\ud800", {}, SigningError),
+    "None": ({}, None, {}, TypeError),
+    "octets": ({}, b"https://api.test/", {}, TypeError),
+    "an encoded URL with a space": ({}, lambda origin: URL(f"{origin}/a b", encoded=True), {}, SigningError),
+    "an encoded URL with a bracket": (
+        {},
+        lambda origin: URL(f"{origin}/r?a[]", encoded=True),
+        {},
+        SigningError,
+    ),
+    "an encoded URL with an ü": ({}, lambda origin: URL(f"{origin}/ü", encoded=True), {}, SigningError),
+    "a protocol parameter in the query": ({}, "{}/?oauth_nonce=1", {}, SigningError),
+    "one in params=": ({}, "{}", {"params": {"oauth_token": "x"}}, SigningError),
+    "one in the form": ({}, "{}", {"data": {"oauth_timestamp": "1"}}, SigningError),
+    "a Host that is none": ({}, "{}", {"headers": {"Host": "user@api.test"}}, SigningError),
+    "params= of another type": ({}, "{}", {"params": b"a=1"}, TypeError),
+    "params= with a flag": ({}, "{}", {"params": {"a": True}}, TypeError),
+    "data= with None": ({}, "{}", {"data": {"a": None}}, TypeError),
+    "data= that is no pairs": ({}, "{}", {"data": [1, 2]}, TypeError),
+    "data= and json=": ({}, "{}", {"data": b"a", "json": {}}, ValueError),
+    "an unknown option": ({}, "{}", {"parms": {"a": "1"}}, TypeError),
+    "a store that does not answer": (
+        {"home": {}, "store": "broken"},
+        "{}/",
+        {"user": "alice"},
+        StoreUnavailable,
+    ),
+    "a user whom the store does not know": (
+        {"home": {}, "store": "empty"},
+        "{}/",
+        {"user": "alice"},
+        UnknownUser,
+    ),
+}
+
+
+class BrokenStore(MemoryStore):
+    async def get_access_token(self, provider: str, user: str) -> AccessToken | None:
+        raise StoreUnavailable(f"no answer for {provider} {user}")
+
+
+@pytest.mark.parametrize("name", REFUSED)
+async def test_refused_and_nothing_sent(
+    listener: Listener, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    for variable in ("OAUTHLIB_INSECURE_TRANSPORT", "AUTHLIB_INSECURE_TRANSPORT", "PYTHONHTTPSVERIFY"):
+        monkeypatch.setenv(variable, "1")
+    options, url, of_call, error = REFUSED[name]
+    options = dict(options)
+    if (home := options.pop("home", None)) is not None:
+        options["provider"] = provider_at(listener.origin, **home)
+    if (kind := options.pop("store", None)) is not None:
+        options["store"] = BrokenStore() if kind == "broken" else MemoryStore()
+    if callable(url):
+        url = url(listener.origin)
+    elif isinstance(url, str):
+        address = f"127.0.0.1:{listener.port}"
+        url = url.replace("{port}", str(listener.port)).replace("@{}", f"@{address}")
+        url = url.replace("{}", listener.origin)
+    async with (
+        TCPConnector(resolver=Names()) as connector,
+        signing(connector=connector, **options) as session,
+    ):
+        for method in ("GET", "POST"):
+            with pytest.raises(error) as raised:
+                await session.request(method, url, **of_call)
+            assert not any(secret in str(raised.value) for secret in (*SECRETS, "hunter2"))
+    assert listener.connections == 0
+
+
+@pytest.mark.parametrize("method", ["", "GET /", "GET\r\nX: y", "G\u00cbT"])
+async def test_a_method_that_is_none_is_refused(
+    listener: Listener, session: OAuth1Session, method: str
+) -> None:
+    with pytest.raises((SigningError, ValueError)):
+        await session.request(method, listener.origin)
+    assert listener.arrivals == []
+
+
+@pytest.mark.parametrize(
+    ("options", "of_call"),
+    [
+        ({"store": MemoryStore()}, {"user": "alice", "token": TOKEN}),
+        ({}, {"user": "alice", "token": TOKEN}),
+        ({}, {"user": "alice"}),
+        ({"store": MemoryStore()}, {"user": "alice"}),
+        ({"provider": Provider("home", base_url="https://api.test/")}, {"user": "alice"}),
+        ({}, {"token": "token-key"}),
+        ({}, {"token": ("key", "secret")}),
+    ],
+)
+async def test_who_it_is_for_is_checked_at_once(options: dict[str, Any], of_call: dict[str, Any]) -> None:
+    async with signing(**options) as session:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # no coroutine is left behind that nobody awaits
+            with pytest.raises(TypeError):
+                session.get("https://api.test/", **of_call)
+        with pytest.raises(TypeError):
+            await session.sign("GET", "https://api.test/", **of_call)
+
+
+@pytest.mark.parametrize(
+    ("consumer", "token", "options", "error"),
+    [
+        ("key", None, {}, TypeError),
+        (TOKEN, None, {}, TypeError),
+        (CONSUMER, "token", {}, TypeError),
+        (CONSUMER, CONSUMER, {}, TypeError),
+        (CONSUMER, None, {"realm": "a\nb"}, SigningError),
+        (CONSUMER, None, {"realm": "ü"}, SigningError),
+        (Consumer("key", "\ud800"), None, {}, SigningError),
+        (CONSUMER, AccessToken("\ud800", ""), {}, SigningError),
+    ],
+)
+def test_what_cannot_be_signed_with_shows_at_once(
+    consumer: Any, token: Any, options: dict[str, Any], error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        OAuth1Session(consumer, token, **options)
+
+
+async def test_http_is_allowed_where_it_is_said_and_on_this_machine(listener: Listener) -> None:
+    async with TCPConnector(resolver=Names()) as connector:
+        async with signing(connector=connector, connector_owner=False) as session:
+            for host in ("127.0.0.1", "localhost", "LOCALHOST"):
+                await session.get(f"http://{host}:{listener.port}/")
+        async with signing(connector=connector, connector_owner=False, allow_http=True) as session:
+            await session.get(f"http://api.test:{listener.port}/")
+            await session.replace(signature_method=PLAINTEXT).get(f"http://api.test:{listener.port}/")
+    for arrival in listener.arrivals:
+        verified(arrival, CONSUMER, TOKEN)
+    assert len(listener.arrivals) == 5
+
+
+# For whom
+
+
+async def test_the_token_is_the_calls_or_the_users_or_the_sessions_or_none(listener: Listener) -> None:
+    store, provider = MemoryStore(), provider_at(listener.origin)
+    alice, given = AccessToken("alice-key", "alice"), AccessToken("given-key", "given")
+    await store.put_access_token("home", "alice", alice)
+    async with OAuth1Session(CONSUMER, TOKEN, provider=provider, store=store) as session:
+        await session.get("posts")
+        await session.get("posts", token=given)
+        await session.get("posts", user="alice")
+        await session.get("posts", user=None, token=None)
+        await session.replace(token=None).get("posts")
+    assert {arrival.target for arrival in listener.arrivals} == {"/api/posts"}
+    for arrival, token in zip(listener.arrivals, (TOKEN, given, alice, TOKEN, None), strict=True):
+        verified(arrival, CONSUMER, token)
+
+
+async def test_two_hundred_users_at_once_over_one_session() -> None:
+    users = [f"user {number}" for number in range(200)]
+    store = MemoryStore()
+    async with FakeProvider() as fake:
+        for user in users:
+            await store.put_access_token(fake.provider.name, user, fake.issue_access_token(user))
+        async with OAuth1Session(fake.consumer, provider=fake.provider, store=store) as session:
+
+            async def post(user: str) -> int:
+                async with session.post("posts", user=user, data={"status": user}) as response:
+                    return response.status
+
+            assert await asyncio.gather(*map(post, users)) == [201] * 200
+        assert fake.refused() == []
+        assert sorted((made.user, made.text) for made in fake.posts) == sorted(zip(users, users, strict=True))
+        assert len({arrival.nonce for arrival in fake.ledger}) == 200
+
+
+async def test_a_token_that_is_replaced_in_the_store_is_used_from_then_on(listener: Listener) -> None:
+    store = MemoryStore()
+    async with OAuth1Session(CONSUMER, provider=provider_at(listener.origin), store=store) as session:
+        tokens = [AccessToken("key", "old"), AccessToken("key", "new")]
+        for token in tokens:
+            await store.put_access_token("home", "alice", token)
+            await session.get("posts", user="alice")
+    for arrival, token in zip(listener.arrivals, tokens, strict=True):
+        verified(arrival, CONSUMER, token)
+
+
+# Views
+
+
+async def test_views_share_the_connection_and_sign_otherwise(
+    listener: Listener, session: OAuth1Session
+) -> None:
+    other, bob = Consumer("other-key", "other"), AccessToken("bob-key", "bob")
+    view = session.replace(consumer=other, token=bob, signature_method=HMAC_SHA256, realm="R")
+    third = view.replace(signature_method=HMAC_SHA512)
+    for one in (session, view, third, session):
+        async with one.get(listener.origin) as response:
+            await response.read()
+    assert listener.connections == 1
+    first, second, again, last = listener.arrivals
+    verified(first, CONSUMER, TOKEN)
+    assert verified(second, other, bob)["oauth_signature_method"] == "HMAC-SHA256"
+    assert verified(again, other, bob)["oauth_signature_method"] == "HMAC-SHA512"
+    assert verified(last, CONSUMER, TOKEN)["oauth_signature_method"] == "HMAC-SHA1"
+    assert ("realm" in oauth_parameters(first), "realm" in oauth_parameters(again)) == (False, True)
+
+
+async def test_closing_a_view_closes_nothing_and_closing_the_session_closes_its_views(
+    listener: Listener, session: OAuth1Session
+) -> None:
+    async with session.replace(token=None) as view:
+        assert view.http is session.http
+    await view.close()
+    await session.get(listener.origin)
+    await session.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        await view.get(listener.origin)
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"provider": None}, TypeError),
+        ({"tokn": TOKEN}, TypeError),
+        ({"consumer": None}, TypeError),
+        ({"token": "key"}, TypeError),
+        ({"realm": "ü"}, SigningError),
+    ],
+)
+def test_a_view_is_refused_what_the_session_is(changes: dict[str, Any], error: type[Exception]) -> None:
+    with pytest.raises(error):
+        signing().replace(**changes)
+
+
+# Replies
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 429, 500, 502, 503])
+async def test_no_status_is_an_error_unless_it_is_asked_for(
+    listener: Listener, session: OAuth1Session, status: int
+) -> None:
+    listener.answer = lambda _: reply(status, body=b"oauth_problem=token_revoked")
+    async with session.post(listener.origin) as response:
+        assert (response.status, await response.read()) == (status, b"oauth_problem=token_revoked")
+    with pytest.raises(aiohttp.ClientResponseError):
+        await session.post(listener.origin, raise_for_status=True)
+
+
+async def test_raise_for_problem_fits_raise_for_status_of_a_call_and_of_a_session(listener: Listener) -> None:
+    refusal = reply(401, body=b"oauth_problem=token_revoked")
+    listener.answer = lambda arrival: refusal if arrival.path == "/refused" else reply(body=b"ok")
+    async with signing() as session:
+        with pytest.raises(TokenRejected):
+            await session.get(f"{listener.origin}/refused", raise_for_status=raise_for_problem)
+    async with signing(raise_for_status=raise_for_problem) as session:
+        with pytest.raises(TokenRejected):
+            await session.get(f"{listener.origin}/refused")
+        async with session.get(f"{listener.origin}/refused", raise_for_status=False) as response:
+            assert response.status == 401
+        async with session.get(listener.origin) as response:
+            assert await response.text() == "ok"
+
+
+# Middlewares of the user's
+
+
+def adds(name: str, seen: list[str]) -> Callable[[ClientRequest, ClientHandlerType], Any]:
+    async def middleware(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+        seen.append(name)
+        assert "Authorization" not in request.headers
+        request.url = request.url.update_query({name: "1"})
+        request.headers["X-Seen"] = name
+        return await handler(request)
+
+    return middleware
+
+
+async def test_middlewares_run_before_the_signer_and_what_they_change_is_signed(listener: Listener) -> None:
+    seen: list[str] = []
+    async with signing(middlewares=(adds("session", seen),)) as session:
+        await session.get(listener.origin)
+        await session.get(listener.origin, middlewares=(adds("first", seen), adds("second", seen)))
+        await session.get(listener.origin, middlewares=())
+    assert seen == ["session", "first", "second"]
+    assert [arrival.target for arrival in listener.arrivals] == ["/?session=1", "/?first=1&second=1", "/"]
+    for arrival in listener.arrivals:
+        verified(arrival, CONSUMER, TOKEN)
+
+
+# Beside the verbs
+
+
+async def test_the_session_below_signs_nothing(listener: Listener, session: OAuth1Session) -> None:
+    async with session.http.get(listener.origin) as response:
+        assert response.status == 200
+    listener.answer = lambda _: reply(400)
+    with pytest.raises(aiohttp.WSServerHandshakeError):
+        await session.http.ws_connect(listener.origin.replace("http", "ws"))
+    assert [arrival.header("Authorization") for arrival in listener.arrivals] == [None, None]
+
+
+async def test_sign_makes_the_header_that_a_call_sends_and_sends_nothing(listener: Listener) -> None:
+    store = MemoryStore()
+    await store.put_access_token("home", "alice", TOKEN)
+    async with OAuth1Session(
+        CONSUMER,
+        provider=provider_at(listener.origin, realm="Photos"),
+        store=store,
+        clock=lambda: 1_700_000_000.9,
+        nonce=lambda: "nonce" * 5,
+    ) as session:
+        signed = await session.sign("POST", "posts?q=1", user="alice", form=[("a", "ü"), ("b", "")])
+        again = await session.sign("post", "posts?q=1", token=TOKEN, form=b"a=%C3%BC&b=")
+        assert listener.connections == 0
+        await session.post("posts?q=1", user="alice", data=[("a", "ü"), ("b", "")])
+    assert listener.arrivals[0].header("Authorization") == signed.header() == again.header()
+    assert signed.url().startswith(f"{listener.origin}/api/posts?q=1&oauth_consumer_key=consumer-key&")
+    assert signed.body().startswith(b"a=%C3%BC&b=&oauth_consumer_key=consumer-key&")
+
+
+@pytest.mark.parametrize(
+    "url", ["http://api.test/", "posts", "https://user@api.test/", "ftp://api.test/", "https://[", "/\ud800"]
+)
+async def test_sign_refuses_what_a_call_refuses(session: OAuth1Session, url: str) -> None:
+    with pytest.raises(SigningError):
+        await session.sign("GET", url)
+
+
+async def test_sign_draws_a_nonce_each_time(session: OAuth1Session) -> None:
+    signed = [await session.sign("GET", "https://api.test/") for _ in range(3)]
+    assert len({dict(one.parameters)["oauth_nonce"] for one in signed}) == 3
+
+
+# For how long
+
+
+MADE_AT_IMPORT = signing()
+
+
+def test_a_session_can_be_made_where_no_loop_runs() -> None:
+    async def ask() -> Arrival:
+        async with Listener() as listener, MADE_AT_IMPORT as session:
+            await session.get(listener.origin)
+            return listener.arrivals[0]
+
+    verified(asyncio.run(ask()), CONSUMER, TOKEN)
+
+
+@pytest.mark.parametrize("used", [False, True])
+async def test_nothing_goes_out_after_the_close(listener: Listener, *, used: bool) -> None:
+    session = signing()
+    if used:
+        await session.get(listener.origin)
+    await session.close()
+    await session.close()
+    for call in (session.get(listener.origin), session.post(listener.origin, data={"a": "1"})):
+        with pytest.raises(RuntimeError, match="closed"):
+            await call
+    assert listener.connections == int(used)
+
+
+def test_a_session_shows_no_secret() -> None:
+    assert not any(secret in repr(signing()) + str(vars(signing())) for secret in SECRETS)
