@@ -1,0 +1,175 @@
+"""Parsers of callbacks and token responses that owe nothing to ours: written from the rules, octet by octet.
+
+They are slow and plain on purpose. None means: to be refused.
+"""
+
+from __future__ import annotations
+
+import string
+import unicodedata
+from typing import TYPE_CHECKING, NamedTuple
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+
+__all__ = ["Said", "Token", "said_by_pairs", "said_by_text", "token_in"]
+
+Pairs = list[tuple[bytes, bytes]]
+
+
+class Said(NamedTuple):
+    """What a callback says."""
+
+    request_token: str | None
+    verifier: str | None
+    denied: bool
+    problem: str | None
+
+
+class Token(NamedTuple):
+    """What a token response holds."""
+
+    key: str
+    secret: str
+    params: dict[str, str]
+
+
+def said_by_text(text: str) -> Said | None:
+    """Read a callback given as a URL or a query."""
+    if len(text) > 65536:
+        return None
+    scheme, colon, _ = text.partition(":")
+    letters = string.ascii_letters + string.digits + "+.-"
+    is_url = bool(
+        colon and scheme and scheme[0] in string.ascii_letters and all(c in letters for c in scheme)
+    )
+    if is_url or text[:1] in {"/", "?"}:
+        text = text.split("#", 1)[0]
+        text = text.split("?", 1)[1] if "?" in text else ""
+    pairs: list[tuple[str, str]] = []
+    for name, value in _form(text.encode("utf-8", "surrogatepass")):
+        if name not in {b"oauth_token", b"oauth_verifier", b"oauth_problem", b"denied", b"error"}:
+            continue
+        decoded = _utf8(value)
+        if decoded is None:
+            return None
+        pairs.append((name.decode("ascii"), decoded))
+    return said_by_pairs(pairs)
+
+
+def said_by_pairs(pairs: Iterable[tuple[str, str]]) -> Said | None:
+    """Read a callback given as decoded pairs."""
+    known: dict[str, str] = {}
+    for name, value in pairs:
+        if type(name) is not str or type(value) is not str:
+            return None
+    for name, value in pairs:
+        if name not in {"oauth_token", "oauth_verifier", "oauth_problem", "denied", "error"}:
+            continue
+        if name in known or len(value) > 2048 or not _clean(value):
+            return None
+        known[name] = value
+    says = known.get("oauth_problem") or known.get("error") or None
+    denied = "denied" in known or says in {"user_refused", "permission_denied", "access_denied"}
+    return Said(
+        known.get("oauth_token") or known.get("denied") or None,
+        known.get("oauth_verifier") or None,
+        denied,
+        None if denied else says,
+    )
+
+
+def token_in(body: bytes, *, confirmed: bool) -> Token | None:
+    """Read a token response; `confirmed`: it must confirm the callback, and so is one of a request token."""
+    fields = _texts(body)
+    if fields is None or len(body.split(b"&")) > 64:
+        return None
+    needed: list[str] = []
+    for name in ("oauth_token", "oauth_token_secret"):
+        values = [value for given, value in fields if given == name]
+        if len(values) != 1 or not _clean(values[0]) or _octets_in_json(values[0]) > 2048:
+            return None
+        needed += values
+    flags = [value for name, value in fields if name == "oauth_callback_confirmed"]
+    if not needed[0] or (confirmed and (len(flags) != 1 or flags[0] not in _any_case("true"))):
+        return None
+    return Token(needed[0], needed[1], _params(fields, confirmed=confirmed))
+
+
+def _texts(body: bytes) -> list[tuple[str, str]] | None:
+    fields: list[tuple[str, str]] = []
+    for pair in _form(body):
+        name, value = map(_utf8, pair)
+        if name is None or value is None:
+            return None
+        fields.append((name, value))
+    return fields
+
+
+def _params(fields: list[tuple[str, str]], *, confirmed: bool) -> dict[str, str]:
+    """Return what else is there: of a repeated one the first, as many as take 4096 octets together."""
+    taken = {"oauth_token", "oauth_token_secret"} | ({"oauth_callback_confirmed"} if confirmed else set())
+    params: dict[str, str] = {}
+    used = 0
+    for name, value in fields:
+        if name in taken:
+            continue
+        taken.add(name)
+        used += _octets_in_json(name) + _octets_in_json(value)
+        if used <= 4096:
+            params[name] = value
+    return params
+
+
+def _any_case(word: str) -> Sequence[str]:
+    cases = [""]
+    for letter in word:
+        cases = [case + one for case in cases for one in (letter, letter.upper())]
+    return cases
+
+
+def _form(octets: bytes) -> Pairs:
+    pairs = []
+    for segment in octets.split(b"&"):
+        if segment:
+            name, _, value = segment.partition(b"=")
+            pairs.append((_decoded(name), _decoded(value)))
+    return pairs
+
+
+def _decoded(octets: bytes) -> bytes:
+    first, *rest = octets.replace(b"+", b" ").split(b"%")
+    decoded = first
+    for piece in rest:
+        digits = piece[:2]
+        if len(digits) == 2 and all(digit in b"0123456789abcdefABCDEF" for digit in digits):
+            decoded += bytes([int(digits, 16)]) + piece[2:]
+        else:
+            decoded += b"%" + piece
+    return decoded
+
+
+def _utf8(octets: bytes) -> str | None:
+    try:
+        return str(octets, "utf-8", "strict")
+    except ValueError:
+        return None
+
+
+def _clean(text: str) -> bool:
+    return not any(unicodedata.category(character) in {"Cc", "Cs"} for character in text)
+
+
+def _octets_in_json(text: str) -> int:
+    """Count what a text takes as a JSON string (RFC 8259 section 7), with its two quotes."""
+    count = 2
+    for character in text:
+        if character in '"\\\b\f\n\r\t':
+            count += 2
+        elif character < " ":
+            count += 6
+        else:
+            count += len(character.encode())
+    return count
