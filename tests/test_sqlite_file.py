@@ -294,6 +294,23 @@ async def test_a_path_that_cannot_be_opened_is_unavailable_until_it_can(tmp_path
         assert await store.get_access_token("x", "ann") is None
 
 
+async def test_a_link_to_a_new_file_leads_to_one_that_is_its_owners_alone(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "tokens.db").symlink_to(tmp_path / "real" / "tokens.db")
+    before = os.umask(0)
+    try:
+        await _made(tmp_path / "tokens.db")
+    finally:
+        os.umask(before)
+    assert modes_in(tmp_path / "real") == {"tokens.db": 0o600}
+
+
+@pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf")])
+def test_a_timeout_that_is_none_is_refused(tmp_path: Path, timeout: float) -> None:
+    with pytest.raises(ValueError, match="timeout must be a number of seconds above 0"):
+        SQLiteStore(tmp_path / "tokens.db", timeout=timeout)
+
+
 @pytest.mark.parametrize("path", ["", ":memory:"])
 def test_a_store_without_a_file_is_refused(path: str) -> None:
     with pytest.raises(ValueError, match="MemoryStore"):

@@ -97,7 +97,7 @@ class SQLiteStore:
 
     Raises:
         ImportError: If aiosqlite is not installed.
-        ValueError: If the path is empty or `:memory:`.
+        ValueError: If the path is empty or `:memory:`, or the timeout not a number of seconds above 0.
 
     All operations raise `StoreUnavailable` when the file does not answer in time or SQLite cannot go on,
     `StoreCorrupt` when the file or a record in it is not one of ours, and `RuntimeError` when the store is

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["SQLiteFile"]
 
 _T = TypeVar("_T")
+_LONGEST = 1_000_000  # seconds, of which SQLite can count the milliseconds
 _PAUSE = 0.01  # seconds between two attempts to open a file that others are opening
 _PRAGMAS = (
     "PRAGMA synchronous=FULL",  # a token that was stored is there after a power cut
@@ -64,6 +65,9 @@ class SQLiteFile:
         version: The schema's version.
         schema: The statements that make it.
         timeout: How many seconds an operation may take.
+
+    Raises:
+        ValueError: If the path is empty or `:memory:`, or the timeout not a number of seconds above 0.
     """
 
     def __init__(
@@ -80,6 +84,8 @@ class SQLiteFile:
             raise ValueError(
                 "a SQLite store needs the path of a file; for tokens in memory there is MemoryStore"
             )
+        if not 0 < timeout < _LONGEST:
+            raise ValueError(f"timeout must be a number of seconds above 0, not {timeout!r}")
         self._connect = connect
         self._path = str(Path(path).absolute())  # the working directory may be another one by first use
         self._mark = (application_id, version)
@@ -252,11 +258,12 @@ def _failure(error: sqlite3.Error) -> _Failure:
 
 def _make_private(path: str) -> None:
     """Make the file, or take it away from others' eyes. SQLite gives its companions the same mode."""
+    place = Path(path).resolve()  # where a link leads to, which SQLite would make for all to read
     try:
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        os.close(os.open(place, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     except FileExistsError:
         # By name: closing any descriptor of an SQLite file drops all locks that this process has on it.
-        for companion in map(Path, (path, f"{path}-wal", f"{path}-shm")):
+        for companion in (place, *(place.with_name(place.name + ending) for ending in ("-wal", "-shm"))):
             with suppress(FileNotFoundError, PermissionError):  # gone again; or another user's, who shares it
                 if stat.S_IMODE(companion.stat().st_mode) & 0o077:
                     companion.chmod(0o600)

@@ -358,6 +358,7 @@ class PendingContract:
         held = await store.get_pending("x", "token")
         assert held is not None
         await self.pass_time(self.ttl * 0.6)
+        assert await store.get_pending("x", "token") is not None, "a record was gone before its time"
         assert await store.add_pending("x", "token", b"one", ttl=self.ttl) is True
         assert await store.swap_pending("x", "token", held, b"two") is not None, "gone before its time"
         await self.pass_time(self.ttl * 0.6)
