@@ -19,7 +19,7 @@ from aiooauth1.errors import (
     TimestampRefused,
     TokenRejected,
 )
-from aiooauth1.signing.encoding import parse_form, percent_encode
+from aiooauth1.signing.encoding import parse_form
 
 
 if TYPE_CHECKING:
@@ -53,8 +53,14 @@ _SHORTEST_SECRET = 3  # a shorter one stands in any text by chance
 _FIELD = re.compile(r'(oauth_[A-Za-z_]{1,40})\s*=\s*(?:"([^"]*)"|([^\s,"]+))')
 _SECONDS = re.compile(r"[0-9]{1,9}")
 _UNPRINTABLE = re.compile(r"[^ -~]+")
-# What a server echoes of our parameters; its own oauth_problem ones are what a reader is after.
-_ECHOED = re.compile(r"(oauth_(?!problem)\w+[\"']?\s*(?:=|%3D|:)\s*[\"']?)[^&\s\"',;<>]+", re.IGNORECASE)
+# What a server echoes of our parameters, perhaps percent-encoded; its own oauth_problem ones are what a
+# reader is after. A signature by PLAINTEXT has an ampersand in it.
+_GAP = r"(?:[\"'\s+]|%2[027])*"
+_VALUE = r"[^&\s\"',;<>]"
+_ECHOED = re.compile(
+    rf"(oauth_(?!problem)\w+{_GAP}(?:[=:]|%(?:25)*3[DA]){_GAP}){_VALUE}+(?:&(?!\w+=){_VALUE}*)?",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,15 +125,15 @@ def read_problem(
     reported = _in_body(body)
     retry_after = None
     for name, field_value in headers:
-        value = scrub(field_value, secrets)
+        value = scrub(field_value[:_MOST_READ], secrets)
         if name.lower() == "www-authenticate":
-            reported |= _in_header(value[:_MOST_READ])  # the header wins: a proxy may have changed the body
+            reported |= _in_header(value)  # the header wins: a proxy may have changed the body
         elif name.lower() == "retry-after" and _SECONDS.fullmatch(value.strip()):
             retry_after = float(value)
     return Problem(
         status=status,
-        name=clean(reported.pop("oauth_problem", ""), _NAME_LENGTH) or None,
-        advice=clean(reported.pop("oauth_problem_advice", ""), _ADVICE_LENGTH) or None,
+        name=_without_echo(reported.pop("oauth_problem", ""), _NAME_LENGTH) or None,
+        advice=_without_echo(reported.pop("oauth_problem_advice", ""), _ADVICE_LENGTH) or None,
         parameters={name: clean(value, _ADVICE_LENGTH) for name, value in reported.items()},
         retry_after=retry_after,
         body=redact(body),
@@ -165,15 +171,21 @@ _REPORTED = frozenset(
 
 
 def scrub(text: str, secrets: Iterable[str]) -> str:
-    """Take secrets out of a provider's text: as they are, and once and twice percent-encoded."""
+    """Take secrets out of a provider's text: as they are, and percent-encoded by whomever, however often."""
     for secret in secrets:
-        if len(secret) < _SHORTEST_SECRET:
-            continue
-        once = percent_encode(secret)
-        raw = secret.encode("utf-8", "replace").decode("latin-1")
-        for shown in sorted({secret, raw, once, percent_encode(once)}, key=len, reverse=True):
-            text = text.replace(shown, "***")
+        if len(secret) >= _SHORTEST_SECRET:
+            text = _in_any_form(secret).sub("***", text.replace(secret, "***"))
     return text
+
+
+def _in_any_form(secret: str) -> re.Pattern[str]:
+    return re.compile("".join(map(_octet_in_any_form, secret.encode("utf-8", "replace"))), re.IGNORECASE)
+
+
+def _octet_in_any_form(octet: int) -> str:
+    # Encoders differ in what they leave bare, in the case of the digits, and in what a space becomes.
+    forms = rf"{re.escape(chr(octet))}|%(?:25)*{octet:02x}"
+    return rf"(?:{forms}|{_octet_in_any_form(ord('+'))})" if octet == ord(" ") else rf"(?:{forms})"
 
 
 def clean(text: str, length: int) -> str:
@@ -183,6 +195,8 @@ def clean(text: str, length: int) -> str:
 
 def redact(body: bytes) -> str:
     """Return the beginning of a body without the values of `oauth_` parameters that it may echo."""
-    return _ECHOED.sub(r"\1***", clean(body[:_MOST_READ].decode("utf-8", "replace"), 4 * _BODY_LENGTH))[
-        :_BODY_LENGTH
-    ]
+    return _without_echo(body[:_MOST_READ].decode("utf-8", "replace"), _BODY_LENGTH)
+
+
+def _without_echo(text: str, length: int) -> str:
+    return _ECHOED.sub(r"\1***", clean(text, 4 * length))[:length]
