@@ -1,0 +1,564 @@
+"""One request to a token endpoint, and whatever comes back: a token or the right error, within bounds."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import inspect
+import tracemalloc
+import zlib
+from dataclasses import replace
+from functools import partial
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import pytest
+from aioresponses import aioresponses, core
+from handshakes.endpoint import CONSUMER, REQUEST_TOKEN, Endpoint, http
+from handshakes.shown import leaks, shown
+from yarl import URL
+
+from aiooauth1 import (
+    AccessToken,
+    Handshake,
+    MemoryStore,
+    NonceRejected,
+    OAuth1Error,
+    OutcomeUnknown,
+    Provider,
+    ProviderError,
+    RateLimited,
+    RedirectRefused,
+    RequestToken,
+    SignatureRejected,
+    TimestampRefused,
+    TokenRejected,
+    TokenResponseError,
+)
+from aiooauth1.signing import PLAINTEXT
+
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+
+    Answer = bytes | Callable[[asyncio.StreamWriter], Awaitable[None]]
+
+
+ACCESS = b"oauth_token=at-key&oauth_token_secret=at-secret-CANARY&user_id=7"
+TOKEN = AccessToken("at-key", "at-secret-CANARY", params={"user_id": "7"})
+ASKED = RequestToken("rt-key", "rt-secret-CANARY")
+VERIFIER = "verifier-1"
+SECRETS = ["at-secret-CANARY", "rt-secret-CANARY", "consumer-secret-CANARY"]
+EVIL = "https://evil.example/steal"
+
+
+# Tables of replies, without a socket
+
+REMOTE = Provider(
+    "remote",
+    request_token_url="https://provider.example/request_token",
+    authorize_url="https://provider.example/authorize",
+    access_token_url="https://provider.example/access_token",
+)
+
+
+@pytest.fixture
+def replies(monkeypatch: pytest.MonkeyPatch) -> Iterator[aioresponses]:
+    # aioresponses makes aiohttp's responses without the writer that aiohttp 3.14 wants: its issue 289.
+    if "stream_writer" in inspect.signature(aiohttp.ClientResponse.__init__).parameters:
+        more: dict[str, Any] = {"stream_writer": SimpleNamespace(output_size=0)}
+        monkeypatch.setattr(core, "ClientResponse", partial(aiohttp.ClientResponse, **more))
+    with aioresponses() as mocked:
+        yield mocked
+
+
+async def fetched() -> AccessToken:
+    async with Handshake(REMOTE, CONSUMER, store=MemoryStore()) as handshake:
+        return await handshake.fetch_access_token(ASKED, VERIFIER)
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 203, 206, 299])
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "application/x-www-form-urlencoded",
+        "text/html; charset=utf-16",
+        "text/plain",
+        "application/json",
+        "",
+        "?",
+    ],
+)
+async def test_a_token_is_one_whatever_the_2xx_and_the_content_type(
+    replies: aioresponses, status: int, content_type: str
+) -> None:
+    replies.post(REMOTE.access_token_url, status=status, body=ACCESS, content_type=content_type)
+    assert await fetched() == TOKEN
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<!DOCTYPE html><p>at-secret-CANARY",
+        b'{"oauth_token_secret": "at-secret-CANARY"}',
+        ACCESS[:-30],
+        ACCESS * 2,
+    ],
+    ids=["empty", "HTML", "JSON", "cut", "twice"],
+)
+@pytest.mark.parametrize("status", [200, 204, 205])
+async def test_a_2xx_without_a_usable_token_is_a_token_response_error(
+    replies: aioresponses, status: int, body: bytes
+) -> None:
+    replies.post(REMOTE.access_token_url, status=status, body=body)
+    with pytest.raises(TokenResponseError) as raised:
+        await fetched()
+    assert leaks(raised.value, SECRETS) == []
+
+
+@pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 305, 307, 308, 399])
+@pytest.mark.parametrize(
+    "location", [EVIL, "/elsewhere", REMOTE.access_token_url, "//evil.example", "", None]
+)
+async def test_a_redirect_is_refused_wherever_it_leads(
+    replies: aioresponses, status: int, location: str | None
+) -> None:
+    headers = {} if location is None else {"Location": location}
+    replies.post(REMOTE.access_token_url, status=status, body=ACCESS, headers=headers)
+    with pytest.raises(RedirectRefused, match=str(status)):
+        await fetched()
+    assert sum(len(calls) for calls in replies.requests.values()) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "headers", "error"),
+    [
+        *[(status, b"", {}, ProviderError) for status in (400, 401, 403, 404, 405, 410, 418, 499)],
+        *[
+            (status, ACCESS, {}, ProviderError)
+            for status in (400, 401, 500, 501, 502, 503, 504, 599, 600, 999)
+        ],
+        (429, b"", {"Retry-After": "7"}, RateLimited),
+        (401, b"oauth_problem=token_used", {}, TokenRejected),
+        (401, b"oauth_problem=token_rejected&oauth_problem_advice=no", {}, TokenRejected),
+        (400, b"oauth_problem=nonce_used", {}, NonceRejected),
+        (401, b"oauth_problem=timestamp_refused&oauth_acceptable_timestamps=1-2", {}, TimestampRefused),
+        (401, b"oauth_problem=signature_invalid", {}, SignatureRejected),
+        (401, b"", {"WWW-Authenticate": 'OAuth realm="x", oauth_problem="nonce_used"'}, NonceRejected),
+        (401, b"oauth_problem=never_heard_of", {}, ProviderError),
+        (401, b"oauth_problem=%FF%00" + b"x" * 100_000, {}, ProviderError),
+        (500, b"<html>" * 1000, {}, ProviderError),
+    ],
+)
+async def test_a_refusal_is_the_error_that_it_means(
+    replies: aioresponses, status: int, body: bytes, headers: dict[str, str], error: type[ProviderError]
+) -> None:
+    replies.post(REMOTE.access_token_url, status=status, body=body, headers=headers)
+    with pytest.raises(ProviderError) as raised:
+        await fetched()
+    assert (type(raised.value), raised.value.status) == (error, status)
+    assert len(raised.value.body) <= 500
+    assert len(str(raised.value)) < 400
+    assert leaks(raised.value, SECRETS) == []
+
+
+# Over sockets
+
+
+async def exchanged(endpoint: Endpoint, *, seconds: float = 5, **quirks: Any) -> AccessToken:
+    async with asyncio.timeout(10):
+        provider = replace(endpoint.provider, **quirks)
+        async with Handshake(
+            provider, CONSUMER, store=MemoryStore(), timeout=seconds, allow_http=True
+        ) as handshake:
+            return await handshake.fetch_access_token(ASKED, VERIFIER)
+
+
+async def answered(answer: Answer, *, seconds: float = 5) -> AccessToken:
+    async with Endpoint(answer) as endpoint:
+        return await exchanged(endpoint, seconds=seconds)
+
+
+def chunked(*chunks: bytes, status: str = "200 OK", **headers: str) -> bytes:
+    fields = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
+    head = f"HTTP/1.1 {status}\r\nTransfer-Encoding: chunked\r\n{fields}\r\n".encode()
+    return head + b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks)
+
+
+def deflated(body: bytes, window: int) -> bytes:
+    stream = zlib.compressobj(wbits=window)
+    return stream.compress(body) + stream.flush()
+
+
+def close_after(answer: bytes) -> Answer:
+    async def write(writer: asyncio.StreamWriter) -> None:
+        writer.write(answer)
+        await writer.drain()
+        writer.close()
+
+    return write
+
+
+@pytest.mark.socket
+@pytest.mark.parametrize(
+    "answer",
+    [
+        http(ACCESS),
+        chunked(ACCESS, b""),
+        chunked(*[bytes([octet]) for octet in ACCESS], b""),
+        close_after(b"HTTP/1.1 200 OK\r\n\r\n" + ACCESS),
+        close_after(b"HTTP/1.0 200 OK\r\n\r\n" + ACCESS),
+        b"HTTP/1.1 100 Continue\r\n\r\n" * 3
+        + b"HTTP/1.1 103 Early Hints\r\nLink: <x>\r\n\r\n"
+        + http(ACCESS),
+        http(ACCESS, Content_Encoding="identity"),
+        http(gzip.compress(ACCESS), Content_Encoding="gzip"),
+        http(gzip.compress(ACCESS), Content_Encoding=" X-GZIP "),
+        http(zlib.compress(ACCESS), Content_Encoding="deflate"),
+        chunked(*[bytes([octet]) for octet in gzip.compress(ACCESS)], b"", Content_Encoding="gzip"),
+    ],
+    ids=[
+        *[
+            "length",
+            "chunked",
+            "an octet a chunk",
+            "until closed",
+            "HTTP/1.0",
+            "after 1xx",
+            "identity",
+            "gzip",
+        ],
+        *["x-gzip", "deflate", "gzip, an octet a chunk"],
+    ],
+)
+async def test_a_token_comes_in_every_form_that_http_has(answer: Answer) -> None:
+    assert await answered(answer) == TOKEN
+
+
+@pytest.mark.socket
+@pytest.mark.parametrize(
+    "answer",
+    [
+        http(gzip.compress(ACCESS)[:-12], Content_Encoding="gzip"),
+        http(gzip.compress(ACCESS)[:-1], Content_Encoding="gzip"),
+        http(gzip.compress(ACCESS)[:-4] + b"\0\0\0\0", Content_Encoding="gzip"),
+        http(gzip.compress(ACCESS) + b"x", Content_Encoding="gzip"),
+        http(gzip.compress(ACCESS[:20]) + gzip.compress(ACCESS[20:]), Content_Encoding="gzip"),
+        http(ACCESS, Content_Encoding="gzip"),
+        http(b"", Content_Encoding="gzip"),
+        http(gzip.compress(ACCESS), Content_Encoding="deflate"),
+        http(deflated(ACCESS, -15), Content_Encoding="deflate"),
+        http(gzip.compress(ACCESS)),
+        http(gzip.compress(gzip.compress(ACCESS)), Content_Encoding="gzip, gzip"),
+        http(ACCESS, Content_Encoding="br"),
+        http(ACCESS, Content_Encoding="zstd"),
+        http(ACCESS, Content_Encoding="x" * 5000),
+    ],
+    ids=[
+        *[
+            "cut",
+            "cut by one",
+            "another length",
+            "more behind it",
+            "two members",
+            "not compressed",
+            "nothing",
+        ],
+        *["gzip as deflate", "raw deflate", "not said", "twice", "br", "zstd", "nonsense"],
+    ],
+)
+async def test_a_body_that_does_not_decompress_whole_is_no_token(answer: bytes) -> None:
+    with pytest.raises(TokenResponseError) as raised:
+        await answered(answer)
+    assert leaks(raised.value, SECRETS) == []
+
+
+@pytest.mark.socket
+@pytest.mark.parametrize("size", [65_536, 65_537])
+@pytest.mark.parametrize("form", ["length", "chunked", "gzip", "gzip that is long itself"])
+async def test_64_kib_are_read_and_not_one_octet_more(size: int, form: str) -> None:
+    body = ACCESS + b"&x="
+    body += b"v" * (size - len(body))
+    packed = gzip.compress(ACCESS)
+    named = packed[:3] + b"\x08" + packed[4:10] + b"\0" + packed[10:]  # RFC 1952: a file name of any length
+    answer = {
+        "length": http(body),
+        "chunked": chunked(body[:30_000], body[30_000:], b""),
+        "gzip": http(gzip.compress(body), Content_Encoding="gzip"),
+        "gzip that is long itself": http(
+            named[:10] + b"n" * (size - len(named)) + named[10:], Content_Encoding="gzip"
+        ),
+    }[form]
+    if size == 65_536:
+        token = await answered(answer)
+        assert (token.key, token.secret, dict(token.params)) == (TOKEN.key, TOKEN.secret, {"user_id": "7"})
+    else:
+        with pytest.raises(TokenResponseError, match="longer than 65536"):
+            await answered(answer)
+
+
+def bomb(window: int) -> bytes:
+    """Compress 1 GiB of zeros, in a moment: after a full flush the same octets may come again and again."""
+    stream = zlib.compressobj(9, wbits=window)
+    first = stream.compress(bytes(1 << 20)) + stream.flush(zlib.Z_FULL_FLUSH)
+    again = stream.compress(bytes(1 << 20)) + stream.flush(zlib.Z_FULL_FLUSH)
+    return first + again * 1023
+
+
+@pytest.mark.socket
+@pytest.mark.parametrize(("encoding", "window"), [("gzip", 31), ("deflate", 15)])
+@pytest.mark.parametrize(("status", "error"), [("200 OK", TokenResponseError), ("401 No", ProviderError)])
+async def test_a_bomb_of_1_gib_does_not_go_off(
+    encoding: str, window: int, status: str, error: type[Exception]
+) -> None:
+    body = bomb(window)
+    assert len(body) < 2 << 20
+    answer = http(body, status=status, Content_Encoding=encoding)
+    tracemalloc.start()
+    try:
+        async with asyncio.timeout(2):
+            with pytest.raises(error):
+                await answered(answer)
+        assert tracemalloc.get_traced_memory()[1] < 20 << 20
+    finally:
+        tracemalloc.stop()
+
+
+async def endless(writer: asyncio.StreamWriter) -> None:
+    writer.write(chunked(ACCESS, b"&"))
+    while True:
+        writer.write(b"1000\r\n" + b"x" * 0x1000 + b"\r\n")
+        await writer.drain()
+
+
+async def drip(
+    writer: asyncio.StreamWriter, head: bytes = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"
+) -> None:
+    writer.write(head)
+    for octet in ACCESS + b"&x=" + bytes(1000):
+        writer.write(bytes([octet]))
+        await writer.drain()
+        await asyncio.sleep(0.2)
+
+
+async def drip_interim(writer: asyncio.StreamWriter) -> None:
+    while True:
+        writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        await writer.drain()
+        await asyncio.sleep(0.05)
+
+
+async def silence(_writer: asyncio.StreamWriter) -> None:
+    await asyncio.sleep(60)
+
+
+@pytest.mark.socket
+async def test_chunks_without_end_are_left_at_64_kib() -> None:
+    async with asyncio.timeout(2):
+        with pytest.raises(TokenResponseError, match="longer than 65536"):
+            await answered(endless)
+
+
+@pytest.mark.socket
+@pytest.mark.parametrize("answer", [drip, drip_interim, silence], ids=lambda answer: str(answer.__name__))
+async def test_who_answers_too_slowly_is_left_when_the_time_is_up(answer: Answer) -> None:
+    async with asyncio.timeout(2):
+        with pytest.raises(OutcomeUnknown, match="TimeoutError"):
+            await answered(answer, seconds=0.5)
+
+
+@pytest.mark.socket
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        close_after(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + ACCESS),
+        close_after(chunked(ACCESS)),
+        close_after(chunked(gzip.compress(ACCESS), Content_Encoding="gzip")),
+        close_after(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"),
+        close_after(b"HTTP/1.1 200 O"),
+        close_after(b"not HTTP at all\r\n\r\n"),
+        close_after(b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n"),
+        close_after(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 10_000_000),
+        close_after(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 1_000_000),
+    ],
+    ids=[
+        *[
+            "no answer",
+            "short of its length",
+            "short of its last chunk",
+            "gzip short of its last chunk",
+            "bad chunk",
+        ],
+        *["half a head", "no HTTP", "a length below 0", "a header of 10 MB", "a million headers"],
+    ],
+)
+async def test_an_answer_that_breaks_off_or_is_none_leaves_the_outcome_unknown(answer: Answer) -> None:
+    async with asyncio.timeout(8):
+        with pytest.raises(OutcomeUnknown) as raised:
+            await answered(answer)
+    assert leaks(raised.value, SECRETS) == []
+    assert (raised.value.__cause__, raised.value.__context__) == (None, None)
+    assert "Authorization" not in shown(raised.value)
+
+
+@pytest.mark.socket
+@pytest.mark.parametrize(
+    "answer",
+    [
+        close_after(b"HTTP/1.1 401 No\r\nContent-Length: 1000\r\n\r\n" + ACCESS),
+        close_after(chunked(ACCESS, status="401 No")),
+        http(ACCESS, status="401 No", Content_Encoding="br"),
+        http(ACCESS, status="401 No", Content_Encoding="gzip"),
+        http(b"x" * 1_000_000, status="401 No"),
+        partial(drip, head=b"HTTP/1.1 401 No\r\nContent-Length: 1000\r\n\r\n"),
+    ],
+    ids=["short of its length", "short of its last chunk", "br", "not compressed", "long", "drip"],
+)
+async def test_a_refusal_is_one_though_its_body_is_of_no_use(answer: Answer) -> None:
+    async with asyncio.timeout(2):
+        with pytest.raises(ProviderError) as raised:
+            await answered(answer, seconds=0.5)
+    assert raised.value.status == 401
+
+
+@pytest.mark.socket
+async def test_switching_protocols_is_no_token() -> None:
+    with pytest.raises((RedirectRefused, OutcomeUnknown)):
+        await answered(
+            close_after(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n")
+        )
+
+
+# What goes out
+
+
+@pytest.mark.socket
+async def test_the_request_asks_for_no_compression_and_goes_out_once() -> None:
+    async with Endpoint(http(ACCESS)) as endpoint:
+        await exchanged(endpoint)
+    (request,) = endpoint.requests
+    assert request.startswith(b"POST /access_token HTTP/1.1\r\n")
+    assert b"\r\nAccept-Encoding: identity\r\n" in request
+    assert b"\r\nContent-Length: 0\r\n" in request
+    assert request.count(b"Authorization: OAuth ") == 1
+
+
+@pytest.mark.socket
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_request_on_a_connection_that_drops_is_not_repeated(method: str) -> None:
+    """By itself aiohttp repeats a GET whose kept-alive connection breaks, and a token is given once."""
+    async with Endpoint(http(REQUEST_TOKEN), b"", http(ACCESS)) as endpoint:
+        provider = replace(endpoint.provider, access_token_method=method)
+        async with Handshake(provider, CONSUMER, store=MemoryStore()) as handshake:
+            token = await handshake.fetch_request_token("oob")
+            with pytest.raises(OutcomeUnknown) as raised:
+                await handshake.fetch_access_token(token, VERIFIER)
+    assert [request.split(b" ", 2)[1] for request in endpoint.requests] == [
+        b"/request_token",
+        b"/access_token",
+    ]
+    assert leaks(raised.value, SECRETS) == []
+
+
+@pytest.mark.socket
+@pytest.mark.parametrize("status", ["301 Moved", "302 Found", "303 See", "307 Again", "308 Moved"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_redirect_brings_nothing_to_where_it_leads(status: str, method: str) -> None:
+    async with (
+        Endpoint(http(ACCESS)) as evil,
+        Endpoint(http(b"", status=status, Location=evil.url)) as endpoint,
+    ):
+        with pytest.raises(RedirectRefused) as raised:
+            await exchanged(endpoint, access_token_method=method)
+        assert (len(endpoint.requests), evil.requests) == (1, [])
+        assert evil.url not in shown(raised.value)
+
+
+@pytest.mark.socket
+async def test_nobody_there_is_told_by_aiohttp_and_nothing_was_sent() -> None:
+    async with Endpoint(http(ACCESS)) as endpoint:
+        provider = endpoint.provider
+    async with Handshake(provider, CONSUMER, store=MemoryStore()) as handshake:
+        with pytest.raises(aiohttp.ClientConnectorError) as raised:
+            await handshake.fetch_access_token(ASKED, VERIFIER)
+    assert leaks(raised.value, SECRETS) == []
+
+
+@pytest.mark.socket
+async def test_no_connection_free_in_time_means_that_nothing_was_sent() -> None:
+    taken = asyncio.Event()
+
+    async def take(writer: asyncio.StreamWriter) -> None:
+        taken.set()
+        await silence(writer)
+
+    connector = aiohttp.TCPConnector(limit=1)
+    async with (
+        Endpoint(take) as endpoint,
+        aiohttp.ClientSession(connector=connector) as session,
+        Handshake(endpoint.provider, CONSUMER, store=MemoryStore(), http=session, timeout=0.3) as handshake,
+    ):
+        taking = asyncio.create_task(session.get(endpoint.url))
+        await taken.wait()
+        with pytest.raises(TimeoutError) as raised:
+            await handshake.fetch_access_token(ASKED, VERIFIER)
+        taking.cancel()
+    assert not isinstance(raised.value, OAuth1Error)
+    assert len(endpoint.requests) == 1
+
+
+@pytest.mark.socket
+async def test_a_session_of_the_callers_brings_neither_its_cookies_nor_its_habits() -> None:
+    jar = aiohttp.CookieJar(unsafe=True)
+    async with Endpoint(http(ACCESS, Set_Cookie="user=alice")) as endpoint:
+        jar.update_cookies({"session": "CANARY"}, URL(endpoint.url))
+        async with aiohttp.ClientSession(
+            cookie_jar=jar,
+            raise_for_status=True,
+            headers={"Authorization": "Bearer CANARY", "Accept-Encoding": "br"},
+            cookies={"more": "CANARY"},
+        ) as session:
+            async with Handshake(endpoint.provider, CONSUMER, store=MemoryStore(), http=session) as handshake:
+                for _ in range(2):
+                    assert await handshake.fetch_access_token(ASKED, VERIFIER) == TOKEN
+            assert not session.closed
+    assert len(endpoint.requests) == 2
+    for request in endpoint.requests:
+        assert b"CANARY" not in request
+        assert b"cookie" not in request.lower()
+        assert request.count(b"Authorization: OAuth ") == 1
+
+
+@pytest.mark.socket
+async def test_our_own_session_keeps_no_cookies() -> None:
+    async with Endpoint(http(ACCESS, Set_Cookie="user=alice")) as endpoint, endpoint.handshake() as handshake:
+        for _ in range(2):
+            await handshake.fetch_access_token(ASKED, VERIFIER)
+    assert all(b"cookie" not in request.lower() for request in endpoint.requests)
+
+
+# A provider that echoes what it was sent: with PLAINTEXT that holds both secrets
+
+
+@pytest.mark.socket
+@pytest.mark.parametrize("status", ["200 OK", "401 No", "500 Oh", "302 Found"])
+@pytest.mark.parametrize("place", ["body", "WWW-Authenticate", "Location", "Content-Encoding", "X-Echo"])
+async def test_no_error_shows_a_secret_though_the_provider_echoes_all_that_it_got(
+    status: str, place: str
+) -> None:
+    endpoint: Endpoint
+
+    async def echo(writer: asyncio.StreamWriter) -> None:
+        heard = endpoint.requests[-1].replace(b"\r\n", b" ")
+        told = b"oauth_problem=token_rejected&oauth_problem_advice=" + heard
+        headers = {} if place == "body" else {place.replace("-", "_"): heard.decode()}
+        writer.write(http(told if place == "body" else b"", status=status, **headers))
+
+    async with Endpoint(echo) as endpoint:
+        with pytest.raises(OAuth1Error) as raised:
+            await exchanged(endpoint, signature_method=PLAINTEXT)
+    assert b"consumer-secret-CANARY" in endpoint.requests[0]
+    assert leaks(raised.value, SECRETS) == []
