@@ -76,11 +76,14 @@ async def test_every_block_runs_and_does_what_the_text_says(
         assert posts[0] == ("ann", "Hello")
         assert sorted(posts[1:101]) == sorted(("ann", f"Post {number}") for number in range(100))
         assert posts[101:] == [("ann", "Hello again"), ("ann", "From the cache")]
-        assert "posted for ann\n" in capsys.readouterr().out
+        printed = capsys.readouterr().out
+        assert "posted for ann\n" in printed
+        assert "ben is not connected\n" in printed
         assert not (await fake.summary()).refused
 
         await judge_the_web_application(namespace)
         await judge_what_is_done_when_a_user_leaves(namespace, fake)
+        assert "cleo has left (token_revoked): connect them anew\n" in capsys.readouterr().out
 
 
 async def judge_the_web_application(namespace: dict[str, Any]) -> None:
@@ -120,12 +123,17 @@ async def judge_the_web_application(namespace: dict[str, Any]) -> None:
 
 
 async def judge_what_is_done_when_a_user_leaves(namespace: dict[str, Any], fake: FakeProviderProcess) -> None:
-    store, repost_or_forget = namespace["store"], namespace["repost_or_forget"]
-    async with OAuth1Session(fake.consumer, provider=namespace["PHOTOS"], store=store) as session:
-        assert await repost_or_forget(session, "cleo", "Hello") == "posted for cleo"
-        token = await store.get_access_token("photos", "cleo")
-        await fake.revoke(token.key)
-        assert await repost_or_forget(session, "cleo", "Hello?") == "cleo has left: token_revoked"
+    store, try_to_repost = namespace["store"], namespace["try_to_repost"]
+    async with OAuth1Session(
+        fake.consumer,
+        provider=namespace["PHOTOS"],
+        store=store,
+        on_token_rejected=namespace["say_goodbye"],
+    ) as session:
+        assert await try_to_repost(session, "cleo", "Hello") == "posted for cleo"
+        await fake.revoke((await store.get_access_token("photos", "cleo")).key)
+        for _ in range(2):
+            assert await try_to_repost(session, "cleo", "Hello?") == "cleo is not connected"
         assert await store.get_access_token("photos", "cleo") is None
 
 

@@ -31,7 +31,7 @@ class Tally:
     """What has come of the posts so far.
 
     Attributes:
-        sent: How many were sent.
+        sent: How many were sent, or tried: when all is over, the sum of the next three.
         accepted: How many the provider has answered as it should.
         refused: How many it has refused.
         failed: How many came to no answer or a wrong one, or could not be sent.
@@ -95,9 +95,9 @@ class Reposting:
 
     async def _send(self, post: Post, number: int) -> None:
         tally = self.tally
+        tally.sent += 1
         try:
             await self._service.connect(post.user)
-            tally.sent += 1
             await self._service.post(post, number)
         except (OAuth1Error, AuthorizePageError, ClientError, OSError, ValueError) as error:
             if isinstance(error, ProviderError):

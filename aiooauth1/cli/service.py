@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Self
 
 from aiohttp import TCPConnector
 
-from aiooauth1.errors import TokenRejected
 from aiooauth1.handshake import Handshake
 from aiooauth1.refusals import raise_for_problem
 from aiooauth1.session import OAuth1Session
@@ -59,14 +58,16 @@ class Service:
         self._approve = approve
         self._store = MemoryStore()
         self._handshake = Handshake(provider, consumer, store=self._store)
+        self._connector = TCPConnector(limit=connections)
+        # No retries: each post is to be one request in the provider's ledger.
         self._session = OAuth1Session(
-            consumer, provider=provider, store=self._store, connector=TCPConnector(limit=connections)
+            consumer, provider=provider, store=self._store, connector=self._connector, retry=None
         )
         self._open = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        await self._open.enter_async_context(self._handshake)
-        await self._open.enter_async_context(self._session)
+        for each in (self._handshake, self._connector, self._session):
+            await self._open.enter_async_context(each)
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
@@ -109,29 +110,8 @@ class Service:
             raise ValueError("the provider's answer is not the post that was sent")
 
     async def token_of(self, user: str) -> AccessToken | None:
-        """The access token that is held for a user."""
+        """The access token that is held for a user; None: they are not connected."""
         return await self._store.get_access_token(self._provider.name, user)
-
-    async def notice_revocation(self, post: Post) -> TokenRejected | None:
-        """Post for a user whose token is good no more, and drop it.
-
-        Args:
-            post: What to post.
-
-        Returns:
-            The refusal; None if it was none, or not recognised.
-
-        Raises:
-            Exception: As `post`, but for the refusal.
-        """
-        token = await self.token_of(post.user)
-        try:
-            await self.post(post, 0)
-        except TokenRejected as refusal:
-            # Only this token: the user may have connected anew meanwhile.
-            await self._store.discard_access_token(self._provider.name, post.user, token.key if token else "")
-            return refusal
-        return None
 
     async def signing(self, post: Post, number: int) -> tuple[Signer, str, bytes]:
         """What signs a post, where it goes, and the form that is signed."""
