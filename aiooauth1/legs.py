@@ -14,7 +14,7 @@ from aiooauth1.clocks import NeverBack
 from aiooauth1.credentials import AccessToken, Consumer, RequestToken
 from aiooauth1.nonce import fresh_nonce
 from aiooauth1.origins import Origin, refuse_bare_transport
-from aiooauth1.signing.encoding import encode_form
+from aiooauth1.pairs import Pairs
 from aiooauth1.signing.sign import Signer
 from aiooauth1.token_endpoint import TokenRequest, ask
 from aiooauth1.token_responses import parse_access_token, parse_request_token
@@ -68,6 +68,7 @@ class Legs:
         self._closed = False
         self._timeout = timeout
         self._clock = NeverBack(clock) if provider.monotonic_timestamps else clock
+        self._pairs = Pairs(is_sorted=provider.rules.sorted_parameters)
         self._nonce = nonce or partial(fresh_nonce, provider.nonce_length)
         self._allow_http = allow_http or provider.allow_http
 
@@ -144,10 +145,10 @@ class Legs:
                 ours = {provider.authorize_consumer_name: self._consumer.key, **ours}
             if taken := sorted(params.keys() & ours):
                 raise ValueError(f"{taken[0]} of the authorize URL is the handshake's own parameter")
-            return _with_query(url, ours | dict(params))
+            return self._with_query(url, ours | dict(params))
         signer = self._signer(RequestToken(request_token.key, ""))
         prepared = signer.prepare(
-            "GET", _with_query(url, params), nonce=self._nonce(), timestamp=int(self._clock())
+            "GET", self._with_query(url, params), nonce=self._nonce(), timestamp=int(self._clock())
         )
         return signer.finish(prepared).url()
 
@@ -188,9 +189,9 @@ class Legs:
         url = self._endpoint(f"{endpoint}_url")
         form = None
         if params and method == "POST":
-            form = encode_form(params.items()).encode()
+            form = self._pairs.query(params).encode()
         else:
-            url = _with_query(url, params)
+            url = self._with_query(url, params)
         signer = self._signer(token)
 
         def prepare(wire_url: str) -> Prepared:
@@ -224,6 +225,12 @@ class Legs:
         refuse_bare_transport(Origin.of(URL(url, encoded=True)), method, allow_http=self._allow_http)
         return url
 
+    def _with_query(self, url: str, params: Mapping[str, str]) -> str:
+        if not params:
+            return url
+        where, _, query = url.partition("?")
+        return f"{where}?{self._pairs.query(params, query)}"
+
     def _signer(self, token: RequestToken | None) -> Signer:
         provider = self._provider
         return Signer(
@@ -242,9 +249,3 @@ class Legs:
         if self._ours is None:
             self._ours = ClientSession(cookie_jar=DummyCookieJar())
         return self._ours
-
-
-def _with_query(url: str, params: Mapping[str, str]) -> str:
-    if not params:
-        return url
-    return f"{url}{'&' if '?' in url else '?'}{encode_form(params.items())}"
