@@ -49,6 +49,8 @@ def check_demands(received: Received, signed: SignedRequest, like: Provider, wan
     _check_order(received, like)
     if like.rules.empty_token and wants in {"none", "any access"} and "oauth_token" not in signed.parameters:
         raise _absent("oauth_token", "without a token, oauth_token comes empty here")
+    if not like.rules.send_version and "oauth_version" in signed.parameters:
+        raise _rejected("oauth_version", "oauth_version is left out here")
     if like.nonce_length != BY_THE_RFC.nonce_length:
         nonce = signed.parameters.get("oauth_nonce", "")
         if len(nonce) != like.nonce_length:
