@@ -514,7 +514,7 @@ def own_cluster(tmp_path: Path, redis_cluster: ClusterOfThree) -> Iterator[Clust
 
 async def test_a_node_that_hangs_leaves_the_others(own_cluster: ClusterOfThree) -> None:
     users = [f"user {number}" for number in range(60)]
-    async with RedisStore.from_url(f"redis+cluster://127.0.0.1:{own_cluster.ports[0]}") as store:
+    async with RedisStore.from_url(own_cluster.url) as store:
         for user in users:
             await back_after(partial(store.put_access_token, "x", user, ANN))
         own_cluster.nodes[1].freeze()
@@ -534,7 +534,7 @@ async def test_a_node_that_hangs_leaves_the_others(own_cluster: ClusterOfThree) 
 
 
 async def test_a_killed_node(own_cluster: ClusterOfThree) -> None:
-    async with RedisStore.from_url(f"redis+cluster://127.0.0.1:{own_cluster.ports[0]}") as store:
+    async with RedisStore.from_url(own_cluster.url) as store:
         for number in range(30):
             await back_after(partial(store.put_access_token, "x", f"user {number}", ANN))
         own_cluster.nodes[2].kill()
@@ -545,6 +545,37 @@ async def test_a_killed_node(own_cluster: ClusterOfThree) -> None:
         own_cluster.nodes[2].start()  # without what it held, which was nowhere else
         for number in range(30):
             assert await back_after(partial(store.put_access_token, "x", f"user {number}", BOB)) < 10
+
+
+async def test_a_replica_stands_in_for_a_primary_that_hangs(
+    tmp_path: Path, redis_cluster: ClusterOfThree
+) -> None:
+    del redis_cluster  # which skips the test where there can be none
+    cluster = ClusterOfThree(tmp_path / "cluster", replicas=1, node_timeout=500)
+    users = [f"user {number}" for number in range(30)]
+    try:
+        cluster.start()
+        for replica in cluster.nodes[3:]:
+            await until_linked(replica)
+        async with RedisStore.from_url(cluster.url) as store:
+            for user in users:
+                await back_after(partial(store.put_access_token, "x", user, ANN))
+            cluster.nodes[1].freeze()
+            for user in users:
+                assert await back_after(partial(store.get_access_token, "x", user)) < 10
+                assert await store.get_access_token("x", user) == ANN, "lost by the failover"
+            cluster.nodes[1].thaw()
+    finally:
+        cluster.kill()
+
+
+async def until_linked(replica: RedisServer) -> None:
+    with replica.client() as client:
+        for _ in range(1000):
+            if client.info("replication").get("master_link_status") == "up":
+                return
+            await asyncio.sleep(0.01)
+    pytest.fail("the replica found no primary")
 
 
 async def refused_or(operation: Awaitable[AccessToken | None]) -> tuple[float, Any]:

@@ -99,8 +99,7 @@ class TestOnAClientOfTheUsers(OnRedis):
 class TestOnACluster(OnRedis):
     @pytest.fixture
     async def store(self, redis_cluster: ClusterOfThree) -> AsyncIterator[RedisStore]:
-        url = f"redis+cluster://127.0.0.1:{redis_cluster.ports[0]}"
-        async with RedisStore.from_url(url, prefix=fresh_prefix()) as store:
+        async with RedisStore.from_url(redis_cluster.url, prefix=fresh_prefix()) as store:
             yield store
 
 

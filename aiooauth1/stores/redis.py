@@ -42,7 +42,8 @@ class RedisStore:
         redis: A client of redis-py 5.0.1 or later, `redis.asyncio.Redis` or `redis.asyncio.RedisCluster`,
             without `decode_responses`. It stays yours: `aclose()` leaves it open. A client that repeats
             commands by itself, as those of redis-py 6 and later do, hides that from the store; `from_url`
-            makes one that does not.
+            makes one that does not. One for a Cluster needs a `socket_timeout` below `timeout`: only by that
+            does it notice a node that hangs, and ask who stands in for it.
         prefix: What every key in Redis begins with. Any text.
         encryption: How to encrypt the records, None to keep them in the clear.
         timeout: How many seconds an operation may take, waiting for a connection and repetitions included.

@@ -192,17 +192,12 @@ class Call:
 
     async def read(self, key: bytes) -> bytes | None:
         """Return the record of the key, None if there is none."""
-        stored = await self.read_raw(key)
-        return None if stored.startswith(_GONE) else stored or None
+        stored = await self._get(key)
+        return None if stored is not None and stored.startswith(_GONE) else stored
 
     async def read_raw(self, key: bytes) -> bytes:
         """Return what the key holds, were it what stands for a record that is gone; `NOTHING` if nothing."""
-        value, _ = await self._until_answered(lambda: self._run(_READ, key), key)
-        if value is None:
-            return NOTHING
-        if not isinstance(value, bytes):
-            raise StoreUnavailable("redis-py gave the answer to another question")
-        return value
+        return await self._get(key) or NOTHING
 
     async def swap(self, key: bytes, old: bytes, new: bytes, *options: str | int) -> Swapped:
         """Put new octets in place of the old; done too where they are there already."""
@@ -239,6 +234,12 @@ class Call:
         (cursor, keys), _ = await self._until_answered(lambda: self._client.execute_command(*step, **target))
         # A Cluster client gives a cursor for each node that was asked, which was one.
         return int(next(iter(cursor.values())) if isinstance(cursor, dict) else cursor), keys
+
+    async def _get(self, key: bytes) -> bytes | None:
+        value, _ = await self._until_answered(lambda: self._run(_READ, key), key)
+        if value is None or isinstance(value, bytes):
+            return value
+        raise StoreUnavailable("redis-py gave the answer to another question")
 
     async def _run(self, script: _Script, key: bytes, *args: bytes | str | int) -> Any:
         try:

@@ -16,19 +16,26 @@ __all__ = ["ClusterOfThree"]
 
 
 class ClusterOfThree:
-    """Three redis-servers that share the slots between them.
+    """Three redis-servers that share the slots between them, and perhaps a replica of each.
 
     Args:
         folder: Where they keep their files.
+        replicas: How many replicas each has.
+        node_timeout: After how many milliseconds without a word a node is taken for dead.
     """
 
-    def __init__(self, folder: Path) -> None:
-        options = ("--cluster-enabled", "yes", "--cluster-node-timeout", "2000")
-        self.nodes = [RedisServer(folder / str(number), options) for number in range(3)]
+    def __init__(self, folder: Path, *, replicas: int = 0, node_timeout: int = 2000) -> None:
+        options = ("--cluster-enabled", "yes", "--cluster-node-timeout", str(node_timeout))
+        self._replicas = replicas
+        self.nodes = [RedisServer(folder / str(number), options) for number in range(3 + 3 * replicas)]
 
     @property
     def ports(self) -> list[int]:
         return [node.port for node in self.nodes]
+
+    @property
+    def url(self) -> str:
+        return f"redis+cluster://127.0.0.1:{self.ports[0]}"
 
     def start(self) -> None:
         for node in self.nodes:
@@ -37,8 +44,9 @@ class ClusterOfThree:
         if command is None:
             raise RuntimeError("there is no redis-cli")
         addresses = [f"127.0.0.1:{port}" for port in self.ports]
+        replicas = ["--cluster-replicas", str(self._replicas)]
         subprocess.run(  # noqa: S603  (our own program and options)
-            [command, "--cluster", "create", *addresses, "--cluster-yes"],
+            [command, "--cluster", "create", *addresses, *replicas, "--cluster-yes"],
             check=True,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
