@@ -107,6 +107,10 @@ class Call:
         if not self.is_leaving:
             if self._signer is None:
                 raise SigningError("the call is over: a middleware must not send its request again after it")
+            if self._was_sent and self._manner.placement == "body" and request.method in _READS:
+                raise RedirectRefused(
+                    f"the provider redirects to a {request.method}, which has no body to sign in"
+                )
             await self._sign(request, self._signer)
         self._was_sent = True
         try:

@@ -28,6 +28,7 @@ __all__ = ["FORM", "finish", "has_body", "place", "signed_form", "take_out", "ur
 FORM = "application/x-www-form-urlencoded"
 _OURS = frozenset(name.encode() for name in (*PROTOCOL, SIGNATURE))
 _WITH_BODY = frozenset({hdrs.METH_POST, hdrs.METH_PUT, hdrs.METH_PATCH})
+_WITHOUT_BODY = frozenset({hdrs.METH_GET, hdrs.METH_HEAD})  # one there has no meaning: RFC 9110 section 9.3
 
 
 def url_on_the_wire(request: ClientRequest) -> str:
@@ -96,9 +97,10 @@ async def place(request: ClientRequest, signature: Signature, placement: Placeme
         query = signature.url().partition("?")[2]
         request.url = URL(f"{str(request.url).partition('?')[0]}?{query}", encoded=True)
     else:
-        if not _is_form(request) and (has_body(request) or request.method not in _WITH_BODY):
+        has_form = _is_form(request) and request.method not in _WITHOUT_BODY
+        if not has_form and (has_body(request) or request.method not in _WITH_BODY):
             raise SigningError(
-                f"a {request.method} without a form cannot carry its signature there: place it in the header"
+                f"a {request.method} without a form body holds no signature there: place it in the header"
             )
         await request.update_body(BytesPayload(signature.body(), content_type=FORM))
 
@@ -111,7 +113,8 @@ async def take_out(request: ClientRequest, placement: Placement) -> None:
     if placement == "query":
         url, _, query = str(request.url).partition("?")
         kept = _without_ours(query.encode()).decode()
-        request.url = URL(f"{url}?{kept}" if kept else url, encoded=True)
+        if kept != query:  # then it stands in what the response calls its URL, too
+            request.url = request.original_url = URL(f"{url}?{kept}" if kept else url, encoded=True)
     elif placement == "body" and _is_form(request) and has_body(request):
         rest = _without_ours(await whole_body(request))
         await request.update_body(BytesPayload(rest, content_type=FORM))
