@@ -11,7 +11,6 @@ from aiohttp import BytesIOPayload, BytesPayload, ClientError, ConnectionTimeout
 
 from aiooauth1.errors import NonceRejected, OutcomeUnknown, TimestampRefused
 from aiooauth1.middleware import NOTHING_SENT
-from aiooauth1.origins import Origin
 from aiooauth1.ratelimit import rate_limit
 from aiooauth1.refusals import read_refusal
 from aiooauth1.retry import Sent, after_error, after_reply, pause
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 
     from aiooauth1.middleware import Call
+    from aiooauth1.origins import Origin
     from aiooauth1.problems import Problem
     from aiooauth1.retry import Budget, Retry
     from aiooauth1.skew import ProviderClocks
@@ -95,7 +95,7 @@ class Again:
         """Send the request until an answer is one for the caller."""
         if self._failure is not None and self._retry is not None:
             raise self._failure  # aiohttp's own silent resend, which knows nothing of our rules
-        origin = Origin.of(request.url)
+        origin = self._call.origin_of(request)
         self._shared.budget.earn(origin)
         attempt = 1
         while True:

@@ -27,7 +27,16 @@ from aiooauth1.origins import Origin, refuse_bare_transport
 from aiooauth1.signing.base_string import parse_url
 from aiooauth1.signing.methods import HMAC_SHA1
 from aiooauth1.signing.sign import Signer
-from aiooauth1.wire import finish, has_body, place, signed_form, take_out, url_on_the_wire, whole_body
+from aiooauth1.wire import (
+    finish,
+    has_body,
+    is_form,
+    place,
+    signed_form,
+    take_out,
+    url_on_the_wire,
+    whole_body,
+)
 
 
 if TYPE_CHECKING:
@@ -83,11 +92,12 @@ class Call:
     It is the innermost middleware. A middleware sees no hop number, hence one small object for each call.
     """
 
-    __slots__ = ("_follows", "_manner", "_origin", "_signer", "_was_sent", "is_leaving")
+    __slots__ = ("_follows", "_manner", "_origin", "_signer", "_was_sent", "_where", "is_leaving")
 
-    def __init__(self, signer: Signer, origin: Origin, manner: Manner, *, follows: bool) -> None:
+    def __init__(self, signer: Signer, where: URL, manner: Manner, *, follows: bool) -> None:
         self._signer: Signer | None = signer
-        self._origin = origin
+        self._where = where
+        self._origin = Origin.of(where)
         self._manner = manner
         self._follows = follows
         self.is_leaving = False
@@ -143,7 +153,9 @@ class Call:
             if manner.user_agent is None:
                 raise SigningError("this provider wants to know who asks: set headers={'User-Agent': …}")
             request.headers[hdrs.USER_AGENT] = manner.user_agent
-        form = await signed_form(request, with_multipart=manner.sign_multipart_text)
+        form = None
+        if manner.sign_multipart_text or is_form(request):
+            form = await signed_form(request, with_multipart=manner.sign_multipart_text)
         url, nonce, timestamp = url_on_the_wire(request), manner.nonce(), int(manner.now(self._origin))
         if manner.placement == "header" and not (manner.body_hash or signer.takes_long):
             header = signer.header(request.method, url, nonce=nonce, timestamp=timestamp, form=form)
@@ -161,7 +173,7 @@ class Call:
             raise SigningError(
                 "the request has an Authorization already (headers= or auth=): only we write it"
             )
-        origin = Origin.of(request.url)
+        origin = self.origin_of(request)
         if origin == self._origin and not self.is_leaving:
             return
         if self._origin.scheme == "https" and origin.scheme != "https":
@@ -172,6 +184,10 @@ class Call:
             )
         self.is_leaving = True
         self._origin = origin
+
+    def origin_of(self, request: ClientRequest) -> Origin:
+        """Return where a request of this call goes."""
+        return self._origin if request.url is self._where else Origin.of(request.url)
 
     def _look_ahead(self, response: ClientResponse) -> None:
         """Refuse a Location with a user name or password, of which aiohttp makes credentials, or trips."""
@@ -239,4 +255,4 @@ class OAuth1Middleware:
         origin = Origin.of(request.url)
         if origin not in self._origins:
             return await handler(request)
-        return await Call(self._signer, origin, self._manner, follows=False)(request, handler)
+        return await Call(self._signer, request.url, self._manner, follows=False)(request, handler)

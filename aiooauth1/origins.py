@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -36,12 +37,17 @@ class Origin(NamedTuple):
     @property
     def is_loopback(self) -> bool:
         """Whether it is on this machine, by its name alone."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ip_address(self.host).is_loopback
-        except ValueError:
-            return False
+        return _is_loopback(self.host)
+
+
+@lru_cache(64)
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def refuse_bare_transport(origin: Origin, signature_method: SignatureMethod, *, allow_http: bool) -> None:

@@ -69,6 +69,7 @@ class Pool:
         self._clocks = clocks
         self._sleep = sleep
         self._http: ClientSession | None = None
+        self._timeout = ClientTimeout()
         self._made_in: tuple[int, asyncio.AbstractEventLoop] | None = None
         self._closed = False
 
@@ -97,6 +98,7 @@ class Pool:
             else:
                 options.setdefault("connector_owner", False)  # what you pass in, you close
             self._http = ClientSession(**options)
+            self._timeout = self._http.timeout
             self.shared = Circumstances(Slots(options["connector"]), Budget(), self._clocks, self._sleep)
         elif self._made_in != here:
             raise RuntimeError(
@@ -128,7 +130,7 @@ class Pool:
             timeout: What the call brings; None: it goes by the session's.
         """
         if timeout is None:
-            timeout = self.http().timeout
+            timeout = self._timeout
         if not isinstance(timeout, ClientTimeout):
             timeout = ClientTimeout(total=timeout)
         now = asyncio.get_running_loop().time()

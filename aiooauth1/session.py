@@ -278,7 +278,7 @@ class OAuth1Session(Verbs):
         http = pool.http()
         pool.refuse_unverified(options.get("ssl"))
         follows = bool(options.get("allow_redirects", True))
-        call = Call(self._signer(used), Origin.of(where), self._manner, follows=follows)
+        call = Call(self._signer(used), where, self._manner, follows=follows)
         again = Again(
             pool.shared,
             call,

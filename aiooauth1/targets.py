@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from yarl import URL
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Targets"]
 
+_KEPT = 512
+
 
 class Targets:
     """Turns what a caller gives as URL into where the call goes.
@@ -28,7 +31,7 @@ class Targets:
         allow_http: Whether plain http to other machines, and PLAINTEXT over http, are allowed.
     """
 
-    __slots__ = ("_allow_http", "_origins", "_provider", "pairs")
+    __slots__ = ("_allow_http", "_origins", "_permitted_text", "_provider", "pairs")
 
     def __init__(self, provider: Provider | None, *, allow_http: bool) -> None:
         self._provider = provider
@@ -41,6 +44,8 @@ class Targets:
             self._allow_http = allow_http or provider.allow_http
             is_sorted = provider.rules.sorted_parameters
             self.pairs = Pairs(php_arrays=provider.php_arrays, is_sorted=is_sorted)
+        # Most calls go to one of few URLs, and whether they may does not change.
+        self._permitted_text = lru_cache(_KEPT)(self._permitted)
 
     def locate(self, url: str | URL, params: Any, signature_method: SignatureMethod) -> URL:
         """Return where a call goes, having checked that it may.
@@ -54,6 +59,16 @@ class Targets:
             SigningError: If it may not go there.
             TypeError: If `url` is neither text nor URL, or `params` are no parameters.
         """
+        permitted = self._permitted_text if isinstance(url, str) else self._permitted
+        where = permitted(url)
+        if where.scheme != "https":
+            refuse_bare_transport(Origin.of(where), signature_method, allow_http=self._allow_http)
+        if params or self.pairs.is_sorted:
+            query = self.pairs.query(params, where.raw_query_string)
+            where = URL(f"{str(where).partition('?')[0]}{'?' if query else ''}{query}", encoded=True)
+        return where
+
+    def _permitted(self, url: str | URL) -> URL:
         if isinstance(url, str):
             utf8(url)  # what has no UTF-8 form is refused here, since yarl leaves it out in silence
         try:
@@ -62,10 +77,7 @@ class Targets:
             reason = str(error)
         else:
             where = self._absolute(where)
-            if params or self.pairs.is_sorted:
-                query = self.pairs.query(params, where.raw_query_string)
-                where = URL(f"{str(where).partition('?')[0]}{'?' if query else ''}{query}", encoded=True)
-            self._check(Origin.of(where), signature_method)
+            self._check(Origin.of(where))
             return where
         raise SigningError(f"the URL is malformed: {reason}")
 
@@ -82,7 +94,7 @@ class Targets:
             raise SigningError("the URL holds a user name or password: only the signature says who asks")
         return where.with_fragment(None)
 
-    def _check(self, origin: Origin, signature_method: SignatureMethod) -> None:
+    def _check(self, origin: Origin) -> None:
         provider = self._provider
         if provider is not None and origin not in self._origins:
             raise SigningError(
@@ -94,4 +106,3 @@ class Targets:
                 f"{provider.name!r} takes no signed calls: its access token is a key, to be sent as it says"
                 " with session.http"
             )
-        refuse_bare_transport(origin, signature_method, allow_http=self._allow_http)

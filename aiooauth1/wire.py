@@ -23,7 +23,17 @@ if TYPE_CHECKING:
     from aiooauth1.signing.signature import Prepared, Signature
 
 
-__all__ = ["FORM", "finish", "has_body", "place", "signed_form", "take_out", "url_on_the_wire", "whole_body"]
+__all__ = [
+    "FORM",
+    "finish",
+    "has_body",
+    "is_form",
+    "place",
+    "signed_form",
+    "take_out",
+    "url_on_the_wire",
+    "whole_body",
+]
 
 FORM = "application/x-www-form-urlencoded"
 _OURS = frozenset(name.encode() for name in (*PROTOCOL, SIGNATURE))
@@ -54,7 +64,7 @@ async def signed_form(request: ClientRequest, *, with_multipart: bool = False) -
     Raises:
         SigningError: If the form can be read only once.
     """
-    if _is_form(request):
+    if is_form(request):
         return await whole_body(request)
     if with_multipart and isinstance(request.body, MultipartWriter):
         return await _text_fields(request.body)
@@ -97,7 +107,7 @@ async def place(request: ClientRequest, signature: Signature, placement: Placeme
         query = signature.url().partition("?")[2]
         request.url = URL(f"{str(request.url).partition('?')[0]}?{query}", encoded=True)
     else:
-        has_form = _is_form(request) and request.method not in _WITHOUT_BODY
+        has_form = is_form(request) and request.method not in _WITHOUT_BODY
         if not has_form and (has_body(request) or request.method not in _WITH_BODY):
             raise SigningError(
                 f"a {request.method} without a form body holds no signature there: place it in the header"
@@ -115,12 +125,13 @@ async def take_out(request: ClientRequest, placement: Placement) -> None:
         kept = _without_ours(query.encode()).decode()
         if kept != query:  # then it stands in what the response calls its URL, too
             request.url = request.original_url = URL(f"{url}?{kept}" if kept else url, encoded=True)
-    elif placement == "body" and _is_form(request) and has_body(request):
+    elif placement == "body" and is_form(request) and has_body(request):
         rest = _without_ours(await whole_body(request))
         await request.update_body(BytesPayload(rest, content_type=FORM))
 
 
-def _is_form(request: ClientRequest) -> bool:
+def is_form(request: ClientRequest) -> bool:
+    """Say whether the content type is exactly a form's, with any parameters (RFC 5849 section 3.4.1.3.1)."""
     return request.headers.get(hdrs.CONTENT_TYPE, "").partition(";")[0].strip().lower() == FORM
 
 
