@@ -211,6 +211,7 @@ class Legs:
             form=form,
             placement=getattr(provider, f"{endpoint}_placement"),
             user_agent=provider.user_agent,
+            needs_user_agent=provider.needs_user_agent,
             prepare=prepare,
             signer=signer,
             secrets=(self._consumer.secret, *((token.secret,) if token is not None else ())),

@@ -18,7 +18,6 @@ from aiohttp import (
     ServerFingerprintMismatch,
     hdrs,
 )
-from aiohttp.http import SERVER_SOFTWARE
 from yarl import URL
 
 from aiooauth1.errors import OutcomeUnknown, RedirectRefused, SigningError
@@ -31,6 +30,7 @@ from aiooauth1.wire import (
     finish,
     has_body,
     is_form,
+    name_consumer,
     place,
     signed_form,
     take_out,
@@ -146,13 +146,8 @@ class Call:
 
     async def _sign(self, request: ClientRequest, signer: Signer) -> None:
         manner = self._manner
-        if (
-            manner.needs_user_agent
-            and request.headers.get(hdrs.USER_AGENT, SERVER_SOFTWARE) == SERVER_SOFTWARE
-        ):
-            if manner.user_agent is None:
-                raise SigningError("this provider wants to know who asks: set headers={'User-Agent': …}")
-            request.headers[hdrs.USER_AGENT] = manner.user_agent
+        if manner.needs_user_agent or manner.user_agent is not None:
+            name_consumer(request, manner.user_agent, needed=manner.needs_user_agent)
         form = None
         if manner.sign_multipart_text or is_form(request):
             form = await signed_form(request, with_multipart=manner.sign_multipart_text)

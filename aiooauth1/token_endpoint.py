@@ -12,7 +12,7 @@ from yarl import URL
 from aiooauth1.errors import OutcomeUnknown, RedirectRefused, TokenResponseError
 from aiooauth1.middleware import NOTHING_SENT
 from aiooauth1.problems import read_problem
-from aiooauth1.wire import FORM, finish, place, url_on_the_wire
+from aiooauth1.wire import FORM, finish, name_consumer, place, url_on_the_wire
 
 
 if TYPE_CHECKING:
@@ -41,7 +41,8 @@ class TokenRequest:
         url: The endpoint, in the characters of RFC 3986.
         form: The body of more parameters; None: it has none.
         placement: Where its `oauth_` parameters go.
-        user_agent: What it says of who asks; None: nothing in particular.
+        user_agent: What it says of who asks; None: what the session says.
+        needs_user_agent: Whether it must say that.
         prepare: Makes the base string for the URL as it goes over the wire.
         signer: Signs it.
         secrets: What must not show in an error, should the provider echo it.
@@ -52,6 +53,7 @@ class TokenRequest:
     form: bytes | None
     placement: Placement
     user_agent: str | None
+    needs_user_agent: bool
     prepare: Callable[[str], Prepared]
     signer: Signer
     secrets: tuple[str, ...]
@@ -73,8 +75,10 @@ class _Once:
         self.entered = True
         # A caller's session may keep cookies, and those are not this user's.
         request.headers.popall(hdrs.COOKIE, None)
-        prepared = self._request.prepare(url_on_the_wire(request))
-        await place(request, await finish(self._request.signer, prepared), self._request.placement)
+        ours = self._request
+        name_consumer(request, ours.user_agent, needed=ours.needs_user_agent)
+        prepared = ours.prepare(url_on_the_wire(request))
+        await place(request, await finish(ours.signer, prepared), ours.placement)
         try:
             return await handler(request)
         except NOTHING_SENT:
@@ -104,15 +108,12 @@ async def ask(http: ClientSession, request: TokenRequest, *, seconds: float) -> 
         TimeoutError: Likewise.
     """
     once = _Once(request)
-    headers = {hdrs.ACCEPT_ENCODING: "identity"}
-    if request.user_agent is not None:
-        headers[hdrs.USER_AGENT] = request.user_agent
     try:
         async with http.request(
             request.method,
             URL(request.url, encoded=True),
             data=BytesPayload(request.form, content_type=FORM) if request.form is not None else None,
-            headers=headers,
+            headers={hdrs.ACCEPT_ENCODING: "identity"},
             allow_redirects=False,
             raise_for_status=False,
             auto_decompress=False,

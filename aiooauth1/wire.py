@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from aiohttp import BytesPayload, MultipartWriter, Payload, hdrs
+from aiohttp.http import SERVER_SOFTWARE
 from aiohttp.multipart import content_disposition_filename, parse_content_disposition
 from yarl import URL
 
@@ -28,6 +29,7 @@ __all__ = [
     "finish",
     "has_body",
     "is_form",
+    "name_consumer",
     "place",
     "signed_form",
     "take_out",
@@ -86,6 +88,27 @@ async def whole_body(request: ClientRequest) -> bytes:
             "the body can be read only once, so it cannot be signed and sent: give its octets or pairs"
         )
     return octets
+
+
+def name_consumer(request: ClientRequest, user_agent: str | None, *, needed: bool) -> None:
+    """Say in User-Agent who asks, where the caller has not said so.
+
+    Args:
+        request: The request.
+        user_agent: What to say; None: nothing.
+        needed: Whether the provider refuses requests that do not say it.
+
+    Raises:
+        SigningError: If it is needed and nobody says it.
+    """
+    if request.headers.get(hdrs.USER_AGENT, SERVER_SOFTWARE) != SERVER_SOFTWARE:
+        return
+    if user_agent is not None:
+        request.headers[hdrs.USER_AGENT] = user_agent
+    elif needed:
+        raise SigningError(
+            "this provider wants to know who asks: give Provider.user_agent, or User-Agent in headers="
+        )
 
 
 async def finish(signer: Signer, prepared: Prepared) -> Signature:
