@@ -577,6 +577,13 @@ async def test_the_request_token_s_secret_is_forgotten_once_there_is_a_token(
     assert step.verifier.encode() not in held.value
 
 
+async def test_a_held_record_does_not_show_the_secret_in_it(stage: Stage, handshake: Handshake) -> None:
+    step = await stage.approved(handshake)
+    held = await stage.store.get_pending(stage.fake.provider.name, step.key)
+    assert held is not None
+    assert step.pending.request_token.secret not in f"{held!r} {held} {step.pending!r}"
+
+
 async def test_two_tabs_of_one_browser_both_finish(stage: Stage, handshake: Handshake) -> None:
     steps = [await stage.approved(handshake) for _ in range(2)]
     tokens = [await handshake.complete(step.callback, bind=BIND) for step in reversed(steps)]

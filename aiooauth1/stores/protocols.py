@@ -55,6 +55,9 @@ class Held(NamedTuple):
     version: bytes
     """What the back end knows it by: opaque."""
 
+    def __repr__(self) -> str:
+        return f"<Held: a record of {len(self.value)} octets>"  # which has the request token's secret in it
+
 
 class PendingStore(Protocol):
     """**Protocol:** pending handshakes, opaque octets by provider name and request token.
