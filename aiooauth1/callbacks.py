@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Callback", "check_value", "parse_callback"]
 
-_READ = frozenset({"oauth_token", "oauth_verifier", "oauth_problem", "denied", "error"})
+_READ = frozenset({"oauth_verifier", "oauth_problem", "denied", "error"})
 _LONGEST_VALUE = 2048
 _LONGEST_QUERY = 65_536
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -44,11 +44,18 @@ class Callback:
         return f"<Callback of request token {self.request_token!r}>"
 
 
-def parse_callback(callback: str | Mapping[str, str] | Iterable[tuple[str, str]]) -> Callback:
+def parse_callback(
+    callback: str | Mapping[str, str] | Iterable[tuple[str, str]],
+    *,
+    token_name: str = "oauth_token",  # noqa: S107  a parameter's name
+    denied_by_empty_verifier: bool = False,
+) -> Callback:
     """Read a callback. Only the parameters of OAuth are read, and nothing of it is merged into anything.
 
     Args:
         callback: The URL that the browser asked for, its query alone, or the query's decoded pairs.
+        token_name: What the provider calls the request token there.
+        denied_by_empty_verifier: Whether an empty verifier means that the user said no.
 
     Raises:
         CallbackError: If one of those parameters is there twice, too long, or no clean text.
@@ -59,8 +66,9 @@ def parse_callback(callback: str | Mapping[str, str] | Iterable[tuple[str, str]]
     True
     """
     given: dict[str, str] = {}
-    for name, value in _pairs(callback):
-        if name not in _READ:
+    read = _READ | {token_name}
+    for name, value in _pairs(callback, read):
+        if name not in read:
             continue
         if name in given:
             raise CallbackError(f"the callback has {name} twice")
@@ -68,7 +76,8 @@ def parse_callback(callback: str | Mapping[str, str] | Iterable[tuple[str, str]]
         given[name] = value
     problem = given.get("oauth_problem") or given.get("error")
     denied = "denied" in given or problem in DENIALS
-    named = given.get("oauth_token") or given.get("denied")
+    denied = denied or (denied_by_empty_verifier and given.get("oauth_verifier") == "")
+    named = given.get(token_name) or given.get("denied")
     return Callback(
         request_token=named or None,
         verifier=given.get("oauth_verifier") or None,
@@ -89,9 +98,11 @@ def check_value(name: str, value: str) -> None:
         raise CallbackError(f"{name} has a control character or is no text")
 
 
-def _pairs(callback: str | Mapping[str, str] | Iterable[tuple[str, str]]) -> Iterable[tuple[str, str]]:
+def _pairs(
+    callback: str | Mapping[str, str] | Iterable[tuple[str, str]], read: frozenset[str]
+) -> Iterable[tuple[str, str]]:
     if isinstance(callback, str):
-        return _query_pairs(callback)
+        return _query_pairs(callback, read)
     # Starlette's mapping gives repeated names by a method of its own.
     items = getattr(callback, "multi_items", getattr(callback, "items", None))
     pairs = list(items() if items is not None else callback)
@@ -101,14 +112,14 @@ def _pairs(callback: str | Mapping[str, str] | Iterable[tuple[str, str]]) -> Ite
     return pairs
 
 
-def _query_pairs(callback: str) -> Iterable[tuple[str, str]]:
+def _query_pairs(callback: str, read: frozenset[str]) -> Iterable[tuple[str, str]]:
     if len(callback) > _LONGEST_QUERY:
         raise CallbackError(f"the callback is longer than {_LONGEST_QUERY} characters")
     if _URL.match(callback):
         callback = callback.partition("#")[0].partition("?")[2]
     for name, value in parse_form(callback.encode("utf-8", "surrogatepass")):
         known = name.decode("latin-1")
-        if known in _READ:
+        if known in read:
             yield known, _utf8(value, known)
 
 

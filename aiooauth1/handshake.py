@@ -32,7 +32,6 @@ from aiooauth1.errors import (
 )
 from aiooauth1.exchange import Exchange
 from aiooauth1.legs import NO_PARAMS, Legs
-from aiooauth1.nonce import fresh_nonce
 from aiooauth1.pending_record import DENIED, PendingRecord
 from aiooauth1.problems import Problem
 from aiooauth1.stores.records import MAX_RECORD, dump_record
@@ -104,7 +103,7 @@ class Handshake(Legs):
         ttl: Seconds that a user may take to come back.
         timeout: Seconds that a token request may take altogether.
         clock: Seconds since the epoch, the same in all processes within a few seconds.
-        nonce: A new text at each call, letters and digits.
+        nonce: A new text at each call, letters and digits; None: random ones as long as the provider wants.
         allow_http: Whether endpoints may be plain http on other machines, and PLAINTEXT go over http at all.
     """
 
@@ -119,7 +118,7 @@ class Handshake(Legs):
         ttl: float = 600,
         timeout: float = 12,
         clock: Callable[[], float] = time.time,
-        nonce: Callable[[], str] = fresh_nonce,
+        nonce: Callable[[], str] | None = None,
         allow_http: bool = False,
     ) -> None:
         super().__init__(
@@ -174,6 +173,8 @@ class Handshake(Legs):
         slot = getattr(self._store, "pending_slot", nullcontext)
         async with slot():
             request_token = await self.fetch_request_token(callback, params=params)
+            if self._provider.insecure_oauth_10 and callback != "oob":
+                authorize_params = {**authorize_params, "oauth_callback": callback}
             url = self._authorization_url(request_token, authorize_params, signed=False)
             record = PendingRecord(
                 provider=self._provider.name,
@@ -202,7 +203,7 @@ class Handshake(Legs):
             StoreCorrupt: If the stored record cannot be read.
         """
         try:
-            said = _parse(callback)
+            said = self._parse(callback)
             if said.request_token is None:
                 return None
             _, record = await self._find(said.request_token, bind)
@@ -241,7 +242,7 @@ class Handshake(Legs):
             aiohttp.ClientError: If nothing was sent. The same callback may be completed again.
             TimeoutError: Likewise.
         """
-        said = _parse(callback)
+        said = self._parse(callback)
         if said.denied:
             if said.request_token is not None:
                 await self._deny(said.request_token, bind)
@@ -274,7 +275,8 @@ class Handshake(Legs):
             Exception: As `complete`.
         """
         verifier = verifier.strip()
-        if not verifier:
+        provider = self._provider
+        if not verifier and not (provider.insecure_without_verifier or provider.insecure_oauth_10):
             raise CallbackError("there is no verifier (oauth_verifier)")
         check_value("oauth_verifier", verifier)
         if save_as is not None and self._tokens is None:
@@ -384,9 +386,12 @@ class Handshake(Legs):
     async def _swap(self, held: Held, record: PendingRecord) -> Held | None:
         return await self._store.swap_pending(record.provider, record.token, held, record.dump())
 
-
-def _parse(callback: str | URL | Mapping[str, str] | Iterable[tuple[str, str]]) -> Callback:
-    return parse_callback(f"?{callback.raw_query_string}" if isinstance(callback, URL) else callback)
+    def _parse(self, callback: str | URL | Mapping[str, str] | Iterable[tuple[str, str]]) -> Callback:
+        return parse_callback(
+            f"?{callback.raw_query_string}" if isinstance(callback, URL) else callback,
+            token_name=self._provider.callback_token_name,
+            denied_by_empty_verifier=self._provider.denied_by_empty_verifier,
+        )
 
 
 def _check_bind(bind: str) -> None:

@@ -172,7 +172,8 @@ class Legs:
             aiohttp.ClientError: If nothing was sent.
             TimeoutError: Likewise.
         """
-        body = await self._ask("access_token", request_token, params, verifier=verifier)
+        # An empty verifier is none: a provider without verifiers would not find the signature right.
+        body = await self._ask("access_token", request_token, params, verifier=verifier or None)
         return parse_access_token(body, self._clock(), json=self._provider.json_token_replies)
 
     async def _ask(
