@@ -27,6 +27,7 @@ from aiooauth1.signing.base_string import parse_url
 from aiooauth1.signing.methods import HMAC_SHA1
 from aiooauth1.signing.sign import Signer
 from aiooauth1.wire import (
+    can_be_sent_again,
     finish,
     has_body,
     is_form,
@@ -132,7 +133,7 @@ class Call:
                 raise
             what = type(error).__name__
         else:
-            self._look_ahead(response)
+            self._look_ahead(request, response)
             return response
         finally:
             # aiohttp's request_info and its errors show the header fields of the request.
@@ -184,8 +185,8 @@ class Call:
         """Return where a request of this call goes."""
         return self._origin if request.url is self._where else Origin.of(request.url)
 
-    def _look_ahead(self, response: ClientResponse) -> None:
-        """Refuse a Location with a user name or password, of which aiohttp makes credentials, or trips."""
+    def _look_ahead(self, request: ClientRequest, response: ClientResponse) -> None:
+        """Refuse here what aiohttp would stumble over before the next hop comes to be signed."""
         if not self._follows or response.status not in _REDIRECTS:
             return
         try:
@@ -193,8 +194,18 @@ class Call:
         except ValueError:
             return  # aiohttp's to refuse
         if location.raw_user is not None or location.raw_password is not None:
-            response.release()
-            raise RedirectRefused("the redirect's Location holds a user name or password")
+            reason = "the redirect's Location holds a user name or password"
+        elif _keeps_body(response.status, request.method) and not can_be_sent_again(request):
+            reason = "the redirect wants the body once more, which cannot be read again: give its octets"
+        else:
+            return
+        response.release()
+        raise RedirectRefused(reason)
+
+
+def _keeps_body(status: int, method: str) -> bool:
+    # As aiohttp rewrites the next hop (RFC 9110 section 15.4).
+    return status in {307, 308} or (status in {301, 302} and method != hdrs.METH_POST)
 
 
 class OAuth1Middleware:

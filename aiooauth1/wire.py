@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import TYPE_CHECKING
 
+import aiohttp
 from aiohttp import BytesPayload, MultipartWriter, Payload, hdrs
 from aiohttp.http import SERVER_SOFTWARE
 from aiohttp.multipart import content_disposition_filename, parse_content_disposition
@@ -38,6 +40,7 @@ __all__ = [
 ]
 
 FORM = "application/x-www-form-urlencoded"
+_REWINDS_BODIES = [int(digits) for digits in re.findall(r"[0-9]+", aiohttp.__version__)[:3]] >= [3, 12, 14]
 _OURS = frozenset(name.encode() for name in (*PROTOCOL, SIGNATURE))
 _WITH_BODY = frozenset({hdrs.METH_POST, hdrs.METH_PUT, hdrs.METH_PATCH})
 _WITHOUT_BODY = frozenset({hdrs.METH_GET, hdrs.METH_HEAD})  # one there has no meaning: RFC 9110 section 9.3
@@ -52,6 +55,14 @@ def url_on_the_wire(request: ClientRequest) -> str:
 def has_body(request: ClientRequest) -> bool:
     """Say whether a request has a body with anything in it."""
     return request.body.size != 0 if isinstance(request.body, Payload) else bool(request.body)
+
+
+def can_be_sent_again(request: ClientRequest) -> bool:
+    """Say whether aiohttp sends the same body once more on a redirect, and not an empty one in silence."""
+    body = request.body
+    if not isinstance(body, Payload) or isinstance(body, BytesPayload):
+        return True
+    return _REWINDS_BODIES and not body.consumed
 
 
 async def signed_form(request: ClientRequest, *, with_multipart: bool = False) -> bytes | None:
