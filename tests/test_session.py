@@ -256,19 +256,6 @@ async def test_a_stream_is_first_read_when_the_connection_is_there() -> None:
         assert listener.arrivals[0].body == b"a"
 
 
-async def test_a_hop_or_attempt_with_a_form_that_was_a_stream(
-    listener: Listener, session: OAuth1Session
-) -> None:
-    """Signing has read it, so it can be sent again; that is what aiohttp does on a 307."""
-    listener.answer = lambda arrival: (
-        reply(307, {"Location": "/on"}) if arrival.path == "/" else reply(body=b"ok")
-    )
-    await session.post(listener.origin, **typed(pieces()))
-    assert [arrival.body for arrival in listener.arrivals] == [b"a=%C3%BC&b"] * 2
-    for arrival in listener.arrivals:
-        verified(arrival, CONSUMER, TOKEN)
-
-
 @pytest.mark.parametrize("mode", ["rb", "r"])
 async def test_a_form_that_can_be_read_only_once_is_refused_and_nothing_sent(
     listener: Listener, session: OAuth1Session, mode: str
