@@ -326,6 +326,27 @@ async def test_a_process_that_died_in_the_exchange_keeps_its_claim_for_the_lease
         assert await waiting == await stage.stored()
 
 
+async def test_an_exchange_that_was_killed_keeps_its_claim_for_its_own_process_too(
+    stage: Stage, handshake: Handshake
+) -> None:
+    gate = Gate()
+    stage.fake.after = at_exchange(gate)
+    step = await stage.approved(handshake)
+    call = asyncio.create_task(handshake.complete(step.callback, bind=BIND))
+    await gate.reached.wait()
+    for task in under_way():
+        task.cancel()
+    await asyncio.wait({call})
+    gate.open.set()
+    again = asyncio.create_task(handshake.complete(step.callback, bind=BIND))
+    await asyncio.sleep(0.2)
+    assert not again.done()  # it may have been sent, and nobody knows how that ended
+    stage.clock.ahead += LEASE + 1
+    with pytest.raises(ProviderError):
+        await again
+    assert [arrival.verdict for arrival in stage.fake.exchanges] == ["accepted", "refused"]
+
+
 async def test_after_a_process_died_with_the_token_the_provider_decides_once(stage: Stage) -> None:
     async with stage.handshake() as dying, stage.handshake() as living:
         step = await stage.approved(dying)

@@ -533,6 +533,18 @@ async def test_a_session_of_the_callers_brings_neither_its_cookies_nor_its_habit
 
 
 @pytest.mark.socket
+async def test_a_session_of_the_callers_that_raises_for_a_status_shows_no_header() -> None:
+    async with (
+        Endpoint(http(b"oauth_problem=token_used", status="401 No")) as endpoint,
+        aiohttp.ClientSession(raise_for_status=True) as session,
+        Handshake(endpoint.provider, CONSUMER, store=MemoryStore(), http=session) as handshake,
+    ):
+        with pytest.raises(TokenRejected) as raised:
+            await handshake.fetch_access_token(ASKED, VERIFIER)
+    assert "oauth_signature" not in shown(raised.value)
+
+
+@pytest.mark.socket
 async def test_our_own_session_keeps_no_cookies() -> None:
     async with Endpoint(http(ACCESS, Set_Cookie="user=alice")) as endpoint, endpoint.handshake() as handshake:
         for _ in range(2):
