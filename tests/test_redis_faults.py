@@ -17,7 +17,7 @@ from real_redis.proxy import Fault, ReplyProxy
 from redis.asyncio import Redis
 
 from aiooauth1 import AccessToken
-from aiooauth1.errors import StoreUnavailable
+from aiooauth1.errors import StoreCorrupt, StoreUnavailable
 from aiooauth1.stores.encryption import Encryption
 from aiooauth1.stores.redis import RedisStore
 
@@ -590,17 +590,51 @@ async def refused_or(operation: Awaitable[AccessToken | None]) -> tuple[float, A
 # What an error shows
 
 
-async def test_an_error_shows_no_secret_in_its_frames(own_redis: RedisServer) -> None:
-    canary = AccessToken("canary-key", "canary-secret")
+CANARY = AccessToken("canary-key", "canary-secret")
+
+
+@pytest.fixture
+async def with_canary(own_redis: RedisServer) -> AsyncIterator[RedisStore]:
     async with RedisStore.from_url(own_redis.url, timeout=0.3) as store:
-        await store.put_access_token("x", "ann", canary)
-        own_redis.freeze()
-        try:
-            with pytest.raises(StoreUnavailable) as refused:
-                await store.replace_access_token("x", "ann", "canary-key", canary)
-        finally:
-            own_redis.thaw()
-    frames = refused.traceback[1:]  # the first is this test's
+        await store.put_access_token("x", "ann", CANARY)
+        yield store
+
+
+def no_secret_shows(error: pytest.ExceptionInfo[BaseException]) -> bool:
+    """Whether a report that shows every frame's variables, as some do, shows none."""
+    frames = error.traceback[1:]  # the first is the test's
     shown = [repr(value) for frame in frames for value in frame.frame.f_locals.values()]
     assert shown
-    assert not any("canary-secret" in value for value in shown)
+    assert error.value.__cause__ is None
+    assert error.value.__context__ is None
+    return not any("canary-secret" in value for value in [*shown, str(error.value)])
+
+
+async def test_no_secret_shows_when_there_is_no_answer(
+    own_redis: RedisServer, with_canary: RedisStore
+) -> None:
+    own_redis.freeze()
+    try:
+        with pytest.raises(StoreUnavailable) as error:
+            await with_canary.replace_access_token("x", "ann", "canary-key", CANARY)
+    finally:
+        own_redis.thaw()
+    assert no_secret_shows(error)
+
+
+async def test_no_secret_shows_when_it_is_refused(own_redis: RedisServer, with_canary: RedisStore) -> None:
+    with own_redis.client() as client:
+        client.replicaof("127.0.0.1", 1)
+    with pytest.raises(StoreUnavailable) as error:
+        await with_canary.put_access_token("x", "ann", AccessToken("another-key", CANARY.secret))
+    assert no_secret_shows(error)
+
+
+async def test_no_secret_shows_when_a_record_is_broken(
+    own_redis: RedisServer, with_canary: RedisStore
+) -> None:
+    with own_redis.client() as client:
+        client.append("aiooauth1:access:x:ann", "?")
+    with pytest.raises(StoreCorrupt) as error:
+        await with_canary.get_access_token("x", "ann")
+    assert no_secret_shows(error)

@@ -372,3 +372,24 @@ async def test_a_pool_that_others_use_up_is_waited_for(own_redis: RedisServer) -
         assert await eventually(lambda: len(connections(own_redis)) == 2)
         assert await store.get_access_token("x", "ann") == ANN
         await asyncio.gather(*others)
+
+
+# Users
+
+
+async def test_a_scan_that_finds_a_key_twice_lists_its_user_once(own_redis: RedisServer) -> None:
+    """As it does where Redis makes its table smaller meanwhile."""
+    users = {f"user {number}" for number in range(800)}
+    async with RedisStore.from_url(own_redis.url) as store:
+        await asyncio.gather(*(store.put_access_token("x", user, ANN) for user in users))
+        for attempt in range(8):
+            with own_redis.client() as client:
+                client.execute_command("DEBUG", "POPULATE", 60_000, "filler", 1)
+                listed = []
+                async for user in store.users("x"):
+                    listed.append(user)
+                    if len(listed) == 50 * (attempt + 1):
+                        client.eval("for n = 0, 59999 do redis.call('DEL', 'filler:' .. n) end", 0)
+                        await asyncio.sleep(0.25)  # its timer makes the table smaller
+            assert len(listed) == len(users)
+            assert set(listed) == users
