@@ -243,7 +243,7 @@ class CachedStore:
 
     def _finish(self, whose: _User, read: _Read, task: asyncio.Task[AccessToken | None]) -> None:
         self._tasks.discard(task)
-        # A read that a write overtook, or is overtaking, may have seen what was there before.
+        # A read that a write overtook may have seen what was there before.
         current = self._reads.get(whose) is read
         if current:
             del self._reads[whose]
@@ -252,7 +252,7 @@ class CachedStore:
         ):  # which counts as looked at, if nobody waits any more
             return
         token = task.result()
-        if current and token is not None and whose not in self._writes:
+        if current and token is not None:
             self._keep(whose, token, read.began)
 
     def _keep(self, whose: _User, token: AccessToken, began: float) -> None:
