@@ -29,6 +29,7 @@ _URLS = ("request_token_url", "authorize_url", "access_token_url", "base_url")
 _PLACEMENTS = ("placement", "request_token_placement", "access_token_placement")
 _METHODS = ("request_token_method", "access_token_method")
 _PARAMS = ("request_params", "authorize_params")
+_TOKEN_NAMES = ("authorize_token_name", "callback_token_name")
 
 
 class ProviderSunsetWarning(UserWarning):
@@ -151,10 +152,17 @@ class Provider:
                 raise ValueError(f"{name} of {self.name!r} must be 'GET' or 'POST'")
             if getattr(self, name) == "GET" and getattr(self, name.replace("method", "placement")) == "body":
                 raise ValueError(f"{name} of {self.name!r} is GET, which has no body for the parameters")
+        for name in _TOKEN_NAMES:
+            if not getattr(self, name):
+                raise ValueError(f"{name} of {self.name!r} must not be empty: the request token needs a name")
+        if self.nonce_length < 1:
+            raise ValueError(f"nonce_length of {self.name!r} must be 1 or more")
 
     def _check_url(self, name: str, url: str) -> None:
         if not url:
             return
+        if "#" in url:
+            raise ValueError(f"{name} of {self.name!r} has a fragment, behind which no query may stand")
         try:
             parse_url(url)
         except SigningError as error:

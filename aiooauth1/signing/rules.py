@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from aiooauth1.errors import SigningError
+from aiooauth1.signing.base_string import parse_url
+
 
 __all__ = ["SigningRules"]
 
@@ -21,6 +24,9 @@ class SigningRules:
         signed_origin: Scheme, host and port in the base string, where not those connected to.
         realm_is_url: Whether the realm is the request's URL without its query.
         sorted_parameters: Whether parameters must be sent in the order in which they are signed.
+
+    Raises:
+        ValueError: If scheme or origin is none.
     """
 
     send_version: bool = True
@@ -31,3 +37,16 @@ class SigningRules:
     signed_origin: str | None = None
     realm_is_url: bool = False
     sorted_parameters: bool = False
+
+    def __post_init__(self) -> None:
+        if self.signed_scheme not in {None, "http", "https"}:
+            raise ValueError(f"signed_scheme must be 'http' or 'https', not {self.signed_scheme!r}")
+        if self.signed_origin is None:
+            return
+        try:
+            parse_url(self.signed_origin)
+        except SigningError as error:
+            reason = str(error)
+        else:
+            return
+        raise ValueError(f"signed_origin: {reason}")

@@ -1,0 +1,181 @@
+"""Providers: data that is checked once, where it is written, and never changes."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from dataclasses import FrozenInstanceError, fields, replace
+from datetime import date
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+
+from aiooauth1 import Provider
+from aiooauth1.providers import ProviderSunsetWarning
+from aiooauth1.signing import HMAC_SHA1, HMAC_SHA256, SigningRules
+
+
+FULL = Provider(
+    "photos",
+    request_token_url="https://auth.photos.example/request?title=Special:OAuth",
+    authorize_url="https://www.photos.example/authorize",
+    access_token_url="https://auth.photos.example/access",
+    base_url="https://api.photos.example:8443/2/",
+    origins=("https://upload.photos.example", "HTTPS://CDN.photos.example:443/"),
+)
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"name": ""}, "a provider needs a name"),
+        ({"base_url": "https://a.example/2"}, "base_url of 'p' must end in '/'"),
+        ({"base_url": "https://a.example/2?x=/"}, "base_url of 'p' must end in '/'"),
+        ({"base_url": "/2/"}, "base_url of 'p': the URL is not absolute"),
+        ({"request_token_url": "auth.example/request"}, "request_token_url of 'p': the URL is not absolute"),
+        ({"access_token_url": "ftp://a.example/"}, "access_token_url of 'p': the URL's scheme is 'ftp'"),
+        ({"authorize_url": "https://a.example/é"}, "authorize_url of 'p': the URL has the character 'é'"),
+        ({"authorize_url": "https://ann:pw@a.example/"}, "authorize_url of 'p': the URL holds a user name"),
+        ({"authorize_url": "https://a.example/#/allow"}, "authorize_url of 'p' has a fragment"),
+        ({"origins": ("https://a.example", "b.example")}, "origins of 'p': the URL is not absolute"),
+        ({"origins": "https://a.example"}, "origins of 'p'"),
+        ({"placement": "cookie"}, "placement of 'p' must be 'header', 'query' or 'body'"),
+        ({"request_token_placement": "Header"}, "request_token_placement of 'p' must be"),
+        ({"access_token_placement": None}, "access_token_placement of 'p' must be"),
+        ({"request_token_method": "PUT"}, "request_token_method of 'p' must be 'GET' or 'POST'"),
+        ({"access_token_method": "post"}, "access_token_method of 'p' must be 'GET' or 'POST'"),
+        (
+            {"request_token_method": "GET", "request_token_placement": "body"},
+            "request_token_method of 'p' is GET, which has no body",
+        ),
+        (
+            {"access_token_method": "GET", "access_token_placement": "body"},
+            "access_token_method of 'p' is GET, which has no body",
+        ),
+        ({"authorize_token_name": ""}, "authorize_token_name of 'p' must not be empty"),
+        ({"callback_token_name": ""}, "callback_token_name of 'p' must not be empty"),
+        ({"nonce_length": 0}, "nonce_length of 'p' must be 1 or more"),
+    ],
+    ids=str,
+)
+def test_what_is_malformed_is_refused_by_its_name(given: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(told)}"):
+        Provider(**{"name": "p", **given})
+    with pytest.raises(ValueError, match=f"^{re.escape(told)}"):
+        replace(Provider("p"), **given)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://ann:hunter2@a.example/", "https://a.example/?secret=hunter2 ", "https://hunter2/2/3"]
+)
+def test_a_refused_url_is_not_repeated(url: str) -> None:
+    with pytest.raises(ValueError, match="^base_url of 'p'") as refusal:
+        Provider("p", base_url=url)
+    assert "hunter2" not in str(refusal.value)
+    assert (refusal.value.__cause__, refusal.value.__context__) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"signed_scheme": "ftp"}, "signed_scheme must be 'http' or 'https'"),
+        ({"signed_scheme": "HTTPS"}, "signed_scheme must be 'http' or 'https'"),
+        ({"signed_origin": "blog.example"}, "signed_origin: the URL is not absolute"),
+        ({"signed_origin": "ftp://blog.example"}, "signed_origin: the URL's scheme"),
+        ({"signed_origin": ""}, "signed_origin: the URL is not absolute"),
+    ],
+    ids=str,
+)
+def test_rules_that_would_sign_wrongly_are_refused(given: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(told)}"):
+        SigningRules(**given)
+
+
+@pytest.mark.parametrize("origin", ["https://blog.example", "HTTP://BLOG.example:80/", "https://[::1]:8443"])
+def test_an_origin_may_be_written_as_people_do(origin: str) -> None:
+    assert SigningRules(signed_origin=origin).signed_origin == origin
+
+
+# What it is
+
+
+def test_the_defaults_are_the_rfc_s() -> None:
+    plain = Provider("plain")
+    assert (plain.signature_method, plain.rules, plain.realm) == (HMAC_SHA1, SigningRules(), None)
+    assert {plain.placement, plain.request_token_placement, plain.access_token_placement} == {"header"}
+    assert {plain.request_token_method, plain.access_token_method} == {"POST"}
+    assert plain.signs_calls
+    insecure = [field.name for field in fields(Provider) if field.name.startswith("insecure_")]
+    assert len(insecure) == 3
+    assert not any(getattr(plain, name) for name in [*insecure, "allow_http"])
+
+
+def test_it_is_frozen_and_slotted() -> None:
+    provider: Any = FULL
+    for field in fields(Provider):
+        with pytest.raises(FrozenInstanceError):
+            setattr(provider, field.name, None)
+    assert not hasattr(provider, "__dict__")
+
+
+@pytest.mark.parametrize("name", ["request_params", "authorize_params"])
+def test_parameters_are_copied_and_read_only(name: str) -> None:
+    given = {"scope": "read"}
+    described: Any = {name: given}
+    provider = Provider("p", **described)
+    given["scope"] = "everything"
+    kept = getattr(provider, name)
+    assert dict(kept) == {"scope": "read"}
+    assert isinstance(kept, MappingProxyType)
+    again: Any = replace(provider, realm="r")
+    assert dict(getattr(again, name)) == {"scope": "read"}
+
+
+def test_origins_may_come_from_any_iterable_and_do_not_change() -> None:
+    given = ["https://a.example"]
+    described: Any = {"origins": given}
+    provider = Provider("p", **described)
+    given.append("https://b.example")
+    assert provider.origins == ("https://a.example",)
+
+
+def test_equal_data_are_equal_and_hash_alike() -> None:
+    one = Provider("p", request_params={"a": "1"}, signature_method=HMAC_SHA256)
+    same = Provider("p", request_params={"a": "1"}, signature_method=HMAC_SHA256)
+    assert one == same
+    assert len({one, same, replace(one), FULL}) == 2
+    assert one != replace(one, request_params={"a": "2"})
+    assert len({SigningRules(empty_token=True), SigningRules(empty_token=True), SigningRules()}) == 2
+
+
+# Which origins are signed for
+
+
+def test_the_origins_are_those_of_all_urls_and_what_is_named_besides() -> None:
+    assert FULL.signed_origins() == {
+        "https://auth.photos.example",
+        "https://www.photos.example",
+        "https://api.photos.example:8443",
+        "https://upload.photos.example",
+        "https://cdn.photos.example",
+    }
+    assert Provider("nowhere").signed_origins() == frozenset()
+
+
+# When it ends
+
+
+def test_a_sunset_warns_of_the_day() -> None:
+    with pytest.warns(ProviderSunsetWarning, match="'late' takes OAuth 1.0a until 2027-01-31 only"):
+        replace(FULL, name="late", sunset=date(2027, 1, 31)).warn_of_sunset()
+
+
+def test_nothing_warns_where_no_day_is_known_nor_when_it_is_only_described() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        FULL.warn_of_sunset()
+        Provider("late", sunset=date(2020, 1, 1))
