@@ -36,7 +36,7 @@ from aiooauth1 import (
     raise_for_problem,
 )
 from aiooauth1.providers import ProviderSunsetWarning
-from aiooauth1.signing import HMAC_SHA1, HMAC_SHA256, HMAC_SHA512, SigningRules
+from aiooauth1.signing import HMAC_SHA1, HMAC_SHA256, HMAC_SHA512, SigningRules, sign
 from aiooauth1.testing import Arrival, AuthorizePageError, FakeProvider, FakeProviderProcess
 
 
@@ -244,6 +244,13 @@ QUIRKS = {
         "echo",
         lambda seen: "oauth_version" not in _header(seen),
     ),
+    "no version at the token endpoints": Quirk(
+        {"rules": SigningRules(send_version=False)},
+        _connect,
+        "parameter_rejected",
+        "request_token",
+        lambda seen: "oauth_version" not in _header(seen) + seen.base_string,
+    ),
     "a body hash": Quirk(
         {"rules": SigningRules(body_hash=True)},
         _post_json,
@@ -446,6 +453,28 @@ async def test_a_provider_without_verifiers_is_taken_by_a_setting_that_is_called
             assert await fake.approve(by_hand.url) == ""
             token = await handshake.complete_with_verifier(by_hand.request_token.key, "", bind="browser")
             assert token.params["screen_name"] == "ann"
+
+
+async def test_without_verifiers_an_empty_one_is_one_too_many() -> None:
+    async with FakeProvider(like=Provider("early", insecure_without_verifier=True)) as fake:
+        async with Handshake(fake.provider, fake.consumer, store=MemoryStore()) as handshake:
+            pending = await handshake.begin(CALLBACK, bind="browser")
+        await fake.approve(pending.url)
+        signature = sign(
+            "POST",
+            fake.provider.access_token_url,
+            consumer=fake.consumer,
+            token=pending.request_token,
+            nonce="0123456789abcdef",
+            timestamp=int(time.time()),
+            verifier="",
+        )
+        header = {"Authorization": signature.header()}
+        async with (
+            aiohttp.ClientSession() as http,
+            http.post(fake.provider.access_token_url, headers=header) as response,
+        ):
+            assert "oauth_parameters_rejected=oauth_verifier" in await response.text()
 
 
 async def test_elsewhere_a_callback_without_a_verifier_is_refused_and_nothing_sent() -> None:
