@@ -73,7 +73,7 @@ def test_what_is_malformed_is_refused_by_its_name(given: dict[str, Any], told: s
     "url", ["https://ann:hunter2@a.example/", "https://a.example/?secret=hunter2 ", "https://hunter2/2/3"]
 )
 def test_a_refused_url_is_not_repeated(url: str) -> None:
-    with pytest.raises(ValueError, match="^base_url of 'p'") as refusal:
+    with pytest.raises(ValueError, match="base_url of 'p'") as refusal:
         Provider("p", base_url=url)
     assert "hunter2" not in str(refusal.value)
     assert (refusal.value.__cause__, refusal.value.__context__) == (None, None)
