@@ -72,8 +72,8 @@ def measure(effort: Effort) -> Subject:
         ("cryptography", "oauthlib", "PyJWT"),
         (
             f"{min(effort.pairs, PAIRS)} pairs, by the clock on the wall.",
-            "late: how far behind the event loop is at the 99th percentile, beyond what it is when idle;",
-            "each task waits 20 to 80 ms between two signatures then, as for an answer; the quieter half of runs.",
+            "late: how far behind the event loop is at the 99th percentile, beyond what it is when idle:",
+            "then each task waits 20 to 80 ms between signatures, as for an answer; the quieter half.",
             *(note for _, note in measured),
             *(f"{name} is not installed: not compared" for name in missing),
         ),
