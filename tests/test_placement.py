@@ -377,8 +377,12 @@ async def test_a_hop_is_signed_afresh_in_the_query_though_the_provider_copies_ou
         assert second.target.startswith(b"/echo/landed?own=1&")
 
 
+# What can be read once is lost on a redirect by older versions of aiohttp, signed or not.
+TWICE_READ = [made for name, made in FORM_MADE.items() if name not in {"a generator", "a file"}]
+
+
 @pytest.mark.parametrize("status", [307, 308])
-@pytest.mark.parametrize("made", [*FORM_MADE.values(), *EMPTY.values()], ids=str)
+@pytest.mark.parametrize("made", [*TWICE_READ, *EMPTY.values()], ids=str)
 async def test_a_hop_is_signed_afresh_in_the_body(fake: FakeProvider, status: int, made: Made) -> None:
     fake.after = _redirect(status, "/echo/landed")
     async with _session(fake, "body") as session:
