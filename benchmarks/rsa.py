@@ -11,11 +11,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from aiooauth1 import AccessToken, Consumer
-from aiooauth1.nonce import fresh_nonce
-from aiooauth1.signing import Signer
+from aiooauth1 import AccessToken, Consumer, OAuth1Session
 from aiooauth1.signing.rsa import RSA_SHA256
-from aiooauth1.wire import finish
 from benchmarks.measure import QUICK, Comparison
 from benchmarks.peers.header import read_header
 from benchmarks.report import Mark, Row, Subject
@@ -120,14 +117,11 @@ def _compared(pairs: Sequence[tuple[float, float]]) -> Comparison:
 
 
 def _ours(key: RSAPrivateKey) -> Sign:
-    method = RSA_SHA256(key)
-    signer = Signer(
-        Consumer(CONSUMER_KEY, CONSUMER_SECRET), AccessToken(TOKEN, TOKEN_SECRET), signature_method=method
-    )
+    consumer, token = Consumer(CONSUMER_KEY, CONSUMER_SECRET), AccessToken(TOKEN, TOKEN_SECRET)
+    session = OAuth1Session(consumer, token, signature_method=RSA_SHA256(key))  # opens nothing to sign
 
     async def sign() -> str:
-        prepared = signer.prepare("POST", JSON_POST.url, nonce=fresh_nonce(), timestamp=int(time.time()))
-        return (await finish(signer, prepared)).header()
+        return (await session.sign("POST", JSON_POST.url)).header()
 
     return sign
 
