@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote
 
@@ -123,101 +123,113 @@ def _multipart() -> FormData:
     return form
 
 
-# A request and what of its own must stand in front of ours, in the query and in the body.
-Made = tuple[str, str, "Callable[[], dict[str, Any]]", bytes, "bytes | None"]
+@dataclass(frozen=True)
+class Made:
+    """A request as a user makes it.
+
+    Attributes:
+        method: The method.
+        path: The path, with the query that is typed.
+        options: Makes the other arguments, afresh for each call: some can be read only once.
+        query: What of the query must stand before ours.
+        body: What of the body must; None: the sender chooses it.
+    """
+
+    method: str
+    path: str = "echo"
+    options: Callable[[], dict[str, Any]] = dict
+    query: bytes = b""
+    body: bytes | None = b""
+
+
+def _form(value: Any, **more: Any) -> Callable[[], dict[str, Any]]:
+    return lambda: {"data": value, **more}
+
+
 TYPED = {"Content-Type": FORM}
-ANY: dict[str, Made] = {
-    "GET": ("GET", "echo", dict, b"", b""),
-    "GET with a query": ("GET", "echo?b=2&a=%2B&a=1+1&flag", dict, b"b=2&a=%2B&a=1+1&flag&", b""),
-    "GET with params": ("GET", "echo", lambda: {"params": {"q": "a b"}}, b"q=a%20b&", b""),
-    "HEAD": ("HEAD", "echo?a=1", dict, b"a=1&", b""),
-    "DELETE": ("DELETE", "echo/%2F?a=1", dict, b"a=1&", b""),
-    "OPTIONS": ("OPTIONS", "echo", dict, b"", b""),
-    "POST with nothing": ("POST", "echo", dict, b"", b""),
-    "JSON": ("POST", "echo", lambda: {"json": {"a": 1}}, b"", b'{"a": 1}'),
-    "multipart": ("POST", "echo?a=1", lambda: {"data": _multipart()}, b"a=1&", None),
-    "octets": ("PUT", "echo", lambda: {"data": b"a=1&b=2"}, b"", b"a=1&b=2"),
-    "a stream": ("POST", "echo", lambda: {"data": _pieces()}, b"", b"a=%C3%A9&b"),
+ANY = {
+    "GET": Made("GET"),
+    "GET with a query": Made("GET", "echo?b=2&a=%2B&a=1+1&flag", query=b"b=2&a=%2B&a=1+1&flag"),
+    "GET with params": Made("GET", options=lambda: {"params": {"q": "a b"}}, query=b"q=a%20b"),
+    "HEAD": Made("HEAD", "echo?a=1", query=b"a=1"),
+    "DELETE": Made("DELETE", "echo/%2F?a=1", query=b"a=1"),
+    "OPTIONS": Made("OPTIONS"),
+    "JSON": Made("POST", options=lambda: {"json": {"a": 1}}, body=b'{"a": 1}'),
+    "multipart": Made("POST", "echo?a=1", lambda: {"data": _multipart()}, query=b"a=1", body=None),
+    "octets": Made("PUT", options=_form(b"a=1&b=2"), body=b"a=1&b=2"),
+    "a stream": Made("POST", options=lambda: {"data": _pieces()}, body=b"a=%C3%A9&b"),
 }
-FORM_MADE: dict[str, Made] = {
-    "POST": ("POST", "echo", lambda: {"data": {"a": "é ~", "b": ""}}, b"", b"a=%C3%A9%20~&b="),
-    "pairs": ("POST", "echo", lambda: {"data": [("b", "1"), ("a", "2"), ("b", "0")]}, b"", b"b=1&a=2&b=0"),
-    "with a query": ("POST", "echo?a=1&c=+", lambda: {"data": {"a": "2"}}, b"a=1&c=+", b"a=2"),
-    "PUT": ("PUT", "echo", lambda: {"data": {"a": "1"}}, b"", b"a=1"),
-    "PATCH": ("PATCH", "echo", lambda: {"data": {"a": "1"}}, b"", b"a=1"),
-    "DELETE": ("DELETE", "echo", lambda: {"data": {"a": "1"}}, b"", b"a=1"),
-    "octets": ("POST", "echo", lambda: {"data": b"a=1+1&b;c&=d", "headers": TYPED}, b"", b"a=1+1&b;c&=d"),
-    "a charset": (
-        "POST",
-        "echo",
-        lambda: {"data": b"a=1", "headers": {"Content-Type": f"{FORM}; charset=utf-8"}},
-        b"",
-        b"a=1",
+FILLED = {
+    "POST": Made("POST", options=_form({"a": "é ~", "b": ""}), body=b"a=%C3%A9%20~&b="),
+    "pairs": Made("POST", options=_form([("b", "1"), ("a", "2"), ("b", "0")]), body=b"b=1&a=2&b=0"),
+    "with a query": Made("POST", "echo?a=1&c=+", _form({"a": "2"}), query=b"a=1&c=+", body=b"a=2"),
+    "PUT": Made("PUT", options=_form({"a": "1"}), body=b"a=1"),
+    "PATCH": Made("PATCH", options=_form({"a": "1"}), body=b"a=1"),
+    "DELETE": Made("DELETE", options=_form({"a": "1"}), body=b"a=1"),
+    "octets": Made("POST", options=_form(b"a=1+1&b;c&=d", headers=TYPED), body=b"a=1+1&b;c&=d"),
+    "a charset": Made(
+        "POST", options=_form(b"a=1", headers={"Content-Type": f"{FORM}; charset=utf-8"}), body=b"a=1"
     ),
-    "FormData": ("POST", "echo", lambda: {"data": _form_data()}, b"", b"a=x+y&a=%C3%A9"),
-    "a generator": ("POST", "echo", lambda: {"data": _pieces(), "headers": TYPED}, b"", b"a=%C3%A9&b"),
-    "a file": ("POST", "echo", lambda: {"data": io.BytesIO(b"a=1&b=2"), "headers": TYPED}, b"", b"a=1&b=2"),
-    "gzip": (
-        "POST",
-        "echo",
-        lambda: {"data": {"a": "é " * 99}, "compress": True},
-        b"",
-        b"a=" + b"%C3%A9%20" * 99,
+    "FormData": Made("POST", options=lambda: {"data": _form_data()}, body=b"a=x+y&a=%C3%A9"),
+    "a generator": Made("POST", options=lambda: {"data": _pieces(), "headers": TYPED}, body=b"a=%C3%A9&b"),
+    "a file": Made("POST", options=lambda: {"data": io.BytesIO(b"a=1&b"), "headers": TYPED}, body=b"a=1&b"),
+    "compressed": Made(
+        "POST", options=_form({"a": "é " * 99}, compress=True), body=b"a=" + b"%C3%A9%20" * 99
     ),
 }
-EMPTY: dict[str, Made] = {
-    "POST with nothing": ("POST", "echo", dict, b"", b""),
-    "PUT with nothing": ("PUT", "echo?a=1", dict, b"a=1", b""),
-    "PATCH with nothing": ("PATCH", "echo", dict, b"", b""),
-    "no pairs": ("POST", "echo", lambda: {"data": {}}, b"", b""),
-    "no octets": ("POST", "echo", lambda: {"data": b"", "headers": TYPED}, b"", b""),
-    "DELETE with no pairs": ("DELETE", "echo", lambda: {"data": {}}, b"", b""),
+EMPTY = {
+    "POST with nothing": Made("POST"),
+    "PUT with nothing": Made("PUT", "echo?a=1", query=b"a=1"),
+    "PATCH with nothing": Made("PATCH"),
+    "no pairs": Made("POST", options=_form({})),
+    "no octets": Made("POST", options=_form(b"", headers=TYPED)),
+    "DELETE with no pairs": Made("DELETE", options=_form({})),
 }
+FORMS_MADE = {f"form: {name}": made for name, made in FILLED.items()} | EMPTY
+NO_FORMS = ANY | {
+    "GET with a form": Made("GET", options=_form({"a": "1"})),
+    "HEAD with a form": Made("HEAD", options=_form({"a": "1"})),
+    "text": Made("POST", options=_form("a=1")),
+    "nearly a form": Made("POST", options=_form(b"a=1", headers={"Content-Type": f"{FORM}x"})),
+    "DELETE with nothing": Made("DELETE"),
+}
+
+
+def _each(table: dict[str, Made], *, but: str = "") -> pytest.MarkDecorator:
+    kept = {name: made for name, made in table.items() if name not in but.split(", ")}
+    return pytest.mark.parametrize("made", kept.values(), ids=kept)
 
 
 async def _send(session: OAuth1Session, made: Made) -> None:
-    method, path, options, _, _ = made
-    async with session.request(method, path, **options()) as response:
+    async with session.request(made.method, made.path, **made.options()) as response:
         assert response.status == 200, await response.text()
 
 
-@pytest.mark.parametrize("made", [*ANY.values(), *FORM_MADE.values(), *EMPTY.values()], ids=str)
+@_each(ANY | FORMS_MADE)
 async def test_the_query_takes_the_parameters_of_any_request(fake: FakeProvider, made: Made) -> None:
     async with _session(fake, "query") as session:
         await _send(session, made)
     (seen,) = fake.accepted("echo")
     assert _where(seen) == {"query": SENT}
-    begin = made[3] + b"&" * (made[3] not in {b"", b"&"} and not made[3].endswith(b"&"))
-    assert _query(seen).startswith(begin + b"oauth_consumer_key=")
-    if made[4] is not None:
-        assert seen.body == made[4]
+    assert _query(seen).startswith(made.query + b"&" * bool(made.query) + b"oauth_consumer_key=")
+    assert made.body in {None, seen.body}
 
 
-@pytest.mark.parametrize("made", [*FORM_MADE.values(), *EMPTY.values()], ids=str)
+@_each(FORMS_MADE)
 async def test_the_body_takes_the_parameters_of_a_form(fake: FakeProvider, made: Made) -> None:
     async with _session(fake, "body") as session:
         await _send(session, made)
     (seen,) = fake.accepted("echo")
     assert _where(seen) == {"body": SENT}
-    assert made[4] is not None
-    assert seen.body.startswith(made[4] + b"&" * bool(made[4]) + b"oauth_consumer_key=")
-    assert _query(seen) == made[3].rstrip(b"&")
+    assert made.body is not None
+    assert seen.body.startswith(made.body + b"&" * bool(made.body) + b"oauth_consumer_key=")
+    assert _query(seen) == made.query
     assert (seen.header("Content-Type") or b"").startswith(FORM.encode())
     length = seen.header("Content-Length")
     assert length is None or int(length) == seen.body_length
 
 
-@pytest.mark.parametrize(
-    "made",
-    [
-        *[made for name, made in ANY.items() if name != "POST with nothing"],
-        ("GET", "echo", lambda: {"data": {"a": "1"}}, b"", b""),
-        ("HEAD", "echo", lambda: {"data": {"a": "1"}}, b"", b""),
-        ("POST", "echo", lambda: {"data": "a=1"}, b"", b""),
-        ("POST", "echo", lambda: {"data": b"a=1", "headers": {"Content-Type": f"{FORM}x"}}, b"", b""),
-    ],
-    ids=str,
-)
+@_each(NO_FORMS)
 async def test_a_body_that_is_no_form_holds_no_signature_and_nothing_is_sent(
     fake: FakeProvider, made: Made
 ) -> None:
@@ -255,7 +267,7 @@ async def test_secrets_and_signatures_that_must_be_encoded(
             async with _session(
                 fake, placement, signature_method=method, allow_http=True, realm="not sent"
             ) as session:
-                await _send(session, ("POST", "echo", lambda: {"data": {"a": "1"}}, b"", b""))
+                await _send(session, FILLED["PUT"])
         assert {_where(seen).keys() == {placement} for seen in fake.accepted("echo")} == {True}
 
 
@@ -276,15 +288,15 @@ async def test_the_session_s_placement_goes_before_the_provider_s() -> None:
             async with OAuth1Session(
                 fake.consumer, fake.issue_access_token("ann"), provider=provider, placement=placement
             ) as session:
-                await _send(session, ("POST", "echo", lambda: {"data": {"a": "1"}}, b"", b""))
+                await _send(session, FILLED["PUT"])
                 view = session.replace(realm="another")
-                await _send(view, ("POST", "echo", lambda: {"data": {"a": "1"}}, b"", b""))
+                await _send(view, FILLED["PUT"])
             assert [[*_where(seen)] for seen in fake.accepted("echo")[-2:]] == [[expected]] * 2
 
 
 async def test_without_a_provider_too(fake: FakeProvider) -> None:
     async with OAuth1Session(fake.consumer, placement="query") as session:
-        await _send(session, ("GET", f"{fake.url}echo", dict, b"", b""))
+        await _send(session, Made("GET", f"{fake.url}echo"))
     (seen,) = fake.accepted("echo")
     assert _where(seen) == {"query": SENT - Counter(["oauth_token"])}
 
@@ -377,12 +389,8 @@ async def test_a_hop_is_signed_afresh_in_the_query_though_the_provider_copies_ou
         assert second.target.startswith(b"/echo/landed?own=1&")
 
 
-# What can be read once is lost on a redirect by older versions of aiohttp, signed or not.
-TWICE_READ = [made for name, made in FORM_MADE.items() if name not in {"a generator", "a file"}]
-
-
 @pytest.mark.parametrize("status", [307, 308])
-@pytest.mark.parametrize("made", [*TWICE_READ, *EMPTY.values()], ids=str)
+@_each(FORMS_MADE, but="form: a generator, form: a file")  # older versions of aiohttp lose those on redirects
 async def test_a_hop_is_signed_afresh_in_the_body(fake: FakeProvider, status: int, made: Made) -> None:
     fake.after = _redirect(status, "/echo/landed")
     async with _session(fake, "body") as session:
@@ -500,11 +508,7 @@ async def _twice(request: ClientRequest, handler: ClientHandlerType) -> ClientRe
     return await handler(request)
 
 
-@pytest.mark.parametrize(
-    "made",
-    [*[made for name, made in ANY.items() if name != "a stream"], *FORM_MADE.values(), *EMPTY.values()],
-    ids=str,
-)
+@_each(ANY | FORMS_MADE, but="a stream")
 async def test_a_retry_outside_of_the_signer_sends_each_parameter_once_in_the_query(
     fake: FakeProvider, made: Made
 ) -> None:
@@ -516,7 +520,7 @@ async def test_a_retry_outside_of_the_signer_sends_each_parameter_once_in_the_qu
     assert _query(first).partition(b"oauth_")[0] == _query(second).partition(b"oauth_")[0]
 
 
-@pytest.mark.parametrize("made", [*FORM_MADE.values(), *EMPTY.values()], ids=str)
+@_each(FORMS_MADE)
 async def test_a_retry_outside_of_the_signer_sends_each_parameter_once_in_the_body(
     fake: FakeProvider, made: Made
 ) -> None:
