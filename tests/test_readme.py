@@ -9,6 +9,8 @@ import ast
 import asyncio
 import inspect
 import re
+import subprocess
+import sys
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -154,3 +156,25 @@ def test_the_extras_that_it_names_are_those_of_the_package() -> None:
     declared = project["optional-dependencies"].keys() - {"test", "bench", "browser"}
     (sentence,) = re.findall(r"Optional parts are extras.*?\.\n", TEXT, re.DOTALL)
     assert declared == set(re.findall(r"`(\w+)`", sentence))
+
+
+def test_the_store_of_forty_lines_passes_the_contract(tmp_path: Path) -> None:
+    source = next(source for _, source in blocks("python") if "class DictStore" in source)
+    store = source[source.index("class DictStore") : source.index("class TestDictStore")]
+    assert sum(bool(line) for line in store.splitlines()) <= 40
+    test = tmp_path / "test_dict_store.py"
+    test.write_text(source, encoding="utf-8")
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-o",
+        "asyncio_mode=auto",
+        str(test),
+    ]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)  # noqa: S603  ours
+    assert done.returncode == 0, done.stdout
+    assert int(re.search(r"(\d+) passed", done.stdout)[1]) >= 20  # type: ignore[index]
