@@ -30,6 +30,7 @@ from aiooauth1.wire import (
     can_be_sent_again,
     finish,
     has_body,
+    hide_query,
     is_form,
     name_consumer,
     place,
@@ -133,6 +134,8 @@ class Call:
                 raise
             what = type(error).__name__
         else:
+            if self._manner.placement == "query":
+                hide_query(response)
             self._look_ahead(request, response)
             return response
         finally:

@@ -19,7 +19,7 @@ from aiooauth1.signing.signature import SIGNATURE
 
 
 if TYPE_CHECKING:
-    from aiohttp import ClientRequest
+    from aiohttp import ClientRequest, ClientResponse
 
     from aiooauth1.providers import Placement
     from aiooauth1.signing.sign import Signer
@@ -30,6 +30,7 @@ __all__ = [
     "FORM",
     "finish",
     "has_body",
+    "hide_query",
     "is_form",
     "name_consumer",
     "place",
@@ -162,6 +163,15 @@ async def take_out(request: ClientRequest, placement: Placement) -> None:
     elif placement == "body" and is_form(request) and has_body(request):
         rest = _without_ours(await whole_body(request))
         await request.update_body(BytesPayload(rest, content_type=FORM))
+
+
+def hide_query(response: ClientResponse) -> None:
+    """Take our parameters out of what aiohttp's exceptions show of a request that was signed in its query.
+
+    The header is cleaned in the request itself; of the URL the response has a copy.
+    """
+    shown = response._request_info  # noqa: SLF001  aiohttp has it read-only, and no other place for it
+    response._request_info = shown._replace(url=shown.real_url)  # noqa: SLF001  likewise
 
 
 def is_form(request: ClientRequest) -> bool:
