@@ -116,31 +116,29 @@ async def test_an_outer_middleware_that_sends_the_same_request_again(
 # A request that went out, and no answer came
 
 
-LOST: dict[str, Callable[[Arrival], bytes | AsyncIterator[bytes]]] = {
-    "closed": lambda _: DROP,
-    "reset": lambda _: RESET,
-    "half a head": lambda _: broken(b"HTTP/1.1 200 OK\r\nContent-Le"),
-    "no HTTP": lambda _: broken(b"220 mail.example ESMTP\r\n\r\n"),
-    "a head that is too long": lambda _: broken(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 99_999 + b"\r\n\r\n"),
-    "silence": silent,
+PATIENT = ClientTimeout(total=30)
+LOST: dict[str, tuple[Callable[[Arrival], bytes | AsyncIterator[bytes]], ClientTimeout]] = {
+    "closed": (lambda _: DROP, PATIENT),
+    "reset": (lambda _: RESET, PATIENT),
+    "half a head": (lambda _: broken(b"HTTP/1.1 200 OK\r\nContent-Le"), PATIENT),
+    "no HTTP": (lambda _: broken(b"220 mail.example ESMTP\r\n\r\n"), PATIENT),
+    "a head that is too long": (
+        lambda _: broken(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 99_999 + b"\r\n\r\n"),
+        PATIENT,
+    ),
+    "silence for too long": (silent, ClientTimeout(total=0.3)),
+    "silence on the socket": (silent, ClientTimeout(sock_read=0.3)),
 }
-TIMEOUTS = {"total": ClientTimeout(total=0.1), "sock_read": ClientTimeout(sock_read=0.1)}
 
 
-@pytest.mark.parametrize("timeout", TIMEOUTS.values(), ids=TIMEOUTS)
-@pytest.mark.parametrize("lost", LOST.values(), ids=LOST)
+@pytest.mark.parametrize("name", LOST)
 async def test_a_write_whose_answer_is_lost(
-    listener: Listener,
-    either: OAuth1Session,
-    lost: Callable[[Arrival], Any],
-    timeout: ClientTimeout,  # noqa: ASYNC109  what is tested
-    caplog: pytest.LogCaptureFixture,
+    listener: Listener, either: OAuth1Session, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    listener.answer = lost
-    if timeout is not TIMEOUTS["total"] and lost is not silent:
-        timeout = ClientTimeout()
-    for method in WRITES:
+    listener.answer, timeout = LOST[name]
+    methods = WRITES if timeout is PATIENT else ("POST", "DELETE")
+    for method in methods:
         with pytest.raises(OutcomeUnknown) as raised:
             await either.request(method, listener.origin, data={"a": "1"}, timeout=timeout)
         assert method in str(raised.value)
@@ -150,17 +148,17 @@ async def test_a_write_whose_answer_is_lost(
         shown = shown_by(raised.value) + caplog.text
         assert not leaks(shown, (*SECRETS, *headers_of(listener.arrivals), "OAuth oauth_"))
     each_signed_afresh(listener.arrivals)
-    assert [arrival.method for arrival in listener.arrivals] == list(WRITES)
+    assert [arrival.method for arrival in listener.arrivals] == list(methods)
 
 
-@pytest.mark.parametrize("lost", LOST.values(), ids=LOST)
+@pytest.mark.parametrize("name", LOST)
 async def test_a_read_whose_answer_is_lost_is_aiohttps_own_error(
-    listener: Listener, session: OAuth1Session, lost: Callable[[Arrival], Any]
+    listener: Listener, session: OAuth1Session, name: str
 ) -> None:
-    listener.answer = lost
+    listener.answer, timeout = LOST[name]
     for method in READS:
         with pytest.raises((aiohttp.ClientError, TimeoutError)) as raised:
-            await session.request(method, listener.origin, timeout=ClientTimeout(total=0.1))
+            await session.request(method, listener.origin, timeout=timeout)
         assert not leaks(shown_by(raised.value), (*SECRETS, *headers_of(listener.arrivals)))
     each_signed_afresh(listener.arrivals)
 

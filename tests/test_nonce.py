@@ -19,13 +19,18 @@ import os, sys
 from aiooauth1.nonce import fresh_nonce
 
 fresh_nonce()  # what a generator keeps, it has now
+outputs = []
 for _ in range({FORKS}):
+    reading, writing = os.pipe()
     if os.fork() == 0:
-        os.write(1, b"")
-        with open(1, "w", closefd=False) as out:
+        with open(writing, "w") as out:
             out.write("".join(fresh_nonce() + chr(10) for _ in range({EACH})))
         os._exit(0)
-for _ in range({FORKS}):
+    os.close(writing)
+    outputs.append(reading)
+for reading in outputs:
+    with open(reading) as output:
+        sys.stdout.write(output.read())
     os.wait()
 """
 

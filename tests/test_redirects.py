@@ -414,7 +414,11 @@ async def test_plaintext_shows_the_secrets_to_nobody_else(world: World) -> None:
 async def test_a_refused_redirect_gives_its_connection_back(
     world: World, location: str, error: type[Exception]
 ) -> None:
-    world.home.answer = redirector(307, world.locate(location))
+    world.home.answer = lambda arrival: (
+        ok(arrival)
+        if arrival.path == "/free"
+        else reply(307, {"Location": world.locate(location)}, b"moved" * 100_000)
+    )
     async with TCPConnector(limit=1) as connector, signing(connector=connector) as session:
         origin = f"http://127.0.0.1:{world.home.port}"
         for _ in range(2):

@@ -233,7 +233,7 @@ async def test_a_body_that_never_comes_is_given_up_with_the_callers_timeout(
         await asyncio.Event().wait()
 
     listener.answer = lambda _: answer()
-    timeout = aiohttp.ClientTimeout(total=0.2)
+    timeout = aiohttp.ClientTimeout(total=0.5)
     async with session.post(listener.origin, timeout=timeout) as response:
         with pytest.raises(ProviderError) as raised:
             await raise_for_problem(response)

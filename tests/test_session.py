@@ -428,7 +428,10 @@ async def test_a_method_that_is_none_is_refused(
 @pytest.mark.parametrize(
     ("options", "of_call"),
     [
-        ({"store": MemoryStore()}, {"user": "alice", "token": TOKEN}),
+        (
+            {"store": MemoryStore(), "provider": Provider("home", base_url="https://api.test/")},
+            {"user": "alice", "token": TOKEN},
+        ),
         ({}, {"user": "alice", "token": TOKEN}),
         ({}, {"user": "alice"}),
         ({"store": MemoryStore()}, {"user": "alice"}),
