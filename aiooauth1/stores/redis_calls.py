@@ -6,44 +6,32 @@ import asyncio
 import hashlib
 import math
 import os
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from aiooauth1.errors import StoreCorrupt, StoreUnavailable
 from aiooauth1.stores.redis_deadline import Deadline
 from aiooauth1.stores.redis_trouble import trouble
+from aiooauth1.stores.redis_way import Way
 
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
+    from aiooauth1.stores.redis_way import Client
 
-__all__ = ["MOST_AT_ONCE", "NOTHING", "Call", "Client", "Link", "Swapped"]
+
+__all__ = ["NOTHING", "Call", "Link", "Swapped"]
 
 _T = TypeVar("_T")
 _T_co = TypeVar("_T_co", covariant=True)
 
-MOST_AT_ONCE = 64  # commands, each of which has a connection
 NOTHING = b""  # what stands for no record in a swap: no record is empty
 
 _FIRST_PAUSE = 0.01  # seconds before a command is repeated; each pause is twice the one before it
 _LONGEST_PAUSE = 0.25
 _SCANNED = 500  # how many keys a Redis looks at in one step
 _GONE = b"\0gone:"
-
-
-class Client(Protocol):
-    """What is asked of a client of redis-py."""
-
-    async def execute_command(self, *args: Any, **options: Any) -> Any:
-        """Send a command and return its reply."""
-
-    def get_encoder(self) -> Any:
-        """Return what turns values into octets and back."""
-
-    async def aclose(self) -> None:
-        """Close its connections."""
 
 
 class _ForKey(Protocol[_T_co]):
@@ -86,11 +74,8 @@ class Link:
     """
 
     def __init__(self, client: Client, timeout: float) -> None:
-        self._client = client
+        self._way = Way(client)
         self._timeout = timeout
-        pool = getattr(client, "connection_pool", None)
-        self._most = min(MOST_AT_ONCE, getattr(pool, "max_connections", None) or MOST_AT_ONCE)
-        self._limits: dict[str, asyncio.Semaphore] = {}  # by node
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
 
@@ -98,7 +83,7 @@ class Link:
         """Take no more operations, and close the client too if `client`."""
         self._closed = True
         if client:
-            await self._client.aclose()
+            await self._way.client.aclose()
 
     async def within_deadline(self, operation: Callable[[Call], Awaitable[_T]]) -> _T:
         """Run an operation.
@@ -110,7 +95,7 @@ class Link:
         """
         self._check()
         deadline = Deadline(self._timeout)
-        call = Call(self._client, self._limit, deadline)
+        call = Call(self._way, deadline)
         failure: StoreUnavailable | StoreCorrupt
         try:
             with deadline:
@@ -154,15 +139,6 @@ class Link:
                 seen.update(fresh)
                 yield fresh
 
-    def _limit(self, key: bytes | None) -> asyncio.Semaphore:
-        # redis-py's pools raise when they are empty; this waits. Each node of a Cluster has its own, so that
-        # one that hangs leaves the others to those who need them.
-        name = ""
-        if key is not None and hasattr(self._client, "get_node_from_key"):
-            with suppress(Exception):  # the nodes are not known yet
-                name = self._client.get_node_from_key(key).name
-        return self._limits.setdefault(name, asyncio.Semaphore(self._most))
-
     def _check(self) -> None:
         if self._closed:
             raise StoreUnavailable("this RedisStore is closed")
@@ -177,16 +153,12 @@ class Call:
     """The commands of one operation.
 
     Args:
-        client: The client.
-        limit: For a key, or None, what bounds the commands under way to where it is.
+        way: The way to Redis.
         deadline: The end of the operation.
     """
 
-    def __init__(
-        self, client: Client, limit: Callable[[bytes | None], asyncio.Semaphore], deadline: Deadline
-    ) -> None:
-        self._client = client
-        self._limit = limit
+    def __init__(self, way: Way, deadline: Deadline) -> None:
+        self._way = way
         self._deadline = deadline
         self.trouble: str | None = None
 
@@ -222,16 +194,15 @@ class Call:
         return await self.swap_surely(key, old, _GONE + os.urandom(16), "PX", milliseconds)
 
     async def primaries(self) -> list[dict[str, Any]]:
-        """Return where to send what is for all primaries: options for each."""
-        client: Any = self._client
-        if not hasattr(client, "get_primaries"):
-            return [{}]
-        await self._until_answered(client.initialize)  # which asks nothing if it knows the Cluster already
-        return [{"target_nodes": node} for node in client.get_primaries()]
+        """Return where to send what is for all primaries: options of a command for each."""
+        primaries, _ = await self._until_answered(self._way.primaries)
+        return list(primaries)
 
     async def scan(self, step: tuple[Any, ...], target: dict[str, Any]) -> tuple[int, list[bytes]]:
         """Do one step of a scan; return the next one's cursor, 0 if this was the last, and the keys found."""
-        (cursor, keys), _ = await self._until_answered(lambda: self._client.execute_command(*step, **target))
+        (cursor, keys), _ = await self._until_answered(
+            lambda: self._way.client.execute_command(*step, **target)
+        )
         # A Cluster client gives a cursor for each node that was asked, which was one.
         return int(next(iter(cursor.values())) if isinstance(cursor, dict) else cursor), keys
 
@@ -243,12 +214,12 @@ class Call:
 
     async def _run(self, script: _Script, key: bytes, *args: bytes | str | int) -> Any:
         try:
-            return await self._client.execute_command("EVALSHA", script.sha, 1, key, *args)
+            return await self._way.client.execute_command("EVALSHA", script.sha, 1, key, *args)
         except Exception as error:
             if trouble(error).code != "NOSCRIPT":
                 raise
         # A Redis that started again has forgotten its scripts. From now on it knows this one.
-        return await self._client.execute_command("EVAL", script.text, 1, key, *args)
+        return await self._way.client.execute_command("EVAL", script.text, 1, key, *args)
 
     async def _until_answered(
         self, command: Callable[[], Awaitable[Any]], key: bytes | None = None
@@ -256,7 +227,7 @@ class Call:
         # The reply, and whether an earlier one got lost. The deadline ends it, if nothing else does.
         pause, lost = _FIRST_PAUSE, False
         while True:
-            async with self._limit(key):
+            async with self._way.limit(key):
                 try:
                     reply = await command()
                 except Exception as error:  # noqa: BLE001 - whatever redis-py lets out when a connection goes
@@ -267,17 +238,10 @@ class Call:
             self._deadline.check()
             if problem.code == "WRONGTYPE":
                 raise StoreCorrupt("a stored record is not one of ours: it is not even a string of Redis")
-            if problem.code == "READONLY":
-                await self._let_go()
+            await self._way.mend(problem.code)
             if not problem.passing:
                 raise StoreUnavailable(problem.says)
             self.trouble = problem.says
             lost = lost or problem.maybe_done
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
-
-    async def _let_go(self) -> None:
-        # A primary that became a replica keeps its connections: new ones may find the new primary.
-        pool = getattr(self._client, "connection_pool", None)
-        if pool is not None:
-            await pool.disconnect(inuse_connections=False)

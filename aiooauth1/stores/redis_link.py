@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any
 
-from aiooauth1.stores.redis_calls import MOST_AT_ONCE
+from aiooauth1.stores.redis_way import MOST_AT_ONCE
 
 
 try:
@@ -18,13 +18,14 @@ except ImportError:
 
 
 if TYPE_CHECKING:
-    from aiooauth1.stores.redis_calls import Client
+    from aiooauth1.stores.redis_way import Client
 
 
 __all__ = ["check_client", "check_version", "client_for"]
 
 _OLDEST = (5, 0, 1)
 _RETRY_IN_CLUSTER = (6, 0, 0)  # since when the Cluster client takes its repetitions as a Retry
+_ANY_NUMBER = 2**31
 _CLUSTER = {"redis+cluster://": "redis://", "rediss+cluster://": "rediss://"}
 
 
@@ -78,6 +79,8 @@ def client_for(url: str, timeout: float) -> Redis | RedisCluster:
                 options |= {"retry": once} if late else {"cluster_error_retry_attempts": 0}
                 # A node that hangs is to be noticed in time to ask the others who stands in for it.
                 options["socket_timeout"] = timeout / 2
+                # The store has the bound: in redis-py 5 to 7 a connection that was not made counts for ever.
+                options["max_connections"] = _ANY_NUMBER
                 return RedisCluster.from_url(plain + url.removeprefix(scheme), **options)
         client = Redis.from_url(url, retry=once, **options)
         pool = client.connection_pool
