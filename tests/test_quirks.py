@@ -546,6 +546,18 @@ async def test_every_way_to_say_that_the_user_said_no(denial: str, query: str) -
         assert [seen.endpoint for seen in fake.refused()] == ["access_token"] * (denial == "error")
 
 
+async def test_who_is_like_a_provider_says_no_as_that_does() -> None:
+    async with (
+        FakeProvider(like=Provider("suite", denied_by_empty_verifier=True)) as fake,
+        Handshake(fake.provider, fake.consumer, store=MemoryStore()) as handshake,
+    ):
+        pending = await handshake.begin(CALLBACK, bind="browser")
+        back = await fake.deny(pending.url)
+        assert back == f"{CALLBACK}&oauth_token={pending.request_token.key}&oauth_verifier="
+        with pytest.raises(AuthorizationDenied):
+            await handshake.complete(back, bind="browser")
+
+
 async def test_a_stranger_s_empty_verifier_denies_nothing() -> None:
     async with (
         FakeProvider(like=Provider("suite", denied_by_empty_verifier=True)) as fake,
@@ -644,6 +656,13 @@ async def test_multipart_text_fields_that_are_signed_are_refused_by_the_rfc() ->
         assert "title" not in seen.base_string
 
 
+async def test_an_upload_too_long_to_be_verified_is_told_so() -> None:
+    async with FakeProvider(like=Provider("uploads", sign_multipart_text=True), body_limit=100) as fake:
+        with pytest.raises(ProviderError) as refused:
+            await _upload(fake, fake.provider)
+        assert refused.value.status == 413
+
+
 async def test_http_is_signed_though_https_is_spoken() -> None:
     like = Provider("behind a proxy", rules=SigningRules(signed_scheme="http"))
     async with FakeProvider(like=like, ssl_context=server_tls()) as fake:
@@ -729,6 +748,15 @@ async def test_a_provider_that_wants_to_know_who_asks_is_told_or_nothing_is_sent
         assert [seen.why for seen in fake.refused()] == ["user_agent_absent"] * 2
 
 
+async def test_a_name_is_sent_though_nobody_demands_it() -> None:
+    async with FakeProvider() as fake:
+        provider = replace(fake.provider, user_agent="my-service/1.0")
+        await _shake_hands(fake, provider)
+        await _get(fake, provider)
+        told = [seen.header("User-Agent") for seen in fake.ledger if seen.endpoint != "authorize"]
+        assert told == [b"my-service/1.0"] * 3
+
+
 async def test_a_session_of_the_user_s_own_may_say_who_asks() -> None:
     async with FakeProvider(like=Provider("polite", needs_user_agent=True)) as fake:
         async with (
@@ -754,8 +782,9 @@ async def test_where_calls_are_not_signed_the_session_signs_none() -> None:
             url, key = f"{fake.url}posts", {"Authorization": f"Bearer {token.key}"}
             async with session.http.post(url, headers=key, json={"text": "Hello"}) as response:
                 assert response.status == 201
-            async with session.http.get(url, headers={"Authorization": "Bearer wrong"}) as response:
-                assert response.status == 401
+            for wrong in ("Bearer wrong", f"Basic {token.key}", token.key):
+                async with session.http.get(url, headers={"Authorization": wrong}) as response:
+                    assert response.status == 401
             fake.revoke(token.key)
             async with session.http.get(url, headers=key) as response:
                 assert response.status == 401
