@@ -10,6 +10,8 @@ async with FakeProvider() as fake:
         await session.post("posts", json={"text": "Hello"})
     assert [post.text for post in fake.posts] == ["Hello"]
 ```
+
+`FakeProvider(like=provider)` behaves as that provider is described, and refuses what that would refuse.
 """
 
 from __future__ import annotations
