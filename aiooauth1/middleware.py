@@ -6,8 +6,10 @@ of them gets a nonce and a timestamp of its own, and what is signed is what goes
 
 from __future__ import annotations
 
+import asyncio
+import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from aiohttp import (
@@ -77,6 +79,8 @@ class Manner:
         sign_multipart_text: Whether the text fields of multipart bodies are signed as if they were a form's.
         needs_user_agent: Whether a request must name its consumer in User-Agent.
         user_agent: That name, where the request has none.
+        threads: Bounds how many signatures that take long are computed at once: more than there are processors
+            would not be faster, and the event loop would wait for its turn among them.
     """
 
     now: Callable[[Origin], float]
@@ -86,6 +90,7 @@ class Manner:
     sign_multipart_text: bool = False
     needs_user_agent: bool = False
     user_agent: str | None = None
+    threads: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(os.cpu_count() or 1))
 
 
 class Call:
@@ -164,7 +169,7 @@ class Call:
         prepared = signer.prepare(
             request.method, url, nonce=nonce, timestamp=timestamp, form=form, body_hash=hashed
         )
-        await place(request, await finish(signer, prepared), manner.placement)
+        await place(request, await finish(signer, prepared, manner.threads), manner.placement)
 
     def _follow(self, request: ClientRequest) -> None:
         """See where the request goes; leave signing for good where that is another origin than before."""

@@ -19,6 +19,8 @@ from aiooauth1.signing.signature import SIGNATURE
 
 
 if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
     from aiohttp import ClientRequest, ClientResponse
 
     from aiooauth1.providers import Placement
@@ -123,11 +125,20 @@ def name_consumer(request: ClientRequest, user_agent: str | None, *, needed: boo
         )
 
 
-async def finish(signer: Signer, prepared: Prepared) -> Signature:
-    """Compute the signature, in a thread where that would hold up the event loop."""
-    if signer.takes_long:
+async def finish(
+    signer: Signer, prepared: Prepared, threads: AbstractAsyncContextManager[object] | None = None
+) -> Signature:
+    """Compute the signature, in a thread where that would hold up the event loop.
+
+    Args:
+        signer: What computes it.
+        prepared: What is signed.
+        threads: Held meanwhile, where there is a thread: it bounds how many there are at once.
+    """
+    if not signer.takes_long:
+        return signer.finish(prepared)
+    async with threads or nullcontext():
         return await asyncio.to_thread(signer.finish, prepared)
-    return signer.finish(prepared)
 
 
 async def place(request: ClientRequest, signature: Signature, placement: Placement) -> None:
