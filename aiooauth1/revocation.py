@@ -7,7 +7,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aiooauth1.errors import StoreUnavailable, TokenRejected
+from aiooauth1.errors import TokenRejected
 
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Revocation:
         self._provider = provider
         self._store = store
         self._on_token_rejected = on_token_rejected
-        self._told: OrderedDict[str, None] = OrderedDict()
+        self._told: OrderedDict[str, bool] = OrderedDict()
 
     async def notice(self, problem: Problem, user: str | None, token: AccessToken | None) -> None:
         """Look at a refusal of a call that was signed with a token."""
@@ -88,14 +88,18 @@ class Revocation:
         if user is not None and self._store is not None:
             try:
                 # By its key: the user may have connected anew meanwhile. Whoever discards it tells of it.
-                return await self._store.discard_access_token(self._provider, user, token.key)
-            except StoreUnavailable:
+                if not await self._store.discard_access_token(self._provider, user, token.key):
+                    return False
+            except Exception as error:  # noqa: BLE001  the call itself is answered, whatever the store does
                 logger.warning(
-                    "rejected token not discarded", extra={"provider": self._provider, "user": user}
+                    "rejected token not discarded",
+                    extra={"provider": self._provider, "user": user, "error": type(error).__name__},
                 )
+            else:
+                return not self._told.pop(token.key, False)
         if token.key in self._told:
             return False
-        self._told[token.key] = None
+        self._told[token.key] = True
         if len(self._told) > _TOLD_KEPT:
             self._told.popitem(last=False)
         return True
