@@ -11,7 +11,6 @@ from aiohttp import BytesPayload
 from multidict import CIMultiDict
 
 from aiooauth1.again import Again
-from aiooauth1.clocks import NeverBack
 from aiooauth1.credentials import AccessToken, Consumer
 from aiooauth1.errors import SigningError, UnknownUser
 from aiooauth1.in_flight import InFlight
@@ -107,18 +106,19 @@ class OAuth1Session(Verbs):
         allow_unverified_tls: bool = False,
         **client_session_options: Unpack[ClientSessionOptions],
     ) -> None:
-        clocks = ProviderClocks(clock)
+        quirks = provider or _BY_THE_RFC
+        clocks = ProviderClocks(clock, never_back=quirks.monotonic_timestamps)
         self._pool = Pool(client_session_options, clocks, sleep, allow_unverified_tls=allow_unverified_tls)
         self._owns_pool = True
         self._provider = provider
         self._store = store
         self._retry = retry
-        self._quirks = quirks = provider or _BY_THE_RFC
+        self._quirks = quirks
         quirks.warn_of_sunset()
         self._targets = Targets(provider, allow_http=allow_http)
         self._revocation = Revocation(quirks.name, store, on_token_rejected)
         self._manner = Manner(
-            now=NeverBack(clocks.now) if quirks.monotonic_timestamps else clocks.now,
+            now=clocks.now,
             nonce=nonce or partial(fresh_nonce, quirks.nonce_length),
             placement=placement or quirks.placement,
             body_hash=quirks.rules.body_hash,

@@ -47,17 +47,29 @@ class ProviderClocks:
     Args:
         clock: Seconds since the epoch, ours.
         monotonic: Seconds from any beginning, never going back.
+        never_back: Whether the time at an origin goes back only when a refusal says so.
     """
 
-    def __init__(self, clock: Callable[[], float], monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        monotonic: Callable[[], float] = time.monotonic,
+        *,
+        never_back: bool = False,
+    ) -> None:
         self._clock = clock
         self._monotonic = monotonic
+        self._never_back = never_back
         self._ahead: dict[Hashable, float] = {}  # of the monotonic clock
+        self._last: dict[Hashable, float] = {}
 
     def now(self, origin: Hashable) -> float:
         """Return the time at an origin, in seconds since the epoch."""
         ahead = self._ahead.get(origin)
-        return self._clock() if ahead is None else self._monotonic() + ahead
+        now = self._clock() if ahead is None else self._monotonic() + ahead
+        if self._never_back:
+            now = self._last[origin] = max(now, self._last.get(origin, 0.0))
+        return now
 
     def learn(self, origin: Hashable, server: float | None) -> bool:
         """Take over the time that a refusal has told; say whether it was believed.
@@ -71,4 +83,10 @@ class ProviderClocks:
         if origin not in self._ahead and len(self._ahead) >= _ORIGINS_KEPT:
             del self._ahead[next(iter(self._ahead))]
         self._ahead[origin] = server - self._monotonic()
+        self._last.pop(origin, None)
         return True
+
+    def forget(self, origin: Hashable) -> None:
+        """Go by our own clock again."""
+        self._ahead.pop(origin, None)
+        self._last.pop(origin, None)
