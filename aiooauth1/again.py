@@ -62,13 +62,14 @@ class Again:
     __slots__ = (
         "_call",
         "_failure",
+        "_has_guessed",
         "_has_key",
         "_mended",
         "_notice",
         "_patience",
-        "_perhaps_done",
         "_retry",
         "_shared",
+        "_spent",
     )
 
     def __init__(
@@ -87,9 +88,10 @@ class Again:
         self._patience = patience
         self._notice = notice
         self._has_key = has_key
+        self._has_guessed = False
         self._failure: Exception | None = None
         self._mended: set[type] = set()
-        self._perhaps_done = False
+        self._spent = 0  # of the budget
 
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
         """Send the request until an answer is one for the caller."""
@@ -140,7 +142,6 @@ class Again:
     ) -> float | None:
         """Return how long to pause before the next attempt; None: there is none."""
         sent = Sent.NOTHING if isinstance(error, NOTHING_SENT) else Sent.PERHAPS
-        self._perhaps_done |= sent is Sent.PERHAPS
         retry = self._retry
         if retry is None or not after_error(sent, request.method, retry, has_key=self._has_key):
             return None
@@ -152,16 +153,22 @@ class Again:
         self, response: ClientResponse, request: ClientRequest, origin: Origin, attempt: int
     ) -> float | None:
         """Return how long to pause before the next attempt; None: this reply is the caller's."""
-        if response.status < _FIRST_REFUSAL or self._call.is_leaving:
+        if response.status < _FIRST_REFUSAL:
+            self._shared.budget.give_back(origin, self._spent)
+            self._spent = 0
+            return None
+        if self._call.is_leaving:
             return None
         problem = await read_refusal(response)
         if problem is None:
             return None
+        if self._has_guessed and problem.status == _UNAUTHORIZED:
+            self._shared.clocks.forget(origin)  # no help: a Date that lies must not spoil all other calls
         retry = self._retry
-        if retry is not None and _can_go_out_again(request, Sent.PERHAPS):
-            if self._mends(problem, response, request, origin):
+        if retry is not None and attempt < retry.attempts and _can_go_out_again(request, Sent.PERHAPS):
+            if self._mends(problem, response, request, origin, attempt):
                 return 0.0
-            wait = rate_limit(response).wait
+            wait = rate_limit(response).wait_after(problem.status)
             if after_reply(problem, request.method, retry, has_key=self._has_key, wait=wait):
                 seconds = self._next(origin, attempt, retry, wait)
                 if seconds is not None:
@@ -170,7 +177,7 @@ class Again:
         return None
 
     def _mends(
-        self, problem: Problem, response: ClientResponse, request: ClientRequest, origin: Origin
+        self, problem: Problem, response: ClientResponse, request: ClientRequest, origin: Origin, attempt: int
     ) -> bool:
         """Say whether a new signature mends it: with a corrected clock, or just another nonce. Each once."""
         kind = type(problem.error())
@@ -180,14 +187,15 @@ class Again:
             theirs = server_time("", date)
             if theirs is not None and abs(theirs - self._shared.clocks.now(origin)) > _UNEXPLAINED:
                 kind = TimestampRefused
+                self._has_guessed = True
         if kind not in {TimestampRefused, NonceRejected} or kind in self._mended:
             return False
         self._mended.add(kind)
         if kind is TimestampRefused:
             acceptable = problem.parameters.get("oauth_acceptable_timestamps", "")
             return self._shared.clocks.learn(origin, server_time(acceptable, date))
-        # After an attempt that may have arrived, "used" can mean that it did.
-        return request.method in {hdrs.METH_GET, hdrs.METH_HEAD} or self._has_key or not self._perhaps_done
+        # After a resend, "used" can mean that the first copy arrived.
+        return request.method in {hdrs.METH_GET, hdrs.METH_HEAD} or self._has_key or attempt == 1
 
     def _next(self, origin: Origin, attempt: int, retry: Retry, wait: float | None) -> float | None:
         if attempt >= retry.attempts:
@@ -196,7 +204,10 @@ class Again:
         until = self._patience.until
         if until is not None and asyncio.get_running_loop().time() + seconds >= until:
             return None
-        return seconds if self._shared.budget.spend(origin) else None
+        if not self._shared.budget.spend(origin):
+            return None
+        self._spent += 1
+        return seconds
 
 
 def _can_go_out_again(request: ClientRequest, sent: Sent) -> bool:

@@ -16,6 +16,8 @@ __all__ = ["RateLimit", "http_date", "rate_limit", "retry_after"]
 
 _NUMBER = re.compile(r"[0-9]{1,15}")  # float() and int() take far more: signs, nan, other scripts' digits
 _LONGEST_DATE = 64
+_TOO_MANY_REQUESTS = 429
+_UNAVAILABLE = 503
 _LIMIT = ("x-rate-limit-limit", "x-ratelimit-limit", "x-discogs-ratelimit")
 _REMAINING = ("x-rate-limit-remaining", "x-ratelimit-remaining", "x-discogs-ratelimit-remaining")
 _RESET = ("x-rate-limit-reset", "x-ratelimit-reset")
@@ -47,6 +49,18 @@ class RateLimit:
     def wait(self) -> float | None:
         """In how many seconds to ask again after a refusal: as the server says, else when the window ends."""
         return self.retry_after if self.retry_after is not None else self.reset_in
+
+    def wait_after(self, status: int) -> float | None:
+        """Return in how many seconds to ask again after a refusal, as far as the server says.
+
+        Many servers tell of the window in each response: then it is the reason for a 429, and for a 503 only
+        when it holds nothing more.
+
+        Args:
+            status: The status of the refusal.
+        """
+        is_reason = status == _TOO_MANY_REQUESTS or (status == _UNAVAILABLE and not self.remaining)
+        return self.wait if is_reason else self.retry_after
 
 
 def rate_limit(response: _WithHeaders, now: float | None = None) -> RateLimit:

@@ -119,7 +119,8 @@ class Budget:
     """Bounds the retries to each origin: when all fails there, retries must not multiply the load.
 
     Every call earns a fraction of a retry, up to a reserve, and every retry spends one. So a full outage
-    amplifies the load by no more than that fraction once the reserve is spent.
+    amplifies the load by no more than that fraction once the reserve is spent. A retry that was answered
+    comes back: where most of them help, there is no outage.
 
     Args:
         reserve: How many retries there are to begin with, and at the most.
@@ -133,11 +134,15 @@ class Budget:
 
     def earn(self, origin: Hashable) -> None:
         """Count a call."""
+        self.give_back(origin, self._share)
+
+    def give_back(self, origin: Hashable, retries: float) -> None:
+        """Take back retries that were spent on a call and helped it."""
         if (spent := self._spent.get(origin)) is not None:
-            if spent <= self._share:
+            if spent <= retries:
                 del self._spent[origin]
             else:
-                self._spent[origin] = spent - self._share
+                self._spent[origin] = spent - retries
 
     def spend(self, origin: Hashable) -> bool:
         """Take a retry, and say whether there was one."""
