@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -24,13 +25,12 @@ from aiooauth1.errors import (
     TimestampRefused,
     TokenResponseError,
 )
-from aiooauth1.pending_record import Refusal
+from aiooauth1.pending_record import PendingRecord, Refusal
 
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-    from aiooauth1.pending_record import PendingRecord
     from aiooauth1.stores.protocols import AccessTokenStore, Held, PendingStore
 
 
@@ -80,6 +80,8 @@ class Exchange:
             ended, token, failure = await self._exchange(claim[1], verifier)
             if token is not None and save_as is not None:
                 ended, failure = await self._save(ended, token, save_as)
+                if isinstance(failure, StoreUnavailable):
+                    self._tell(None, failure)  # to record it may take as long again
             await self._record(claim[0], ended, token, failure)
         except asyncio.CancelledError:
             self.answer.cancel()
@@ -96,13 +98,25 @@ class Exchange:
         until = self.clock() + self.lease
         claimed = replace(record, claim=self.claim, until=until, tries=tries + sends)
         self.unsent.add(self.claim)  # for as long as the store has not answered
-        now_held = await self._swap(held, claimed)
+        try:
+            now_held = await self._swap(held, claimed)
+        except StoreUnavailable as error:
+            self._tell(None, error)
+            await self._give_back(replace(record, claim=None, until=0.0, tries=tries))
+            return None
         if now_held is not None and loop.time() - asked > _LATEST_CLAIM:
             await self._swap(now_held, replace(record, claim=None, until=0.0, tries=tries))
             self.unsent.difference_update({self.claim, record.claim})
             raise StoreUnavailable("the store took too long to answer: complete the same callback again")
         self.unsent.difference_update({self.claim, record.claim})
         return None if now_held is None else (now_held, claimed)
+
+    async def _give_back(self, free: PendingRecord) -> None:
+        """End the claim if it holds after all: other processes cannot know that nothing was sent."""
+        with suppress(StoreUnavailable):  # then its lease ends it
+            held = await self.store.get_pending(free.provider, free.token)
+            if held is not None and PendingRecord.load(held.value).claim == self.claim:
+                await self._swap(held, free)
 
     async def _exchange(
         self, claimed: PendingRecord, verifier: str

@@ -80,12 +80,19 @@ class _Running(NamedTuple):
     task: asyncio.Task[None]
     answer: asyncio.Future[AccessToken | None]
     verifier: str  # its digest
+    saves: bool  # whether it stores the token for a user, too
 
     def failure(self, verifier: str) -> BaseException | None:
         """Return how it failed, if it did and was for the same verifier."""
         if not self.answer.done() or self.answer.cancelled() or not compare_digest(self.verifier, verifier):
             return None
         return self.answer.exception()
+
+    def token(self, save_as: SaveAs | None) -> AccessToken | None:
+        """Return the token if there is one, and stored if it is to be."""
+        if not self.answer.done() or self.answer.cancelled() or self.answer.exception() is not None:
+            return None
+        return self.answer.result() if self.saves or save_as is None else None
 
 
 class Handshake(Legs):
@@ -305,12 +312,26 @@ class Handshake(Legs):
                     return token
             if loop.time() > patience:
                 raise CallbackError("another request is completing this handshake: reload in some seconds")
-            if running is not None:
-                await asyncio.wait({running.task}, timeout=self._timeout)
-                failed = running.failure(record.digest(verifier))
-            else:
-                await asyncio.sleep(delay)
-                delay = min(2 * delay, _POLL[1])
+            failed = await self._wait_for(running, record.digest(verifier), delay) or failed
+            if running is not None and (token := running.token(save_as)) is not None:
+                return token
+            delay = min(2 * delay, _POLL[1])
+
+    async def _wait_for(self, running: _Running | None, verifier: str, delay: float) -> BaseException | None:
+        """Wait for an exchange, and return how it failed if it is of this process and our failure too."""
+        if running is None:
+            await asyncio.sleep(delay)
+            return None
+        if running.answer.done():  # before we came: it only has to see to the record
+            await asyncio.wait({running.task}, timeout=self._timeout)
+            return None
+        await asyncio.wait({running.answer}, timeout=self._timeout)
+        failure = running.failure(verifier)
+        if failure is not None:
+            await asyncio.wait({running.task}, timeout=_POLL[0])
+            if not running.task.done():
+                raise failure  # the store is in trouble, and to ask it takes as long again
+        return failure
 
     def _is_free(self, record: PendingRecord) -> bool:
         if record.claim in self._unsent:
@@ -344,7 +365,9 @@ class Handshake(Legs):
             answer=answer,
         )
         task = asyncio.create_task(exchange.run(held, record, verifier, save_as))
-        self._running[record.token] = _Running(task, answer, record.digest(verifier))
+        self._running[record.token] = _Running(
+            task, answer, record.digest(verifier), saves=save_as is not None
+        )
         task.add_done_callback(lambda _: self._running.pop(record.token, None))
         return await asyncio.shield(answer)
 
