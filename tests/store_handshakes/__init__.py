@@ -1,0 +1,3 @@
+"""Whole handshakes over stores in Redis and SQLite, by several processes: what their tests stand on."""
+
+from __future__ import annotations

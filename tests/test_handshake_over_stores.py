@@ -1,0 +1,717 @@
+"""Whole handshakes over Redis and SQLite: one exchange and the right token, whatever happens on the way."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import secrets
+import sqlite3
+import time
+from collections import Counter, defaultdict
+from contextlib import AsyncExitStack, closing
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
+
+import psutil
+import pytest
+from aiohttp import web
+from handshakes.endpoint import Endpoint, http
+from handshakes.stage import BIND, CALLBACK, LEASE, Clock, Stage
+from store_handshakes.deadly_store import DeadlyStore
+from store_handshakes.job import Call, Job, said_by
+from store_handshakes.processes import workers
+from store_handshakes.sweep import Case, handshake_with
+from store_handshakes.where import Where
+
+from aiooauth1 import (
+    AccessToken,
+    CallbackError,
+    MemoryStore,
+    OAuth1Session,
+    OutcomeUnknown,
+    StoreUnavailable,
+    TokenRejected,
+    TooManyHandshakes,
+    UnknownUser,
+)
+from aiooauth1.stores.cached import CachedStore
+from aiooauth1.stores.encryption import Encryption
+from aiooauth1.stores.sqlite import SQLiteStore
+from aiooauth1.testing import FakeProvider, drop
+
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+    from pathlib import Path
+
+    from real_redis.proxy import Fault
+    from real_redis.server import RedisServer
+
+    from aiooauth1 import Handshake
+
+    Figures = Callable[[str], None]
+    Hook = Callable[..., Awaitable[web.StreamResponse | None]]
+
+
+pytestmark = pytest.mark.socket
+
+DEADLINE = 2.0  # seconds, of each operation of a store
+SLACK = 0.7  # for a machine that is busy with other things
+
+
+@pytest.fixture(params=["redis", "sqlite"])
+def where(request: pytest.FixtureRequest, tmp_path: Path) -> Where:
+    if request.param == "sqlite":
+        return Where(str(tmp_path / "tokens.db"))
+    return Where(request.getfixturevalue("redis_url"), f"{secrets.token_hex(8)}:")
+
+
+@pytest.fixture
+async def fake() -> AsyncIterator[FakeProvider]:
+    async with FakeProvider() as running:
+        yield running
+
+
+def at_exchange(hook: Hook) -> Hook:
+    """Let a hook see exchanges alone."""
+
+    async def only(request: web.BaseRequest, *reply: web.StreamResponse) -> web.StreamResponse | None:
+        return await hook(request, *reply) if request.path.endswith("access_token") else None
+
+    return only
+
+
+@pytest.fixture
+def figures(capsys: pytest.CaptureFixture[str]) -> Figures:
+    """Shows figures that are a result."""
+
+    def show(line: str) -> None:
+        with capsys.disabled():
+            print(f"\n{line}")  # noqa: T201  see above
+
+    return show
+
+
+def job_for(fake: FakeProvider, where: Where, calls: list[Call], **options: Any) -> Job:
+    consumer = (fake.consumer.key, fake.consumer.secret)
+    return Job(where=where, provider=said_by(fake.provider), consumer=consumer, calls=calls, **options)
+
+
+# Any number of callbacks to any number of processes
+
+
+async def test_50_handshakes_of_200_callbacks_over_4_processes_are_50_exchanges(
+    where: Where, fake: FakeProvider, figures: Figures
+) -> None:
+    where = replace(where, key=Encryption.generate_key())  # so that no record is written twice alike
+    all_of_them = asyncio.Event()
+
+    async def hold(*_: object) -> None:
+        if len(fake.exchanges) >= 50:
+            all_of_them.set()
+        await all_of_them.wait()
+
+    async with where.open() as store, workers(4) as four:
+        stage, calls = Stage(fake, store, Clock()), []
+        async with stage.handshake() as handshake:
+            for number in range(50):
+                bind, user = f"browser {number}", f"user-{number}"
+                pending = await handshake.begin(CALLBACK, bind=bind)
+                calls.append(Call(await fake.approve(pending.url, user=user), bind, user))
+        fake.after = at_exchange(hold)
+        began = time.monotonic()
+        job = job_for(fake, where, calls, times=50)
+        told = [await done for done in asyncio.as_completed([worker.do(job) for worker in four])]
+        took = time.monotonic() - began
+
+        ends: dict[str, Counter[str]] = defaultdict(Counter)
+        for one in told:
+            assert isinstance(one, dict)
+            for user, end, count in one["ends"]:
+                ends[user][end] += count
+        got = sum(count for one in ends.values() for end, count in one.items() if end.startswith("token "))
+        figures(f"10,000 callbacks in {took:.1f} s: {len(fake.exchanges)} exchanges, {got} got the token")
+        assert len(fake.exchanges) == len(fake.accepted("access_token")) == 50
+        assert sum(one.total() for one in ends.values()) == 10_000
+        for call in calls:
+            token = await store.get_access_token(fake.provider.name, call.user)
+            assert token is not None
+            assert token.params["screen_name"] == call.user, "another user's token"
+            assert ends[call.user].pop(f"token {token.key}") > 0
+            # Whoever did not get it was told so in time, and gets it by a reload.
+            assert all(end.startswith(("StoreUnavailable: ", "CallbackError: ")) for end in ends[call.user])
+            async with stage.handshake() as handshake:
+                assert await handshake.complete(call.callback, bind=call.bind) == token
+        assert len(fake.exchanges) == 50
+
+
+# A reply of the store is lost, late, or its connection reset
+
+
+SWEEPS: dict[Fault, list[Case]] = {
+    "reset": [Case(), Case(client="theirs")],
+    "drop": [Case(), Case(client="theirs"), Case(reload="elsewhere")],
+    "stall": [Case(), Case(reload="elsewhere")],
+    "late": [Case(), Case(reload="elsewhere")],
+}
+
+
+@pytest.mark.parametrize("fault", SWEEPS)
+async def test_at_whichever_reply_of_the_store_it_is_one_exchange_and_a_reload_succeeds_at_the_latest(
+    own_redis: RedisServer, fake: FakeProvider, figures: Figures, fault: Fault
+) -> None:
+    cases = []
+    for case in SWEEPS[fault]:
+        await handshake_with(case, own_redis, fake)  # from now on it knows the scripts
+        smooth = await handshake_with(case, own_redis, fake)
+        assert not smooth.failed
+        positions = smooth.commands if fault == "late" else smooth.replies
+        assert positions >= 10
+        cases += [replace(case, fault=fault, number=number) for number in range(positions)]
+    swept = await asyncio.gather(*[handshake_with(case, own_redis, fake) for case in cases])
+    failed = Counter(name for told in swept for name, _ in told.failed)
+    figures(f"{fault}: {len(cases)} positions, a second try at {failed.total()} of them: {dict(failed)}")
+    for told in swept:
+        assert told.struck, told.case
+        assert told.exchanged == ["accepted"], told.case
+        assert set(told.tokens) == {told.stored}, told.case
+        assert all(isinstance(error, StoreUnavailable) for _, error in told.failed), told
+        assert len(told.failed) <= (0 if fault == "reset" else 1), told
+        assert told.again < 3, "who has reloaded does not wait for a lease to end"
+
+
+# The exchange's own answer is lost
+
+
+async def test_a_lost_answer_costs_one_more_exchange_at_most_whichever_process_is_asked(
+    where: Where, fake: FakeProvider
+) -> None:
+    async with where.open() as one, where.open() as other:
+        stages = [Stage(fake, store, Clock()) for store in (one, other)]
+        async with stages[0].handshake() as here, stages[1].handshake() as there:
+            step = await stages[0].approved(here)
+            fake.before = at_exchange(drop)
+            for handshake in (here, there):
+                with pytest.raises(OutcomeUnknown):
+                    await handshake.complete(step.callback, bind=BIND, save_as="ann")
+            fake.before = None
+            for handshake in (here, there):
+                with pytest.raises(CallbackError, match="begin anew"):
+                    await handshake.complete(step.callback, bind=BIND, save_as="ann")
+        assert len(fake.exchanges) == 2
+        assert await stages[0].stored() is None
+
+
+async def test_after_a_lost_answer_the_provider_decides_whichever_process_is_asked(
+    where: Where, fake: FakeProvider
+) -> None:
+    async with where.open() as one, where.open() as other:
+        stages = [Stage(fake, store, Clock()) for store in (one, other)]
+        async with stages[0].handshake() as here, stages[1].handshake() as there:
+            refused, granted = await stages[0].approved(here), await stages[0].approved(here)
+            fake.after = at_exchange(drop)  # it has given the token out
+            with pytest.raises(OutcomeUnknown):
+                await here.complete(refused.callback, bind=BIND, save_as="ann")
+            fake.before, fake.after = at_exchange(drop), None  # it has not
+            with pytest.raises(OutcomeUnknown):
+                await here.complete(granted.callback, bind=BIND, save_as="ann")
+            fake.before = None
+            token = await there.complete(granted.callback, bind=BIND, save_as="ann")
+            assert await stages[0].stored() == token
+            for handshake in (there, here, there):
+                with pytest.raises(TokenRejected, match="token_used"):
+                    await handshake.complete(refused.callback, bind=BIND, save_as="ann")
+        verdicts = [arrival.verdict for arrival in fake.exchanges]
+        assert verdicts == ["accepted", "intercepted", "accepted", "refused"]
+        assert await stages[0].stored() == token
+
+
+# The process dies
+
+
+async def test_killed_before_or_after_any_operation_of_the_store_the_same_callback_is_good_again(
+    where: Where, fake: FakeProvider, figures: Figures
+) -> None:
+    async with where.open() as store:
+        watched = DeadlyStore(store)
+        stage = Stage(fake, watched, Clock())
+        async with stage.handshake() as handshake:
+            step = await stage.approved(handshake)
+            watched.done.clear()
+            await handshake.complete(step.callback, bind=BIND, save_as="nobody")
+        operations = watched.done[:]
+        deaths = [(number, after) for number in range(1, len(operations) + 1) for after in (False, True)]
+        async with workers(len(deaths)) as doomed:
+            died = [
+                _die_and_come_back(stage, where, worker, number, operations, after=after)
+                for worker, (number, after) in zip(doomed, deaths, strict=True)
+            ]
+            came = Counter(await asyncio.gather(*died))
+    figures(f"{len(deaths)} deaths in {operations}: {dict(came)}")
+    assert operations == ["get_pending", "swap_pending", "put_access_token", "swap_pending"]
+    assert came == {"the same callback is good": 5, "begin anew": 3}
+
+
+async def _die_and_come_back(
+    stage: Stage, where: Where, worker: Any, number: int, operations: list[str], *, after: bool
+) -> str:
+    """Let a process die there; say what becomes of its callback."""
+    fake, user = stage.fake, f"user-{number}-{after}"
+    async with AsyncExitStack() as stack:
+        other = where.open()
+        await stack.enter_async_context(other)
+        beginning = await stack.enter_async_context(stage.handshake())
+        pending = await beginning.begin(CALLBACK, bind=BIND)
+        callback = await fake.approve(pending.url, user=user)
+        call = Call(callback, BIND, user)
+        status = await worker.do(job_for(fake, where, [call], dies_at=number, dies_after=after))
+        assert status == -9, "it was to be killed"
+        key = pending.request_token.key
+        at = f"{'after' if after else 'before'} {operations[number - 1]} ({number})"
+        sent = [arrival.verdict for arrival in fake.exchanges if arrival.token_key == key]
+        assert sent == (["accepted"] if number > 2 else []), at
+        stored = await other.get_access_token(fake.provider.name, user)
+        assert (stored is not None) == ((number, after) >= (3, True)), at
+        if (2, True) <= (number, after) < (4, True):  # it died with the claim
+            async with stage.handshake(timeout=0.1) as impatient:
+                with pytest.raises(CallbackError, match="another request is completing"):
+                    await impatient.complete(callback, bind=BIND, save_as=user)
+            assert sent == [one.verdict for one in fake.exchanges if one.token_key == key], at
+        later = Clock()
+        later.ahead = LEASE + 1
+        survivor = Stage(fake, other, later)
+        async with survivor.handshake() as handshake:
+            if (number, after) < (3, False):
+                token = await handshake.complete(callback, bind=BIND, save_as=user)
+                assert token.params["screen_name"] == user
+                assert await survivor.stored(user) == token, at
+                return "the same callback is good"
+            if (number, after) == (4, True):
+                assert await handshake.complete(callback, bind=BIND, save_as=user) == stored, at
+                return "the same callback is good"
+            for _ in range(2):
+                with pytest.raises(TokenRejected, match="token_used"):
+                    await handshake.complete(callback, bind=BIND, save_as=user)
+            assert await survivor.stored(user) == stored, at
+            sent = [arrival.verdict for arrival in fake.exchanges if arrival.token_key == key]
+            assert sent == ["accepted", "refused"], at
+            anew = await handshake.begin(CALLBACK, bind=BIND)
+            callback = await fake.approve(anew.url, user=user)
+            assert await handshake.complete(callback, bind=BIND, save_as=user) == await survivor.stored(user)
+            return "begin anew"
+
+
+@pytest.mark.parametrize("seen", [False, True], ids=["not seen by the provider", "seen by the provider"])
+async def test_killed_with_the_exchange_under_way(where: Where, fake: FakeProvider, seen: bool) -> None:
+    async with where.open() as store, workers(1) as (doomed,):
+        stage = Stage(fake, store, Clock())
+        async with stage.handshake() as handshake:
+            step = await stage.approved(handshake)
+
+            async def kill(request: web.BaseRequest, *_: object) -> None:
+                psutil.Process(doomed.pid).kill()
+                await drop(request)
+
+            fake.before, fake.after = (None, at_exchange(kill)) if seen else (at_exchange(kill), None)
+            call = Call(step.callback, BIND, "ann")
+            assert await doomed.do(job_for(fake, where, [call])) == -9
+            fake.before = fake.after = None
+            stage.clock.ahead = LEASE + 1
+            if seen:
+                with pytest.raises(TokenRejected, match="token_used"):
+                    await handshake.complete(step.callback, bind=BIND, save_as="ann")
+            else:
+                token = await handshake.complete(step.callback, bind=BIND, save_as="ann")
+                assert await stage.stored() == token
+        assert len(fake.exchanges) == 2
+
+
+async def test_killed_while_it_begins_another_process_finds_all_or_nothing(
+    where: Where, fake: FakeProvider
+) -> None:
+    given: list[str] = []
+
+    async def note(request: web.BaseRequest, reply: web.StreamResponse) -> None:
+        if request.path.endswith("request_token"):
+            assert isinstance(reply, web.Response)
+            given.append(parse_qs(reply.text or "")["oauth_token"][0])
+
+    fake.after = note
+    async with where.open() as store, workers(2) as doomed:
+        stage = Stage(fake, store, Clock())
+        async with stage.handshake() as handshake:
+            for worker, after in zip(doomed, (False, True), strict=True):
+                call = Call(CALLBACK, BIND, "ann")
+                assert await worker.do(job_for(fake, where, [call], dies_at=1, dies_after=after)) == -9
+                url = f"{fake.provider.authorize_url}?oauth_token={given[-1]}"  # nobody was told of it
+                callback = await fake.approve(url, user="ann")
+                if after:
+                    token = await handshake.complete(callback, bind=BIND, save_as="ann")
+                    assert await stage.stored() == token
+                else:
+                    assert await handshake.pending(callback, bind=BIND) is None
+                    with pytest.raises(CallbackError, match="begin anew"):
+                        await handshake.complete(callback, bind=BIND, save_as="ann")
+    assert len(given) == 2
+
+
+# Redis stops
+
+
+async def told_after(call: Awaitable[object]) -> float:
+    """How long it took to be told that the store is not available."""
+    began = time.monotonic()
+    with pytest.raises(StoreUnavailable):
+        await call
+    return time.monotonic() - began
+
+
+async def good_after(call: Callable[[], Awaitable[Any]]) -> tuple[float, Any]:
+    """How long it took until it worked again, and what it gave."""
+    began = time.monotonic()
+    while True:
+        try:
+            given = await call()
+        except StoreUnavailable:
+            assert time.monotonic() - began < 20, "it did not come back"
+        else:
+            return time.monotonic() - began, given
+
+
+@pytest.fixture
+async def stage(own_redis: RedisServer, fake: FakeProvider) -> AsyncIterator[Stage]:
+    async with Where(own_redis.url).open() as store:
+        yield Stage(fake, store, Clock())
+
+
+async def test_a_frozen_redis_stops_a_handshake_in_time_and_nothing_is_sent(
+    own_redis: RedisServer, stage: Stage, figures: Figures
+) -> None:
+    async with stage.handshake() as handshake:
+        step = await stage.approved(handshake)
+        await stage.store.get_pending("x", "y")
+        complete = partial(handshake.complete, step.callback, bind=BIND, save_as="ann")
+        own_redis.freeze()
+        try:
+            calls: list[Awaitable[object]] = [complete() for _ in range(50)]
+            calls += [handshake.begin(CALLBACK, bind=BIND), handshake.pending(step.callback, bind=BIND)]
+            took = await asyncio.gather(*map(told_after, calls))
+        finally:
+            own_redis.thaw()
+        back, token = await good_after(complete)
+        figures(f"told after {max(took):.2f} s at most, good again after {back:.3f} s")
+        assert max(took) < DEADLINE + SLACK
+        assert back < 1
+        assert await stage.stored() == token
+    assert len(stage.fake.exchanges) == 1
+
+
+@pytest.mark.parametrize("save_as", ["ann", None])
+async def test_a_redis_that_freezes_during_the_exchange_costs_two_seconds_and_no_token(
+    own_redis: RedisServer, stage: Stage, figures: Figures, save_as: str | None
+) -> None:
+    watched = DeadlyStore(stage.store)
+    others: list[asyncio.Task[AccessToken]] = []
+
+    async with stage.handshake(store=watched) as handshake:
+        step = await stage.approved(handshake)
+        complete = partial(handshake.complete, step.callback, bind=BIND, save_as=save_as)
+
+        async def let_others_wait_and_freeze(*_: object) -> None:
+            so_far = watched.answered
+            others.extend(asyncio.create_task(complete()) for _ in range(49))
+            while watched.answered < so_far + 49:  # noqa: ASYNC110  they have found it under way
+                await asyncio.sleep(0.01)
+            own_redis.freeze()
+
+        stage.fake.after = at_exchange(let_others_wait_and_freeze)
+        try:
+            ends = [*await asyncio.gather(complete(), return_exceptions=True)]
+            ends += await asyncio.gather(*others, return_exceptions=True)
+            took = time.monotonic() - began_at(stage)
+        finally:
+            own_redis.thaw()
+        back, token = await good_after(complete)
+        counted = Counter(type(end).__name__ for end in ends)
+        figures(f"save_as={save_as}: {dict(counted)} after {took:.2f} s, good again after {back:.3f} s")
+        assert took < DEADLINE + SLACK
+        assert back < 1
+        assert counted == ({"StoreUnavailable": 50} if save_as else {"AccessToken": 50})
+        assert {end for end in ends if isinstance(end, AccessToken)} <= {token}
+        assert await stage.stored() == (token if save_as else None)
+    assert len(stage.fake.exchanges) == 1
+
+
+def began_at(stage: Stage) -> float:
+    """When the exchange arrived, by the monotonic clock."""
+    return time.monotonic() - (time.time() - stage.fake.exchanges[0].time)
+
+
+async def test_a_frozen_redis_lets_no_request_out_unsigned_or_for_another_user(
+    own_redis: RedisServer, stage: Stage, figures: Figures
+) -> None:
+    fake = stage.fake
+    users = [f"user-{number}" for number in range(50)]
+    for user in users:
+        await stage.store.put_access_token(fake.provider.name, user, fake.issue_access_token(user))
+    own = fake.issue_access_token("the service itself")
+    async with OAuth1Session(fake.consumer, own, provider=fake.provider, store=stage.store) as session:
+
+        async def post(user: str) -> None:
+            async with session.post(f"echo/{user}", user=user, json={}) as response:
+                assert response.status == 200
+
+        await asyncio.gather(*map(post, users))
+        before = len(fake.ledger)
+        own_redis.freeze()
+        try:
+            took = await asyncio.gather(*[told_after(post(user)) for user in users])
+            assert len(fake.ledger) == before, "something was sent"
+        finally:
+            own_redis.thaw()
+        back, _ = await good_after(partial(post, users[0]))
+        await asyncio.gather(*map(post, users))
+    figures(f"told after {max(took):.2f} s at most, good again after {back:.3f} s")
+    assert max(took) < DEADLINE + SLACK
+    assert back < 1
+    assert len(fake.ledger) == before + 51
+    for arrival in fake.ledger:
+        assert arrival.verdict == "accepted"
+        assert arrival.path == f"/echo/{arrival.user}"
+
+
+async def test_a_redis_that_lost_all_says_to_begin_anew(own_redis: RedisServer, stage: Stage) -> None:
+    fake = stage.fake
+    session = OAuth1Session(fake.consumer, provider=fake.provider, store=stage.store)
+    async with stage.handshake() as handshake, session:
+        done = await stage.approved(handshake)
+        await handshake.complete(done.callback, bind=BIND, save_as="ann")
+        step = await stage.approved(handshake)
+        sent = len(fake.ledger)
+        own_redis.kill()
+        own_redis.start()
+        for lost in (step, done):
+            with pytest.raises(CallbackError, match="begin anew"):
+                await handshake.complete(lost.callback, bind=BIND, save_as="ann")
+            assert await handshake.pending(lost.callback, bind=BIND) is None
+        with pytest.raises(UnknownUser, match="connect them first"):
+            await session.get("echo", user="ann")
+        assert len(fake.ledger) == sent
+        anew = await stage.approved(handshake)
+        assert await handshake.complete(anew.callback, bind=BIND, save_as="ann") == await stage.stored()
+        assert (await session.get("echo", user="ann")).status == 200
+
+
+# Handshakes that nobody completes
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite", "sqlite of two processes"])
+async def test_a_flood_is_refused_before_the_provider_is_asked_and_pushes_nobody_out(
+    kind: str, tmp_path: Path, fake: FakeProvider
+) -> None:
+    now = 1_000.0
+    path = tmp_path / "tokens.db"
+    bound: dict[str, Any] = {"max_pending": 100, "clock": lambda: now}
+    ends: Counter[str] = Counter()
+    at_once = asyncio.Semaphore(64)
+
+    async def begin(handshake: Handshake) -> None:
+        async with at_once:
+            try:
+                await handshake.begin(CALLBACK, bind=BIND)
+            except TooManyHandshakes:
+                ends["refused"] += 1
+            else:
+                ends["begun"] += 1
+
+    async with AsyncExitStack() as stack:
+        handshakes: list[Handshake] = []
+        for _ in range(2 if kind == "sqlite of two processes" else 1):
+            one: Any = MemoryStore(**bound) if kind == "memory" else SQLiteStore(path, **bound)
+            stage = Stage(fake, await stack.enter_async_context(one), Clock())
+            handshakes.append(await stack.enter_async_context(stage.handshake()))
+        first = await stage.approved(handshakes[0])
+        await asyncio.gather(*[begin(handshakes[n % len(handshakes)]) for n in range(300)])
+        assert ends.total() == 300
+        assert 1 + ends["begun"] == len(fake.ledger.select(endpoint="request_token"))
+        for _ in range(70):  # what was kept for one at a time is free again
+            await begin(handshakes[0])
+        assert ends["begun"] == 99
+        assert len(fake.ledger.select(endpoint="request_token")) == 100
+
+        # The one who was there first is not disturbed.
+        token = await handshakes[-1].complete(first.callback, bind=BIND, save_as="ann")
+        assert await stage.stored() == token
+        now += 601
+        for _ in range(99):
+            await begin(handshakes[-1])
+        assert ends["begun"] == 198, "their time is up, and they still take room"
+        if kind != "memory":
+            with closing(sqlite3.connect(path)) as connection:
+                assert connection.execute("SELECT count(*) FROM pending").fetchone() == (99,)
+                assert connection.execute("SELECT count(*) FROM slot").fetchone() == (0,)
+
+
+async def test_100000_abandoned_handshakes_take_bounded_memory_and_leave_nothing(
+    fake: FakeProvider, figures: Figures
+) -> None:
+    now = 0.0
+    store = MemoryStore(max_pending=100_000, clock=lambda: now)
+    async with Stage(fake, store, Clock()).handshake() as handshake:
+        pending = await handshake.begin(CALLBACK, bind=BIND)
+    name, token = fake.provider.name, pending.request_token
+    held = await store.get_pending(name, token.key)
+    assert held is not None
+    gc.collect()
+    before = psutil.Process().memory_info().rss
+    refused = 0
+    for number in range(100_500):
+        try:
+            async with store.pending_slot():
+                key = f"rt-{number:024}"
+                value = held.value.replace(token.key.encode(), key.encode())
+                assert await store.add_pending(name, key, value, ttl=600)
+        except TooManyHandshakes:
+            refused += 1
+    grown = psutil.Process().memory_info().rss - before
+    figures(f"100,000 pending handshakes of {len(held.value)} octets take {grown / 2**20:.0f} MiB")
+    assert refused == 501
+    assert grown < 120 * 2**20
+    assert await store.get_pending(name, token.key) == held
+    now = 600.0
+    async with store.pending_slot():
+        pass
+    assert not store._pending  # noqa: SLF001  what it holds is the question
+    assert not store._deadlines  # noqa: SLF001
+
+
+# Names
+
+
+async def test_two_providers_with_equal_request_tokens_on_one_store(where: Where) -> None:
+    def answers(name: str) -> tuple[bytes, bytes]:
+        request = f"oauth_token=rt&oauth_token_secret=of-{name}&oauth_callback_confirmed=true"
+        return http(request.encode()), http(f"oauth_token=at-{name}&oauth_token_secret=s".encode())
+
+    async with (
+        Endpoint(*answers("one"), name="one") as one,
+        Endpoint(*answers("two"), name="two") as two,
+        where.open() as store,
+    ):
+        first, second = one.handshake(store=store), two.handshake(store=store)
+        for handshake, bind in ((first, "browser 1"), (second, "browser 2")):
+            assert (await handshake.begin(CALLBACK, bind=bind)).request_token.key == "rt"
+        callback = {
+            name: f"{CALLBACK}&oauth_token=rt&oauth_verifier=verifier-of-{name}" for name in ("one", "two")
+        }
+        with pytest.raises(CallbackError, match="elsewhere"):
+            await second.complete(callback["one"], bind="browser 1", save_as="ann")
+        with pytest.raises(CallbackError, match="elsewhere"):
+            await first.complete(callback["two"], bind="browser 2", save_as="ann")
+        assert (await second.complete(callback["two"], bind="browser 2", save_as="ann")).key == "at-two"
+        assert (await first.complete(callback["one"], bind="browser 1", save_as="ann")).key == "at-one"
+        for name in ("one", "two"):
+            stored = await store.get_access_token(name, "ann")
+            assert stored is not None
+            assert stored.key == f"at-{name}"
+        await first.aclose()
+        await second.aclose()
+        for endpoint, verifier in ((one, b"verifier-of-one"), (two, b"verifier-of-two")):
+            assert len(endpoint.requests) == 2
+            assert verifier in endpoint.requests[1]
+
+
+HOSTILE = [
+    "",
+    "a:b",
+    "null\0byte",
+    "line\nbreak\r\n",
+    "*",
+    "{x}",
+    "é",
+    "e\u0301",
+    "\ud83d and \udc00",
+    "m" * 2**20,
+    "m" * 2**20 + "n",
+    "../../../etc/passwd' OR 1=1 --",
+]
+
+
+@pytest.mark.parametrize("encryption", ["clear", "encrypted", "names hidden"])
+async def test_hostile_names_of_users_each_get_their_own_token(
+    where: Where, fake: FakeProvider, encryption: str
+) -> None:
+    key = None if encryption == "clear" else Encryption.generate_key()
+    name_key = Encryption.generate_key() if encryption == "names hidden" else None
+    where = replace(where, key=key, name_key=name_key)
+    async with where.open() as store, where.open() as other:
+        stage = Stage(fake, store, Clock())
+        async with stage.handshake() as handshake:
+            for number, name in enumerate(HOSTILE):
+                pending = await handshake.begin(CALLBACK, bind=name or "nobody")
+                callback = await fake.approve(pending.url, user=f"user-{number}")
+                with pytest.raises(CallbackError):
+                    await handshake.complete(callback, bind="m" * (2**20 - 1))
+                await handshake.complete(callback, bind=name or "nobody", save_as=name)
+        for held in (store, other):
+            async with OAuth1Session(fake.consumer, provider=fake.provider, store=held) as session:
+                for number, name in enumerate(HOSTILE):
+                    async with session.get(f"echo/{number}", user=name) as response:
+                        assert response.status == 200
+                    assert fake.ledger[-1].user == f"user-{number}"
+                for unknown in ("A:B", "null", "line", "**", "x", "e", "m" * (2**20 - 1), "\ud83d"):
+                    with pytest.raises(UnknownUser):
+                        await session.get("echo", user=unknown)
+            assert sorted([user async for user in held.users(fake.provider.name)]) == sorted(HOSTILE)
+
+
+# A cache in front of it
+
+
+async def test_what_a_handshake_stores_the_session_knows_at_once_through_a_shared_cache(
+    redis_url: str, fake: FakeProvider
+) -> None:
+    where = Where(redis_url, f"{secrets.token_hex(8)}:", Encryption.generate_key())
+    now = 0.0
+    async with where.open() as store, where.open() as elsewhere:
+        cached = CachedStore(store, ttl=5, clock=lambda: now)
+        far = CachedStore(elsewhere, ttl=5, clock=lambda: now)
+        stage = Stage(fake, cached, Clock())
+        name = fake.provider.name
+        session = OAuth1Session(fake.consumer, provider=fake.provider, store=cached)
+        other = OAuth1Session(fake.consumer, provider=fake.provider, store=far)
+
+        async def used(by: OAuth1Session) -> str | None:
+            async with by.get("echo", user="ann") as response:
+                assert response.status == 200
+            return fake.ledger[-1].token_key
+
+        async with stage.handshake() as handshake, session, other:
+            for by in (session, other):
+                with pytest.raises(UnknownUser):
+                    await used(by)
+            tokens: list[AccessToken] = []
+            for _ in range(3):  # ann connects, and connects again
+                step = await stage.approved(handshake)
+                callbacks = [handshake.complete(step.callback, bind=BIND, save_as="ann") for _ in range(20)]
+                (token,) = set(await asyncio.gather(*callbacks))
+                assert await used(session) == token.key, "exact at once where it was written"
+                tokens.append(token)
+            seen = await used(other)
+            now += 5
+            assert seen in {token.key for token in tokens}
+            assert await used(other) == tokens[-1].key, "and within its time everywhere else"
+            # A reload of an old callback brings no old token back.
+            assert await handshake.complete(step.callback, bind=BIND, save_as="ann") == tokens[-1]
+            assert await used(session) == tokens[-1].key
+            assert await cached.discard_access_token(name, "ann", tokens[-1].key) is True
+            with pytest.raises(UnknownUser):
+                await used(session)
+            assert await handshake.complete(step.callback, bind=BIND, save_as="ann") == tokens[-1]
+            with pytest.raises(UnknownUser):
+                await used(session)
+        await cached.aclose()
+        await far.aclose()
+        assert len(fake.exchanges) == 3
