@@ -62,8 +62,8 @@ class Way:
             # A primary that became a replica keeps its connections: new ones may find the new primary.
             await self._pool.disconnect(inuse_connections=False)
         if self._cluster is not None and not self._cluster.startup_nodes:
-            # In redis-py 5 to 7 each failure strikes a node off those that are asked who is in the Cluster, and
-            # the healthy ones, whose connections are closed along with it. With none left it never finds back.
+            # In redis-py 5 to 7 each failure strikes a node off those that are asked who is in the Cluster,
+            # and healthy ones, whose connections are closed along with it. With none left it never finds back.
             self._cluster.startup_nodes.update({**self._first_nodes, **self._cluster.nodes_cache})
 
     async def primaries(self) -> list[dict[str, Any]]:
