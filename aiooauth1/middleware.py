@@ -79,8 +79,8 @@ class Manner:
         sign_multipart_text: Whether the text fields of multipart bodies are signed as if they were a form's.
         needs_user_agent: Whether a request must name its consumer in User-Agent.
         user_agent: That name, where the request has none.
-        threads: Bounds how many signatures that take long are computed at once: more than there are processors
-            would not be faster, and the event loop would wait for its turn among them.
+        threads: Bounds how many signatures that take long are computed at once: more than there are
+            processors are no faster, and the event loop would wait for its turn among them.
     """
 
     now: Callable[[Origin], float]
