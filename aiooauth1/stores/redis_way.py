@@ -63,7 +63,7 @@ class Way:
             await self._pool.disconnect(inuse_connections=False)
         if self._cluster is not None and not self._cluster.startup_nodes:
             # In redis-py 5 to 7 each failure strikes a node off those that are asked who is in the Cluster,
-            # and healthy ones, whose connections are closed along with it. With none left it never finds back.
+            # and healthy ones, whose connections are closed along with it. With none left it is lost.
             self._cluster.startup_nodes.update({**self._first_nodes, **self._cluster.nodes_cache})
 
     async def primaries(self) -> list[dict[str, Any]]:
