@@ -15,6 +15,7 @@ from aiooauth1.ratelimit import rate_limit
 from aiooauth1.refusals import read_refusal
 from aiooauth1.retry import Sent, after_error, after_reply, pause
 from aiooauth1.skew import server_time
+from aiooauth1.slots import Slot
 
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from aiooauth1.problems import Problem
     from aiooauth1.retry import Budget, Retry
     from aiooauth1.skew import ProviderClocks
-    from aiooauth1.slots import Slot, Slots
+    from aiooauth1.slots import Slots
 
 
 __all__ = ["Again", "Circumstances", "Patience"]
@@ -101,8 +102,9 @@ class Again:
         self._shared.budget.earn(origin)
         attempt = 1
         while True:
-            slot = await self._slot(origin)
+            slot = Slot([])
             try:
+                slot = await self._slot(origin)
                 response = await handler(request)
             except (ClientError, OSError, OutcomeUnknown) as error:
                 slot.give_back()

@@ -159,7 +159,7 @@ class Client:
             await place.open()
 
     async def _send(self, session: OAuth1Session, method: str, name: str, free: asyncio.Semaphore) -> None:
-        data = {} if method == "GET" else {"data": {"id": name, "status": "50 % über +"}}
+        data: dict[str, Any] = {} if method == "GET" else {"data": {"id": name, "status": "50 % über +"}}
         async with free:
             try:
                 async with session.request(method, f"{self._places[name].origin}/{name}", **data) as response:
