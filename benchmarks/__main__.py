@@ -6,8 +6,8 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from benchmarks import rsa, sign
-from benchmarks.measure import FULL, QUICK
+from benchmarks import rsa, session, sign
+from benchmarks.measure import FULL, MINIMAL, QUICK
 from benchmarks.report import as_json, as_text
 
 
@@ -18,7 +18,11 @@ if TYPE_CHECKING:
     from benchmarks.report import Subject
 
 
-SUBJECTS: Mapping[str, Callable[[Effort], Subject]] = {"sign": sign.measure, "rsa": rsa.measure}
+SUBJECTS: Mapping[str, Callable[[Effort], Subject]] = {
+    "sign": sign.measure,
+    "session": session.measure,
+    "rsa": rsa.measure,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,14 +34,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "subjects", nargs="*", metavar="subject", help=f"of {', '.join(SUBJECTS)}; all if none"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON document instead of tables")
-    parser.add_argument(
+    less = parser.add_mutually_exclusive_group()
+    less.add_argument(
         "--quick", action="store_true", help="few short samples: to see that it runs, not how fast"
     )
+    less.add_argument("--minimal", action="store_true", help="the least there is to see that it runs")
     chosen = parser.parse_args(arguments)
     for name in chosen.subjects:
         if name not in SUBJECTS:
             parser.error(f"there is no subject {name!r}: choose of {', '.join(SUBJECTS)}")
-    effort = QUICK if chosen.quick else FULL
+    effort = QUICK if chosen.quick else MINIMAL if chosen.minimal else FULL
     subjects = [SUBJECTS[name](effort) for name in dict.fromkeys(chosen.subjects or SUBJECTS)]
     print((as_json if chosen.json else as_text)(subjects, effort))
     return 0

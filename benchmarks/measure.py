@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import statistics
 import time
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterable, Iterator
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,16 +22,28 @@ class Effort:
     Args:
         name: What it is called.
         pairs: How many pairs of samples.
-        seconds: How long a sample takes at least.
+        seconds: How long a sample takes at least, where it is as many calls as that takes.
+        share: How much of the work is done where a sample is a fixed amount of it: 1.0 is all.
     """
 
     name: str
     pairs: int
     seconds: float
+    share: float
+
+    def of(self, amount: int, least: int = 1) -> int:
+        """Return how much of an amount of work is done.
+
+        Args:
+            amount: All of it.
+            least: The least that makes sense.
+        """
+        return max(least, round(amount * self.share))
 
 
-FULL = Effort("full", pairs=21, seconds=0.02)
-QUICK = Effort("quick", pairs=3, seconds=0.001)
+FULL = Effort("full", pairs=21, seconds=0.02, share=1.0)
+QUICK = Effort("quick", pairs=3, seconds=0.001, share=0.1)
+MINIMAL = Effort("minimal", pairs=2, seconds=0.0, share=0.005)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +76,55 @@ def compare(first: Callable[[], object], second: Callable[[], object], effort: E
     """Measure two calls in pairs, in CPU time: other programs on the machine do not count."""
     with _without_garbage_collection():
         loops = _loops(first, effort.seconds), _loops(second, effort.seconds)
-        samples = []
-        for number in range(effort.pairs):
-            if number % 2:
-                later = _sample(second, loops[1])
-                samples.append((_sample(first, loops[0]), later))
-            else:
-                samples.append((_sample(first, loops[0]), _sample(second, loops[1])))
+        return compared(
+            (_sample(first, loops[0]), _sample(second, loops[1]))
+            if number % 2 == 0
+            else (_sample(second, loops[1]), _sample(first, loops[0]))[::-1]
+            for number in range(effort.pairs)
+        )
+
+
+async def compare_async(
+    first: Callable[[], Awaitable[float]], second: Callable[[], Awaitable[float]], pairs: int
+) -> Comparison:
+    """Measure two things in pairs that tell themselves what they cost.
+
+    Args:
+        first: Does it once and returns the cost.
+        second: Likewise.
+        pairs: How many times each.
+    """
+    costs = []
+    for number in range(pairs):
+        if number % 2:
+            later = await second()
+            costs.append((await first(), later))
+        else:
+            costs.append((await first(), await second()))
+    return compared(costs)
+
+
+def compared(costs: Iterable[tuple[float, float]]) -> Comparison:
+    """Return what comes of pairs of costs."""
+    pairs = list(costs)
     return Comparison(
-        statistics.median(one for one, _ in samples),
-        statistics.median(other for _, other in samples),
-        tuple(one / other for one, other in samples),
+        statistics.median(first for first, _ in pairs),
+        statistics.median(second for _, second in pairs),
+        tuple(first / second for first, second in pairs),
     )
+
+
+async def in_flight(call: Callable[[int], Awaitable[object]], count: int, width: int) -> None:
+    """Make so many calls, with the numbers from 0 up, and so many of them at once."""
+    numbers = iter(range(count))
+
+    async def work() -> None:
+        for number in numbers:
+            await call(number)
+
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(min(width, count)):
+            tasks.create_task(work())
 
 
 def _sample(call: Callable[[], object], loops: int) -> float:

@@ -6,7 +6,7 @@ import json
 import os
 import platform
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -32,7 +32,7 @@ class Mark:
     factor: float
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.factor:.1f}"
+        return f"{self.kind} {self.factor:.4g}"
 
     def met(self, ratio: float) -> bool:
         """Say whether a ratio is what it must be."""
@@ -47,13 +47,16 @@ class Row:
         case: What was done.
         against: With what it is compared.
         comparison: Ours and the other, measured in pairs.
-        mark: What the ratio must be. `at least` turns the ratio round: how many times faster ours is.
+        mark: What the ratio must be. `at least` turns the ratio round: how many times faster ours is. None: there
+            is none.
+        unit: What is compared: seconds or bytes.
     """
 
     case: str
     against: str
     comparison: Comparison
-    mark: Mark
+    mark: Mark | None = None
+    unit: Literal["s", "B"] = "s"
 
     @property
     def ratio(self) -> float:
@@ -67,12 +70,12 @@ class Row:
         return low, high
 
     @property
-    def met(self) -> bool:
-        """Whether the mark is met."""
-        return self.mark.met(self.ratio)
+    def met(self) -> bool | None:
+        """Whether the mark is met; None: there is none."""
+        return None if self.mark is None else self.mark.met(self.ratio)
 
     def _turned(self, ratio: float) -> float:
-        return ratio if self.mark.kind == "at most" else 1 / ratio
+        return 1 / ratio if self.mark is not None and self.mark.kind == "at least" else ratio
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,7 @@ class Subject:
 
     Args:
         name: What it is called on the command line.
-        about: What is measured, in a sentence.
+        about: What is measured, in a sentence, and whether by CPU time or by the clock on the wall.
         rows: The figures.
         packages: The distributions whose versions matter.
         notes: What the reader must know besides, such as a peer that is not there.
@@ -100,7 +103,7 @@ def as_text(subjects: Sequence[Subject], effort: Effort) -> str:
     lines = [
         f"{about['python']} on {about['machine']}, {about['date']}",
         ", ".join(f"{name} {number}" for name, number in about["versions"].items()),
-        f"{effort.name}: {effort.pairs} pairs each, in turns, by CPU time: the median; spread: its quartiles",
+        f"{effort.name}: {effort.pairs} pairs each, in turns: the median; spread: its quartiles",
     ]
     for subject in subjects:
         header = ("case", "against", "ours", "theirs", "ratio", "spread", "mark", "met")
@@ -108,12 +111,12 @@ def as_text(subjects: Sequence[Subject], effort: Effort) -> str:
             (
                 row.case,
                 row.against,
-                _time(row.comparison.first),
-                _time(row.comparison.second),
+                _quantity(row.comparison.first, row.unit),
+                _quantity(row.comparison.second, row.unit),
                 f"{row.ratio:.2f}",
                 "{:.2f}-{:.2f}".format(*row.spread),
-                str(row.mark),
-                "yes" if row.met else "NO",
+                "-" if row.mark is None else str(row.mark),
+                {True: "yes", False: "NO", None: "-"}[row.met],
             )
             for row in subject.rows
         ]
@@ -122,7 +125,7 @@ def as_text(subjects: Sequence[Subject], effort: Effort) -> str:
 
 
 def as_json(subjects: Sequence[Subject], effort: Effort) -> str:
-    """Write the figures as one JSON document; times are in seconds a call."""
+    """Write the figures as one JSON document; times are in seconds a call, sizes in bytes."""
     document = {
         "environment": environment(subjects),
         "effort": {"name": effort.name, "pairs": effort.pairs, "seconds": effort.seconds},
@@ -135,11 +138,12 @@ def as_json(subjects: Sequence[Subject], effort: Effort) -> str:
                     {
                         "case": row.case,
                         "against": row.against,
+                        "unit": row.unit,
                         "ours": row.comparison.first,
                         "theirs": row.comparison.second,
                         "ratio": row.ratio,
                         "spread": list(row.spread),
-                        "mark": {"kind": row.mark.kind, "factor": row.mark.factor},
+                        "mark": None if row.mark is None else asdict(row.mark),
                         "met": row.met,
                     }
                     for row in subject.rows
@@ -178,8 +182,12 @@ def _processor() -> str:
     return platform.processor() or "processor unknown"
 
 
-def _time(seconds: float) -> str:
-    return f"{seconds * 1e6:.2f} µs" if seconds < 1e-3 else f"{seconds * 1e3:.2f} ms"  # noqa: PLR2004
+def _quantity(value: float, unit: Literal["s", "B"]) -> str:
+    if unit == "B":
+        return f"{value:,.0f} B" if value < 1e6 else f"{value / 1e6:.1f} MB"  # noqa: PLR2004
+    if value < 1e-3:  # noqa: PLR2004
+        return f"{value * 1e6:.2f} µs"
+    return f"{value * 1e3:.2f} ms" if value < 1.0 else f"{value:.2f} s"
 
 
 def _table(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from aiooauth1 import AccessToken, Consumer, OAuth1Session
 from aiooauth1.signing.rsa import RSA_SHA256
-from benchmarks.measure import QUICK, Comparison
+from benchmarks.measure import FULL, MINIMAL, compared
 from benchmarks.peers.header import read_header
 from benchmarks.report import Mark, Row, Subject
 from benchmarks.requests import CONSUMER_KEY, CONSUMER_SECRET, JSON_POST, TOKEN, TOKEN_SECRET, base_string
 
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable
 
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
@@ -60,15 +60,15 @@ def measure(effort: Effort) -> Subject:
         ValueError: If one of those compared signs wrongly.
     """
     missing = [name for name in ("cryptography", "oauthlib", "jwt") if find_spec(name) is None]
-    sizes = () if "cryptography" in missing else SIZES
+    sizes = () if "cryptography" in missing else SIZES[:1] if effort is MINIMAL else SIZES
     measured = [_measured(bits, effort, with_oauthlib=not missing) for bits in sizes]
     return Subject(
         "rsa",
-        "an Authorization header with RSA-SHA256, from many tasks at once, as the session makes it",
+        "a header with RSA-SHA256, from many tasks at once, as the session makes it; by wall clock",
         tuple(row for rows, _ in measured for row in rows),
         ("cryptography", "oauthlib", "PyJWT"),
         (
-            f"{min(effort.pairs, PAIRS)} pairs, by the clock on the wall.",
+            f"{min(effort.pairs, PAIRS)} pairs.",
             "late: how far behind the event loop is at the 99th percentile, beyond what it is when idle:",
             "then each task waits 20 to 80 ms between signatures, as for an answer; the quieter half.",
             *(note for _, note in measured),
@@ -84,7 +84,7 @@ def _measured(bits: int, effort: Effort, *, with_oauthlib: bool) -> tuple[list[R
     key = generate_private_key(65537, bits)
     ours = _checked(_ours(key), key, "aiooauth1")
     theirs = _checked(_oauthlib(key), key, "oauthlib") if with_oauthlib else None
-    tasks, seconds = (2, 0.1) if effort is QUICK else (IN_FLIGHT, SECONDS)
+    tasks, seconds = (IN_FLIGHT, SECONDS) if effort is FULL else (2, 0.1)
     pairs = min(effort.pairs, PAIRS)
     # What else runs on the machine only ever adds: the quieter half of the looks shows what we add.
     idle = min(asyncio.run(_run(_nothing, 1, seconds, ANSWER)).lag for _ in range(pairs))
@@ -96,24 +96,16 @@ def _measured(bits: int, effort: Effort, *, with_oauthlib: bool) -> tuple[list[R
         if theirs is not None:
             slow.append(asyncio.run(_run(theirs, tasks, seconds)))
     case = f"{bits} bits, {tasks} tasks"
-    allowed = _compared([(lag, ALLOWED_LAG) for lag in added])
+    allowed = compared([(lag, ALLOWED_LAG) for lag in added])
     rows = [Row(f"{case}: late", "what is allowed", allowed, Mark("at most", 1.0))]
     if theirs is not None:
-        rates = _compared([(one.each, other.each) for one, other in zip(fast, slow, strict=True)])
-        lags = _compared([(one, other.lag - idle) for one, other in zip(added, slow, strict=True)])
+        rates = compared([(one.each, other.each) for one, other in zip(fast, slow, strict=True)])
+        lags = compared([(one, other.lag - idle) for one, other in zip(added, slow, strict=True)])
         rows.insert(0, Row(case, "oauthlib", rates, Mark("at least", FASTER)))
         rows.append(Row(f"{case}: late", "oauthlib", lags, Mark("at least", 1.0)))
     full = [max(one.lag - idle, LEAST_LAG) for one in fast]
     note = f"{case}: late by {min(full) * 1e3:.2f} ms where no task ever waits."
     return rows, note
-
-
-def _compared(pairs: Sequence[tuple[float, float]]) -> Comparison:
-    return Comparison(
-        statistics.median(first for first, _ in pairs),
-        statistics.median(second for _, second in pairs),
-        tuple(first / second for first, second in pairs),
-    )
 
 
 def _ours(key: RSAPrivateKey) -> Sign:

@@ -1,0 +1,35 @@
+"""Ours: `OAuth1Session` as it comes, everything on."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from aiohttp import TCPConnector
+
+from aiooauth1 import AccessToken, Consumer, OAuth1Session
+from benchmarks.requests import CONSUMER_KEY, CONSUMER_SECRET, TOKEN, TOKEN_SECRET
+
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+
+DISTRIBUTION = "aiooauth1"
+NAME = "aiooauth1"
+
+
+@asynccontextmanager
+async def sender(limit: int) -> AsyncIterator[Callable[[str, object], Awaitable[bytes]]]:
+    """Post with one session for all requests."""
+    consumer, token = Consumer(CONSUMER_KEY, CONSUMER_SECRET), AccessToken(TOKEN, TOKEN_SECRET)
+    async with (
+        TCPConnector(limit=limit) as connector,
+        OAuth1Session(consumer, token, connector=connector) as session,
+    ):
+
+        async def post(url: str, body: object) -> bytes:
+            async with session.post(url, json=body) as response:
+                return await response.read()
+
+        yield post
