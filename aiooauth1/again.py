@@ -19,10 +19,11 @@ from aiooauth1.slots import Slot
 
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 
+    from aiooauth1.credentials import AccessToken, Consumer
     from aiooauth1.middleware import Call
     from aiooauth1.origins import Origin
     from aiooauth1.problems import Problem
@@ -62,6 +63,7 @@ class Again:
 
     __slots__ = (
         "_call",
+        "_credentials",
         "_failure",
         "_has_guessed",
         "_has_key",
@@ -81,9 +83,11 @@ class Again:
         patience: Patience,
         notice: Callable[[Problem], Awaitable[None]],
         *,
+        credentials: Sequence[Consumer | AccessToken],
         has_key: bool,
     ) -> None:
         self._shared = shared
+        self._credentials = credentials
         self._call = call
         self._retry = retry
         self._patience = patience
@@ -125,6 +129,7 @@ class Again:
                 if seconds is None:
                     return response
                 response.release()
+                del response  # reports of an error may show it, and its fields may echo ours
             await request.close()  # what may still be writing the body of this attempt
             if seconds:
                 await self._shared.sleep(seconds)
@@ -161,7 +166,7 @@ class Again:
             return None
         if self._call.is_leaving:
             return None
-        problem = await read_refusal(response)
+        problem = await read_refusal(response, self._credentials)
         if problem is None:
             return None
         if self._has_guessed and problem.status == _UNAUTHORIZED:

@@ -385,13 +385,14 @@ class Handshake(Legs):
                 return
 
     async def _add(self, record: PendingRecord) -> None:
+        # Written anew where it is needed: reports of an error may show a local, and the secret in it.
         try:
-            written = record.dump()
+            length = len(record.dump())
         except ValueError:
-            written = b""
-        if not 0 < len(written) <= MAX_RECORD - _TO_COME:
+            length = 0
+        if not 0 < length <= MAX_RECORD - _TO_COME:
             raise TokenResponseError("the provider's request token is too long to be kept")
-        if not await self._store.add_pending(record.provider, record.token, written, ttl=self._ttl):
+        if not await self._store.add_pending(record.provider, record.token, record.dump(), ttl=self._ttl):
             raise TokenResponseError("the provider gave out a request token that is pending already")
 
     async def _find(self, key: str, bind: str) -> tuple[Held, PendingRecord]:

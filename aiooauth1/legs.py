@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from aiohttp import ClientSession, DummyCookieJar
 from yarl import URL
 
 from aiooauth1.clocks import NeverBack
 from aiooauth1.credentials import AccessToken, Consumer, RequestToken
+from aiooauth1.errors import TokenResponseError
 from aiooauth1.nonce import fresh_nonce
 from aiooauth1.origins import Origin, refuse_bare_transport
 from aiooauth1.pairs import Pairs
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 
 __all__ = ["NO_PARAMS", "Legs"]
+
+_Token = TypeVar("_Token", RequestToken, AccessToken)
 
 NO_PARAMS: Mapping[str, str] = MappingProxyType({})
 
@@ -107,7 +110,7 @@ class Legs:
         if callback != "oob" and not URL(callback).scheme:
             raise ValueError("callback must be an absolute URL, or 'oob' for the PIN way")
         provider = self._provider
-        body = await self._ask(
+        answer = self._ask(
             "request_token",
             None,
             {**provider.request_params, **params},
@@ -115,7 +118,13 @@ class Legs:
             callback=None if provider.insecure_oauth_10 else callback,
         )
         unconfirmed = provider.insecure_unconfirmed_callback or provider.insecure_oauth_10
-        return parse_request_token(body, json=provider.json_token_replies, insecure_unconfirmed=unconfirmed)
+        parse = partial(
+            parse_request_token, json=provider.json_token_replies, insecure_unconfirmed=unconfirmed
+        )
+        token = _parsed(parse, await answer)
+        if isinstance(token, TokenResponseError):
+            raise token
+        return token
 
     def authorization_url(
         self, request_token: RequestToken, /, *, signed: bool = False, **params: str
@@ -173,7 +182,13 @@ class Legs:
             TimeoutError: Likewise.
         """
         # An empty verifier is none: a provider without verifiers would not find the signature right.
-        body = await self._ask("access_token", request_token, params, verifier=verifier or None)
+        answer = self._ask("access_token", request_token, params, verifier=verifier or None)
+        token = _parsed(self._access_token, await answer)
+        if isinstance(token, TokenResponseError):
+            raise token
+        return token
+
+    def _access_token(self, body: bytes) -> AccessToken:
         return parse_access_token(body, self._clock(), json=self._provider.json_token_replies)
 
     async def _ask(
@@ -215,7 +230,7 @@ class Legs:
             needs_user_agent=provider.needs_user_agent,
             prepare=prepare,
             signer=signer,
-            secrets=(self._consumer.secret, *((token.secret,) if token is not None else ())),
+            credentials=(self._consumer,) if token is None else (self._consumer, token),
         )
         return await ask(self._http(), request, seconds=self._timeout)
 
@@ -251,3 +266,11 @@ class Legs:
         if self._ours is None:
             self._ours = ClientSession(cookie_jar=DummyCookieJar())
         return self._ours
+
+
+def _parsed(parse: Callable[[bytes], _Token], body: bytes) -> _Token | TokenResponseError:
+    """Return the token, or the error as if new: the traceback that it had knows the body, secrets and all."""
+    try:
+        return parse(body)
+    except TokenResponseError as error:
+        return error.with_traceback(None)

@@ -16,6 +16,7 @@ from aiohttp import (
     ClientConnectorError,
     ClientError,
     ClientHttpProxyError,
+    ClientResponseError,
     ConnectionTimeoutError,
     ServerFingerprintMismatch,
     hdrs,
@@ -135,19 +136,23 @@ class Call:
         except NOTHING_SENT:
             raise
         except (ClientError, OSError) as error:
-            if request.method in _READS:
+            if request.method in _READS and not isinstance(error, ClientResponseError):
                 raise
-            what = type(error).__name__
+            failure = _as_new(error, request)
         else:
-            if self._manner.placement == "query":
-                hide_query(response)
-            self._look_ahead(request, response)
-            return response
+            reason = self._look_at(response, request)
+            if reason is None:
+                return response
+            response.release()
+            del (
+                response
+            )  # reports of an error may show the locals along its way, and its fields may echo ours
+            raise RedirectRefused(reason)
         finally:
             # aiohttp's request_info and its errors show the header fields of the request.
             request.headers.popall(hdrs.AUTHORIZATION, None)
         # Outside the handler above: aiohttp's error, which knows the whole request, is not to be its context.
-        raise OutcomeUnknown(f"{request.method} was sent and no answer came ({what}): it may have been done")
+        raise failure
 
     def drop(self) -> None:
         """Forget the signer, when the call is over: what keeps this object then keeps no secret."""
@@ -193,22 +198,31 @@ class Call:
         """Return where a request of this call goes."""
         return self._origin if request.url is self._where else Origin.of(request.url)
 
-    def _look_ahead(self, request: ClientRequest, response: ClientResponse) -> None:
-        """Refuse here what aiohttp would stumble over before the next hop comes to be signed."""
+    def _look_at(self, response: ClientResponse, request: ClientRequest) -> str | None:
+        """Return why to refuse what aiohttp would stumble over before the next hop comes to be signed."""
+        if self._manner.placement == "query":
+            hide_query(response)
         if not self._follows or response.status not in _REDIRECTS:
-            return
+            return None
         try:
             location = URL(response.headers.get(hdrs.LOCATION) or response.headers.get(hdrs.URI) or "")
         except ValueError:
-            return  # aiohttp's to refuse
+            return None  # aiohttp's to refuse
         if location.raw_user is not None or location.raw_password is not None:
-            reason = "the redirect's Location holds a user name or password"
-        elif _keeps_body(response.status, request.method) and not can_be_sent_again(request):
-            reason = "the redirect wants the body once more, which cannot be read again: give its octets"
-        else:
-            return
-        response.release()
-        raise RedirectRefused(reason)
+            return "the redirect's Location holds a user name or password"
+        if _keeps_body(response.status, request.method) and not can_be_sent_again(request):
+            return "the redirect wants the body once more, which cannot be read again: give its octets"
+        return None
+
+
+def _as_new(error: ClientError | OSError, request: ClientRequest) -> Exception:
+    """Return what an error means that quotes what is no HTTP, and that may echo all that we sent."""
+    if isinstance(error, ClientResponseError) and request.method in _READS:
+        shown = error.request_info._replace(url=error.request_info.real_url)
+        why = "the answer is no HTTP"
+        return ClientResponseError(shown, error.history, status=error.status, message=why)
+    what = type(error).__name__
+    return OutcomeUnknown(f"{request.method} was sent and no answer came ({what}): it may have been done")
 
 
 def _keeps_body(status: int, method: str) -> bool:

@@ -108,20 +108,29 @@ class PendingRecord:
         Raises:
             StoreCorrupt: If it is not one.
         """
-        read = load_record(record)
-        _check(read, _TYPES)
-        if isinstance(read["outcome"], dict):
-            read["outcome"] = token_from_fields(read["outcome"])
-        elif read["outcome"] not in {None, DENIED}:
-            raise StoreCorrupt("a stored pending handshake has an outcome that is none")
-        digests = [read["salt"], read["bind"]]
-        if isinstance(read["refused"], dict):
-            _check(read["refused"], _REFUSAL_TYPES)
-            digests.append(read["refused"]["verifier"])
-            read["refused"] = Refusal(**read["refused"])
-        if not all(_HEXADECIMAL.fullmatch(str(digest)) for digest in digests):
-            raise StoreCorrupt("a stored pending handshake has a digest or salt that is none")
-        return cls(**read)  # type: ignore[arg-type]  # each was checked against its type above
+        try:
+            return cls(**_fields(record))
+        except StoreCorrupt as error:
+            corrupt = error.with_traceback(None)  # as if new: the one that it had knows the record
+        del record
+        raise corrupt
+
+
+def _fields(record: bytes) -> dict[str, Any]:
+    read = load_record(record)
+    _check(read, _TYPES)
+    if isinstance(read["outcome"], dict):
+        read["outcome"] = token_from_fields(read["outcome"])
+    elif read["outcome"] not in {None, DENIED}:
+        raise StoreCorrupt("a stored pending handshake has an outcome that is none")
+    digests = [read["salt"], read["bind"]]
+    if isinstance(read["refused"], dict):
+        _check(read["refused"], _REFUSAL_TYPES)
+        digests.append(read["refused"]["verifier"])
+        read["refused"] = Refusal(**read["refused"])
+    if not all(_HEXADECIMAL.fullmatch(str(digest)) for digest in digests):
+        raise StoreCorrupt("a stored pending handshake has a digest or salt that is none")
+    return read
 
 
 _HEXADECIMAL = re.compile(r"[0-9a-f]{32}([0-9a-f]{32})?")

@@ -11,13 +11,18 @@ from aiooauth1.problems import Problem, read_problem
 
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from aiohttp import ClientResponse
+
+    from aiooauth1.credentials import AccessToken, Consumer
 
 
 __all__ = ["raise_for_problem", "read_refusal"]
 
 _FIRST_REFUSAL = 400
 _MOST_READ = 64 * 1024
+_KEPT = "_aiooauth1_problem"
 
 
 async def raise_for_problem(response: ClientResponse) -> None:
@@ -31,15 +36,32 @@ async def raise_for_problem(response: ClientResponse) -> None:
     Raises:
         ProviderError: If the status is 400 or more: the class says what the provider means where it says so.
     """
-    if (problem := await read_refusal(response)) is not None:
+    problem = await read_refusal(response)
+    del response  # reports of an error may show the locals along its way, and its fields may echo ours
+    if problem is not None:
         raise problem.error()
 
 
-async def read_refusal(response: ClientResponse) -> Problem | None:
-    """Return what a refusal says, having read at most 64 KiB of it; None if the response is none."""
+async def read_refusal(
+    response: ClientResponse, credentials: Iterable[Consumer | AccessToken] = ()
+) -> Problem | None:
+    """Return what a refusal says, having read at most 64 KiB of it; None if the response is none.
+
+    Args:
+        response: The response.
+        credentials: Whose secrets must not come back out of it. They are known when the response comes in,
+            and not to who reads it again: for them, what it says is kept with it.
+    """
     if response.status < _FIRST_REFUSAL:
         return None
-    return read_problem(response.status, response.headers.items(), await _peek(response))
+    kept: Problem | None = vars(response).get(_KEPT)
+    if kept is None:
+        start = await _peek(response)
+        secrets = [one.secret for one in credentials]
+        kept = read_problem(response.status, response.headers.items(), start, secrets)
+        if secrets:
+            vars(response)[_KEPT] = kept
+    return kept
 
 
 async def _peek(response: ClientResponse) -> bytes:

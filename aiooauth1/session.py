@@ -285,6 +285,7 @@ class OAuth1Session(Verbs):
             retry,
             pool.patience(options.get("timeout")),
             partial(self._revocation.notice, user=user, token=used),
+            credentials=(self._consumer,) if used is None else (self._consumer, used),
             has_key=has_key,
         )
         theirs = options.pop("middlewares", None)

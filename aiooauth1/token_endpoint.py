@@ -12,7 +12,7 @@ from yarl import URL
 from aiooauth1.errors import OutcomeUnknown, RedirectRefused, TokenResponseError
 from aiooauth1.middleware import NOTHING_SENT
 from aiooauth1.problems import read_problem
-from aiooauth1.wire import FORM, finish, name_consumer, place, url_on_the_wire
+from aiooauth1.wire import FORM, finish, hide_query, name_consumer, place, url_on_the_wire
 
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientSession
 
+    from aiooauth1.credentials import Consumer, RequestToken
+    from aiooauth1.errors import OAuth1Error
     from aiooauth1.providers import Placement
     from aiooauth1.signing.sign import Signer
     from aiooauth1.signing.signature import Prepared
@@ -45,7 +47,7 @@ class TokenRequest:
         needs_user_agent: Whether it must say that.
         prepare: Makes the base string for the URL as it goes over the wire.
         signer: Signs it.
-        secrets: What must not show in an error, should the provider echo it.
+        credentials: Whose secrets must not show in an error, should the provider echo them.
     """
 
     method: str
@@ -56,7 +58,7 @@ class TokenRequest:
     needs_user_agent: bool
     prepare: Callable[[str], Prepared]
     signer: Signer
-    secrets: tuple[str, ...]
+    credentials: tuple[Consumer | RequestToken, ...]
 
 
 class _Once:
@@ -80,15 +82,20 @@ class _Once:
         prepared = ours.prepare(url_on_the_wire(request))
         await place(request, await finish(ours.signer, prepared), ours.placement)
         try:
-            return await handler(request)
+            response = await handler(request)
         except NOTHING_SENT:
             raise
-        except (ClientError, OSError):
+        except (ClientError, OSError) as error:
             # A timeout while waiting for a connection comes as a cancel; as itself it comes after sending.
-            self.perhaps_sent = True
-            raise
+            failure = _unknown(error)
+        else:
+            if ours.placement == "query":
+                hide_query(response)
+            return response
         finally:
             request.headers.popall(hdrs.AUTHORIZATION, None)
+        # Outside the handler: aiohttp's error, which quotes request and answer, is not to be its context.
+        raise failure
 
 
 async def ask(http: ClientSession, request: TokenRequest, *, seconds: float) -> bytes:
@@ -109,39 +116,55 @@ async def ask(http: ClientSession, request: TokenRequest, *, seconds: float) -> 
     """
     once = _Once(request)
     try:
-        async with http.request(
-            request.method,
-            URL(request.url, encoded=True),
-            data=BytesPayload(request.form, content_type=FORM) if request.form is not None else None,
-            headers={hdrs.ACCEPT_ENCODING: "identity"},
-            allow_redirects=False,
-            raise_for_status=False,
-            auto_decompress=False,
-            timeout=ClientTimeout(total=seconds),
-            middlewares=(once,),
-        ) as response:
-            once.perhaps_sent = True  # and from here on done, most likely
-            return await _usable(response, request)
+        answer = await _answer(http, request, once, seconds)
     except (ClientError, OSError) as error:
         if not once.perhaps_sent:
             raise
-        what = type(error).__name__
-    # Outside the handler above: aiohttp's error, which knows the whole request, is not to be its context.
-    raise OutcomeUnknown(
+        answer = _unknown(error)
+    if isinstance(answer, bytes):
+        return answer
+    # Outside the handler above, likewise.
+    raise answer
+
+
+def _unknown(error: Exception) -> OutcomeUnknown:
+    what = type(error).__name__
+    return OutcomeUnknown(
         f"the token request was sent and no whole answer came ({what}): it may have been done"
     )
 
 
-async def _usable(response: ClientResponse, request: TokenRequest) -> bytes:
-    if response.status >= _FIRST_REFUSAL:
+async def _answer(
+    http: ClientSession, request: TokenRequest, once: _Once, seconds: float
+) -> bytes | OAuth1Error:
+    """Return the body or what is wrong, which is raised elsewhere: reports may show the locals on its way."""
+    async with http.request(
+        request.method,
+        URL(request.url, encoded=True),
+        data=BytesPayload(request.form, content_type=FORM) if request.form is not None else None,
+        headers={hdrs.ACCEPT_ENCODING: "identity"},
+        allow_redirects=False,
+        raise_for_status=False,
+        auto_decompress=False,
+        timeout=ClientTimeout(total=seconds),
+        middlewares=(once,),
+    ) as response:
+        once.perhaps_sent = True  # and from here on done, most likely
+        if response.status >= _FIRST_REFUSAL:
+            try:
+                body = await _read(response)
+            except (TokenResponseError, ClientError, OSError):
+                body = b""  # a refusal is one, whatever its body, and though that breaks off
+            secrets = [one.secret for one in request.credentials]
+            return read_problem(response.status, response.headers.items(), body, secrets).error()
+        if not 200 <= response.status <= _LAST_SUCCESS:  # noqa: PLR2004
+            return RedirectRefused(
+                f"the token endpoint answered with status {response.status}, not with a token"
+            )
         try:
-            body = await _read(response)
-        except (TokenResponseError, ClientError, OSError):
-            body = b""  # a refusal is one, whatever its body, and though that breaks off
-        raise read_problem(response.status, response.headers.items(), body, request.secrets).error()
-    if not 200 <= response.status <= _LAST_SUCCESS:  # noqa: PLR2004
-        raise RedirectRefused(f"the token endpoint answered with status {response.status}, not with a token")
-    return await _read(response)
+            return await _read(response)
+        except TokenResponseError as error:
+            return error.with_traceback(None)
 
 
 async def _read(response: ClientResponse) -> bytes:

@@ -90,18 +90,19 @@ class Signer:
         rules: SigningRules = SigningRules(),
         realm: str | None = None,
     ) -> None:
+        self._method = signature_method
+        # It is there from the beginning, since reports of an error may show what is half made.
+        self._constant: tuple[tuple[str, str], ...] = (("oauth_consumer_key", consumer.key),)
         if realm is not None and (unfit := _NO_REALM_CHARACTER.search(realm)):
             raise SigningError(
                 f"the realm has the character {unfit.group()!r}: only visible ASCII and spaces may"
             )
         self._realm = realm
         self._rules = rules
-        self._method = signature_method
         self._value = keyed(signature_method, consumer.secret, token.secret if token is not None else "")
         self.takes_long = bool(getattr(signature_method, "takes_long", False))
         key = token.key if token is not None else "" if rules.empty_token else None
-        self._constant = (
-            ("oauth_consumer_key", consumer.key),
+        self._constant += (
             *((("oauth_token", key),) if key is not None else ()),
             ("oauth_signature_method", signature_method.name),
         )
