@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from benchmarks import rsa, session, sign
+from benchmarks import importing, rsa, session, sign, stores, users
 from benchmarks.measure import FULL, MINIMAL, QUICK
 from benchmarks.report import as_json, as_text
 
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 SUBJECTS: Mapping[str, Callable[[Effort], Subject]] = {
     "sign": sign.measure,
     "session": session.measure,
+    "users": users.measure,
+    "stores": stores.measure,
     "rsa": rsa.measure,
+    "import": importing.measure,
 }
 
 

@@ -47,8 +47,8 @@ class Row:
         case: What was done.
         against: With what it is compared.
         comparison: Ours and the other, measured in pairs.
-        mark: What the ratio must be. `at least` turns the ratio round: how many times faster ours is. None: there
-            is none.
+        mark: What the ratio must be. `at least` turns the ratio round: how many times faster ours is. None:
+            there is none.
         unit: What is compared: seconds or bytes.
     """
 

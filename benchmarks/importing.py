@@ -1,0 +1,70 @@
+"""Subject `import`: what importing the session costs over importing aiohttp alone."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.measure import compared
+from benchmarks.report import Mark, Row, Subject
+
+
+if TYPE_CHECKING:
+    from benchmarks.measure import Effort
+
+
+MARK = Mark("at most", 1.10)
+OURS, THEIRS = "from aiooauth1 import OAuth1Session", "import aiohttp"
+_MEASURED = """
+import json, os, time
+
+def resident():
+    try:
+        with open("/proc/self/statm") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return None
+
+before, start = resident(), time.perf_counter()
+{}
+taken, after = time.perf_counter() - start, resident()
+print(json.dumps([taken, after and after - before]))
+"""
+
+
+def measure(effort: Effort) -> Subject:
+    """Measure every row of the subject."""
+    _import(OURS), _import(THEIRS)  # compiles what is not compiled yet
+    pairs = []
+    for number in range(effort.pairs):
+        if number % 2:
+            theirs = _import(THEIRS)
+            pairs.append((_import(OURS), theirs))
+        else:
+            pairs.append((_import(OURS), _import(THEIRS)))
+    rows = [Row(f"{OURS}: time", THEIRS, compared((ours[0], theirs[0]) for ours, theirs in pairs), MARK)]
+    sizes = [(ours[1], theirs[1]) for ours, theirs in pairs if ours[1] and theirs[1]]
+    if sizes:
+        rows.append(Row(f"{OURS}: memory", THEIRS, compared(sizes), MARK, unit="B"))
+    return Subject(
+        "import",
+        "in a process of its own each, and only what the import adds to it; by wall clock",
+        tuple(rows),
+        ("aiohttp",),
+        () if sizes else ("this system does not tell how much memory a process has",),
+    )
+
+
+def _import(statement: str) -> tuple[float, float | None]:
+    """Return the seconds that an import takes in a fresh process, and the bytes that are resident by it."""
+    found = subprocess.run(  # noqa: S603  our own interpreter, our own code
+        [sys.executable, "-c", _MEASURED.format(statement)],
+        cwd=Path(__file__).parent.parent,
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    taken, size = json.loads(found.stdout)
+    return taken, size
