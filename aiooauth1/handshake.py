@@ -18,8 +18,7 @@ import os
 import time
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from hmac import compare_digest
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, cast
 
 from yarl import URL
 
@@ -34,6 +33,7 @@ from aiooauth1.exchange import Exchange
 from aiooauth1.legs import NO_PARAMS, Legs
 from aiooauth1.pending_record import DENIED, PendingRecord
 from aiooauth1.problems import Problem
+from aiooauth1.running import Running
 from aiooauth1.stores.records import MAX_RECORD, dump_record
 
 
@@ -72,27 +72,6 @@ class PendingHandshake:
     url: str
     request_token: RequestToken
     data: Mapping[str, str]
-
-
-class _Running(NamedTuple):
-    """An exchange under way in this process."""
-
-    task: asyncio.Task[None]
-    answer: asyncio.Future[AccessToken | None]
-    verifier: str  # its digest
-    saves: bool  # whether it stores the token for a user, too
-
-    def failure(self, verifier: str) -> BaseException | None:
-        """Return how it failed, if it did and was for the same verifier."""
-        if not self.answer.done() or self.answer.cancelled() or not compare_digest(self.verifier, verifier):
-            return None
-        return self.answer.exception()
-
-    def token(self, save_as: SaveAs | None) -> AccessToken | None:
-        """Return the token if there is one, and stored if it is to be."""
-        if not self.answer.done() or self.answer.cancelled() or self.answer.exception() is not None:
-            return None
-        return self.answer.result() if self.saves or save_as is None else None
 
 
 class Handshake(Legs):
@@ -138,7 +117,7 @@ class Handshake(Legs):
         self._ttl = ttl
         self._lease = timeout + _LEASE_BEYOND_TIMEOUT
         self._unsent: set[str] = set()  # claims of our own that are taken up again at once: see `Exchange`
-        self._running: dict[str, _Running] = {}
+        self._running: dict[str, Running] = {}
         self._closing = False
 
     async def aclose(self) -> None:
@@ -297,41 +276,23 @@ class Handshake(Legs):
         failed: BaseException | None = None  # how the exchange ended that we have waited for
         while True:
             held, record = await self._find(key, bind)
-            outcome = record.outcome
-            if isinstance(outcome, AccessToken) and (record.saved or save_as is None):
-                return outcome
-            if isinstance(outcome, str):
-                raise CallbackError("the user said no in this handshake: begin anew")
-            if (refused := record.refused) is not None and record.is_refused(verifier):
-                raise Problem(refused.status, refused.problem, refused.advice).error()
+            if (token := _settled(record, verifier, saves=save_as is not None)) is not None:
+                return token
             running = self._running.get(key)
             if running is None and self._is_free(record):
-                if failed is not None and outcome is None:
+                if failed is not None and record.outcome is None:
                     raise failed
                 if (token := await self._start(held, record, verifier, save_as)) is not None:
                     return token
             if loop.time() > patience:
                 raise CallbackError("another request is completing this handshake: reload in some seconds")
-            failed = await self._wait_for(running, record.digest(verifier), delay) or failed
-            if running is not None and (token := running.token(save_as)) is not None:
+            if running is None:
+                await asyncio.sleep(delay)
+                delay = min(2 * delay, _POLL[1])
+                continue
+            failed = await running.wait(record.digest(verifier), self._timeout) or failed
+            if (token := running.token(saves=save_as is not None)) is not None:
                 return token
-            delay = min(2 * delay, _POLL[1])
-
-    async def _wait_for(self, running: _Running | None, verifier: str, delay: float) -> BaseException | None:
-        """Wait for an exchange, and return how it failed if it is of this process and our failure too."""
-        if running is None:
-            await asyncio.sleep(delay)
-            return None
-        if running.answer.done():  # before we came: it only has to see to the record
-            await asyncio.wait({running.task}, timeout=self._timeout)
-            return None
-        await asyncio.wait({running.answer}, timeout=self._timeout)
-        failure = running.failure(verifier)
-        if failure is not None:
-            await asyncio.wait({running.task}, timeout=_POLL[0])
-            if not running.task.done():
-                raise failure  # the store is in trouble, and to ask it takes as long again
-        return failure
 
     def _is_free(self, record: PendingRecord) -> bool:
         if record.claim in self._unsent:
@@ -365,7 +326,7 @@ class Handshake(Legs):
             answer=answer,
         )
         task = asyncio.create_task(exchange.run(held, record, verifier, save_as))
-        self._running[record.token] = _Running(
+        self._running[record.token] = Running(
             task, answer, record.digest(verifier), saves=save_as is not None
         )
         task.add_done_callback(lambda _: self._running.pop(record.token, None))
@@ -416,6 +377,16 @@ class Handshake(Legs):
             token_name=self._provider.callback_token_name,
             denied_by_empty_verifier=self._provider.denied_by_empty_verifier,
         )
+
+
+def _settled(record: PendingRecord, verifier: str, *, saves: bool) -> AccessToken | None:
+    """Return the token of a handshake that is done, or raise how it ended otherwise; None: it is open."""
+    outcome = record.outcome
+    if isinstance(outcome, str):
+        raise CallbackError("the user said no in this handshake: begin anew")
+    if outcome is None and (refused := record.refused) is not None and record.is_refused(verifier):
+        raise Problem(refused.status, refused.problem, refused.advice).error()
+    return outcome if record.saved or not saves else None
 
 
 def _check_bind(bind: str) -> None:

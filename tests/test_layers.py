@@ -44,6 +44,7 @@ FLOORS = {
     "session": 3,
     "again": 3,
     "revocation": 3,
+    "running": 3,
     "slots": 3,
     "targets": 3,
     "verbs": 3,
@@ -102,6 +103,7 @@ SIDEWAYS = {
     ("legs", "origins"),
     ("legs", "token_endpoint"),
     ("handshake", "exchange"),
+    ("handshake", "running"),
     ("handshake", "legs"),
 }
 
