@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Revocation", "TokenRejection"]
 
 _TOLD_KEPT = 10_000
+_FIRST_FAULT = 500  # a server in trouble is no witness
 
 logger = logging.getLogger("aiooauth1")
 
@@ -60,12 +62,20 @@ class Revocation:
         self._provider = provider
         self._store = store
         self._on_token_rejected = on_token_rejected
+        self._acting: set[asyncio.Task[None]] = set()  # the loop holds tasks but weakly
         self._told: OrderedDict[str, bool] = OrderedDict()
 
     async def notice(self, problem: Problem, user: str | None, token: AccessToken | None) -> None:
         """Look at a refusal of a call that was signed with a token."""
-        if token is None or not isinstance(problem.error(), TokenRejected):
+        if token is None or problem.status >= _FIRST_FAULT or not isinstance(problem.error(), TokenRejected):
             return
+        # A task of its own: were the call cancelled in between, nobody would ever hear of it.
+        acting = asyncio.ensure_future(self._act(problem, user, token))
+        self._acting.add(acting)
+        acting.add_done_callback(self._acting.discard)
+        await asyncio.shield(acting)
+
+    async def _act(self, problem: Problem, user: str | None, token: AccessToken) -> None:
         if not await self._is_news(user, token):
             return
         rejection = TokenRejection(user, token.key, problem.name, problem.status)
