@@ -43,7 +43,7 @@ class Effort:
 
 FULL = Effort("full", pairs=21, seconds=0.02, share=1.0)
 QUICK = Effort("quick", pairs=3, seconds=0.001, share=0.1)
-MINIMAL = Effort("minimal", pairs=2, seconds=0.0, share=0.005)
+MINIMAL = Effort("minimal", pairs=2, seconds=0.0, share=0.001)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parent.parent
 
 def test_rsa_runs_and_prints_every_row_as_json() -> None:
     found = subprocess.run(
-        [sys.executable, "-m", "benchmarks", "rsa", "--quick", "--json"],
+        [sys.executable, "-m", "benchmarks", "rsa", "--minimal", "--json"],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)])},
         capture_output=True,
@@ -31,8 +31,7 @@ def test_rsa_runs_and_prints_every_row_as_json() -> None:
     assert document["environment"]["versions"].keys() >= {"aiooauth1", "cryptography", "oauthlib", "PyJWT"}
     (subject,) = document["subjects"]
     assert [(row["case"], row["against"]) for row in subject["rows"]] == [
-        (f"{bits} bits, 2 tasks{what}", against)
-        for bits in (2048, 4096)
+        (f"2048 bits, 2 tasks{what}", against)
         for what, against in [("", "oauthlib"), (": late", "what is allowed"), (": late", "oauthlib")]
     ]
     for row in subject["rows"]:
