@@ -64,17 +64,13 @@ class Encryption:
     __slots__ = ("_accept_plain", "_ciphers", "_current", "_name_key")
 
     def __init__(self, *keys: str, name_key: str | None = None, accept_plain: bool = False) -> None:
-        if not keys:
-            raise ValueError("Encryption() needs a key: make one with Encryption.generate_key() and keep it")
-        aesgcm = _aesgcm()
-        secrets = [_decoded(key, f"key {number}") for number, key in enumerate(keys, 1)]
-        self._ciphers: dict[bytes, AESGCM] = {_id(secret): aesgcm(secret) for secret in secrets}
-        if len(self._ciphers) != len(keys):
-            raise ValueError("Encryption(): two of the keys are the same, or have the same id")
-        self._current = _id(secrets[0])
-        self._name_key = _decoded(name_key, "name_key") if name_key is not None else None
-        if self._name_key in secrets:
-            raise ValueError("Encryption(): name_key must be a key of its own, not one that encrypts")
+        self._ciphers: dict[bytes, AESGCM] = {}
+        self._name_key: bytes | None = None
+        given = _attempt(keys, name_key)
+        del keys, name_key  # reports of an error may show the local variables along its way
+        if isinstance(given, Exception):
+            raise given
+        self._ciphers, self._current, self._name_key = given
         if accept_plain and self._name_key is not None:
             raise ValueError("Encryption(): records that are not encrypted are not under hidden names")
         self._accept_plain = accept_plain
@@ -207,6 +203,31 @@ def _invalid_tag() -> type[Exception]:
     from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - an extra, when used
 
     return InvalidTag
+
+
+_Given = tuple[dict[bytes, "AESGCM"], bytes, bytes | None]
+
+
+def _attempt(keys: tuple[str, ...], name_key: str | None) -> _Given | Exception:
+    """Take the keys, or return the error as if new: the traceback that it had knows them."""
+    try:
+        return _taken(keys, name_key)
+    except (ImportError, TypeError, ValueError) as error:
+        return error.with_traceback(None)
+
+
+def _taken(keys: tuple[str, ...], name_key: str | None) -> _Given:
+    if not keys:
+        raise ValueError("Encryption() needs a key: make one with Encryption.generate_key() and keep it")
+    aesgcm = _aesgcm()
+    secrets = [_decoded(key, f"key {number}") for number, key in enumerate(keys, 1)]
+    ciphers: dict[bytes, AESGCM] = {_id(secret): aesgcm(secret) for secret in secrets}
+    if len(ciphers) != len(keys):
+        raise ValueError("Encryption(): two of the keys are the same, or have the same id")
+    hides = _decoded(name_key, "name_key") if name_key is not None else None
+    if hides in secrets:
+        raise ValueError("Encryption(): name_key must be a key of its own, not one that encrypts")
+    return ciphers, _id(secrets[0]), hides
 
 
 def _decoded(key: str, name: str) -> bytes:

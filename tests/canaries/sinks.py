@@ -1,0 +1,212 @@
+"""Every place where a failure could show a secret, listened to while it happens and searched afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import logging
+import pickle
+import traceback
+import warnings
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import quote
+
+import aiohttp
+from aiohttp import TraceConfig
+
+import aiooauth1
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+
+__all__ = ["SINKS", "Sinks"]
+
+SINKS = (
+    "str",
+    "repr",
+    "args",
+    "vars",
+    "format",
+    "locals of our frames",
+    "chain",
+    "pickle",
+    "request_info, history, headers",
+    "logs",
+    "warnings",
+    "event loop",
+    "trace hooks",
+    "objects",
+    "response",
+)
+_OURS = str(Path(aiooauth1.__file__).parent)
+# Left out by name are on_request_headers_sent and on_request_chunk_sent: they are handed what goes over the
+# wire, as it goes, signature and all, and aiohttp lets nobody come before them.
+_HOOKS = (
+    "on_request_start",
+    "on_request_end",
+    "on_request_exception",
+    "on_request_redirect",
+    "on_response_chunk_received",
+    "on_connection_create_start",
+    "on_connection_create_end",
+    "on_connection_queued_start",
+    "on_connection_queued_end",
+    "on_connection_reuseconn",
+    "on_dns_resolvehost_start",
+    "on_dns_resolvehost_end",
+    "on_dns_cache_hit",
+    "on_dns_cache_miss",
+)
+
+
+class Sinks(logging.Handler):
+    """Listens from `with` on; what was not thrown at it is given to `look`.
+
+    Attributes:
+        shown: What each sink got.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.shown: dict[str, list[str]] = defaultdict(list)
+        self._was: dict[logging.Logger, tuple[int, bool]] = {}
+        self._warned = warnings.catch_warnings(record=True)
+        self._seen: list[Any] = []
+
+    def __enter__(self) -> Self:
+        loggers = [logging.getLogger()]
+        loggers += [
+            one for one in logging.Logger.manager.loggerDict.values() if isinstance(one, logging.Logger)
+        ]
+        for logger in loggers:
+            self._was[logger] = logger.level, logger.disabled
+            logger.setLevel(logging.DEBUG)
+            logger.disabled = False
+        logging.getLogger().addHandler(self)
+        self._warnings = self._warned.__enter__()
+        warnings.simplefilter("always")
+        asyncio.get_running_loop().set_exception_handler(self._told)
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        asyncio.get_running_loop().set_exception_handler(None)
+        self._warned.__exit__(None, None, None)
+        logging.getLogger().removeHandler(self)
+        for logger, (level, disabled) in self._was.items():
+            logger.setLevel(level)
+            logger.disabled = disabled
+        for caught in self._warnings or ():
+            self.shown["warnings"].append(f"{caught.message!r} {caught.source!r}")
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a record: its text, its fields, and the locals along its error's way."""
+        self.shown["logs"] += [record.getMessage(), repr(vars(record))]
+        if record.exc_info and record.exc_info[1] is not None:
+            self.look(record.exc_info[1])
+
+    def _told(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        self.shown["event loop"].append(repr(context))
+        if isinstance(context.get("exception"), BaseException):
+            self.look(context["exception"])
+
+    def trace(self) -> TraceConfig:
+        """Return a trace configuration whose hooks tell what they are given."""
+        config = TraceConfig()
+        for name in _HOOKS:
+
+            async def hook(_session: object, _context: object, params: Any, name: str = name) -> None:
+                # As it is now; what can be seen of it later is looked at in the end.
+                self.shown["trace hooks"] += [f"{name}: {text}" for text in _texts_of_params(params)]
+                self._seen.append(params)
+
+            getattr(config, name).append(hook)
+        return config
+
+    def look(self, *things: object) -> None:
+        """Take in errors with all that hangs on them, responses, and the reprs of other objects."""
+        for thing in things:
+            if isinstance(thing, BaseException):
+                for number, error in enumerate(_chain(thing)):
+                    self._look_at(error, is_linked=number > 0)
+            elif isinstance(thing, aiohttp.ClientResponse):
+                self.shown["response"] += [repr(thing.request_info), repr(thing.url), repr(thing.history)]
+                self.shown["response"] += [repr(thing.request_info.real_url), str(thing.method)]
+            else:
+                self.shown["objects"] += [repr(thing), str(thing)]
+
+    def _look_at(self, error: BaseException, *, is_linked: bool) -> None:
+        shown = self.shown
+        shown["str"].append(str(error))
+        shown["repr"].append(repr(error))
+        shown["args"].append(repr(error.args))
+        shown["vars"].append(repr(getattr(error, "__dict__", {})))
+        told = traceback.TracebackException(type(error), error, error.__traceback__, capture_locals=True)
+        shown["format"].append("".join(traceback.format_exception_only(error)))
+        for frame in told.stack:
+            if frame.filename.startswith(_OURS):
+                shown["locals of our frames"].append(f"{frame.filename}:{frame.lineno} {frame.locals}")
+        if is_linked:
+            shown["chain"].append(f"{error!r} {error.args!r}")
+        try:
+            shown["pickle"].append(pickle.dumps(error).decode("latin-1"))
+        except Exception as refused:  # noqa: BLE001  whatever it holds that cannot be pickled
+            shown["pickle"].append(repr(refused))
+        for name in ("request_info", "history", "headers"):
+            shown["request_info, history, headers"].append(repr(getattr(error, name, None)))
+
+    def hits(self, secrets: Iterable[str], *, without: str = "") -> list[str]:
+        """Return where which secret shows, as it is, in base64, or percent-encoded once or twice.
+
+        Args:
+            secrets: The secrets.
+            without: A sink that is not looked at.
+        """
+        for params in self._seen:
+            self.shown["trace hooks"] += _texts_of_params(params)
+        forms = {form: secret for secret in secrets for form in _forms(secret)}
+        return sorted(
+            {
+                f"{sink} shows {secret!r}: …{text[max(0, text.index(form) - 90) : text.index(form) + 30]}…"
+                for sink, texts in self.shown.items()
+                if sink != without
+                for text in texts
+                for form, secret in forms.items()
+                if form in text
+            }
+        )
+
+
+def _texts_of_params(params: Any) -> list[str]:
+    # A response's own header fields are the provider's words, and the caller's to read: they are left out.
+    fields = {name: getattr(params, name) for name in getattr(type(params), "__slots__", ()) or vars(params)}
+    response = fields.pop("response", None)
+    texts = [f"{name}={value!r}" for name, value in fields.items() if name != "chunk"]
+    if response is not None:
+        texts += [repr(response.request_info), repr(response.url)]
+    return texts
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    waiting = [error]
+    while waiting:
+        current = waiting.pop(0)
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        yield current
+        waiting += [one for one in (current.__cause__, current.__context__) if one is not None]
+        waiting += getattr(current, "exceptions", ())
+
+
+def _forms(secret: str) -> set[str]:
+    once = quote(secret, safe="~")
+    lower = once.replace("%2F", "%2f").replace("%2B", "%2b")
+    whole = base64.b64encode(secret.encode()).decode().rstrip("=")[:-1]
+    # Within a longer text that is in base64, it may begin at any of three places.
+    shifted = [base64.b64encode(b"x" * by + secret.encode()).decode()[4:-4] for by in (1, 2)]
+    return {secret, once, quote(once, safe="~"), lower, repr(secret)[1:-1], whole, *shifted}
