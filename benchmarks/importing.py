@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from benchmarks.measure import compared
@@ -37,14 +39,15 @@ print(json.dumps([taken, after and after - before]))
 
 def measure(effort: Effort) -> Subject:
     """Measure every row of the subject."""
-    _import(OURS), _import(THEIRS)  # compiles what is not compiled yet
-    pairs = []
-    for number in range(effort.pairs):
-        if number % 2:
-            theirs = _import(THEIRS)
-            pairs.append((_import(OURS), theirs))
-        else:
-            pairs.append((_import(OURS), _import(THEIRS)))
+    with TemporaryDirectory() as cache:
+        _import(OURS, cache), _import(THEIRS, cache)  # compiles them, as whoever installs a package does
+        pairs = []
+        for number in range(effort.pairs):
+            if number % 2:
+                theirs = _import(THEIRS, cache)
+                pairs.append((_import(OURS, cache), theirs))
+            else:
+                pairs.append((_import(OURS, cache), _import(THEIRS, cache)))
     rows = [Row(f"{OURS}: time", THEIRS, compared((ours[0], theirs[0]) for ours, theirs in pairs), MARK)]
     sizes = [(ours[1], theirs[1]) for ours, theirs in pairs if ours[1] and theirs[1]]
     if sizes:
@@ -58,11 +61,19 @@ def measure(effort: Effort) -> Subject:
     )
 
 
-def _import(statement: str) -> tuple[float, float | None]:
-    """Return the seconds that an import takes in a fresh process, and the bytes that are resident by it."""
+def _import(statement: str, cache: str) -> tuple[float, float | None]:
+    """Return the seconds that an import takes in a fresh process, and the bytes that are resident by it.
+
+    Args:
+        statement: The import.
+        cache: A folder for what was compiled.
+    """
+    environment = {**os.environ, "PYTHONPYCACHEPREFIX": cache}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     found = subprocess.run(  # noqa: S603  our own interpreter, our own code
         [sys.executable, "-c", _MEASURED.format(statement)],
         cwd=Path(__file__).parent.parent,
+        env=environment,
         stdout=subprocess.PIPE,
         check=True,
     )
