@@ -121,7 +121,28 @@ def _made_anew(
 
 
 class SignatureRejected(ProviderError):
-    """The provider found the signature wrong: a wrong secret, or it signed other bytes than we did."""
+    """The provider found the signature wrong: a wrong secret, or it signed other bytes than we did.
+
+    Attributes:
+        server_base_string: The signature base string that the provider made of the request, with secrets
+            taken out; None if it does not tell (RFC 5849 section 3.4.1).
+        hints: What to look at, the likeliest first.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        problem: str | None = None,
+        advice: str | None = None,
+        body: str = "",
+        server_base_string: str | None = None,
+        hints: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(message, status=status, problem=problem, advice=advice, body=body)
+        self.server_base_string = server_base_string
+        self.hints = hints
 
 
 class TokenRejected(ProviderError):
