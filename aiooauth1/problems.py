@@ -2,24 +2,20 @@
 
 The OAuth Problem Reporting extension names problems by `oauth_problem`, in the body as a form or in the
 WWW-Authenticate header field. New names are allowed: an unknown one is kept and means nothing by itself.
+Many providers have codes or sentences of their own: `reports` finds them, `meanings` knows them.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from aiooauth1.errors import (
-    NonceRejected,
-    ProviderError,
-    RateLimited,
-    SignatureRejected,
-    TimestampRefused,
-    TokenRejected,
-)
-from aiooauth1.signing.encoding import parse_form
+from aiooauth1.echoes import LOOKED_AT, Veil, base_string_in, clean, presentable, redact, scrub, window
+from aiooauth1.errors import ProviderError, RateLimited, SignatureRejected, TokenRejected
+from aiooauth1.meanings import HINTS, KINDS, MEANINGS, meaning_of
+from aiooauth1.reports import Report, in_body, in_challenges
 
 
 if TYPE_CHECKING:
@@ -31,35 +27,14 @@ __all__ = ["DENIALS", "Problem", "clean", "read_problem", "redact", "scrub"]
 DENIALS = frozenset({"user_refused", "permission_denied", "access_denied"})
 """What a callback calls it when the user said no."""
 
-_ERRORS: Mapping[str, type[ProviderError]] = MappingProxyType(
-    {
-        "nonce_used": NonceRejected,
-        "signature_invalid": SignatureRejected,
-        "signature_method_rejected": SignatureRejected,
-        "timestamp_refused": TimestampRefused,
-        "token_expired": TokenRejected,
-        "token_rejected": TokenRejected,
-        "token_revoked": TokenRejected,
-        "token_used": TokenRejected,
-    }
-)
-_MOST_READ = 8192  # octets of a header field or body that are looked at for a problem
 _NAME_LENGTH = 64
 _ADVICE_LENGTH = 200
 _BODY_LENGTH = 500
 _TOO_MANY_REQUESTS = 429
-_SHORTEST_SECRET = 3  # a shorter one stands in any text by chance
 
-_FIELD = re.compile(r'(oauth_[A-Za-z_]{1,40})\s*=\s*(?:"([^"]*)"|([^\s,"]+))')
-_SECONDS = re.compile(r"[0-9]{1,9}")
-_UNPRINTABLE = re.compile(r"[^ -~]+")
-# What a server echoes of our parameters, perhaps percent-encoded; its own oauth_problem ones are what a
-# reader is after. A signature by PLAINTEXT has an ampersand in it.
-_GAP = r"(?:[\"'\s+]|%2[027])*"
-_VALUE = r"[^&\s\"',;<>]"
-_ECHOED = re.compile(
-    rf"(oauth_(?!problem)\w+{_GAP}(?:[=:]|%(?:25)*3[DA]){_GAP}){_VALUE}+(?:&(?!\w+=){_VALUE}*)?",
-    re.IGNORECASE,
+_COMPARE = (
+    "compare server_base_string with the base_string that signing the same request gives: if they differ in"
+    " more than nonce and timestamp, something changed the request on its way; if not, a secret is wrong"
 )
 
 
@@ -69,12 +44,18 @@ class Problem:
 
     Attributes:
         status: The HTTP status code.
-        name: The problem's name, for example `token_revoked`; printable ASCII, at most 64 characters; None if
-            the provider gives none.
+        name: What the provider calls the problem, for example `token_revoked`, `json_oauth1_invalid_token` or
+            `89`, or the meaning where it has a sentence only; printable ASCII, at most 64 characters; None if
+            it does not say.
         advice: What it says about it, printable ASCII, at most 200 characters; None if nothing.
         parameters: The other `oauth_` parameters of the report, for example `oauth_acceptable_timestamps`.
         retry_after: How many seconds the provider asks us to wait; None if it does not say.
         body: The beginning of the body, printable ASCII, with the values of `oauth_` parameters taken out.
+        server_base_string: The signature base string that the provider made of the request, if it tells, with
+            secrets taken out (RFC 5849 section 3.4.1).
+        hints: What to look at to solve it; nothing unless it is about the signature.
+        meaning: What the name means, in the names of the OAuth Problem Reporting extension, for example
+            `token_rejected` for X's `89`; empty if that is not known. If not given, what the name means.
     """
 
     status: int
@@ -83,16 +64,24 @@ class Problem:
     parameters: Mapping[str, str] = field(default_factory=dict, hash=False)
     retry_after: float | None = None
     body: str = ""
+    server_base_string: str | None = None
+    hints: tuple[str, ...] = ()
+    meaning: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "parameters", MappingProxyType(dict(self.parameters)))
+        if self.meaning is None:
+            known = Report("oauth_problem", MEANINGS.get(self.name or "", ""))
+            meaning = "rate_limited" if self.status == _TOO_MANY_REQUESTS else meaning_of(known, self.status)
+            object.__setattr__(self, "meaning", meaning)
 
     def error(self) -> ProviderError:
         """Return the error that stands for it."""
         says = f": {self.name}" if self.name else ", and names no problem"
         advice = f" ({self.advice})" if self.advice else ""
         message = f"the provider refused with status {self.status}{says}{advice}"
-        if self.status == _TOO_MANY_REQUESTS:
+        kind = KINDS.get(self.meaning or "", ProviderError)
+        if kind is RateLimited:
             return RateLimited(
                 message,
                 status=self.status,
@@ -101,8 +90,22 @@ class Problem:
                 body=self.body,
                 retry_after=self.retry_after,
             )
-        kind = _ERRORS.get(self.name or "", ProviderError)
+        if kind is SignatureRejected:
+            return SignatureRejected(
+                message,
+                status=self.status,
+                problem=self.name,
+                advice=self.advice,
+                body=self.body,
+                server_base_string=self.server_base_string,
+                hints=self.hints,
+            )
         return kind(message, status=self.status, problem=self.name, advice=self.advice, body=self.body)
+
+
+_SECONDS = re.compile(r"[0-9]{1,9}")
+_BREAK = re.compile(r"[\r\n<]")
+_WORD = re.compile(r"[A-Za-z0-9_.-]{1,64}+(?=[\s,;>\"'&)\]])")
 
 
 def read_problem(
@@ -120,83 +123,74 @@ def read_problem(
     'token_revoked'
     >>> read_problem(401, [("WWW-Authenticate", 'OAuth oauth_problem="nonce_used"')], b"").error().problem
     'nonce_used'
+    >>> read_problem(401, [], b'{"errors": [{"code": 89, "message": "Invalid or expired token."}]}').meaning
+    'token_rejected'
     """
-    body = scrub(body[:_MOST_READ].decode("latin-1"), secrets).encode("latin-1")
-    reported = _in_body(body)
-    retry_after = None
-    for name, field_value in headers:
-        value = scrub(field_value[:_MOST_READ], secrets)
-        if name.lower() == "www-authenticate":
-            reported |= _in_header(value)  # the header wins: a proxy may have changed the body
-        elif name.lower() == "retry-after" and _SECONDS.fullmatch(value.strip()):
-            retry_after = float(value)
+    veil = Veil.over(secrets)
+    longest = LOOKED_AT + veil.reach + 1  # one more tells that it goes on
+    challenges, retry_after = b"", None
+    for field_name, value in headers:
+        if field_name.lower() == "www-authenticate" and len(challenges) < longest:
+            challenges += b", " * bool(challenges) + value[:longest].encode("utf-8", "replace")
+        elif field_name.lower() == "retry-after" and _SECONDS.fullmatch(seconds := value[:64].strip()):
+            retry_after = float(seconds)
+    octets = window(challenges, LOOKED_AT, veil)
+    header, header_is_cut = octets.decode("utf-8", "replace"), len(octets) < len(challenges)
+    octets = window(body[:longest], LOOKED_AT, veil)
+    text, text_is_cut = octets.decode("utf-8", "replace"), len(octets) < len(body)
+
+    report = _joined(in_challenges(header), _report_in(text, status))
+    base_string = base_string_in(header, veil, cut=header_is_cut)
+    if base_string is None:
+        base_string = base_string_in(text, veil, cut=text_is_cut)
+    meaning = meaning_of(report, status)
+    if not meaning and not report.name and base_string is not None:
+        meaning = "signature_invalid"  # why else would it tell
+    if not report.name:
+        report = replace(report, name=meaning)
+    if status == _TOO_MANY_REQUESTS:
+        meaning = "rate_limited"
+    hints = HINTS.get(report.name) or HINTS.get(meaning, ())
+    if base_string is not None:
+        hints = (_COMPARE, *hints)
+    known = report.name in MEANINGS
     return Problem(
         status=status,
-        name=_without_echo(reported.pop("oauth_problem", ""), _NAME_LENGTH) or None,
-        advice=_without_echo(reported.pop("oauth_problem_advice", ""), _ADVICE_LENGTH) or None,
-        parameters={name: clean(value, _ADVICE_LENGTH) for name, value in reported.items()},
+        name=(report.name if known else presentable(report.name, _NAME_LENGTH, veil)) or None,
+        advice=presentable(report.advice, _ADVICE_LENGTH, veil) or None,
+        parameters={
+            name: presentable(value, _ADVICE_LENGTH, veil) for name, value in report.parameters.items()
+        },
         retry_after=retry_after,
-        body=redact(body),
+        body=presentable(text, _BODY_LENGTH, veil),
+        server_base_string=base_string,
+        hints=hints if KINDS.get(meaning) is SignatureRejected else (),
+        meaning=meaning,
     )
 
 
-def _in_body(body: bytes) -> dict[str, str]:
-    if b"oauth_problem" not in body:
-        return {}
-    pairs = parse_form(body.strip())
-    reported = [(name.decode("latin-1"), value.decode("utf-8", "replace")) for name, value in pairs]
-    return {name: value for name, value in reversed(reported) if name in _REPORTED}
+def _report_in(text: str, status: int) -> Report:
+    """Return the report in a body. A text of which nothing is known is none: it may be any page."""
+    report = in_body(text)
+    return report if report.form != "text" or meaning_of(report, status) else Report()
 
 
-def _in_header(value: str) -> dict[str, str]:
-    if "oauth_problem" not in value:
-        return {}
-    found = {}
-    for match in _FIELD.finditer(value):
-        pairs = parse_form(b"x=" + (match.group(2) or match.group(3) or "").encode("utf-8", "replace"))
-        found[match.group(1)] = pairs[0][1].decode("utf-8", "replace")
-    return {name: text for name, text in found.items() if name in _REPORTED}
+def _joined(header: Report, body: Report) -> Report:
+    """Return one report of two. The header wins: a proxy may have changed the body."""
+    header, body = _at_its_word(header), _at_its_word(body)
+    first, second = (header, body) if header.name or not (body.name or body.advice) else (body, header)
+    return replace(
+        first, advice=first.advice or second.advice, parameters={**body.parameters, **header.parameters}
+    )
 
 
-_REPORTED = frozenset(
-    {
-        "oauth_acceptable_timestamps",
-        "oauth_acceptable_versions",
-        "oauth_parameters_absent",
-        "oauth_parameters_rejected",
-        "oauth_problem",
-        "oauth_problem_advice",
-    }
-)
-
-
-def scrub(text: str, secrets: Iterable[str]) -> str:
-    """Take secrets out of a provider's text: as they are, and percent-encoded by whomever, however often."""
-    for secret in secrets:
-        if len(secret) >= _SHORTEST_SECRET:
-            text = _in_any_form(secret).sub("***", text.replace(secret, "***"))
-    return text
-
-
-def _in_any_form(secret: str) -> re.Pattern[str]:
-    return re.compile("".join(map(_octet_in_any_form, secret.encode("utf-8", "replace"))), re.IGNORECASE)
-
-
-def _octet_in_any_form(octet: int) -> str:
-    # Encoders differ in what they leave bare, in the case of the digits, and in what a space becomes.
-    forms = rf"{re.escape(chr(octet))}|%(?:25)*{octet:02x}"
-    return rf"(?:{forms}|{_octet_in_any_form(ord('+'))})" if octet == ord(" ") else rf"(?:{forms})"
-
-
-def clean(text: str, length: int) -> str:
-    """Cut a provider's text to a length, and to printable ASCII: it goes into messages and logs."""
-    return _UNPRINTABLE.sub(" ", text[: 4 * length]).strip()[:length]
-
-
-def redact(body: bytes) -> str:
-    """Return the beginning of a body without the values of `oauth_` parameters that it may echo."""
-    return _without_echo(body[:_MOST_READ].decode("utf-8", "replace"), _BODY_LENGTH)
-
-
-def _without_echo(text: str, length: int) -> str:
-    return _ECHOED.sub(r"\1***", clean(text, 4 * length))[:length]
+def _at_its_word(report: Report) -> Report:
+    """Return a report whose name can be looked up."""
+    name = report.name.strip()
+    if report.form == "challenge" and KINDS.get(MEANINGS.get(name, "")) is TokenRejected:
+        # NetSuite says so of whatever is wrong, so that it names nothing.
+        return replace(report, name="", advice=f"{name}: {report.advice}")
+    line = _BREAK.split(name, maxsplit=1)[0].strip()
+    if line not in MEANINGS and (word := _WORD.match(line)) and word[0] in MEANINGS:
+        line = word[0]
+    return replace(report, name=line, loose=report.loose or line != name)  # a page may go on behind a name

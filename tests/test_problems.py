@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import html
+import json
+import pickle
 import re
 import time
 from typing import TYPE_CHECKING
@@ -135,6 +139,7 @@ def test_too_many_requests_is_told_by_the_status(name: str | None, field: str, s
         # written otherwise
         ([("WWW-Authenticate", "OAuth oauth_problem=token_used")], b"", "token_used", None),
         ([("WWW-Authenticate", 'OAuth realm="a,b",oauth_problem = "token%5Fused"')], b"", "token_used", None),
+        ([("WWW-Authenticate", r'OAuth oauth_problem="token\_used"')], b"", "token_used", None),
         ([], b"\r\noauth_problem=token_used\r\n", "token_used", None),
         ([], b"error=1&oauth_problem=token%5Fused&x", "token_used", None),
         ([], b"oauth_problem_advice=Because+of+that&oauth_problem=x", "x", "Because of that"),
@@ -242,6 +247,142 @@ def test_a_name_or_advice_that_is_long_is_cut() -> None:
     assert (problem.name, problem.advice) == ("n" * 64, "a" * 200)
 
 
+MALFORMED_CHALLENGES = [
+    "OAuth",
+    "OAuth oauth_problem",
+    'OAuth oauth_problem="',
+    'OAuth oauth_problem=""',
+    "OAuth oauth_problem=,",
+    'OAuth oauth_problem="{}',
+    'OAuth "oauth_problem={}"',
+    "OAuth oauth_problem: {}",
+    'OAuth realm="a\\", oauth_problem={}"',
+    "OAuth x_oauth_problem={}",
+    "OAuth oauth_problemx={}",
+    "\udcff={}",
+]
+MALFORMED_BODIES = [
+    "oauth_problem:{}",
+    "oauth_problem={}%",
+    "oauth_problem={}%00x",
+    "oauth%5Fproblem%3D{}",
+    "=oauth_problem={}",
+    "oauth_problem=={}",
+    "oauth_problem[]={}",
+    '{{"oauth_problem":null,"name":"{}"}}',
+    '{{"oauth_problem":{{"name":"{}"}}}}',
+    '{{"errors":{{"code":"{}"}}}}',
+    '{{"errors":["{}",null,[[]]],"error":[],"code":{{}}}}',
+    "<oauth_problem>{}</oauth_problem>",
+]
+
+
+@pytest.mark.parametrize("name", MEANINGS)
+def test_what_is_malformed_is_no_problem_of_a_kind(name: str) -> None:
+    refusals: list[tuple[Headers, str]] = [
+        *(([("WWW-Authenticate", field.format(name))], "") for field in MALFORMED_CHALLENGES),
+        *(([], body.format(name)) for body in MALFORMED_BODIES),
+    ]
+    for headers, body in refusals:
+        problem = read_problem(401, headers, body.encode())
+        assert type(problem.error()) is ProviderError, (headers, body)
+        fit_to_be_shown(problem)
+
+
+@pytest.mark.parametrize("name", MEANINGS)
+def test_ten_megabytes_behind_a_report_change_nothing(name: str) -> None:
+    octets = f"oauth_problem={name}&more=".encode() + MUCH
+    field = f'OAuth oauth_problem="{name}", more="{MUCH.decode()}"'
+    for headers, body in [([], octets), ([("WWW-Authenticate", field)], b""), ([("X", field)], octets)]:
+        started = time.process_time()
+        problem = read_problem(401, headers, body, ["Secret/1"])
+        assert time.process_time() - started < 0.2
+        assert (problem.name, type(problem.error())) == (name, MEANINGS[name])
+
+
+MUCH = b"x" * 10_000_000
+
+
+def test_what_stands_behind_the_first_eight_kibibytes_is_not_looked_at() -> None:
+    late = b"&oauth_problem=token_revoked"
+    assert read_problem(401, [], b"a" * (8192 - len(late)) + late).name == "token_revoked"
+    assert read_problem(401, [], b"a" * 8192 + late).name is None
+    fields = [
+        ("WWW-Authenticate", "Basic " + "a" * 8192),
+        ("WWW-Authenticate", "OAuth oauth_problem=token_used"),
+    ]
+    assert read_problem(401, fields, b"").name is None
+    assert read_problem(401, fields[::-1], b"").name == "token_used"
+
+
+# Eight kibibytes of each, with which a pattern that looks twice at a character would be slow.
+HOSTILE = [
+    "%",
+    "%25",
+    "%41",
+    "&",
+    "&amp;",
+    "&#38",
+    "\\",
+    '\\"',
+    "\\u0026",
+    '"',
+    "{",
+    '{"',
+    '{"a":',
+    '{"a":[',
+    "[",
+    "<",
+    "<a",
+]
+HOSTILE += [
+    "oauth_",
+    "oauth_a ",
+    "oauth_a=",
+    "oauth_problem=",
+    'oauth_problem="',
+    ",oauth_a",
+    ";  ",
+    " ",
+    "a",
+    "a=",
+    "=",
+    "+",
+]
+HOSTILE += [
+    "debug_sbs=",
+    "base string:",
+    "GET&http%3A%2F%2F",
+    "GET%26",
+    "secret",
+    "verifier%3D",
+    "mwoauth-",
+    "[https://",
+]
+OPENINGS = [
+    "",
+    "Error: ",
+    "error=",
+    '{"message":"',
+    "OAuth ",
+    "oauth_problem=x&debug_sbs=GET&http%3A%2F%2Fx&",
+    "<errors>",
+]
+
+
+@pytest.mark.parametrize("opening", OPENINGS)
+def test_no_refusal_costs_more_than_its_length(opening: str) -> None:
+    secrets = ("aaaaaaaaaaaaaaaaaaaaaaab", "%25%41\\+&ü", "oauth_oauth_problem")
+    for piece in HOSTILE:
+        text = (opening + piece * 8192)[:8192]
+        costs = []
+        for _ in range(3):
+            started = time.process_time()
+            fit_to_be_shown(read_problem(401, [("WWW-Authenticate", text)], text.encode(), secrets))
+            costs.append(time.process_time() - started)
+        assert min(costs) < 0.05, piece  # it is a tenth of that; what looks twice takes a second
+
+
 # What must not be shown
 
 
@@ -323,7 +464,169 @@ def test_a_text_is_cut_and_made_printable(text: str, cleaned: str) -> None:
     assert clean(text, 20 if "x" not in text else 10) == cleaned
 
 
+BASE = "POST&https%3A%2F%2Fapi.example%2F1&oauth_nonce%3Dabc%26oauth_token%3Dkey%26status%3Da%2520b"
+
+
+@pytest.mark.parametrize(
+    "echo",
+    [
+        f"debug_sbs={BASE}",
+        f"debug_sbs={quote(BASE)}",
+        f"oauth_signature_base_string={quote(BASE, safe='')}&oauth_signature_method=HMAC-SHA1",
+        f"Expected signature base string: {BASE}",
+        f"Expected signature base string was '{BASE}' to be",
+        f"Signature base string:\n{BASE}\n",
+        f"<p>Signature Base String: <code>{BASE.replace('&', '&amp;')}</code></p>",
+        f'{{"message": "Expected signature base string: {BASE}", "a": 1}}'.replace("&", "\\u0026"),
+        f'{{"base_string": "{BASE}"}}',
+        f'{{"oauth_problem": "signature_invalid", "debug_sbs": "{BASE}"}}',
+    ],
+)
+def test_the_base_string_that_a_provider_tells_is_given_back(echo: str) -> None:
+    if " was " in echo:
+        echo = echo.replace(" was ", " ")
+    for body in (echo, f"oauth_problem=signature_invalid&{echo}"):
+        error = read_problem(401, [], body.encode()).error()
+        assert isinstance(error, SignatureRejected)
+        assert error.server_base_string == BASE
+        assert error.hints
+        assert "oauth_nonce%3D" not in error.body
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        "tnnArxj06cWHq44gCs1OSKk%2FjLY%3D",  # Magento 1: the signature that it expects
+        "consumer-secret&token-secret",
+        "consumer-secret%26token-secret",
+        "GET&consumer-secret&token-secret",
+        "GET%26consumer-secret%26token-secret",
+        "get&http%3A%2F%2Fa.example%2F&a%3D1",
+        "GET&http://a.example/&a=1",
+        "GET&http%3A%2F%2Fa.example%2F",
+        "",
+    ],
+)
+@pytest.mark.parametrize(
+    "mark", ["oauth_problem=signature_invalid&debug_sbs=", "Expected signature base string: "]
+)
+def test_what_has_not_the_shape_of_a_base_string_is_none(mark: str, shown: str) -> None:
+    problem = read_problem(401, [], f"{mark}{shown}".encode())
+    assert problem.server_base_string is None
+    assert problem.body == f"{mark.strip()}***" if not mark.endswith(" ") else f"{mark}***"
+    assert "secret" not in repr(problem) + repr(vars(problem.error()))
+
+
+def test_secrets_are_taken_out_of_a_base_string() -> None:
+    once, twice = quote(SECRET, safe="~"), quote(quote(SECRET, safe="~"), safe="~")
+    base = f"{BASE}%26x%3D{twice}%26x_auth_password%3Dhunter2%26oauth_verifier%3D123456%26y%3D{once}"
+    problem = read_problem(401, [], f"debug_sbs={base}".encode(), [SECRET])
+    assert problem.server_base_string == (
+        f"{BASE}%26x%3D***%26x_auth_password%3D***%26oauth_verifier%3D***%26y%3D***"
+    )
+
+
+def test_half_a_base_string_is_none() -> None:
+    whole = BASE + "%26z%3D" + "1" * (8192 - len("debug_sbs=") - len(BASE) - len("%26z%3D"))
+    assert read_problem(401, [], f"debug_sbs={whole}".encode()).server_base_string == whole
+    assert read_problem(401, [], f"debug_sbs={whole}1".encode()).server_base_string is None
+    field = f"OAuth debug_sbs={whole[:-6]}"
+    assert read_problem(401, [("WWW-Authenticate", field)], b"").server_base_string == whole[:-6]
+    assert read_problem(401, [("WWW-Authenticate", field + "1")], b"").server_base_string is None
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_no_half_of_a_secret_is_shown_where_the_looking_ends(name: str) -> None:
+    shown = SHOWN[name].encode()
+    report = b"oauth_problem=x&a=%s&oauth_problem_advice="
+    for kept in range(1, len(shown)):
+        start = report % (b"b" * (8192 - kept - len(report) + 2))
+        problem = read_problem(401, [], start + shown + b"&more", [SECRET])
+        assert (problem.name, problem.advice) == ("x", None)
+        body = b"\0" * (2000 - kept) + shown + b"-" * 9000  # what is not printable is shown as one blank
+        assert read_problem(401, [], body, [SECRET]).body == ""
+        header = (
+            f'OAuth x="{"b" * (8192 - kept - 46)}", oauth_problem=x, oauth_problem_advice={shown.decode()}'
+        )
+        assert not read_problem(401, [("WWW-Authenticate", header)], b"", [SECRET]).advice
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        json.dumps(SECRET)[1:-1],
+        json.dumps(SECRET).replace("/", r"\/")[1:-1],
+        "".join(rf"\u{ord(character):04X}" for character in SECRET),
+        html.escape(SECRET),
+        "".join(f"&#{ord(character)};" for character in SECRET),
+        "".join(f"&#x{ord(character):x};" for character in SECRET),
+    ],
+)
+def test_secrets_are_taken_out_of_json_and_markup(shown: str) -> None:
+    assert scrub(f"before {shown} after", [SECRET]) == "before *** after"
+    for body in (f"<p>{shown}</p>", f'{{"message":"{shown}"}}'):
+        problem = read_problem(401, [], body.encode(), [SECRET])
+        assert problem.body == body.replace(shown, "***")
+        assert problem.advice in {None, "***"} or problem.advice == html.escape(SECRET)
+
+
+def test_a_secret_of_common_letters_does_not_hide_what_a_report_says() -> None:
+    problem = read_problem(401, [], b"oauth_problem=token_revoked&x=token", ["token", "oauth", "revoked"])
+    assert problem.name == "token_revoked"
+    assert isinstance(problem.error(), TokenRejected)
+
+
 # The value
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ('{"errors":[{"code":32,"message":"Could not authenticate you."}]}', "JSON"),
+        ('{"error":{"code":"INVALID_LOGIN_ATTEMPT"}}', "HMAC-SHA256"),
+        ('{"code":"json_oauth1_signature_mismatch"}', "home URL"),
+        ("oauth_problem=signature_method_rejected", "choose another"),
+        ("error=unsupported_signature_method", "choose another"),
+        (f"oauth_problem=signature_invalid&debug_sbs={BASE}", "compare server_base_string"),
+    ],
+)
+def test_there_are_hints_to_a_wrong_signature(body: str, words: str) -> None:
+    error = read_problem(401, [], body.encode()).error()
+    assert isinstance(error, SignatureRejected)
+    assert any(words in hint for hint in error.hints)
+    assert all(hint.isascii() for hint in error.hints)
+
+
+def test_there_are_none_to_other_problems() -> None:
+    assert read_problem(429, [], f"oauth_problem=signature_invalid&debug_sbs={BASE}".encode()).hints == ()
+    assert read_problem(401, [], f"oauth_problem=token_revoked&debug_sbs={BASE}".encode()).hints == ()
+
+
+def test_an_error_about_a_signature_survives_a_process_boundary() -> None:
+    error = read_problem(401, [], f"oauth_problem=signature_invalid&debug_sbs={BASE}".encode()).error()
+    assert isinstance(error, SignatureRejected)
+    for again in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):  # noqa: S301  ours
+        assert type(again) is SignatureRejected
+        assert (again.server_base_string, again.hints) == (BASE, error.hints)
+        assert vars(again) == vars(error)
+        assert str(again) == str(error)
+    bare = SignatureRejected("no", status=401)
+    assert (bare.server_base_string, bare.hints) == (None, ())
+
+
+@pytest.mark.parametrize("name", [*MEANINGS, "89", "32", "json_oauth1_nonce_already_used", "invalid_token"])
+def test_a_problem_kept_by_its_name_means_what_it_meant(name: str) -> None:
+    problem = Problem(401, name, "Try again")
+    kinds = {
+        "89": TokenRejected,
+        "32": SignatureRejected,
+        "json_oauth1_nonce_already_used": NonceRejected,
+        "invalid_token": TokenRejected,
+    }
+    assert type(problem.error()) is (MEANINGS | kinds)[name]
+    assert type(Problem(429, name).error()) is RateLimited
+    assert Problem(401, name, meaning="").error().problem == name
+    assert type(Problem(401, name, meaning="").error()) is ProviderError
 
 
 def test_a_problem_is_a_value() -> None:

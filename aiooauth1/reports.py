@@ -1,0 +1,295 @@
+"""What a refusal says of itself, in whatever form: parameters, JSON, markup or a sentence. Pure functions.
+
+What it means is the business of `meanings`. The text is the provider's and may be hostile: whatever it is,
+nothing here raises, and the time that it takes grows as its length does and no faster. Hence patterns that
+never look at the same characters again and again.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from json import JSONDecoder
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+from urllib.parse import unquote_to_bytes
+
+from aiooauth1.signing.encoding import parse_form
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+
+__all__ = ["Report", "in_body", "in_challenges", "unescaped"]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A report, in the provider's own words.
+
+    Attributes:
+        form: Where its name stands, and so whose name it is: `oauth_problem`; `challenge` or `error`, the
+            parameter `error` of a header field or of a body; `errors`, a number in a list of errors; `code`,
+            any other code; `title`. Where there may be no name: `message` in JSON, `mediawiki`, and `text`,
+            which is the whole body.
+        name: What it calls the problem; empty: nothing.
+        advice: What it says about it; empty: nothing.
+        parameters: The other parameters of the OAuth Problem Reporting extension.
+        loose: Whether it stands in the midst of other text, which may be an echo of anything.
+    """
+
+    form: str = "text"
+    name: str = ""
+    advice: str = ""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    loose: bool = False
+
+
+# The parameters of the OAuth Problem Reporting extension.
+_PROBLEM, _ADVICE = "oauth_problem", "oauth_problem_advice"
+_OTHERS = (
+    "oauth_acceptable_timestamps",
+    "oauth_acceptable_versions",
+    "oauth_parameters_absent",
+    "oauth_parameters_rejected",
+)
+_REPORTED = frozenset({_PROBLEM, _ADVICE, *_OTHERS})
+
+
+def _problem(reported: Mapping[str, str], *, loose: bool = False) -> Report:
+    others = {name: reported[name] for name in _OTHERS if name in reported}
+    return Report(_PROBLEM, reported.get(_PROBLEM, ""), reported.get(_ADVICE, ""), others, loose)
+
+
+def _decoded(text: str) -> str:
+    return unquote_to_bytes(text.replace("+", " ").encode("utf-8", "replace")).decode("utf-8", "replace")
+
+
+# Header fields
+
+# A name in a challenge, and its value unless it is a scheme (RFC 9110 section 11.6.1). A quoted text that is
+# no value, or has no end, hides what is in it.
+_TOKEN = re.compile(
+    r'(?<![\w.-])([A-Za-z][\w.-]{0,63}+)(?![\w.-])(?:[ \t]*+=[ \t]*+(?:"((?:[^"\\]|\\.)*+)"|([^\s,;"]++)))?+'
+    r'|"(?:[^"\\]|\\.)*+(?:"|\\?\Z)',
+    re.ASCII | re.DOTALL,
+)
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+
+
+def in_challenges(text: str) -> Report:
+    """Return what WWW-Authenticate header fields report. Of what is there twice, the first counts.
+
+    Args:
+        text: Their values, joined by commas.
+
+    >>> in_challenges('Basic realm="a", OAuth realm="b", oauth_problem="token%5Frevoked"').name
+    'token_revoked'
+    """
+    scheme = ""
+    reported: dict[str, str] = {}
+    error: dict[str, str] = {}
+    for found in _TOKEN.finditer(text):
+        name, quoted, bare = found.groups()
+        if name and quoted is None and bare is None:
+            scheme = name.lower()
+        elif name in _REPORTED:
+            reported.setdefault(name, _decoded(_ESCAPED.sub(r"\1", quoted) if quoted else bare or ""))
+        elif scheme == "oauth" and name in {"error", "error_description"}:
+            error.setdefault(name, _ESCAPED.sub(r"\1", quoted) if quoted else bare or "")
+    if _PROBLEM in reported or not error:
+        return _problem(reported)
+    return Report("challenge", error.get("error", ""), error.get("error_description", ""))
+
+
+# Bodies
+
+_WRITTEN = MappingProxyType(  # how markup and JSON texts write what separates parameters
+    {
+        "&amp;": "&",
+        "&#38;": "&",
+        r"\u0026": "&",
+        "&#61;": "=",
+        r"\u003d": "=",
+        "&quot;": '"',
+        "&#34;": '"',
+        r"\"": '"',
+        "&#39;": "'",
+        "&#039;": "'",
+        "&lt;": "<",
+        "&gt;": ">",
+    }
+)
+
+
+def in_body(text: str) -> Report:
+    """Return what a body reports.
+
+    Args:
+        text: The beginning of the body.
+
+    >>> in_body("oauth_problem=timestamp_refused,oauth_acceptable_timestamps=1-3").parameters
+    {'oauth_acceptable_timestamps': '1-3'}
+    >>> in_body('{"errors": [{"code": 89, "message": "Invalid or expired token."}]}').name
+    '89'
+    """
+    text = text.strip("\ufeff\0 \t\r\n")
+    found = Report()
+    for value, loose in _objects(text):
+        report = replace(_in_object(value), loose=loose)
+        if report.name or not loose:
+            return report  # what is JSON is no form and no markup
+        found = found if found.advice else report
+    text = unescaped(text)
+    report = _in_form(text)
+    if not report.name:
+        report = _in_text(text)
+    return report if report.name or report.advice else found
+
+
+def unescaped(text: str) -> str:
+    """Return a text with the characters that separate parameters as they are, in markup and JSON too."""
+    if "&" in text or "\\" in text:
+        for written, character in _WRITTEN.items():
+            text = text.replace(written, character)
+    return text
+
+
+_FORM = re.compile(r"[\w.%\[\]-]{1,64}+=", re.ASCII)
+_COMMA = re.compile(r"[,;]\s*+(?=oauth_\w{1,40}+=)", re.ASCII)
+
+
+def _in_form(text: str) -> Report:
+    """Read `oauth_problem=…&…`, in which E*TRADE has commas, or `error=…&error_description=…`."""
+    if not _FORM.match(text):
+        return Report()
+    given: dict[str, str] = {}
+    for name, value in parse_form(_COMMA.sub("&", text).encode("utf-8", "replace")):
+        given.setdefault(name.decode("latin-1"), value.decode("utf-8", "replace"))
+    if _PROBLEM in given:
+        return _problem(given)
+    if next(iter(given), "") == "error":
+        return Report("error", given["error"], given.get("error_description", ""))
+    return Report()
+
+
+# A parameter in the midst of other text. In a URL or in another value it is no report.
+_FRAGMENT = re.compile(
+    rf'(?<![\w%=?/+.-])({"|".join(sorted(_REPORTED, reverse=True))})=(?:"([^"<>]*+)"|([^\s&<>"\'(),;\]]++))',
+    re.ASCII,
+)
+_XML = re.compile(r'(?:<\?xml[^<>]{0,64}+>\s*+)?+<errors>\s*+<error code="(\d{1,5})">([^<]*+)', re.ASCII)
+_MEDIAWIKI_IDS = re.compile(r"(?<=OAuth/Errors#)E\d{3}\b|(?<![\w-])mwoauth[a-z]*+-[a-z-]{1,64}+", re.ASCII)
+_TAG = re.compile(r"<[^<>]*+>|\[https?://\S++|\]", re.ASCII)
+
+
+def _in_text(text: str) -> Report:
+    if text.startswith("Error: "):  # MediaWiki, where format=json was not asked for
+        found = _MEDIAWIKI_IDS.search(text)
+        return Report("mediawiki", found[0] if found else "", _TAG.sub("", text.removeprefix("Error: ")))
+    if found := _XML.match(text):
+        return Report("errors", found[1], found[2])
+    return _fragments(text)
+
+
+def _fragments(text: str) -> Report:
+    reported: dict[str, str] = {}
+    for name, quoted, bare in _FRAGMENT.findall(text) if _PROBLEM in text else []:
+        reported.setdefault(name, _decoded(quoted or bare.rstrip(".:!")))
+    return _problem(reported, loose=True) if _PROBLEM in reported else Report("text", "", text)
+
+
+# JSON texts
+
+_DECODER = JSONDecoder(parse_int=str, parse_float=str, parse_constant=str)
+_OBJECT = re.compile(r'\{\s{0,64}+"')
+_MOST_TRIED = 8  # objects of one text: each may be as long as the rest of it
+_SAYING = ("error_description", "message", "info", "text", "detail", "description", "msg")
+_NAME = re.compile(r"[\w.:-]{1,64}", re.ASCII)
+_STATUS = re.compile(r"[1-5]\d\d", re.ASCII)
+
+
+def _objects(text: str) -> Iterator[tuple[dict[str, object], bool]]:
+    """Yield the objects of a text, and of each whether it stands in the midst of other text."""
+    at = 0
+    for _ in range(_MOST_TRIED):
+        if (found := _OBJECT.search(text, at)) is None:
+            return
+        try:
+            value, at = _DECODER.raw_decode(text, found.start())
+        except (ValueError, RecursionError):
+            at = found.start() + 1
+        else:
+            yield value, bool(text[: found.start()].strip(" \t\r\n["))
+
+
+def _in_object(value: dict[str, object]) -> Report:
+    reported: dict[str, str] = {}
+    for name, text in _texts(value):
+        if name in _REPORTED:
+            reported.setdefault(name, text)
+        elif name in _SAYING and _PROBLEM in text:  # as Magento, SmugMug and others wrap it
+            report = _in_form(text) if text.startswith(_PROBLEM) else Report()
+            if not report.name and f"OAuth {_PROBLEM}" in text:
+                report = _fragments(text)
+            if report.name:
+                return report
+    return _problem(reported) if _PROBLEM in reported else _in_codes(_lower(value))
+
+
+def _texts(value: object) -> Iterator[tuple[str, str]]:
+    """Yield the texts at any depth, in order, each with the name of the member that it is or is in."""
+    left = [("", value)]
+    while left:
+        name, value = left.pop()
+        if isinstance(value, str):
+            yield name, value
+        elif isinstance(value, dict):
+            left += [(key.lower(), item) for key, item in reversed(value.items())]
+        elif isinstance(value, list):
+            left += [(name, item) for item in reversed(value)]
+
+
+def _in_codes(value: Mapping[str, object]) -> Report:
+    """Read a code, and what is said about it, from where the providers have them."""
+    details, error = value.get("o:errordetails"), value.get("error")
+    for item in _list(value.get("errors")):
+        if (report := _coded(_lower(item), form="errors")).name:
+            return report
+    for item in [*_list(details), error, value]:
+        if (report := _coded(_lower(item), form="code")).name:
+            return report
+    advice = next(filter(None, (_advice(_lower(item)) for item in (value, error, value.get("meta")))), "")
+    if isinstance(error, str) and error:
+        return Report("error", error, advice) if _NAME.fullmatch(error) else Report("message", "", error)
+    title = value.get("title")
+    if isinstance(title, str) and value.keys() & {"detail", "status", "type"}:  # X's API v2, and RFC 9457
+        return Report("title", title, advice)
+    return Report("message", "", advice)
+
+
+def _coded(item: Mapping[str, object], *, form: str) -> Report:
+    code = item.get("code", item.get("o:errorcode", item.get("errorkey")))
+    if not isinstance(code, str) or not code:
+        return Report()
+    if form == "errors" and not (code.isascii() and code.isdigit() and not item.keys() & {"detail", "title"}):
+        form = "code"  # Tumblr has numbers of its own, with a title
+    if form == "code" and _STATUS.fullmatch(code):
+        return Report()  # the status once more
+    return Report(form, code, _advice(item))
+
+
+def _advice(item: Mapping[str, object]) -> str:
+    translations = item.get("messagetranslations")
+    said = [item.get(name) for name in _SAYING]
+    said += translations.values() if isinstance(translations, dict) else []
+    return next((text for text in said if isinstance(text, str) and text), "")
+
+
+def _lower(item: object) -> Mapping[str, object]:
+    return {name.lower(): value for name, value in item.items()} if isinstance(item, dict) else {}
+
+
+def _list(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
