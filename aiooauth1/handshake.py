@@ -123,7 +123,7 @@ class Handshake(Legs):
     async def aclose(self) -> None:
         """Wait for exchanges under way, then close the connections, unless the session is yours."""
         self._closing = True
-        if self._running:
+        if self._running and self._home.is_here():
             await asyncio.wait([running.task for running in self._running.values()], timeout=self._lease)
         await super().aclose()
 
@@ -156,6 +156,7 @@ class Handshake(Legs):
         _check_bind(bind)
         _check_texts("data", data)
         _check_texts("authorize_params", authorize_params)
+        self._home.enter()
         slot = getattr(self._store, "pending_slot", nullcontext)
         async with slot():
             request_token = await self.fetch_request_token(callback, params=params)
@@ -358,6 +359,7 @@ class Handshake(Legs):
 
     async def _find(self, key: str, bind: str) -> tuple[Held, PendingRecord]:
         """Return the record, having checked whose it is, before anything is consumed."""
+        self._home.enter()
         _check_bind(bind)
         held = await self._store.get_pending(self._provider.name, key)
         if held is None:

@@ -13,6 +13,7 @@ from yarl import URL
 from aiooauth1.clocks import NeverBack
 from aiooauth1.credentials import AccessToken, Consumer, RequestToken
 from aiooauth1.errors import TokenResponseError
+from aiooauth1.home import Home
 from aiooauth1.nonce import fresh_nonce
 from aiooauth1.origins import Origin, refuse_bare_transport
 from aiooauth1.pairs import Pairs
@@ -68,7 +69,7 @@ class Legs:
         self._consumer = consumer
         self._theirs = http
         self._ours: ClientSession | None = None
-        self._closed = False
+        self._home = Home("handshake")
         self._timeout = timeout
         self._clock = NeverBack(clock) if provider.monotonic_timestamps else clock
         self._pairs = Pairs(is_sorted=provider.rules.sorted_parameters)
@@ -83,8 +84,7 @@ class Legs:
 
     async def aclose(self) -> None:
         """Close the connections, unless the session is yours."""
-        self._closed = True
-        if self._ours is not None:
+        if self._home.leave() and self._ours is not None:
             await self._ours.close()
 
     async def fetch_request_token(
@@ -259,8 +259,7 @@ class Legs:
         )
 
     def _http(self) -> ClientSession:
-        if self._closed:
-            raise RuntimeError("the handshake is closed")
+        self._home.enter()
         if self._theirs is not None:
             return self._theirs
         if self._ours is None:

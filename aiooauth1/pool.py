@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import ssl
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from multidict import CIMultiDict
 
 from aiooauth1.again import Circumstances, Patience
 from aiooauth1.errors import SigningError
+from aiooauth1.home import Home
 from aiooauth1.options import ClientSessionOptions
 from aiooauth1.retry import Budget
 from aiooauth1.slots import Slots
@@ -70,8 +70,7 @@ class Pool:
         self._sleep = sleep
         self._http: ClientSession | None = None
         self._timeout = ClientTimeout()
-        self._made_in: tuple[int, asyncio.AbstractEventLoop] | None = None
-        self._closed = False
+        self._home = Home("session")
 
     @property
     def middlewares(self) -> Sequence[ClientMiddlewareType]:
@@ -84,11 +83,8 @@ class Pool:
         Raises:
             RuntimeError: If the pool is closed, or was first used in another event loop or process.
         """
-        if self._closed:
-            raise RuntimeError("the session is closed")
-        here = os.getpid(), asyncio.get_running_loop()
+        self._home.enter()
         if self._http is None:
-            self._made_in = here
             options = dict(self._options)
             # A jar that keeps cookies would have one user's requests carry another's.
             if options.get("cookie_jar") is None:  # a jar that is passed in is false as long as it is empty
@@ -100,11 +96,6 @@ class Pool:
             self._http = ClientSession(**options)
             self._timeout = self._http.timeout
             self.shared = Circumstances(Slots(options["connector"]), Budget(), self._clocks, self._sleep)
-        elif self._made_in != here:
-            raise RuntimeError(
-                "the session was first used in another event loop or process, where its connections are: make"
-                " one for each"
-            )
         return self._http
 
     def refuse_unverified(self, verify: object) -> None:
@@ -116,8 +107,10 @@ class Pool:
         Raises:
             SigningError: If it does.
         """
-        is_off = isinstance(verify, ssl.SSLContext) and verify.verify_mode is ssl.CERT_NONE
-        if (verify is False or is_off) and not self._allow_unverified_tls:
+        is_off = verify is False
+        if isinstance(verify, ssl.SSLContext):
+            is_off = verify.verify_mode is ssl.CERT_NONE or not verify.check_hostname
+        if is_off and not self._allow_unverified_tls:
             raise SigningError(
                 "without the check of certificates anybody on the way can read and answer (ssl=): say"
                 " allow_unverified_tls=True if you must"
@@ -138,6 +131,5 @@ class Pool:
 
     async def close(self) -> None:
         """Close the connections; a second time it does nothing."""
-        self._closed = True
-        if self._http is not None:
+        if self._home.leave() and self._http is not None:
             await self._http.close()

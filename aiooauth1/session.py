@@ -16,6 +16,7 @@ from aiooauth1.errors import SigningError, UnknownUser
 from aiooauth1.in_flight import InFlight
 from aiooauth1.middleware import Call, Manner
 from aiooauth1.nonce import fresh_nonce
+from aiooauth1.options import CallOptions
 from aiooauth1.origins import Origin
 from aiooauth1.pool import Pool
 from aiooauth1.providers import Provider
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from aiohttp import ClientResponse, ClientSession
     from yarl import URL
 
-    from aiooauth1.options import CallOptions, ClientSessionOptions
+    from aiooauth1.options import ClientSessionOptions
     from aiooauth1.providers import Placement
     from aiooauth1.signing.methods import SignatureMethod
     from aiooauth1.stores.protocols import AccessTokenStore
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 __all__ = ["OAuth1Session", "raise_for_problem"]
 
 _SIGNERS_KEPT = 1024
+_OPTIONS = frozenset(CallOptions.__annotations__) | {"auth"}  # which is refused with a better reason
 _BY_THE_RFC = Provider("RFC 5849")  # what a session without a provider goes by
 
 
@@ -208,7 +210,8 @@ class OAuth1Session(Verbs):
             What can be awaited or entered for aiohttp's `ClientResponse`.
 
         Raises:
-            TypeError: If both user and token are given, or user without provider and store.
+            TypeError: If an option is unknown, both user and token are given, or user without provider and
+                store.
             SigningError: If the request cannot be signed rightly, or must not go there. Nothing was sent.
             UnknownUser: If the store holds no token for the user. Nothing was sent.
             StoreUnavailable: If the store did not answer. Nothing was sent.
@@ -216,6 +219,8 @@ class OAuth1Session(Verbs):
             RedirectRefused: If the provider redirects where we must not follow.
             OutcomeUnknown: If a request that is neither GET nor HEAD went out and no answer came.
         """
+        if unknown := sorted(options.keys() - _OPTIONS):
+            raise TypeError(f"a call has no option {unknown[0]!r}")
         rest: dict[str, Any] = {**options}
         user, token = rest.pop("user", None), rest.pop("token", None)
         self._check_who(user, token)

@@ -760,7 +760,7 @@ async def sweep(name: str, mode: Mode, ways: Ways) -> list[str]:
         *private_key().splitlines()[1:4],
     }
     hits = sinks.hits(secrets | signatures(arrivals))
-    # What the caller has just given us, and is good for one callback, may stand in the frames it was given to.
+    # What the caller has just given us for one callback may stand in the frames that it was given to.
     return [
         f"{mode.name}: {hit}" for hit in hits + sinks.hits({VERIFIER, BIND}, without="locals of our frames")
     ]

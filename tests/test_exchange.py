@@ -841,7 +841,8 @@ async def test_closing_waits_for_the_exchange_whose_caller_has_gone(stage: Stage
     assert under_way() == []
     token = await stage.stored()
     assert token is not None
-    assert await handshake.complete(step.callback, bind=BIND) == token  # from the record
+    async with stage.handshake() as another:
+        assert await another.complete(step.callback, bind=BIND) == token  # from the record
 
 
 async def test_no_exchange_starts_while_closing_or_after_it(stage: Stage) -> None:
