@@ -491,6 +491,38 @@ async def test_other_bodies_go_out_again_octet_for_octet(
         verified(arrival, CONSUMER, TOKEN)
 
 
+class Hasty(Listener):
+    """A listener that refuses the first request before its body came, and then neither reads nor closes."""
+
+    async def _read(self, reader: asyncio.StreamReader, connection: int) -> Arrival:
+        if connection:
+            return await super()._read(reader, connection)
+        octets = await reader.readuntil(b"\r\n\r\n")
+        return Arrival(connection, "http", octets, "POST", "/", (), b"", 0)
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if not self.connections:
+            self.answer = hasty
+        super()._accept(reader, writer)
+
+
+async def hasty(arrival: Arrival) -> AsyncIterator[bytes]:
+    if arrival.connection:
+        yield reply()
+        return
+    yield reply(503, {"Retry-After": "0"})
+    await asyncio.Event().wait()
+
+
+async def test_a_body_that_is_refused_on_its_way_starts_afresh(session: OAuth1Session) -> None:
+    body = b"0123456789" * 1_000_000
+    async with Hasty() as listener, asyncio.timeout(10):
+        async with session.post(listener.origin, data=io.BytesIO(body)) as response:
+            assert response.status == 200
+        assert [arrival.connection for arrival in listener.arrivals] == [0, 1]
+        assert listener.arrivals[1].body == body
+
+
 async def test_a_key_needs_the_field_where_the_provider_looks(listener: Listener) -> None:
     for retry in (None, Retry()):
         async with signing(retry=retry) as session:
