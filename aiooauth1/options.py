@@ -51,6 +51,7 @@ class ClientSessionOptions(TypedDict, total=False):
     read_bufsize: int
     max_line_size: int
     max_field_size: int
+    max_headers: int  # of aiohttp 3.14
     fallback_charset_resolver: Callable[[ClientResponse, bytes], str]
     middlewares: Sequence[ClientMiddlewareType]
     proxy: StrOrURL | None
@@ -85,6 +86,8 @@ class RequestOptions(TypedDict, total=False):
     auto_decompress: bool | None
     max_line_size: int | None
     max_field_size: int | None
+    max_headers: int | None  # of aiohttp 3.14
+    upload_tracker: object  # likewise
     middlewares: Sequence[ClientMiddlewareType] | None
 
 
