@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from aiooauth1.origins import Origin
     from aiooauth1.problems import Problem
     from aiooauth1.retry import Budget, Retry
+    from aiooauth1.revocation import InUse
     from aiooauth1.skew import ProviderClocks
     from aiooauth1.slots import Slots
 
@@ -67,8 +68,8 @@ class Again:
         "_failure",
         "_has_guessed",
         "_has_key",
+        "_in_use",
         "_mended",
-        "_notice",
         "_patience",
         "_retry",
         "_shared",
@@ -81,7 +82,7 @@ class Again:
         call: Call,
         retry: Retry | None,
         patience: Patience,
-        notice: Callable[[Problem], Awaitable[None]],
+        in_use: InUse,
         *,
         credentials: Sequence[Consumer | AccessToken],
         has_key: bool,
@@ -91,7 +92,7 @@ class Again:
         self._call = call
         self._retry = retry
         self._patience = patience
-        self._notice = notice
+        self._in_use = in_use
         self._has_key = has_key
         self._has_guessed = False
         self._failure: Exception | None = None
@@ -109,6 +110,7 @@ class Again:
             slot = Slot([])
             try:
                 slot = await self._slot(origin)
+                self._in_use.check()
                 response = await handler(request)
             except (ClientError, OSError, OutcomeUnknown) as error:
                 slot.give_back()
@@ -180,7 +182,7 @@ class Again:
                 seconds = self._next(origin, attempt, retry, wait)
                 if seconds is not None:
                     return seconds
-        await self._notice(problem)
+        await self._in_use.notice(problem)
         return None
 
     def _mends(

@@ -6,9 +6,9 @@ import asyncio
 import logging
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from aiooauth1.errors import TokenRejected
+from aiooauth1.errors import TokenRejected, UnknownUser
 
 
 if TYPE_CHECKING:
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from aiooauth1.stores.protocols import AccessTokenStore
 
 
-__all__ = ["Revocation", "TokenRejection"]
+__all__ = ["InUse", "Revocation", "TokenRejection"]
 
-_TOLD_KEPT = 10_000
+_KEPT = 10_000
 _FIRST_FAULT = 500  # a server in trouble is no witness
 
 logger = logging.getLogger("aiooauth1")
@@ -64,6 +64,27 @@ class Revocation:
         self._on_token_rejected = on_token_rejected
         self._acting: set[asyncio.Task[None]] = set()  # the loop holds tasks but weakly
         self._told: OrderedDict[str, bool] = OrderedDict()
+        self._discards = 0
+        self._discarded: OrderedDict[tuple[str, str], int] = OrderedDict()  # and which discard it was
+
+    def in_use(self, user: str | None, token: AccessToken | None) -> InUse:
+        """Return a token as a call uses it that begins now.
+
+        Args:
+            user: For whom; None: the call names no user.
+            token: The token; None: the call has none.
+        """
+        return InUse(self, user, token, self._discards)
+
+    def check(self, user: str | None, token: AccessToken | None, since: int) -> None:
+        """Raise UnknownUser if a user's token was discarded after so many discards."""
+        if since == self._discards or user is None or token is None:
+            return
+        if self._discarded.get((user, token.key), 0) > since:
+            raise UnknownUser(
+                f"the access token of {self._provider!r} for user {user!r} was rejected meanwhile: connect"
+                " them anew"
+            )
 
     async def notice(self, problem: Problem, user: str | None, token: AccessToken | None) -> None:
         """Look at a refusal of a call that was signed with a token."""
@@ -106,10 +127,36 @@ class Revocation:
                     extra={"provider": self._provider, "user": user, "error": type(error).__name__},
                 )
             else:
+                self._discards += 1
+                self._discarded[user, token.key] = self._discards
+                self._discarded.move_to_end((user, token.key))
+                if len(self._discarded) > _KEPT:
+                    self._discarded.popitem(last=False)
                 return not self._told.pop(token.key, False)
         if token.key in self._told:
             return False
         self._told[token.key] = True
-        if len(self._told) > _TOLD_KEPT:
+        if len(self._told) > _KEPT:
             self._told.popitem(last=False)
         return True
+
+
+class InUse(NamedTuple):
+    """A token as one call uses it, which may have waited for a connection for long since it began."""
+
+    revocation: Revocation
+    user: str | None
+    token: AccessToken | None
+    since: int
+
+    def check(self) -> None:
+        """Look whether there still is something to sign with, before each attempt.
+
+        Raises:
+            UnknownUser: If the token was discarded meanwhile.
+        """
+        self.revocation.check(self.user, self.token, self.since)
+
+    async def notice(self, problem: Problem) -> None:
+        """Look at a refusal of the call."""
+        await self.revocation.notice(problem, self.user, self.token)

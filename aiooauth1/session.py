@@ -289,7 +289,7 @@ class OAuth1Session(Verbs):
             call,
             retry,
             pool.patience(options.get("timeout")),
-            partial(self._revocation.notice, user=user, token=used),
+            self._revocation.in_use(user, used),
             credentials=(self._consumer,) if used is None else (self._consumer, used),
             has_key=has_key,
         )

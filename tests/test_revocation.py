@@ -166,6 +166,41 @@ async def test_a_token_that_was_granted_meanwhile_stays(listener: Listener, stor
     verified(listener.arrivals[1], CONSUMER, NEWER)
 
 
+async def test_what_waited_for_a_connection_meanwhile_is_not_sent_with_a_dead_token(
+    listener: Listener, store: Any, told: Told
+) -> None:
+    async with (
+        TCPConnector(limit=2) as connector,
+        session_at(listener, store, told, connector=connector) as session,
+    ):
+        calls = [session.get("posts", user="alice") for _ in range(50)]
+        answers = await asyncio.gather(*calls, return_exceptions=True)
+        sent = len(listener.arrivals)
+        assert sent <= 4
+        assert sum(isinstance(one, UnknownUser) for one in answers) == 50 - sent
+        # Who connects anew is served, with a token of the same key too.
+        listener.answer = ok
+        await store.put_access_token("home", "alice", TOKEN)
+        calls = [session.get("posts", user="alice") for _ in range(10)]
+        assert {response.status for response in await asyncio.gather(*calls)} == {200}
+    assert len(told.rejections) == 1
+
+
+async def test_a_token_that_dies_in_a_pause_is_not_sent_again(
+    listener: Listener, store: Any, told: Told
+) -> None:
+    async def sleep(_: float) -> None:
+        listener.answer = lambda _: REVOKED
+        assert (await session.get("posts", user="alice")).status == 401
+
+    session = session_at(listener, store, told, sleep=sleep)
+    listener.answer = lambda _: reply(429)
+    async with session:
+        with pytest.raises(UnknownUser, match="anew"):
+            await session.post("posts", user="alice", data={"status": "x"})
+    assert [arrival.method for arrival in listener.arrivals] == ["POST", "GET"]
+
+
 async def test_each_of_a_users_tokens_is_told_of_once(listener: Listener, store: Any, told: Told) -> None:
     async with session_at(listener, store, told) as session:
         for token in (TOKEN, NEWER):
