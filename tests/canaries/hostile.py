@@ -143,8 +143,8 @@ BROKEN: Mapping[str, Words] = MappingProxyType(
         "a header field without a name": lambda told, _: broken(
             f"HTTP/1.1 200 OK\r\n{told}\r\n\r\n".encode("latin-1")
         ),
-        "a header field with a control character": lambda _, secret: broken(
-            f"HTTP/1.1 200 OK\r\nX-Told: {secret}\x00\r\n\r\n".encode("latin-1")
+        "a header field whose name has a control character": lambda _, secret: broken(
+            f"HTTP/1.1 200 OK\r\n{secret}\x01: told\r\n\r\n".encode("latin-1")
         ),
         "a length that is none": lambda _, secret: broken(
             f"HTTP/1.1 200 OK\r\nContent-Length: {secret}\r\n\r\n".encode("latin-1")
