@@ -26,6 +26,7 @@ from aiooauth1.errors import (
     TokenResponseError,
 )
 from aiooauth1.pending_record import PendingRecord, Refusal
+from aiooauth1.problems import problem_of
 
 
 if TYPE_CHECKING:
@@ -190,7 +191,10 @@ def _freed(claimed: PendingRecord, verifier: str, failure: Exception) -> Pending
     if known and not isinstance(failure, (OutcomeUnknown, TokenResponseError)):
         freed = replace(freed, tries=claimed.tries - 1)
     if isinstance(failure, ProviderError) and _is_final(failure):
-        refusal = Refusal(claimed.digest(verifier), failure.status, failure.problem, failure.advice)
+        problem = problem_of(failure)
+        refusal = Refusal(
+            claimed.digest(verifier), problem.status, problem.name, problem.advice, problem.meaning
+        )
         freed = replace(freed, refused=refusal)
     return freed
 

@@ -387,7 +387,8 @@ def _settled(record: PendingRecord, verifier: str, *, saves: bool) -> AccessToke
     if isinstance(outcome, str):
         raise CallbackError("the user said no in this handshake: begin anew")
     if outcome is None and (refused := record.refused) is not None and record.is_refused(verifier):
-        raise Problem(refused.status, refused.problem, refused.advice).error()
+        told = Problem(refused.status, refused.problem, refused.advice, meaning=refused.meaning)
+        raise told.error()
     return outcome if record.saved or not saves else None
 
 

@@ -34,6 +34,8 @@ class Refusal:
     status: int
     problem: str | None
     advice: str | None
+    meaning: str | None = None
+    """What it means, in the names of the Problem Reporting extension."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -155,6 +157,7 @@ _REFUSAL_TYPES: Mapping[str, tuple[type, ...]] = {
     "status": (int,),
     "problem": (str, type(None)),
     "advice": (str, type(None)),
+    "meaning": (str, type(None)),
 }
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 
-__all__ = ["DENIALS", "Problem", "clean", "read_problem", "redact", "scrub"]
+__all__ = ["DENIALS", "Problem", "clean", "problem_of", "read_problem", "redact", "scrub"]
 
 DENIALS = frozenset({"user_refused", "permission_denied", "access_denied"})
 """What a callback calls it when the user said no."""
@@ -106,6 +106,16 @@ class Problem:
 _SECONDS = re.compile(r"[0-9]{1,9}")
 _BREAK = re.compile(r"[\r\n<]")
 _WORD = re.compile(r"[A-Za-z0-9_.-]{1,64}+(?=[\s,;>\"'&)\]])")
+
+
+def problem_of(error: ProviderError) -> Problem:
+    """Return the problem that an error stands for, as far as the error tells it.
+
+    >>> problem_of(Problem(401, "89", meaning="token_rejected").error()).error().problem
+    '89'
+    """
+    meaning = next((meaning for meaning, kind in KINDS.items() if kind is type(error)), "")
+    return Problem(error.status, error.problem, error.advice, body=error.body, meaning=meaning)
 
 
 def read_problem(

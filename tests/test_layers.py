@@ -39,6 +39,9 @@ FLOORS = {
     "pairs": 2,
     "token_responses": 2,
     "callbacks": 2,
+    "echoes": 2,
+    "meanings": 2,
+    "reports": 2,
     "clocks": 2,
     "pending_record": 2,
     "session": 3,
@@ -71,6 +74,11 @@ FLOORS = {
 }
 # On one floor, who leans on whom. On the third: session and handshake stand on all the rest, each on its own.
 SIDEWAYS = {
+    ("problems", "echoes"),
+    ("problems", "meanings"),
+    ("problems", "reports"),
+    ("echoes", "reports"),
+    ("meanings", "reports"),
     ("skew", "ratelimit"),
     ("retry", "problems"),
     ("session", "again"),
@@ -86,6 +94,7 @@ SIDEWAYS = {
     ("again", "middleware"),
     ("again", "origins"),
     ("again", "refusals"),
+    ("again", "revocation"),
     ("again", "slots"),
     ("callbacks", "problems"),
     ("pending_record", "stores"),
