@@ -60,7 +60,7 @@ class Patience(NamedTuple):
 
 
 class Again:
-    """Sends one call, and sends it again: a middleware that stands just outside of the one that signs."""
+    """Sends one call, and sends it again: the innermost middleware, which hands attempts to the signer."""
 
     __slots__ = (
         "_call",
@@ -111,7 +111,7 @@ class Again:
             try:
                 slot = await self._slot(origin)
                 self._in_use.check()
-                response = await handler(request)
+                response = await self._call(request, handler)
             except (ClientError, OSError, OutcomeUnknown) as error:
                 slot.give_back()
                 seconds = self._after_error(error, request, origin, attempt)
@@ -137,12 +137,14 @@ class Again:
                 await self._shared.sleep(seconds)
             attempt += 1
 
-    async def _slot(self, origin: Origin) -> Slot:
-        if self._patience.for_slot is None:
-            return await self._shared.slots.take(origin)
+    def _slot(self, origin: Origin) -> Awaitable[Slot]:
+        slot = self._shared.slots.take(origin)
+        return slot if self._patience.for_slot is None else self._in_time(slot, origin)
+
+    async def _in_time(self, slot: Awaitable[Slot], origin: Origin) -> Slot:
         try:
             async with asyncio.timeout(self._patience.for_slot):
-                return await self._shared.slots.take(origin)
+                return await slot
         except TimeoutError:
             raise ConnectionTimeoutError(f"no connection to {origin} became free in time") from None
 

@@ -25,7 +25,7 @@ from yarl import URL
 
 from aiooauth1.errors import OutcomeUnknown, RedirectRefused, SigningError
 from aiooauth1.nonce import fresh_nonce
-from aiooauth1.origins import Origin, refuse_bare_transport
+from aiooauth1.origins import Origin, Target, refuse_bare_transport
 from aiooauth1.signing.base_string import parse_url
 from aiooauth1.signing.methods import HMAC_SHA1
 from aiooauth1.signing.sign import Signer
@@ -97,15 +97,14 @@ class Manner:
 class Call:
     """Signs the attempts and hops of one call, and stops where the call leaves the origin it was made for.
 
-    It is the innermost middleware. A middleware sees no hop number, hence one small object for each call.
+    It is called as the innermost middleware, which sees no hop number: hence one small object for each call.
     """
 
     __slots__ = ("_follows", "_manner", "_origin", "_signer", "_was_sent", "_where", "is_leaving")
 
-    def __init__(self, signer: Signer, where: URL, manner: Manner, *, follows: bool) -> None:
+    def __init__(self, signer: Signer, target: Target, manner: Manner, *, follows: bool) -> None:
         self._signer: Signer | None = signer
-        self._where = where
-        self._origin = Origin.of(where)
+        self._where, self._origin = target
         self._manner = manner
         self._follows = follows
         self.is_leaving = False
@@ -283,4 +282,5 @@ class OAuth1Middleware:
         origin = Origin.of(request.url)
         if origin not in self._origins:
             return await handler(request)
-        return await Call(self._signer, request.url, self._manner, follows=False)(request, handler)
+        call = Call(self._signer, Target(request.url, origin), self._manner, follows=False)
+        return await call(request, handler)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from aiooauth1.signing.methods import SignatureMethod
 
 
-__all__ = ["Origin", "refuse_bare_transport"]
+__all__ = ["Origin", "Target", "refuse_bare_transport"]
 
 
 class Origin(NamedTuple):
@@ -38,6 +38,13 @@ class Origin(NamedTuple):
     def is_loopback(self) -> bool:
         """Whether it is on this machine, by its name alone."""
         return _is_loopback(self.host)
+
+
+class Target(NamedTuple):
+    """Where a call goes."""
+
+    url: URL
+    origin: Origin
 
 
 @lru_cache(64)

@@ -17,7 +17,6 @@ from aiooauth1.in_flight import InFlight
 from aiooauth1.middleware import Call, Manner
 from aiooauth1.nonce import fresh_nonce
 from aiooauth1.options import CallOptions
-from aiooauth1.origins import Origin
 from aiooauth1.pool import Pool
 from aiooauth1.providers import Provider
 from aiooauth1.refusals import raise_for_problem
@@ -252,11 +251,11 @@ class OAuth1Session(Verbs):
             StoreCorrupt: If the stored token cannot be read.
         """
         self._check_who(user, token)
-        where = self._targets.locate(url, None, self._signature_method)
-        timestamp = int(self._manner.now(Origin.of(where)))
+        target = self._targets.locate(url, None, self._signature_method)
+        timestamp = int(self._manner.now(target.origin))
         signer = self._signer(await self._token_of(user, token))
         prepared = signer.prepare(
-            method, str(where), nonce=self._manner.nonce(), timestamp=timestamp, form=form
+            method, str(target.url), nonce=self._manner.nonce(), timestamp=timestamp, form=form
         )
         return await finish(signer, prepared)
 
@@ -272,7 +271,7 @@ class OAuth1Session(Verbs):
             raise SigningError(
                 "auth= and a signature exclude each other: use session.http for unsigned requests"
             )
-        where = self._targets.locate(url, options.pop("params", None), self._signature_method)
+        target = self._targets.locate(url, options.pop("params", None), self._signature_method)
         # The token is loaded here, since an OSError inside a middleware would look like network trouble.
         used = await self._token_of(user, token)
         if (form := self._targets.pairs.form(options.get("data"))) is not None:
@@ -283,7 +282,7 @@ class OAuth1Session(Verbs):
         http = pool.http()
         pool.refuse_unverified(options.get("ssl"))
         follows = bool(options.get("allow_redirects", True))
-        call = Call(self._signer(used), where, self._manner, follows=follows)
+        call = Call(self._signer(used), target, self._manner, follows=follows)
         again = Again(
             pool.shared,
             call,
@@ -294,9 +293,9 @@ class OAuth1Session(Verbs):
             has_key=has_key,
         )
         theirs = options.pop("middlewares", None)
-        chain = (*(pool.middlewares if theirs is None else theirs), again, call)
+        chain = (*(pool.middlewares if theirs is None else theirs), again)
         try:
-            return await http.request(method, where, middlewares=chain, **options)
+            return await http.request(method, target.url, middlewares=chain, **options)
         finally:
             call.drop()
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from yarl import URL
 
 from aiooauth1.errors import SigningError
-from aiooauth1.origins import Origin, refuse_bare_transport
+from aiooauth1.origins import Origin, Target, refuse_bare_transport
 from aiooauth1.pairs import Pairs
 from aiooauth1.signing.encoding import utf8
 
@@ -47,7 +47,7 @@ class Targets:
         # Most calls go to one of few URLs, and whether they may does not change.
         self._permitted_text = lru_cache(_KEPT)(self._permitted)
 
-    def locate(self, url: str | URL, params: Any, signature_method: SignatureMethod) -> URL:
+    def locate(self, url: str | URL, params: Any, signature_method: SignatureMethod) -> Target:
         """Return where a call goes, having checked that it may.
 
         Args:
@@ -60,15 +60,15 @@ class Targets:
             TypeError: If `url` is neither text nor URL, or `params` are no parameters.
         """
         permitted = self._permitted_text if isinstance(url, str) else self._permitted
-        where = permitted(url)
-        if where.scheme != "https":
-            refuse_bare_transport(Origin.of(where), signature_method, allow_http=self._allow_http)
+        target = permitted(url)
+        refuse_bare_transport(target.origin, signature_method, allow_http=self._allow_http)
         if params or self.pairs.is_sorted:
-            query = self.pairs.query(params, where.raw_query_string)
-            where = URL(f"{str(where).partition('?')[0]}{'?' if query else ''}{query}", encoded=True)
-        return where
+            query = self.pairs.query(params, target.url.raw_query_string)
+            where = f"{str(target.url).partition('?')[0]}{'?' if query else ''}{query}"
+            return Target(URL(where, encoded=True), target.origin)
+        return target
 
-    def _permitted(self, url: str | URL) -> URL:
+    def _permitted(self, url: str | URL) -> Target:
         if isinstance(url, str):
             utf8(url)  # what has no UTF-8 form is refused here, since yarl leaves it out in silence
         try:
@@ -77,8 +77,9 @@ class Targets:
             reason = str(error)
         else:
             where = self._absolute(where)
-            self._check(Origin.of(where))
-            return where
+            target = Target(where, Origin.of(where))
+            self._check(target.origin)
+            return target
         raise SigningError(f"the URL is malformed: {reason}")
 
     def _absolute(self, where: URL) -> URL:
