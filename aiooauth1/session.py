@@ -72,7 +72,8 @@ class OAuth1Session(Verbs):
         realm: The realm of the Authorization header; None: the provider's.
         allow_http: Whether requests may go to other machines over plain http, and PLAINTEXT over http at all.
         placement: Where the `oauth_` parameters go: `header`, `query` or `body`; None: as the provider says,
-            else into the header.
+            else into the header. Of aiohttp's trace hooks, `on_request_headers_sent` and
+            `on_request_chunk_sent` see header and body as they go out, signature and all.
         clock: Seconds since the epoch.
         nonce: A new text at each call, letters and digits; None: random ones as long as the provider wants.
         sleep: Waits so many seconds, between attempts.
