@@ -44,7 +44,7 @@ class Slots:
     """
 
     def __init__(self, connector: BaseConnector) -> None:
-        self._all = asyncio.Semaphore(connector.limit) if connector.limit else None
+        self._everywhere = [asyncio.Semaphore(connector.limit)] if connector.limit else []
         self._per_origin = connector.limit_per_host
         self._origins: dict[Origin, asyncio.Semaphore] = {}
 
@@ -62,10 +62,7 @@ class Slots:
         return slot
 
     def _of(self, origin: Origin) -> list[asyncio.Semaphore]:
-        semaphores = []
-        if self._per_origin:
-            # The narrower one first: whoever waits for one origin must not hold up the others.
-            semaphores.append(self._origins.setdefault(origin, asyncio.Semaphore(self._per_origin)))
-        if self._all is not None:
-            semaphores.append(self._all)
-        return semaphores
+        if not self._per_origin:
+            return self._everywhere
+        # The narrower one first: whoever waits for one origin must not hold up the others.
+        return [self._origins.setdefault(origin, asyncio.Semaphore(self._per_origin)), *self._everywhere]
