@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 from aiohttp import ClientTimeout, FormData, TCPConnector
+from wire.certificates import server_tls
 from wire.listener import DROP, RESET, Arrival, Listener, Names, broken, ok, reply, silent
 from wire.oracle import oauth_parameters, verified
 from wire.people import CONSUMER, TOKEN, signing
@@ -201,6 +202,27 @@ async def test_what_never_went_out_goes_out_again(session: OAuth1Session, pauses
     with pytest.raises(aiohttp.ClientConnectorError):
         await session.request(method, origin, **options)
     assert len(pauses.asked) == 2
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("what", ["closed at once", "an unknown authority"])
+async def test_a_handshake_that_fails_sent_nothing(
+    session: OAuth1Session, pauses: Pauses, kind: str, what: str
+) -> None:
+    method, options = options_of(kind)
+    tls = server_tls() if what == "an unknown authority" else None
+    async with Unwilling(tls=tls) if what == "closed at once" else Listener(tls=tls) as listener:
+        with pytest.raises(aiohttp.ClientConnectorError):
+            await session.request(method, f"https://127.0.0.1:{listener.port}/", **options)
+    assert (len(listener.arrivals), len(pauses.asked)) == (0, 2)
+
+
+class Unwilling(Listener):
+    """A listener that closes each connection at once."""
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        del reader
+        writer.transport.abort()
 
 
 @pytest.mark.parametrize("kind", KINDS)
