@@ -18,8 +18,7 @@ DISTRIBUTION = "Authlib"
 NAME = "Authlib on httpx"
 
 _httpx: Any = import_module("httpx")  # not everywhere where the types are checked
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # it asks for a newer httpx by another name, and takes this one
+with warnings.catch_warnings(record=True):  # it asks for a newer httpx by another name, and takes this one
     _client: Any = import_module("authlib.integrations.httpx_client")  # it has no types
 
 
