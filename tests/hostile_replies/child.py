@@ -37,4 +37,5 @@ async def _main(url: str, names: list[str]) -> None:
         print(json.dumps({**told, "next": await _ask(f"{url}good", seconds=5)}), flush=True)  # noqa: T201  to its parent
 
 
-asyncio.run(_main(sys.argv[1], sys.argv[2:]))
+if __name__ == "__main__":
+    asyncio.run(_main(sys.argv[1], sys.argv[2:]))
