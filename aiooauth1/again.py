@@ -193,7 +193,7 @@ class Again:
         """Say whether a new signature mends it: with a corrected clock, or just another nonce. Each once."""
         kind = type(problem.error())
         date = response.headers.get(hdrs.DATE, "")
-        if problem.status == _UNAUTHORIZED and problem.name is None:
+        if problem.status == _UNAUTHORIZED and not problem.meaning:
             # A provider that gives no reason, and whose clock is far from ours, is likely to mean that.
             theirs = server_time("", date)
             if theirs is not None and abs(theirs - self._shared.clocks.now(origin)) > _UNEXPLAINED:
