@@ -159,32 +159,31 @@ class Listener:
         self.connections += 1
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        # Not in the task itself: one that is cancelled before its first step never gets there.
+        task.add_done_callback(lambda _: writer.transport.abort())
 
     async def _serve(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, connection: int
     ) -> None:
-        try:
-            # A client that goes away in the middle of a request is a thing that clients do.
-            with suppress(asyncio.IncompleteReadError, ConnectionError):
-                while True:
-                    arrival = await self._read(reader, connection)
-                    self.arrivals.append(arrival)
-                    answer = self.answer(arrival)
-                    if answer == DROP:
-                        break
-                    if answer == RESET:
-                        connected = writer.get_extra_info("socket")
-                        connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                        break
-                    if isinstance(answer, bytes):
-                        writer.write(answer)
-                    else:
-                        async for piece in answer:
-                            writer.write(piece)
-                            await writer.drain()
-                    await writer.drain()
-        finally:
-            writer.transport.abort()
+        # A client that goes away in the middle of a request is a thing that clients do.
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                arrival = await self._read(reader, connection)
+                self.arrivals.append(arrival)
+                answer = self.answer(arrival)
+                if answer == DROP:
+                    break
+                if answer == RESET:
+                    connected = writer.get_extra_info("socket")
+                    connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    break
+                if isinstance(answer, bytes):
+                    writer.write(answer)
+                else:
+                    async for piece in answer:
+                        writer.write(piece)
+                        await writer.drain()
+                await writer.drain()
 
     async def _read(self, reader: asyncio.StreamReader, connection: int) -> Arrival:
         octets = bytearray(await reader.readuntil(b"\r\n\r\n"))
