@@ -76,7 +76,10 @@ async def _peek(response: ClientResponse) -> bytes:
             chunks.append(chunk)
             missing -= len(chunk)
     except (ClientError, OSError):
-        return b""  # a body that breaks off or does not decompress says nothing; who reads it sees the error
+        # A body that breaks off or does not decompress says nothing, and who reads it sees the error. Its
+        # connection is of no more use, and a caller who looks at the status alone would not give it back.
+        response.close()
+        return b""
     start = b"".join(chunks)
     with warnings.catch_warnings():
         # Deprecated in aiohttp 3 for its servers' sake; nothing else there puts back what was read.

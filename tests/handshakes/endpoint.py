@@ -63,25 +63,24 @@ class Endpoint:
         task = asyncio.create_task(self._serve(reader, writer))
         self._busy.add(task)
         task.add_done_callback(self._busy.discard)
+        # Not in the task itself: one that is cancelled before its first step never gets there.
+        task.add_done_callback(lambda _: writer.transport.abort())
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         # A client that has seen enough breaks off, and that is none of our failures.
-        try:
-            with suppress(asyncio.IncompleteReadError, ConnectionError):
-                while True:
-                    head = await reader.readuntil(b"\r\n\r\n")
-                    length = head.lower().partition(b"\r\ncontent-length:")[2].partition(b"\r\n")[0]
-                    self.requests.append(head + await reader.readexactly(int(length or 0)))
-                    answer = self._answers[min(len(self.requests), len(self._answers)) - 1]
-                    if not answer:
-                        break
-                    if isinstance(answer, bytes):
-                        writer.write(answer)
-                    else:
-                        await answer(writer)
-                    await writer.drain()
-        finally:
-            writer.transport.abort()
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                length = head.lower().partition(b"\r\ncontent-length:")[2].partition(b"\r\n")[0]
+                self.requests.append(head + await reader.readexactly(int(length or 0)))
+                answer = self._answers[min(len(self.requests), len(self._answers)) - 1]
+                if not answer:
+                    break
+                if isinstance(answer, bytes):
+                    writer.write(answer)
+                else:
+                    await answer(writer)
+                await writer.drain()
 
     @property
     def url(self) -> str:
