@@ -75,10 +75,11 @@ async def _peek(response: ClientResponse) -> bytes:
         while missing and (chunk := await content.read(missing)):
             chunks.append(chunk)
             missing -= len(chunk)
-    except (ClientError, OSError):
+    except (ClientError, OSError) as error:
         # A body that breaks off or does not decompress says nothing, and who reads it sees the error. Its
         # connection is of no more use, and a caller who looks at the status alone would not give it back.
         response.close()
+        content.set_exception(error)
         return b""
     start = b"".join(chunks)
     with warnings.catch_warnings():
