@@ -32,8 +32,9 @@ class Retry:
     Args:
         attempts: How many times a request is sent at the most, the first time included.
         base: Seconds of the longest pause after the first attempt; it doubles with each.
-        cap: Seconds of the longest pause of all.
-        max_wait: Seconds that a provider may ask us to wait; asked for more, the caller gets its reply.
+        cap: Seconds of the longest pause that nobody asked for.
+        max_wait: Seconds that a provider may ask us to wait; asked for more, the caller gets its reply. What
+            it asks for is waited for in full, and the pause that there is in any case comes on top.
         resend: The methods of which a request may be sent again when it may have been done.
         idempotency_header: Where the provider looks for a key by which it does a request once only; a request
             with such a key may be sent again, whatever its method. None: it has none.
@@ -89,7 +90,7 @@ def after_reply(problem: Problem, method: str, retry: Retry, *, has_key: bool, w
         has_key: Whether the request carries an idempotency key.
         wait: Seconds that the provider asks us to wait; None: it does not say.
     """
-    if wait is not None and wait > retry.max_wait:
+    if wait is not None and not wait <= retry.max_wait:  # so written, it refuses what is no number as well
         return False
     if problem.status == _TOO_MANY_REQUESTS:
         return True  # refused before any work
@@ -102,17 +103,24 @@ def pause(attempt: int, retry: Retry, wait: float | None, random: Callable[[], f
     """Return how many seconds to wait before the next attempt.
 
     The pause is drawn from the whole range up to its longest, so that many tasks that failed together do not
-    come back together; what a provider asks for is waited for in full, and spread beyond.
+    come back together. What a provider asks for is waited for in full, and that pause comes on top: those who
+    were all told the same wake as far apart as those who were told nothing, even where it is `max_wait`.
 
     Args:
         attempt: The number of the attempt that failed, from 1.
         retry: The rules.
         wait: Seconds that the provider asks us to wait; None: it does not say.
         random: Draws from 0 up to 1.
+
+    Returns:
+        At most `base * 2 ** (attempt - 1)`, or `cap` if that is less; with a wait, `max_wait` more.
+
+    >>> pause(1, Retry(), 60.0, lambda: 0.5)
+    60.25
     """
     longest = min(retry.cap, retry.base * 2.0 ** min(attempt - 1, 64))
     spread = random() * longest
-    return spread if wait is None else min(wait + spread, retry.max_wait)
+    return spread if wait is None else min(retry.max_wait, wait) + spread
 
 
 class Budget:

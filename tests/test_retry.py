@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import dataclasses
+import random
 
 import pytest
 
 from aiooauth1.problems import Problem
+from aiooauth1.ratelimit import retry_after
 from aiooauth1.retry import Budget, Retry, Sent, after_error, after_reply, pause
 
 
@@ -70,15 +72,53 @@ def test_pauses_are_drawn_from_the_whole_range_which_doubles_up_to_the_cap() -> 
 
 @pytest.mark.parametrize("drawn", [0.0, 0.5, 0.999])
 @pytest.mark.parametrize("wait", [0.0, 7.0, 59.9, 60.0])
-def test_what_the_provider_asks_for_is_waited_for_and_never_more_than_the_bound(
+def test_what_the_provider_asks_for_is_waited_for_and_the_spread_comes_on_top(
     wait: float, drawn: float
 ) -> None:
-    assert wait <= pause(1, RETRY, wait, lambda: drawn) <= RETRY.max_wait
+    assert pause(1, RETRY, wait, lambda: drawn) == pytest.approx(wait + drawn * RETRY.base)
 
 
-def test_a_thousand_that_wait_for_the_same_end_do_not_wake_together() -> None:
-    drawn = iter(number / 1000 for number in range(1000))
-    assert len({pause(3, RETRY, 5.0, lambda: next(drawn)) for _ in range(1000)}) == 1000
+@pytest.mark.parametrize("wait", [0.0, 5.0, 59.9, RETRY.max_wait])
+def test_a_thousand_that_wait_for_the_same_end_do_not_wake_together(wait: float) -> None:
+    dice = random.Random(5849)  # noqa: S311  a spread, no secret
+    woken = sorted(pause(1, RETRY, wait, dice.random) for _ in range(1000))
+    assert len(set(woken)) == 1000
+    assert wait <= woken[0] < woken[-1] <= wait + RETRY.base
+    tenths = [sum(int((at - wait) / RETRY.base * 10) == tenth for at in woken) for tenth in range(10)]
+    assert all(60 < woken_then < 140 for woken_then in tenths), tenths
+
+
+HOSTILE = ("-5", "+5", "nan", "inf", "1e9", "9" * 400, "１２", "", "120abc", "60", "61", "0")  # noqa: RUF001  digits of another script are the attack
+HOSTILE_DATES = (
+    "Thu, 01 Jan 1970 00:01:00 GMT",
+    "Fri, 31 Dec 9999 23:59:59 GMT",
+    "Mon, 01 Jan 0001 00:00:00 GMT",
+    "Mon, 21 Sep 2026 14:14:20 +9999",
+    "Mon, 99 Sep 2026 99:34:20 GMT",
+    "Mon, 21 Sep 2026 14:14:20",
+)
+
+
+@pytest.mark.parametrize("drawn", [0.0, 0.999])
+@pytest.mark.parametrize("now", [0.0, 1_790_000_000.0, None])
+@pytest.mark.parametrize("value", [*HOSTILE, *HOSTILE_DATES])
+def test_whatever_retry_after_says_no_pause_is_longer_than_the_bound_and_its_spread(
+    value: str, now: float | None, drawn: float
+) -> None:
+    wait = retry_after(value, now)
+    for attempt in (1, 2, 3):
+        if after_reply(Problem(429), "POST", RETRY, has_key=False, wait=wait):
+            assert 0 <= pause(attempt, RETRY, wait, lambda: drawn) <= RETRY.max_wait + 2 ** (attempt - 1) / 2
+
+
+@pytest.mark.parametrize("wait", [float("nan"), float("inf"), 1e300, 60.001])
+def test_a_wait_above_the_bound_or_no_number_is_neither_taken_nor_slept(wait: float) -> None:
+    assert not after_reply(Problem(429), "GET", RETRY, has_key=True, wait=wait)
+    assert RETRY.max_wait <= pause(1, RETRY, wait, lambda: 0.5) <= RETRY.max_wait + RETRY.base
+
+
+def test_the_spread_is_never_longer_than_the_cap() -> None:
+    assert pause(50, RETRY, 60.0, lambda: 1.0) == RETRY.max_wait + RETRY.cap
 
 
 @pytest.mark.parametrize(
