@@ -1,10 +1,16 @@
 from __future__ import annotations
 
+import time
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import pytest
 
 from aiooauth1.ratelimit import RateLimit, http_date, rate_limit, retry_after
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 NOW = 1_790_000_000.0  # Mon, 21 Sep 2026 14:13:20 GMT
@@ -79,3 +85,30 @@ def test_a_malformed_number_is_none(value: str) -> None:
 def test_an_http_date_is_read_and_anything_else_is_none() -> None:
     assert http_date("Mon, 21 Sep 2026 14:13:20 GMT") == NOW
     assert http_date("Ⅿon, 21 Sep 2026 14:13:20 GMT") is None  # noqa: RUF001  a roman numeral
+
+
+@pytest.fixture
+def in_new_york(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine whose own time is hours from GMT."""
+    with monkeypatch.context() as machine:
+        machine.setenv("TZ", "EST5EDT,M3.2.0,M11.1.0")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="the machine's zone cannot be changed here")
+@pytest.mark.usefixtures("in_new_york")
+@pytest.mark.parametrize(
+    "value",
+    [
+        "Mon, 21 Sep 2026 14:13:20 GMT",
+        "Monday, 21-Sep-26 14:13:20 GMT",
+        "Mon Sep 21 14:13:20 2026",  # GMT as well: RFC 9110 section 5.6.7
+        "Mon, 21 Sep 2026 14:13:20 -0000",
+        "Mon, 21 Sep 2026 14:13:20",
+    ],
+)
+def test_a_date_without_a_zone_is_not_in_the_machines_own(value: str) -> None:
+    assert time.timezone == 5 * 3600
+    assert http_date(value) == NOW
