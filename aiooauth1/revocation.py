@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -50,7 +51,9 @@ class Revocation:
     Args:
         provider: The provider's name.
         store: Where the users' tokens are; None: there is no store.
-        on_token_rejected: Called once for a token; None: nobody wants to know.
+        on_token_rejected: Called once for a token, after it was discarded; None: nobody wants to know. Not
+            called where the store did not hold it any more: another process discarded it, which tells of it;
+            the application did, which knows; or the user has connected anew, and is connected.
     """
 
     def __init__(
@@ -86,18 +89,20 @@ class Revocation:
                 " them anew"
             )
 
-    async def notice(self, problem: Problem, user: str | None, token: AccessToken | None) -> None:
-        """Look at a refusal of a call that was signed with a token."""
-        if token is None or problem.status >= _FIRST_FAULT or not isinstance(problem.error(), TokenRejected):
+    async def notice(self, problem: Problem, in_use: InUse) -> None:
+        """Look at a refusal of a call that used a token, or none."""
+        if in_use.token is None or problem.status >= _FIRST_FAULT:
+            return
+        if not isinstance(problem.error(), TokenRejected):
             return
         # A task of its own: were the call cancelled in between, nobody would ever hear of it.
-        acting = asyncio.ensure_future(self._act(problem, user, token))
+        acting = asyncio.ensure_future(self._act(problem, in_use.user, in_use.token, in_use.since))
         self._acting.add(acting)
         acting.add_done_callback(self._acting.discard)
         await asyncio.shield(acting)
 
-    async def _act(self, problem: Problem, user: str | None, token: AccessToken) -> None:
-        if not await self._is_news(user, token):
+    async def _act(self, problem: Problem, user: str | None, token: AccessToken, since: int) -> None:
+        if not await self._is_news(user, token, since):
             return
         rejection = TokenRejection(user, token.key, problem.name, problem.status)
         logger.info(
@@ -115,24 +120,38 @@ class Revocation:
             except Exception:  # the call itself is answered: what is wrong here is the application's own
                 logger.exception("on_token_rejected failed", extra={"provider": self._provider, "user": user})
 
-    async def _is_news(self, user: str | None, token: AccessToken) -> bool:
-        if user is not None and self._store is not None:
-            try:
-                # By its key: the user may have connected anew meanwhile. Whoever discards it tells of it.
-                if not await self._store.discard_access_token(self._provider, user, token.key):
-                    return False
-            except Exception as error:  # noqa: BLE001  the call itself is answered, whatever the store does
-                logger.warning(
-                    "rejected token not discarded",
-                    extra={"provider": self._provider, "user": user, "error": type(error).__name__},
-                )
-            else:
-                self._discards += 1
-                self._discarded[user, token.key] = self._discards
-                self._discarded.move_to_end((user, token.key))
-                if len(self._discarded) > _KEPT:
-                    self._discarded.popitem(last=False)
-                return not self._told.pop(token.key, False)
+    async def _is_news(self, user: str | None, token: AccessToken, since: int) -> bool:
+        if user is None or self._store is None:
+            return self._is_first(token)
+        if self._discarded.get((user, token.key), 0) > since:
+            return False  # what the user may have been granted since then, this refusal says nothing of
+        try:
+            # By its key: the user may have connected anew meanwhile. Whoever discards it tells of it.
+            is_ours = await self._store.discard_access_token(self._provider, user, token.key)
+        except Exception as error:  # noqa: BLE001  the call itself is answered, whatever the store does
+            logger.warning(
+                "rejected token not discarded",
+                extra={"provider": self._provider, "user": user, "error": type(error).__name__},
+            )
+            return self._is_first(token)
+        if is_ours or await self._has_none(self._store, user):
+            self._remember(user, token)
+        return is_ours and not self._told.pop(token.key, False)
+
+    async def _has_none(self, store: AccessTokenStore, user: str) -> bool:
+        """Say whether another process has discarded it: then nothing goes out with it from here either."""
+        with suppress(Exception):
+            return await store.get_access_token(self._provider, user) is None
+        return False
+
+    def _remember(self, user: str, token: AccessToken) -> None:
+        self._discards += 1
+        self._discarded[user, token.key] = self._discards
+        self._discarded.move_to_end((user, token.key))
+        if len(self._discarded) > _KEPT:
+            self._discarded.popitem(last=False)
+
+    def _is_first(self, token: AccessToken) -> bool:
         if token.key in self._told:
             return False
         self._told[token.key] = True
@@ -159,4 +178,4 @@ class InUse(NamedTuple):
 
     async def notice(self, problem: Problem) -> None:
         """Look at a refusal of the call."""
-        await self.revocation.notice(problem, self.user, self.token)
+        await self.revocation.notice(problem, self)

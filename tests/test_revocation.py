@@ -164,6 +164,66 @@ async def test_a_token_that_was_granted_meanwhile_stays(listener: Listener, stor
         listener.answer = ok
         assert (await session.get("posts", user="alice")).status == 200
     verified(listener.arrivals[1], CONSUMER, NEWER)
+    # Alice is connected: that her former token is dead is no news for anybody.
+    assert told.rejections == []
+
+
+async def test_who_discarded_it_tells_of_it_and_nobody_else(
+    listener: Listener, store: Any, told: Told
+) -> None:
+    """As with two processes on one store, to both of which the dead token was refused."""
+    told_elsewhere = Told()
+    async with (
+        session_at(listener, store, told) as session,
+        session_at(listener, store, told_elsewhere) as elsewhere,
+    ):
+
+        async def while_it_is_refused(arrival: Arrival) -> AsyncIterator[bytes]:
+            if arrival.path == "/posts":
+                assert (await elsewhere.get("elsewhere", user="alice")).status == 401
+            yield REVOKED
+
+        listener.answer = while_it_is_refused
+        assert (await session.get("posts", user="alice")).status == 401
+    assert told_elsewhere.rejections == [TokenRejection("alice", TOKEN.key, "token_revoked", 401)]
+    assert told.rejections == []
+
+
+async def test_what_the_application_itself_discarded_meanwhile_is_no_news(
+    listener: Listener, store: Any, told: Told
+) -> None:
+    async def while_it_is_refused(_: Arrival) -> AsyncIterator[bytes]:
+        await store.discard_access_token("home", "alice")
+        yield REVOKED
+
+    listener.answer = while_it_is_refused
+    async with session_at(listener, store, told) as session:
+        assert (await session.get("posts", user="alice")).status == 401
+    assert told.rejections == []
+
+
+@pytest.mark.parametrize("newer", [None, NEWER], ids=["gone", "granted anew"])
+async def test_what_waited_for_a_connection_while_another_process_discarded_it(
+    listener: Listener, store: Any, told: Told, newer: AccessToken | None
+) -> None:
+    async def while_it_is_refused(_: Arrival) -> AsyncIterator[bytes]:
+        await store.discard_access_token("home", "alice", TOKEN.key)
+        if newer is not None:
+            await store.put_access_token("home", "alice", newer)
+        yield REVOKED
+
+    listener.answer = while_it_is_refused
+    async with (
+        TCPConnector(limit=2) as connector,
+        session_at(listener, store, told, connector=connector) as session,
+    ):
+        calls = [session.get("posts", user="alice") for _ in range(50)]
+        answers = await asyncio.gather(*calls, return_exceptions=True)
+        unknown = sum(isinstance(one, UnknownUser) for one in answers)
+        # Who has connected anew is known: calls that began with the former token get the provider's answer.
+        assert unknown == (50 - len(listener.arrivals) if newer is None else 0)
+        assert newer is not None or len(listener.arrivals) <= 4
+    assert told.rejections == []
 
 
 async def test_what_waited_for_a_connection_meanwhile_is_not_sent_with_a_dead_token(
@@ -184,6 +244,34 @@ async def test_what_waited_for_a_connection_meanwhile_is_not_sent_with_a_dead_to
         calls = [session.get("posts", user="alice") for _ in range(10)]
         assert {response.status for response in await asyncio.gather(*calls)} == {200}
     assert len(told.rejections) == 1
+
+
+async def test_a_refusal_that_comes_late_says_nothing_of_what_was_granted_since(
+    listener: Listener, store: Any, told: Told
+) -> None:
+    """Some providers grant a user the same token key again."""
+    gate = asyncio.Event()
+
+    async def late(arrival: Arrival) -> AsyncIterator[bytes]:
+        if arrival.path == "/late":
+            await gate.wait()
+        yield REVOKED
+
+    listener.answer = late
+    async with session_at(listener, store, told) as session:
+        slow = asyncio.ensure_future(session.get("late", user="alice"))
+        while not listener.arrivals:  # noqa: ASYNC110  the listener keeps a list and no event
+            await asyncio.sleep(0.001)
+        assert (await session.get("posts", user="alice")).status == 401
+        await store.put_access_token("home", "alice", TOKEN)
+        gate.set()
+        assert (await slow).status == 401
+        assert await store.get_access_token("home", "alice") == TOKEN
+        assert len(told.rejections) == 1
+        # Refused anew, it is dead anew.
+        assert (await session.get("posts", user="alice")).status == 401
+        assert await store.get_access_token("home", "alice") is None
+    assert [one.token_key for one in told.rejections] == [TOKEN.key, TOKEN.key]
 
 
 async def test_a_token_that_dies_in_a_pause_is_not_sent_again(
@@ -363,6 +451,31 @@ async def test_a_store_that_fails_takes_the_reply_from_nobody(
     ]
     assert told.rejections == [TokenRejection("alice", TOKEN.key, "token_revoked", 401)]
     assert not any(secret in caplog.text for secret in SECRETS)
+
+
+async def test_a_store_that_fails_once_another_has_discarded_it_takes_the_reply_from_nobody(
+    listener: Listener, told: Told
+) -> None:
+    class FailsThen(MemoryStore):
+        is_down = False
+
+        async def get_access_token(self, provider: str, user: str) -> AccessToken | None:
+            if self.is_down:
+                raise StoreUnavailable("no answer")
+            return await super().get_access_token(provider, user)
+
+    store = FailsThen()
+    await store.put_access_token("home", "alice", TOKEN)
+
+    async def while_it_is_refused(_: Arrival) -> AsyncIterator[bytes]:
+        await store.discard_access_token("home", "alice", TOKEN.key)
+        store.is_down = True
+        yield REVOKED
+
+    listener.answer = while_it_is_refused
+    async with session_at(listener, store, told) as session:
+        assert (await session.get("posts", user="alice")).status == 401
+    assert told.rejections == []
 
 
 async def test_an_application_that_fails_is_logged_and_not_raised(
