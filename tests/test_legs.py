@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
@@ -90,6 +91,37 @@ async def test_every_signature_method_goes_through_the_legs(
     provider = replace(fake.provider, signature_method=signature_method)
     async with Legs(provider, fake.consumer, allow_http=True) as legs:
         assert await all_legs(legs, fake) == "ann"
+
+
+class Slow:
+    """A method that takes long, as RSA with a large key does, and keeps account of where it was at work."""
+
+    name = HMAC_SHA256.name
+    hash_name = HMAC_SHA256.hash_name
+    takes_long = True
+
+    def __init__(self) -> None:
+        self.threads: list[int] = []
+
+    def sign(self, base_string: str, consumer_secret: str, token_secret: str) -> str:
+        self.threads.append(threading.get_ident())
+        return HMAC_SHA256.sign(base_string, consumer_secret, token_secret)
+
+
+@pytest.mark.socket
+@pytest.mark.parametrize("placement", ["header", "query", "body"])
+async def test_a_method_that_takes_long_holds_up_no_loop(fake: FakeProvider, placement: Any) -> None:
+    slow = Slow()
+    provider = replace(
+        fake.provider,
+        signature_method=slow,
+        request_token_placement=placement,
+        access_token_placement=placement,
+    )
+    async with Legs(provider, fake.consumer) as legs:
+        assert await all_legs(legs, fake) == "ann"
+    assert len(slow.threads) == 2
+    assert threading.get_ident() not in slow.threads
 
 
 @pytest.mark.socket
