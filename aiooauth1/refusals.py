@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 
 from aiohttp import ClientError
 
-from aiooauth1.problems import Problem, read_problem
-
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,6 +14,7 @@ if TYPE_CHECKING:
     from aiohttp import ClientResponse
 
     from aiooauth1.credentials import AccessToken, Consumer
+    from aiooauth1.problems import Problem
 
 
 __all__ = ["raise_for_problem", "read_refusal"]
@@ -56,6 +55,9 @@ async def read_refusal(
         return None
     kept: Problem | None = vars(response).get(_KEPT)
     if kept is None:
+        # Here, since reading refusals takes a fifth of the package: many a process meets none.
+        from aiooauth1.problems import read_problem  # noqa: PLC0415  when used
+
         start = await _peek(response)
         secrets = [one.secret for one in credentials]
         kept = read_problem(response.status, response.headers.items(), start, secrets)

@@ -464,6 +464,13 @@ def test_importing_the_package_loads_no_extra_and_nothing_slow() -> None:
     assert {"aiohttp", "asyncio", *EXTRAS}.isdisjoint(loaded)
 
 
+def test_a_session_loads_no_room_before_it_is_needed() -> None:
+    loaded = run("from aiooauth1 import OAuth1Session; import sys; print(*sorted(sys.modules))").split()
+    assert f"{PACKAGE}.session" in loaded
+    later = ("problems", "reports", "echoes", "meanings", "handshake", "stores", "signing.rsa", "testing")
+    assert {f"{PACKAGE}.{name}" for name in later}.isdisjoint(loaded)
+
+
 def test_every_name_of_the_package_resolves_where_no_extra_is_installed() -> None:
     code = (
         "import sys\n"
