@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from binascii import b2a_base64
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from aiooauth1.errors import SigningError
 from aiooauth1.signing.encoding import percent_encode
@@ -57,8 +56,7 @@ def _key(consumer_secret: str, token_secret: str) -> str:
     return f"{percent_encode(consumer_secret)}&{percent_encode(token_secret)}"
 
 
-@dataclass(frozen=True, slots=True)
-class Hmac:
+class Hmac(NamedTuple):
     """A keyed hash of the base string, in base64 (RFC 5849 section 3.4.2).
 
     Args:
@@ -88,8 +86,7 @@ class Hmac:
         return self.keyed(consumer_secret, token_secret)(base_string)
 
 
-@dataclass(frozen=True, slots=True)
-class Plaintext:
+class Plaintext(NamedTuple):
     """Both secrets themselves (RFC 5849 section 3.4.4): worth as much as the transport that hides them."""
 
     name: str = "PLAINTEXT"
