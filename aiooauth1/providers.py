@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
@@ -142,6 +143,11 @@ class Provider:
                 " the last one"
             )
         self._check_choices()
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Made anew from what was given: a read-only mapping is neither pickled nor deeply copied.
+        given = {one.name: getattr(self, one.name) for one in fields(self) if one.init}
+        return partial(type(self), **given | {name: dict(given[name]) for name in _PARAMS}), ()
 
     def _check_choices(self) -> None:
         for name in _PLACEMENTS:

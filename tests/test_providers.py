@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import concurrent.futures
+import copy
+import multiprocessing
+import pickle
 import re
 import warnings
-from dataclasses import FrozenInstanceError, fields, replace
+from dataclasses import FrozenInstanceError, dataclass, fields, replace
 from datetime import date
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NoReturn, Self
 
 import pytest
 
 from aiooauth1 import Provider
 from aiooauth1.providers import ProviderSunsetWarning
-from aiooauth1.signing import HMAC_SHA1, HMAC_SHA256, SigningRules
+from aiooauth1.signing import HMAC_SHA1, HMAC_SHA256, HMAC_SHA512, PLAINTEXT, SigningRules
 
 
 FULL = Provider(
@@ -24,6 +28,16 @@ FULL = Provider(
     base_url="https://api.photos.example:8443/2/",
     origins=("https://upload.photos.example", "HTTPS://CDN.photos.example:443/"),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Shop(Provider):
+    """A provider of somebody's own kind."""
+
+    currency: str = "EUR"
+
+
+SHOP = Shop("shop", request_params={"a": "1"}, currency="SEK")
 
 
 # What is refused
@@ -150,6 +164,83 @@ def test_equal_data_are_equal_and_hash_alike() -> None:
     assert len({one, same, replace(one), FULL}) == 2
     assert one != replace(one, request_params={"a": "2"})
     assert len({SigningRules(empty_token=True), SigningRules(empty_token=True), SigningRules()}) == 2
+
+
+WITH_PARAMS = replace(
+    FULL,
+    signature_method=PLAINTEXT,
+    rules=SigningRules(empty_token=True),
+    request_params={"scope": "read & write"},
+    authorize_params={"perms": "write"},
+    sunset=date(2027, 1, 31),
+)
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize("provider", [Provider("plain"), FULL, WITH_PARAMS], ids=["plain", "full", "params"])
+def test_it_goes_to_other_processes(provider: Provider, protocol: int) -> None:
+    there = pickle.loads(pickle.dumps(provider, protocol))  # noqa: S301  our own octets
+    assert there == provider
+    assert type(there) is Provider
+    assert hash(there) == hash(provider)
+    assert isinstance(there.request_params, MappingProxyType)
+    assert there.signed_origins() == provider.signed_origins()
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        SigningRules(empty_token=True, signed_origin="https://blog.example"),
+        HMAC_SHA1,
+        HMAC_SHA256,
+        HMAC_SHA512,
+        PLAINTEXT,
+    ],
+    ids=repr,
+)
+def test_what_it_is_described_with_does_too(part: Any) -> None:
+    for there in (pickle.loads(pickle.dumps(part)), copy.copy(part), copy.deepcopy(part)):  # noqa: S301  our own octets
+        assert (type(there), there, hash(there)) == (type(part), part, hash(part))
+
+
+def test_a_process_of_its_own_gets_it_and_gives_it_back() -> None:
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as processes:
+        back = processes.submit(replace, WITH_PARAMS, realm="there").result(30)
+    assert back == replace(WITH_PARAMS, realm="there")
+
+
+def test_a_copy_is_equal_and_read_only_as_well() -> None:
+    for made in (copy.copy(WITH_PARAMS), copy.deepcopy(WITH_PARAMS), copy.deepcopy([WITH_PARAMS])[0]):
+        assert made == WITH_PARAMS
+        assert isinstance(made.authorize_params, MappingProxyType)
+
+
+def test_a_provider_of_ones_own_kind_is_copied_and_pickled_as_that() -> None:
+    there = pickle.loads(pickle.dumps(SHOP))  # noqa: S301  our own octets
+    assert (type(there), there) == (Shop, SHOP)
+    assert copy.deepcopy(SHOP) == SHOP
+
+
+def test_what_a_method_does_not_pickle_is_not_pickled_in_it() -> None:
+    """A private key stays where it is, and says so; a copy has it."""
+
+    class Keyed:
+        name = "KEYED"
+
+        def sign(self, base_string: str, consumer_secret: str, token_secret: str) -> str:
+            return base_string + consumer_secret + token_secret
+
+        def __reduce__(self) -> NoReturn:
+            raise TypeError("the key stays here")
+
+        def __deepcopy__(self, memo: object) -> Self:
+            return self
+
+    provider = replace(FULL, signature_method=Keyed())
+    with pytest.raises(TypeError, match="the key stays here"):
+        pickle.dumps(provider)
+    assert copy.deepcopy(provider).signature_method is provider.signature_method
 
 
 # Which origins are signed for

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import copy
 import dataclasses
+import pickle
 import random
 
 import pytest
@@ -134,6 +136,9 @@ def test_the_rules_are_a_value() -> None:
     assert Retry() == Retry()
     with pytest.raises(dataclasses.FrozenInstanceError):
         RETRY.attempts = 5  # type: ignore[misc]
+    retry = Retry(attempts=5, resend=frozenset({"PUT"}), idempotency_header="Idempotency-Key")
+    for there in (pickle.loads(pickle.dumps(retry)), copy.deepcopy(retry), dataclasses.replace(retry)):  # noqa: S301  our own octets
+        assert (there, hash(there)) == (retry, hash(retry))
 
 
 def test_an_outage_is_amplified_by_a_fifth_once_the_reserve_is_spent() -> None:
