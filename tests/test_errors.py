@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import concurrent.futures
 import copy
 import inspect
+import multiprocessing
 import pickle
 import re
 from typing import Any
@@ -11,7 +13,8 @@ import pytest
 
 import aiooauth1
 from aiooauth1 import errors
-from aiooauth1.errors import OAuth1Error, ProviderError, RateLimited
+from aiooauth1.errors import OAuth1Error, ProviderError, RateLimited, SignatureRejected, SigningError
+from aiooauth1.signing import base_string_uri
 
 
 # The tree: each error and the one that it is a kind of.
@@ -107,11 +110,53 @@ def test_a_rate_limit_tells_how_long_to_wait() -> None:
     )
 
 
-@pytest.mark.parametrize("kind", PROVIDERS)
-def test_a_refusal_survives_a_process_boundary(kind: type[ProviderError]) -> None:
-    options: dict[str, Any] = {"retry_after": 2.0} if kind is RateLimited else {}
-    error = kind("refused", status=401, problem="p", advice="a", body="b", **options)
-    for again in (pickle.loads(pickle.dumps(error)), copy.copy(error)):  # noqa: S301  our own octets
+def full(kind: type[OAuth1Error]) -> OAuth1Error:
+    """Return an error of that kind with all that it can tell, and a note of who caught it."""
+    options: dict[str, Any] = {}
+    if issubclass(kind, ProviderError):
+        options = {"status": 401, "problem": "p", "advice": "a", "body": "b"}
+    if issubclass(kind, RateLimited):
+        options["retry_after"] = 2.0
+    if issubclass(kind, SignatureRejected):
+        options |= {"server_base_string": "GET&http", "hints": ("a secret", "a proxy")}
+    error = kind("refused: é", **options)
+    error.add_note("while posting for ann")
+    return error
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_an_error_survives_copies_and_pickles_whole(kind: type[OAuth1Error]) -> None:
+    error = full(kind)
+    pickles = [pickle.dumps(error, protocol) for protocol in range(pickle.HIGHEST_PROTOCOL + 1)]
+    for again in (copy.copy(error), copy.deepcopy(error), *map(pickle.loads, pickles)):
         assert type(again) is kind
-        assert str(again) == "refused"
+        assert (str(again), again.args) == ("refused: é", ("refused: é",))
         assert vars(again) == vars(error)
+        assert again is not error
+
+
+def test_errors_come_whole_out_of_other_processes() -> None:
+    errors_there = [full(kind) for kind in ALL]
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as processes:
+        back = processes.submit(copy.copy, errors_there).result(30)
+        raised = processes.submit(base_string_uri, "no url").exception(30)
+    assert [type(error) for error in back] == ALL
+    assert [vars(error) for error in back] == [vars(error) for error in errors_there]
+    assert type(raised) is SigningError
+    assert "absolute" in str(raised)
+
+
+def test_an_error_of_ones_own_kind_survives_too() -> None:
+    error = Suspended("refused", status=403, until="Monday")
+    for again in (pickle.loads(pickle.dumps(error)), copy.copy(error)):  # noqa: S301  our own octets
+        assert (type(again), str(again), vars(again)) == (Suspended, "refused", vars(error))
+        assert again.until == "Monday"
+
+
+class Suspended(ProviderError):
+    """What an application may make of a refusal."""
+
+    def __init__(self, message: str, *, status: int, until: str) -> None:
+        super().__init__(message, status=status)
+        self.until = until
