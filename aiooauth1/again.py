@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from aiohttp import BytesIOPayload, BytesPayload, ClientError, ConnectionTimeoutError, Payload, hdrs
 
@@ -15,13 +15,12 @@ from aiooauth1.ratelimit import rate_limit
 from aiooauth1.refusals import read_refusal
 from aiooauth1.retry import Sent, after_error, after_reply, pause
 from aiooauth1.skew import server_time
-from aiooauth1.slots import Slot
 
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
+    from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientTimeout
 
     from aiooauth1.credentials import AccessToken, Consumer
     from aiooauth1.middleware import Call
@@ -30,10 +29,10 @@ if TYPE_CHECKING:
     from aiooauth1.retry import Budget, Retry
     from aiooauth1.revocation import InUse
     from aiooauth1.skew import ProviderClocks
-    from aiooauth1.slots import Slots
+    from aiooauth1.slots import Slot, Slots
 
 
-__all__ = ["Again", "Circumstances", "Patience"]
+__all__ = ["Again", "Circumstances"]
 
 _UNAUTHORIZED = 401
 _FIRST_REFUSAL = 400
@@ -42,27 +41,20 @@ _UNEXPLAINED = 60.0  # seconds that a Date must be off before a 401 without a re
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """What all calls of a session share when they are sent."""
+    """What all calls of a session share when they are sent; `now` is the loop's clock."""
 
     slots: Slots
     budget: Budget
     clocks: ProviderClocks
     sleep: Callable[[float], Awaitable[object]]
-
-
-class Patience(NamedTuple):
-    """How long a call may take."""
-
-    until: float | None
-    """When its time is over, by the loop's clock; None: never."""
-    for_slot: float | None
-    """How many seconds it may wait for a connection; None: as long as for all of it."""
+    now: Callable[[], float]
 
 
 class Again:
     """Sends one call, and sends it again: the innermost middleware, which hands attempts to the signer."""
 
     __slots__ = (
+        "_began",
         "_call",
         "_credentials",
         "_failure",
@@ -70,10 +62,10 @@ class Again:
         "_has_key",
         "_in_use",
         "_mended",
-        "_patience",
         "_retry",
         "_shared",
         "_spent",
+        "_timeout",
     )
 
     def __init__(
@@ -81,7 +73,7 @@ class Again:
         shared: Circumstances,
         call: Call,
         retry: Retry | None,
-        patience: Patience,
+        timeout: ClientTimeout,
         in_use: InUse,
         *,
         credentials: Sequence[Consumer | AccessToken],
@@ -91,12 +83,13 @@ class Again:
         self._credentials = credentials
         self._call = call
         self._retry = retry
-        self._patience = patience
+        self._timeout = timeout
+        self._began = shared.now()
         self._in_use = in_use
         self._has_key = has_key
         self._has_guessed = False
         self._failure: Exception | None = None
-        self._mended: set[type] = set()
+        self._mended: frozenset[type] = frozenset()
         self._spent = 0  # of the budget
 
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
@@ -107,9 +100,9 @@ class Again:
         self._shared.budget.earn(origin)
         attempt = 1
         while True:
-            slot = Slot([])
+            slot = self._shared.slots.of(origin)
             try:
-                slot = await self._slot(origin)
+                await (slot.take() if self._timeout.connect is None else self._in_time(slot, origin))
                 self._in_use.check()
                 response = await self._call(request, handler)
             except (ClientError, OSError, OutcomeUnknown) as error:
@@ -123,8 +116,12 @@ class Again:
                 raise
             else:
                 slot.give_back_after(response)
+                if response.status < _FIRST_REFUSAL:
+                    self._shared.budget.give_back(origin, self._spent)
+                    self._spent = 0
+                    return response
                 try:
-                    seconds = await self._after_reply(response, request, origin, attempt)
+                    seconds = await self._after_refusal(response, request, origin, attempt)
                 except BaseException:
                     response.close()
                     raise
@@ -132,19 +129,18 @@ class Again:
                     return response
                 response.release()
                 del response  # reports of an error may show it, and its fields may echo ours
-            await request.close()  # what may still be writing the body of this attempt
-            if seconds:
-                await self._shared.sleep(seconds)
+            await self._pause(request, seconds)
             attempt += 1
 
-    def _slot(self, origin: Origin) -> Awaitable[Slot]:
-        slot = self._shared.slots.take(origin)
-        return slot if self._patience.for_slot is None else self._in_time(slot, origin)
+    async def _pause(self, request: ClientRequest, seconds: float) -> None:
+        await request.close()  # what may still be writing the body of this attempt
+        if seconds:
+            await self._shared.sleep(seconds)
 
-    async def _in_time(self, slot: Awaitable[Slot], origin: Origin) -> Slot:
+    async def _in_time(self, slot: Slot, origin: Origin) -> None:
         try:
-            async with asyncio.timeout(self._patience.for_slot):
-                return await slot
+            async with asyncio.timeout(self._timeout.connect or None):
+                await slot.take()
         except TimeoutError:
             raise ConnectionTimeoutError(f"no connection to {origin} became free in time") from None
 
@@ -160,14 +156,10 @@ class Again:
             return None
         return self._next(origin, attempt, retry, None)
 
-    async def _after_reply(
+    async def _after_refusal(
         self, response: ClientResponse, request: ClientRequest, origin: Origin, attempt: int
     ) -> float | None:
-        """Return how long to pause before the next attempt; None: this reply is the caller's."""
-        if response.status < _FIRST_REFUSAL:
-            self._shared.budget.give_back(origin, self._spent)
-            self._spent = 0
-            return None
+        """Return how long to pause before the next attempt; None: this refusal is the caller's."""
         if self._call.is_leaving:
             return None
         problem = await read_refusal(response, self._credentials)
@@ -201,7 +193,7 @@ class Again:
                 self._has_guessed = True
         if kind not in {TimestampRefused, NonceRejected} or kind in self._mended:
             return False
-        self._mended.add(kind)
+        self._mended |= {kind}
         if kind is TimestampRefused:
             acceptable = problem.parameters.get("oauth_acceptable_timestamps", "")
             return self._shared.clocks.learn(origin, server_time(acceptable, date))
@@ -212,8 +204,8 @@ class Again:
         if attempt >= retry.attempts:
             return None
         seconds = pause(attempt, retry, wait, random.random)
-        until = self._patience.until
-        if until is not None and asyncio.get_running_loop().time() + seconds >= until:
+        total = self._timeout.total
+        if total and self._shared.now() + seconds >= self._began + total:
             return None
         if not self._shared.budget.spend(origin):
             return None

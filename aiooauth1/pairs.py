@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiooauth1.signing.base_string import join_normalized
-from aiooauth1.signing.encoding import encode_form, parse_form, percent_encode, utf8
+from aiooauth1.signing.encoding import encode_form, encoded_pairs, parse_form, utf8
 
 
 __all__ = ["Pairs"]
@@ -91,8 +91,7 @@ class Pairs:
 
 
 def _sorted(octets: str) -> str:
-    pairs = parse_form(octets.encode())
-    return join_normalized([(percent_encode(name), percent_encode(value)) for name, value in pairs])
+    return join_normalized(encoded_pairs(octets.encode()))
 
 
 def _items(given: Any) -> list[tuple[str, Any]]:

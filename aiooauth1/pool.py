@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector, hdrs
 from multidict import CIMultiDict
 
-from aiooauth1.again import Circumstances, Patience
+from aiooauth1.again import Circumstances
 from aiooauth1.errors import SigningError
 from aiooauth1.home import Home
 from aiooauth1.options import ClientSessionOptions
@@ -95,7 +95,9 @@ class Pool:
                 options.setdefault("connector_owner", False)  # what you pass in, you close
             self._http = ClientSession(**options)
             self._timeout = self._http.timeout
-            self.shared = Circumstances(Slots(options["connector"]), Budget(), self._clocks, self._sleep)
+            now = asyncio.get_running_loop().time
+            slots = Slots(options["connector"])
+            self.shared = Circumstances(slots, Budget(), self._clocks, self._sleep, now)
         return self._http
 
     def refuse_unverified(self, verify: object) -> None:
@@ -116,18 +118,15 @@ class Pool:
                 " allow_unverified_tls=True if you must"
             )
 
-    def patience(self, timeout: ClientTimeout | float | None) -> Patience:
-        """Return how long a call that begins now may take.
+    def timeout(self, given: ClientTimeout | float | None) -> ClientTimeout:
+        """Return how long a call may take.
 
         Args:
-            timeout: What the call brings; None: it goes by the session's.
+            given: What the call brings; None: it goes by the session's.
         """
-        if timeout is None:
-            timeout = self._timeout
-        if not isinstance(timeout, ClientTimeout):
-            timeout = ClientTimeout(total=timeout)
-        now = asyncio.get_running_loop().time()
-        return Patience(now + timeout.total if timeout.total else None, timeout.connect or None)
+        if given is None:
+            return self._timeout
+        return given if isinstance(given, ClientTimeout) else ClientTimeout(total=given)
 
     async def close(self) -> None:
         """Close the connections; a second time it does nothing."""

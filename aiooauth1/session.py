@@ -219,11 +219,12 @@ class OAuth1Session(Verbs):
             RedirectRefused: If the provider redirects where we must not follow.
             OutcomeUnknown: If a request that is neither GET nor HEAD went out and no answer came.
         """
-        if unknown := sorted(options.keys() - _OPTIONS):
-            raise TypeError(f"a call has no option {unknown[0]!r}")
+        if not options.keys() <= _OPTIONS:
+            raise TypeError(f"a call has no option {min(options.keys() - _OPTIONS)!r}")
         rest: dict[str, Any] = {**options}
         user, token = rest.pop("user", None), rest.pop("token", None)
-        self._check_who(user, token)
+        if user is not None or token is not None:
+            self._check_who(user, token)
         return InFlight(self._request(method, url, user, token, rest))
 
     async def sign(
@@ -254,7 +255,7 @@ class OAuth1Session(Verbs):
         self._check_who(user, token)
         target = self._targets.locate(url, None, self._signature_method)
         timestamp = int(self._manner.now(target.origin))
-        signer = self._signer(await self._token_of(user, token))
+        signer = self._signer(token or self._token if user is None else await self._token_of(user))
         prepared = signer.prepare(
             method, str(target.url), nonce=self._manner.nonce(), timestamp=timestamp, form=form
         )
@@ -274,21 +275,21 @@ class OAuth1Session(Verbs):
             )
         target = self._targets.locate(url, options.pop("params", None), self._signature_method)
         # The token is loaded here, since an OSError inside a middleware would look like network trouble.
-        used = await self._token_of(user, token)
-        if (form := self._targets.pairs.form(options.get("data"))) is not None:
+        used = token or self._token if user is None else await self._token_of(user)
+        if "data" in options and (form := self._targets.pairs.form(options["data"])) is not None:
             options["data"] = BytesPayload(form, content_type=FORM)
         retry = options.pop("retry", self._retry)
-        has_key = _put_key(options, retry)
+        has_key = "idempotency_key" in options and _put_key(options, retry)
         pool = self._pool
         http = pool.http()
-        pool.refuse_unverified(options.get("ssl"))
-        follows = bool(options.get("allow_redirects", True))
-        call = Call(self._signer(used), target, self._manner, follows=follows)
+        if "ssl" in options:
+            pool.refuse_unverified(options["ssl"])
+        call = Call(self._signer(used), target, self._manner, follows=options.get("allow_redirects", True))
         again = Again(
             pool.shared,
             call,
             retry,
-            pool.patience(options.get("timeout")),
+            pool.timeout(options.get("timeout")),
             self._revocation.in_use(user, used),
             credentials=(self._consumer,) if used is None else (self._consumer, used),
             has_key=has_key,
@@ -303,18 +304,20 @@ class OAuth1Session(Verbs):
     def _check_who(self, user: str | None, token: AccessToken | None) -> None:
         if user is not None and token is not None:
             raise TypeError("give user= or token=, not both")
-        if user is not None and (self._provider is None or self._store is None):
-            raise TypeError("user= needs a session with provider= and store=")
+        if user is not None:
+            self._users()
         _checked(token)
 
-    async def _token_of(self, user: str | None, token: AccessToken | None) -> AccessToken | None:
-        if user is None or self._provider is None or self._store is None:
-            return token or self._token
-        held = await self._store.get_access_token(self._provider.name, user)
+    def _users(self) -> tuple[str, AccessTokenStore]:
+        if self._provider is None or self._store is None:
+            raise TypeError("user= needs a session with provider= and store=")
+        return self._provider.name, self._store
+
+    async def _token_of(self, user: str) -> AccessToken:
+        provider, store = self._users()
+        held = await store.get_access_token(provider, user)
         if held is None:
-            raise UnknownUser(
-                f"no access token of {self._provider.name!r} for user {user!r}: connect them first"
-            )
+            raise UnknownUser(f"no access token of {provider!r} for user {user!r}: connect them first")
         return held
 
 

@@ -65,7 +65,7 @@ class ProviderClocks:
 
     def now(self, origin: Hashable) -> float:
         """Return the time at an origin, in seconds since the epoch."""
-        ahead = self._ahead.get(origin)
+        ahead = self._ahead.get(origin) if self._ahead else None
         now = self._clock() if ahead is None else self._monotonic() + ahead
         if self._never_back:
             now = self._last[origin] = max(now, self._last.get(origin, 0.0))

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from aiohttp import BaseConnector, ClientResponse
 
     from aiooauth1.origins import Origin
@@ -16,12 +19,23 @@ __all__ = ["Slot", "Slots"]
 
 
 class Slot:
-    """A place that was taken; it is given back once, whoever does it first."""
+    """A place in the pool, to be taken; it is given back once, whoever does it first."""
 
-    __slots__ = ("_taken",)
+    __slots__ = ("_taken", "_wanted")
 
-    def __init__(self, taken: list[asyncio.Semaphore]) -> None:
-        self._taken = taken
+    def __init__(self, wanted: Sequence[asyncio.Semaphore]) -> None:
+        self._wanted = wanted
+        self._taken: list[asyncio.Semaphore] = []
+
+    async def take(self) -> None:
+        """Wait for the place and take it."""
+        try:
+            for semaphore in self._wanted:
+                await semaphore.acquire()
+                self._taken.append(semaphore)
+        except BaseException:
+            self.give_back()
+            raise
 
     def give_back(self) -> None:
         """Let the next one have it."""
@@ -30,10 +44,11 @@ class Slot:
 
     def give_back_after(self, response: ClientResponse) -> None:
         """Do so when the response gives its connection back."""
-        if response.connection is None:
+        connection = response.connection
+        if connection is None:
             self.give_back()
         else:
-            response.connection.add_callback(self.give_back)
+            connection.add_callback(self.give_back)
 
 
 class Slots:
@@ -44,25 +59,15 @@ class Slots:
     """
 
     def __init__(self, connector: BaseConnector) -> None:
-        self._everywhere = [asyncio.Semaphore(connector.limit)] if connector.limit else []
+        self._everywhere = (asyncio.Semaphore(connector.limit),) if connector.limit else ()
         self._per_origin = connector.limit_per_host
-        self._origins: dict[Origin, asyncio.Semaphore] = {}
+        # Those of origins to which no call is under way are gone: a session may meet any number of them.
+        self._origins: WeakValueDictionary[Origin, asyncio.Semaphore] = WeakValueDictionary()
 
-    async def take(self, origin: Origin) -> Slot:
-        """Wait for a place and take it."""
-        taken: list[asyncio.Semaphore] = []
-        slot = Slot(taken)
-        try:
-            for semaphore in self._of(origin):
-                await semaphore.acquire()
-                taken.append(semaphore)
-        except BaseException:
-            slot.give_back()
-            raise
-        return slot
-
-    def _of(self, origin: Origin) -> list[asyncio.Semaphore]:
+    def of(self, origin: Origin) -> Slot:
+        """Return a place, not taken yet, for a request to an origin."""
         if not self._per_origin:
-            return self._everywhere
+            return Slot(self._everywhere)
         # The narrower one first: whoever waits for one origin must not hold up the others.
-        return [self._origins.setdefault(origin, asyncio.Semaphore(self._per_origin)), *self._everywhere]
+        narrow = self._origins.setdefault(origin, asyncio.Semaphore(self._per_origin))
+        return Slot((narrow, *self._everywhere))

@@ -3,10 +3,12 @@ from __future__ import annotations
 import string
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from aiooauth1.errors import SigningError
 from aiooauth1.signing import percent_encode
-from aiooauth1.signing.encoding import encode_form, parse_form
+from aiooauth1.signing.encoding import encode_form, encoded_pairs, parse_form
 
 
 UNRESERVED = set((string.ascii_letters + string.digits + "-._~").encode())  # RFC 3986 section 2.3
@@ -138,3 +140,25 @@ def test_what_is_written_is_read_back() -> None:
     assert parse_form(encode_form(pairs).encode()) == [
         (name.encode(), value.encode()) for name, value in pairs
     ]
+
+
+OCTETS = st.lists(
+    st.one_of(
+        st.sampled_from([b"a", b"Z", b"-", b"~", b"=", b"&", b"+", b"%", b"%2", b"%zz", b"\xff"]),
+        st.integers(0, 255).map(lambda octet: b"%%%02X" % octet),
+        st.integers(0, 255).map(lambda octet: b"%%%02x" % octet),
+    )
+).map(b"".join)
+
+
+@given(OCTETS)
+@example(b"a=b=c&=&d")
+def test_what_is_parsed_and_encoded_at_once_is_the_same_as_in_two_steps(octets: bytes) -> None:
+    two_steps = [(percent_encode(name), percent_encode(value)) for name, value in parse_form(octets)]
+    assert encoded_pairs(octets) == two_steps
+
+
+def test_each_octet_that_is_escaped_without_need_is_written_anew() -> None:
+    for octet in range(256):
+        for escaped in (b"%%%02X" % octet, b"%%%02x" % octet):
+            assert encoded_pairs(escaped) == [(percent_encode(bytes([octet])), "")]

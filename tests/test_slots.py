@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from collections import Counter
 from contextlib import suppress
@@ -18,7 +19,7 @@ from yarl import URL
 
 from aiooauth1 import OutcomeUnknown, Retry
 from aiooauth1.origins import Origin
-from aiooauth1.slots import Slots
+from aiooauth1.slots import Slot, Slots
 
 
 if TYPE_CHECKING:
@@ -235,35 +236,56 @@ async def test_a_pause_holds_no_place() -> None:
 # The places themselves
 
 
+async def taken(slots: Slots, origin: Origin) -> Slot:
+    slot = slots.of(origin)
+    await slot.take()
+    return slot
+
+
 async def test_no_limit_is_no_wait() -> None:
     async with TCPConnector(limit=0) as connector:
         slots = Slots(connector)
         async with asyncio.timeout(1):
             for _ in range(1_000):
-                await slots.take(HERE)
+                await taken(slots, HERE)
 
 
 async def test_a_place_is_given_back_once() -> None:
     async with TCPConnector(limit=1) as connector:
         slots = Slots(connector)
-        first = await slots.take(HERE)
+        first = await taken(slots, HERE)
         for _ in range(3):
             first.give_back()
-        await slots.take(THERE)
+        await taken(slots, THERE)
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.02):
-                await slots.take(HERE)
+                await taken(slots, HERE)
 
 
 async def test_who_gives_up_waiting_for_the_second_place_gives_the_first_one_back() -> None:
     async with TCPConnector(limit=1, limit_per_host=1) as connector:
         slots = Slots(connector)
-        held = await slots.take(HERE)
+        held = await taken(slots, HERE)
         for _ in range(3):
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.01):
-                    await slots.take(THERE)
+                    await taken(slots, THERE)
         held.give_back()
         async with asyncio.timeout(1):
-            (await slots.take(THERE)).give_back()
-            (await slots.take(HERE)).give_back()
+            (await taken(slots, THERE)).give_back()
+            (await taken(slots, HERE)).give_back()
+
+
+async def test_origins_that_nobody_calls_any_more_are_not_remembered() -> None:
+    async with TCPConnector(limit_per_host=2) as connector:
+        slots = Slots(connector)
+        held = await taken(slots, HERE)
+        for number in range(100):
+            (await taken(slots, Origin("https", f"{number}.example.com", 443))).give_back()
+        await taken(slots, HERE)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await taken(slots, HERE)
+        held.give_back()
+        gc.collect()
+        assert len(slots._origins) <= 1  # noqa: SLF001  they show nowhere else

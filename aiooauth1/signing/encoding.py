@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
@@ -12,10 +13,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-__all__ = ["encode_form", "parse_form", "percent_encode", "utf8"]
+__all__ = ["encode_form", "encoded_pairs", "parse_form", "percent_encode", "utf8"]
 
 _UNRESERVED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 _ENCODED = tuple(chr(octet) if octet in _UNRESERVED else f"%{octet:02X}" for octet in range(256))
+# A query or form in which all is written as section 3.6 has it: each octet that is escaped has to be.
+_WELL_WRITTEN = re.compile(
+    rb"(?:[A-Za-z0-9\-._~=&]+|%(?:[0189A-F][0-9A-F]|2[0-9A-CF]|3[A-F]|[46]0|5[B-E]|7[BCDF]))*"
+)
 
 
 def percent_encode(text: str | bytes) -> str:
@@ -79,6 +84,22 @@ def parse_form(octets: bytes) -> list[tuple[bytes, bytes]]:
                 name, value = unquote_to_bytes(name), unquote_to_bytes(value)
             pairs.append((name, value))
     return pairs
+
+
+def encoded_pairs(octets: bytes) -> list[tuple[str, str]]:
+    """Parse a query or form body as `parse_form` does, and percent-encode its names and values anew.
+
+    Args:
+        octets: The query without its `?`, or the body, as on the wire.
+
+    >>> encoded_pairs(b"c=d+e%2b&a")
+    [('c', 'd%20e%2B'), ('a', '')]
+    """
+    if not _WELL_WRITTEN.fullmatch(octets):
+        return [(percent_encode(name), percent_encode(value)) for name, value in parse_form(octets)]
+    # What is written so already stays as it is, but for an equals sign after the first.
+    pairs = [segment.partition("=") for segment in octets.decode("ascii").split("&") if segment]
+    return [(name, value.replace("=", "%3D")) for name, _, value in pairs]
 
 
 def encode_form(pairs: Iterable[tuple[str | bytes, str | bytes]]) -> str:

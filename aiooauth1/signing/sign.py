@@ -17,7 +17,7 @@ from aiooauth1.signing.base_string import (
     join_normalized,
     refuse_no_url_character,
 )
-from aiooauth1.signing.encoding import encode_form, parse_form, percent_encode
+from aiooauth1.signing.encoding import encode_form, encoded_pairs, percent_encode
 from aiooauth1.signing.methods import HMAC_SHA1, body_hash_value, keyed
 from aiooauth1.signing.rules import SigningRules
 from aiooauth1.signing.signature import SIGNATURE, Prepared, Signature, header_start, render_fields
@@ -192,7 +192,8 @@ class Signer:
             encoded += _sent_elsewhere(len(where), query, form, self._names)
             normalized = encode_normalized(join_normalized(encoded))
         else:
-            normalized = nonce.replace("%", "%25").join(self._base[:2]) + stamp + self._base[2]
+            start, middle, end = self._base
+            normalized = f"{start}{nonce.replace('%', '%25')}{middle}{stamp}{end}"
         value = percent_encode(self._value(self._start(method, where) + normalized))
         start, middle, end = self._header
         return f'{start}{nonce}{middle}{stamp}{end}{value}"'
@@ -327,12 +328,14 @@ def _sent_elsewhere(
     """Encode the pairs of query and form; a stale signature in them is sent but never signed."""
     refuse_no_url_character(query, position + 1)
     encoded = []
-    for where, octets in (("query", query.encode()), ("form", form or b"")):
-        for raw_name, raw_value in parse_form(octets):
-            name = percent_encode(raw_name)
+    for where, octets in (("query", query.encode()), ("form", form)):
+        if not octets:
+            continue
+        for pair in encoded_pairs(octets):
+            name = pair[0]
             if name in ours and name in PROTOCOL:
                 # RFC 5849 section 3.1: a parameter of the protocol is sent once.
                 raise SigningError(f"the {where} has {name!r}, which goes out with the signature as well")
             if name != SIGNATURE:
-                encoded.append((name, percent_encode(raw_value)))
+                encoded.append(pair)
     return encoded
