@@ -1,20 +1,7 @@
-"""The state machine of a handshake that is pending between its legs (RFC 5849 section 2).
-
-```
-          begin                claim                 token
-(nothing) ─────▶ open ──────────────────▶ claimed ─────────▶ done: the same token again and again
-                 │ ▲                        │
-                 │ └── refused, nothing sent, answer lost, or the lease is over
-                 └───▶ denied
-```
-
-Every arrow is one compare-and-set of one record: it holds whatever the store, and over many processes.
-"""
+"""The three legs of a handshake, each user's kept in a store between them (RFC 5849 section 2)."""
 
 from __future__ import annotations
 
-import asyncio
-import os
 import time
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -23,17 +10,15 @@ from typing import TYPE_CHECKING, cast
 from yarl import URL
 
 from aiooauth1.callbacks import Callback, check_value, parse_callback
+from aiooauth1.completions import Completions
 from aiooauth1.credentials import AccessToken, RequestToken
 from aiooauth1.errors import (
     AuthorizationDenied,
     CallbackError,
     TokenResponseError,
 )
-from aiooauth1.exchange import Exchange
 from aiooauth1.legs import NO_PARAMS, Legs
-from aiooauth1.pending_record import DENIED, PendingRecord
-from aiooauth1.problems import Problem
-from aiooauth1.running import Running
+from aiooauth1.pending_record import PendingRecord, check_bind
 from aiooauth1.stores.records import MAX_RECORD, dump_record
 
 
@@ -45,18 +30,13 @@ if TYPE_CHECKING:
     from aiooauth1.credentials import Consumer
     from aiooauth1.exchange import SaveAs
     from aiooauth1.providers import Provider
-    from aiooauth1.stores.protocols import AccessTokenStore, Held, PendingStore
+    from aiooauth1.stores.protocols import AccessTokenStore, PendingStore
 
 
 __all__ = ["Handshake", "PendingHandshake"]
 
-_LEASE_BEYOND_TIMEOUT = 18.0  # seconds for clocks that differ, and for a claim that is late
-_STORE_PATIENCE = 3.0  # seconds that waiting for another's exchange takes beyond the exchange
-_POLL = 0.05, 0.5  # seconds between looks at an exchange in another process: the first, and the longest
 _MOST_DATA = 4096  # octets, as they are stored
 _TO_COME = 1024  # octets of a record that a claim and a refusal take
-_MOST_UNSENT = 1000
-_MOST_TRIES = 2  # an exchange whose answer was lost is sent once more, and never a third time
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,18 +93,15 @@ class Handshake(Legs):
         self._store = store
         if tokens is None and hasattr(store, "put_access_token"):
             tokens = cast("AccessTokenStore", store)
-        self._tokens = tokens
+        self._saves = tokens is not None
         self._ttl = ttl
-        self._lease = timeout + _LEASE_BEYOND_TIMEOUT
-        self._unsent: set[str] = set()  # claims of our own that are taken up again at once: see `Exchange`
-        self._running: dict[str, Running] = {}
-        self._closing = False
+        self._completions = Completions(
+            provider.name, store, tokens, self.fetch_access_token, self._home, timeout=timeout, clock=clock
+        )
 
     async def aclose(self) -> None:
         """Wait for exchanges under way, then close the connections, unless the session is yours."""
-        self._closing = True
-        if self._running and self._home.is_here():
-            await asyncio.wait([running.task for running in self._running.values()], timeout=self._lease)
+        await self._completions.finish()
         await super().aclose()
 
     async def begin(
@@ -153,7 +130,7 @@ class Handshake(Legs):
             StoreUnavailable: If the store did not answer.
             Exception: What `fetch_request_token` raises.
         """
-        _check_bind(bind)
+        check_bind(bind)
         _check_texts("data", data)
         _check_texts("authorize_params", authorize_params)
         self._home.enter()
@@ -193,7 +170,7 @@ class Handshake(Legs):
             said = self._parse(callback)
             if said.request_token is None:
                 return None
-            _, record = await self._find(said.request_token, bind)
+            _, record = await self._completions.find(said.request_token, bind)
         except CallbackError:
             return None
         request_token = RequestToken(record.token, record.secret, params=record.params)
@@ -232,7 +209,7 @@ class Handshake(Legs):
         said = self._parse(callback)
         if said.denied:
             if said.request_token is not None:
-                await self._deny(said.request_token, bind)
+                await self._completions.deny(said.request_token, bind)
             raise AuthorizationDenied("the user said no at the provider")
         if said.problem is not None:
             raise CallbackError(f"the provider reports in the callback: {said.problem}")
@@ -266,85 +243,9 @@ class Handshake(Legs):
         if not verifier and not (provider.insecure_without_verifier or provider.insecure_oauth_10):
             raise CallbackError("there is no verifier (oauth_verifier)")
         check_value("oauth_verifier", verifier)
-        if save_as is not None and self._tokens is None:
+        if save_as is not None and not self._saves:
             raise TypeError("save_as needs a store for access tokens: give tokens=")
-        return await self._complete(request_token_key, verifier, bind, save_as)
-
-    async def _complete(self, key: str, verifier: str, bind: str, save_as: SaveAs | None) -> AccessToken:
-        loop = asyncio.get_running_loop()
-        patience = loop.time() + self._timeout + _STORE_PATIENCE
-        delay = _POLL[0]
-        failed: BaseException | None = None  # how the exchange ended that we have waited for
-        while True:
-            held, record = await self._find(key, bind)
-            if (token := _settled(record, verifier, saves=save_as is not None)) is not None:
-                return token
-            running = self._running.get(key)
-            if running is None and self._is_free(record):
-                if failed is not None and record.outcome is None:
-                    raise failed
-                if (token := await self._start(held, record, verifier, save_as)) is not None:
-                    return token
-            if loop.time() > patience:
-                raise CallbackError("another request is completing this handshake: reload in some seconds")
-            if running is None:
-                await asyncio.sleep(delay)
-                delay = min(2 * delay, _POLL[1])
-                continue
-            failed = await running.wait(record.digest(verifier), self._timeout) or failed
-            if (token := running.token(saves=save_as is not None)) is not None:
-                return token
-
-    def _is_free(self, record: PendingRecord) -> bool:
-        if record.claim in self._unsent:
-            return True  # left behind when the store did not answer
-        if record.claim is not None and record.until > self._clock():
-            return False
-        if record.outcome is None and record.tries >= _MOST_TRIES:
-            raise CallbackError("the request token was sent for exchange and no answer came: begin anew")
-        return True
-
-    async def _start(
-        self, held: Held, record: PendingRecord, verifier: str, save_as: SaveAs | None
-    ) -> AccessToken | None:
-        """Exchange in a task of its own, which no cancel of a caller reaches; None: another was faster."""
-        if self._closing:
-            raise RuntimeError("the handshake is closed")
-        if len(self._unsent) >= _MOST_UNSENT:
-            self._unsent.clear()  # from now on their leases end them
-        answer: asyncio.Future[AccessToken | None] = asyncio.get_running_loop().create_future()
-        # Whoever asked may be gone when the answer comes: then nobody looks at its exception.
-        answer.add_done_callback(lambda done: done.cancelled() or done.exception())
-        exchange = Exchange(
-            store=self._store,
-            tokens=self._tokens,
-            fetch=self.fetch_access_token,
-            claim=os.urandom(16).hex(),
-            unsent=self._unsent,
-            lease=self._lease,
-            timeout=self._timeout,
-            clock=self._clock,
-            answer=answer,
-        )
-        task = asyncio.create_task(exchange.run(held, record, verifier, save_as))
-        self._running[record.token] = Running(
-            task, answer, record.digest(verifier), saves=save_as is not None
-        )
-        task.add_done_callback(lambda _: self._running.pop(record.token, None))
-        return await asyncio.shield(answer)
-
-    async def _deny(self, key: str, bind: str) -> None:
-        while True:
-            held, record = await self._find(key, bind)
-            if record.outcome == DENIED:
-                return
-            if record.outcome is not None:
-                raise CallbackError("this handshake is complete: its request token is used")
-            if key in self._running or not self._is_free(record):
-                raise CallbackError("another request is completing this handshake")
-            denied = replace(record, claim=None, until=0.0, secret="", params={}, outcome=DENIED)
-            if await self._swap(held, denied) is not None:
-                return
+        return await self._completions.complete(request_token_key, verifier, bind, save_as)
 
     async def _add(self, record: PendingRecord) -> None:
         # Written anew where it is needed: reports of an error may show a local, and the secret in it.
@@ -357,44 +258,12 @@ class Handshake(Legs):
         if not await self._store.add_pending(record.provider, record.token, record.dump(), ttl=self._ttl):
             raise TokenResponseError("the provider gave out a request token that is pending already")
 
-    async def _find(self, key: str, bind: str) -> tuple[Held, PendingRecord]:
-        """Return the record, having checked whose it is, before anything is consumed."""
-        self._home.enter()
-        _check_bind(bind)
-        held = await self._store.get_pending(self._provider.name, key)
-        if held is None:
-            raise CallbackError("the request token is unknown, used or expired: begin anew")
-        record = PendingRecord.load(held.value)
-        ours = (record.provider, record.token) == (self._provider.name, key)
-        if not ours or not record.is_bound_to(bind):
-            raise CallbackError("the handshake was begun elsewhere: in another browser, account or provider")
-        return held, record
-
-    async def _swap(self, held: Held, record: PendingRecord) -> Held | None:
-        return await self._store.swap_pending(record.provider, record.token, held, record.dump())
-
     def _parse(self, callback: str | URL | Mapping[str, str] | Iterable[tuple[str, str]]) -> Callback:
         return parse_callback(
             f"?{callback.raw_query_string}" if isinstance(callback, URL) else callback,
             token_name=self._provider.callback_token_name,
             denied_by_empty_verifier=self._provider.denied_by_empty_verifier,
         )
-
-
-def _settled(record: PendingRecord, verifier: str, *, saves: bool) -> AccessToken | None:
-    """Return the token of a handshake that is done, or raise how it ended otherwise; None: it is open."""
-    outcome = record.outcome
-    if isinstance(outcome, str):
-        raise CallbackError("the user said no in this handshake: begin anew")
-    if outcome is None and (refused := record.refused) is not None and record.is_refused(verifier):
-        told = Problem(refused.status, refused.problem, refused.advice, meaning=refused.meaning)
-        raise told.error()
-    return outcome if record.saved or not saves else None
-
-
-def _check_bind(bind: str) -> None:
-    if not isinstance(bind, str) or not bind:
-        raise ValueError("bind must be a text, not empty: what ties the handshake to one browser or account")
 
 
 def _check_texts(what: str, given: Mapping[str, str]) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from aiooauth1.credentials import AccessToken
 
 
-__all__ = ["DENIED", "PendingRecord", "Refusal"]
+__all__ = ["DENIED", "PendingRecord", "Refusal", "check_bind"]
 
 DENIED = "denied"
 """The outcome of a handshake that the user ended by saying no."""
@@ -116,6 +116,16 @@ class PendingRecord:
             corrupt = error.with_traceback(None)  # as if new: the one that it had knows the record
         del record
         raise corrupt
+
+
+def check_bind(bind: str) -> None:
+    """Refuse what binds a handshake to nobody.
+
+    Raises:
+        ValueError: If it is not a text, or empty.
+    """
+    if not isinstance(bind, str) or not bind:
+        raise ValueError("bind must be a text, not empty: what ties the handshake to one browser or account")
 
 
 def _fields(record: bytes) -> dict[str, Any]:

@@ -47,6 +47,7 @@ FLOORS = {
     "session": 3,
     "again": 3,
     "revocation": 3,
+    "completions": 3,
     "running": 3,
     "slots": 3,
     "targets": 3,
@@ -114,9 +115,12 @@ SIDEWAYS = {
     ("legs", "home"),
     ("legs", "origins"),
     ("legs", "token_endpoint"),
+    ("handshake", "completions"),
     ("handshake", "exchange"),
-    ("handshake", "running"),
     ("handshake", "legs"),
+    ("completions", "exchange"),
+    ("completions", "home"),
+    ("completions", "running"),
 }
 
 STANDARD_LIBRARY = frozenset(sys.stdlib_module_names)
