@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from aiohttp import BytesIOPayload, BytesPayload, ClientError, ConnectionTimeoutError, Payload, hdrs
 
@@ -39,8 +38,7 @@ _FIRST_REFUSAL = 400
 _UNEXPLAINED = 60.0  # seconds that a Date must be off before a 401 without a reason is laid to the clock
 
 
-@dataclass(frozen=True, slots=True)
-class Circumstances:
+class Circumstances(NamedTuple):
     """What all calls of a session share when they are sent; `now` is the loop's clock."""
 
     slots: Slots

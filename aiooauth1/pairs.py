@@ -5,8 +5,7 @@ from __future__ import annotations
 import io
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiooauth1.signing.base_string import join_normalized
 from aiooauth1.signing.encoding import encode_form, encoded_pairs, parse_form, utf8
@@ -17,8 +16,7 @@ __all__ = ["Pairs"]
 _PARTS = (bytes, bytearray, memoryview, io.IOBase)  # of which aiohttp makes parts of a multipart body
 
 
-@dataclass(frozen=True, slots=True)
-class Pairs:
+class Pairs(NamedTuple):
     """How parameters are written: by RFC 5849 section 3.6, with `%20` for a space.
 
     Args:

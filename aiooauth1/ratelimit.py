@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ class _WithHeaders(Protocol):
     def headers(self) -> Mapping[str, str]: ...
 
 
-class RateLimit(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class RateLimit:
     """What a response says; None: nothing.
 
     Attributes:

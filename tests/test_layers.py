@@ -471,7 +471,8 @@ def test_importing_the_package_loads_no_extra_and_nothing_slow() -> None:
 def test_a_session_loads_no_room_before_it_is_needed() -> None:
     loaded = run("from aiooauth1 import OAuth1Session; import sys; print(*sorted(sys.modules))").split()
     assert f"{PACKAGE}.session" in loaded
-    later = ("problems", "reports", "echoes", "meanings", "handshake", "stores", "signing.rsa", "testing")
+    refusals = ("problems", "reports", "echoes", "meanings")
+    later = (*refusals, "providers", "handshake", "stores", "signing.rsa", "testing")
     assert {f"{PACKAGE}.{name}" for name in later}.isdisjoint(loaded)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 from binascii import b2a_base64
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 from aiooauth1.errors import SigningError
 from aiooauth1.signing.encoding import percent_encode
@@ -56,7 +57,8 @@ def _key(consumer_secret: str, token_secret: str) -> str:
     return f"{percent_encode(consumer_secret)}&{percent_encode(token_secret)}"
 
 
-class Hmac(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Hmac:
     """A keyed hash of the base string, in base64 (RFC 5849 section 3.4.2).
 
     Args:
@@ -86,7 +88,8 @@ class Hmac(NamedTuple):
         return self.keyed(consumer_secret, token_secret)(base_string)
 
 
-class Plaintext(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Plaintext:
     """Both secrets themselves (RFC 5849 section 3.4.4): worth as much as the transport that hides them."""
 
     name: str = "PLAINTEXT"
