@@ -12,11 +12,7 @@ from yarl import URL
 from aiooauth1.callbacks import Callback, check_value, parse_callback
 from aiooauth1.completions import Completions
 from aiooauth1.credentials import AccessToken, RequestToken
-from aiooauth1.errors import (
-    AuthorizationDenied,
-    CallbackError,
-    TokenResponseError,
-)
+from aiooauth1.errors import AuthorizationDenied, CallbackError, TokenResponseError
 from aiooauth1.legs import NO_PARAMS, Legs
 from aiooauth1.pending_record import PendingRecord, check_bind
 from aiooauth1.stores.records import MAX_RECORD, dump_record

@@ -143,9 +143,8 @@ class Call:
             if reason is None:
                 return response
             response.release()
-            del (
-                response
-            )  # reports of an error may show the locals along its way, and its fields may echo ours
+            # Reports of an error may show the locals along its way, and its fields may echo ours.
+            del response
             raise RedirectRefused(reason)
         finally:
             # aiohttp's request_info and its errors show the header fields of the request.

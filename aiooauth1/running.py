@@ -13,9 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Running"]
 
-_TO_RECORD = (
-    0.05  # seconds that an exchange which has failed gets to write that down, before its waiters go on
-)
+_TO_RECORD = 0.05  # seconds that a failed exchange gets to write that down, before its waiters go on
 
 
 class Running(NamedTuple):

@@ -15,7 +15,7 @@ from yarl import URL
 
 from aiooauth1.errors import SigningError
 from aiooauth1.signing.encoding import encode_form, parse_form
-from aiooauth1.signing.sign import PROTOCOL
+from aiooauth1.signing.parameters import PROTOCOL
 from aiooauth1.signing.signature import SIGNATURE
 
 

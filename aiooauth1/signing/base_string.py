@@ -73,12 +73,8 @@ def parse_url(url: str) -> RequestURL:
     parts = _URL.fullmatch(url)
     if parts is None:
         raise SigningError("the URL is not absolute: it must begin with https:// or http:// and name a host")
-    scheme, authority, path, query = (
-        parts.group(1).lower(),
-        parts.group(2),
-        parts.group(3),
-        parts.group(4) or "",
-    )
+    scheme, authority, path, query = parts.groups("")
+    scheme = scheme.lower()
     refuse_no_url_character(url, host=parts.span(2))
     if scheme not in _DEFAULT_PORT:
         raise SigningError(f"the URL's scheme is {scheme!r}: only https and http requests can be signed")

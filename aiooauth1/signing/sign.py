@@ -7,46 +7,33 @@ splits the work: `prepare` makes the base string, `finish` the value.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from aiooauth1.errors import SigningError
-from aiooauth1.signing.base_string import (
-    base_string_start,
-    encode_normalized,
-    join_normalized,
-    refuse_no_url_character,
-)
-from aiooauth1.signing.encoding import encode_form, encoded_pairs, percent_encode
+from aiooauth1.signing.base_string import base_string_start, encode_normalized, join_normalized
+from aiooauth1.signing.encoding import percent_encode
 from aiooauth1.signing.methods import HMAC_SHA1, body_hash_value, keyed
+from aiooauth1.signing.parameters import (
+    extra_pairs,
+    form_octets,
+    nonce_text,
+    sent_elsewhere,
+    timestamp_text,
+)
 from aiooauth1.signing.rules import SigningRules
 from aiooauth1.signing.signature import SIGNATURE, Prepared, Signature, header_start, render_fields
 
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable
+    from collections.abc import Iterable
 
     from aiooauth1.credentials import AccessToken, Consumer, RequestToken
     from aiooauth1.signing.methods import SignatureMethod
 
 
-__all__ = ["PROTOCOL", "Prepared", "Signature", "Signer", "sign"]
+__all__ = ["Prepared", "Signature", "Signer", "sign"]
 
-PROTOCOL = frozenset(
-    {
-        "oauth_body_hash",
-        "oauth_callback",
-        "oauth_consumer_key",
-        "oauth_nonce",
-        "oauth_signature_method",
-        "oauth_timestamp",
-        "oauth_token",
-        "oauth_verifier",
-        "oauth_version",
-    }
-)
 _NO_REALM_CHARACTER = re.compile(r"[^ -~]")
-_LAST_TIMESTAMP = 2**64
 # Where nonce and timestamp go in what is rendered once for all requests. Encoded text never has these two.
 _NONCE, _TIMESTAMP = "{", "}"
 
@@ -139,8 +126,12 @@ class Signer:
             SigningError: If the request cannot be signed rightly.
         """
         rules = self._rules
-        octets = _form_octets(form)
-        parameters = [*self._constant, ("oauth_nonce", _text(nonce)), ("oauth_timestamp", _digits(timestamp))]
+        octets = form_octets(form)
+        parameters = [
+            *self._constant,
+            ("oauth_nonce", nonce_text(nonce)),
+            ("oauth_timestamp", timestamp_text(timestamp)),
+        ]
         if version is not None and rules.send_version:
             parameters.append(("oauth_version", version))
         if callback is not None:
@@ -151,10 +142,10 @@ class Signer:
             if octets is not None:
                 raise SigningError("a form is signed whole: it has no body hash (give form= or body_hash=)")
             parameters.append(("oauth_body_hash", body_hash_value(self._method, body_hash)))
-        parameters += _extra(extra)
+        parameters += extra_pairs(extra)
         encoded = [(percent_encode(name), percent_encode(value)) for name, value in parameters]
         where, _, query = url.partition("#")[0].partition("?")
-        others = _sent_elsewhere(len(where), query, octets, {name for name, _ in encoded})
+        others = sent_elsewhere(len(where), query, octets, {name for name, _ in encoded})
         if rules.bare_values:
             encoded = [(percent_encode(name), value) for name, value in parameters]
             normalized = percent_encode(join_normalized(encoded + others))
@@ -186,10 +177,10 @@ class Signer:
             prepared = self.prepare(method, url, nonce=nonce, timestamp=timestamp, form=form)
             return self.finish(prepared).header()
         where, _, query = url.partition("#")[0].partition("?")
-        nonce, stamp = percent_encode(_text(nonce)), _digits(timestamp)
+        nonce, stamp = percent_encode(nonce_text(nonce)), timestamp_text(timestamp)
         if query or form:
             encoded = [*self._fixed, ("oauth_nonce", nonce), ("oauth_timestamp", stamp)]
-            encoded += _sent_elsewhere(len(where), query, form, self._names)
+            encoded += sent_elsewhere(len(where), query, form, self._names)
             normalized = encode_normalized(join_normalized(encoded))
         else:
             start, middle, end = self._base
@@ -280,62 +271,3 @@ def _cut(rendered: str) -> tuple[str, str, str]:
     start, _, rest = rendered.partition(_NONCE)
     middle, _, end = rest.partition(_TIMESTAMP)
     return start, middle, end
-
-
-def _digits(timestamp: int) -> str:
-    if type(timestamp) is not int or not 0 <= timestamp < _LAST_TIMESTAMP:
-        raise SigningError("the timestamp must be a whole number of seconds, not negative")
-    return str(timestamp)
-
-
-def _text(nonce: str) -> str:
-    if not isinstance(nonce, str):
-        raise SigningError(f"the nonce must be a text, not {type(nonce).__name__}")
-    return nonce
-
-
-def _form_octets(form: bytes | Iterable[tuple[str, str]] | None) -> bytes | None:
-    if form is None or isinstance(form, bytes):
-        return form
-    return encode_form(_pairs(form, "form")).encode()
-
-
-def _pairs(given: Iterable[tuple[str, str]], what: str) -> list[tuple[str, str]]:
-    # A mapping could not repeat a name, and a text would be taken letter by letter.
-    if isinstance(given, (Mapping, str, bytes)):
-        raise SigningError(f"{what} must be pairs of texts, not a {type(given).__name__}")
-    pairs = []
-    for item in given:
-        if not isinstance(item, (tuple, list)) or not all(isinstance(text, str) for text in item):
-            raise SigningError(f"{what} must be pairs of texts: one of its items is not")
-        if len(item) != 2:  # noqa: PLR2004  a pair
-            raise SigningError(f"{what} must be pairs of texts: one of its items has {len(item)}")
-        pairs.append((item[0], item[1]))
-    return pairs
-
-
-def _extra(extra: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    pairs = _pairs(extra, "extra")
-    for name, _ in pairs:
-        if name in PROTOCOL or name in {SIGNATURE, "realm"}:
-            raise SigningError(f"extra has {name!r}, which has a parameter of its own")
-    return pairs
-
-
-def _sent_elsewhere(
-    position: int, query: str, form: bytes | None, ours: Container[str]
-) -> list[tuple[str, str]]:
-    """Encode the pairs of query and form; a stale signature in them is sent but never signed."""
-    refuse_no_url_character(query, position + 1)
-    encoded = []
-    for where, octets in (("query", query.encode()), ("form", form)):
-        if not octets:
-            continue
-        for pair in encoded_pairs(octets):
-            name = pair[0]
-            if name in ours and name in PROTOCOL:
-                # RFC 5849 section 3.1: a parameter of the protocol is sent once.
-                raise SigningError(f"the {where} has {name!r}, which goes out with the signature as well")
-            if name != SIGNATURE:
-                encoded.append(pair)
-    return encoded
