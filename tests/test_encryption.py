@@ -155,6 +155,15 @@ def test_records_in_the_clear_are_read_only_where_that_was_asked_for() -> None:
         Encryption(NEW, name_key=NAMES, accept_plain=True)
 
 
+@pytest.mark.parametrize("record", [None, 1, 1.5, "{}", "text"], ids=repr)
+def test_what_is_not_even_octets_does_not_open_where_the_clear_is_read_too(record: Any) -> None:
+    """A database gives whatever somebody has put there."""
+    moving = Encryption(NEW, accept_plain=True)
+    for look in (moving.open, moving.is_current):
+        with pytest.raises(StoreCorrupt, match="not an encrypted one of ours"):
+            look(record)
+
+
 def test_names_are_hidden_with_a_name_key_and_stay_without() -> None:
     names = ["ann", "Ann", "ann ", "", "a:b", "\ud800", "e\u0301", "é", "x" * 1_000_000]
     hiding = Encryption(NEW, name_key=NAMES)

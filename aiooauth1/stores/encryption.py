@@ -246,7 +246,8 @@ def _id(secret: bytes) -> bytes:
 
 
 def _is_plain(record: bytes) -> bool:
-    return record[:1] == b"{"  # what every JSON record begins with, and no sealed one
+    # Octets, or what else a database holds. Every JSON record begins so, and no sealed one.
+    return isinstance(record, bytes) and record.startswith(b"{")
 
 
 def _head(sealed: bytes) -> bytes:
