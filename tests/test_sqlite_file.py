@@ -14,13 +14,15 @@ import time
 import traceback
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
+import aiosqlite
 import pytest
 
 from aiooauth1.credentials import AccessToken
 from aiooauth1.errors import StoreCorrupt, StoreUnavailable
 from aiooauth1.stores.sqlite import SQLiteStore
+from aiooauth1.stores.sqlite_file import SQLiteFile
 
 
 if TYPE_CHECKING:
@@ -381,6 +383,54 @@ async def test_a_closed_store_says_so(tmp_path: Path) -> None:
     assert not (tmp_path / "another.db").exists()
     with pytest.raises(RuntimeError, match="closed"):
         await never_opened.get_access_token("x", "ann")
+
+
+async def test_what_was_written_survives_a_power_cut_on_every_system(tmp_path: Path) -> None:
+    """On a Mac a plain fsync leaves what was written in the drive's own memory."""
+    made: list[aiosqlite.Connection] = []
+
+    def connect(*args: Any, **options: Any) -> aiosqlite.Connection:
+        made.append(aiosqlite.connect(*args, **options))
+        return made[-1]
+
+    file = SQLiteFile(
+        tmp_path / "a.db", connect, application_id=1, version=1, schema=("CREATE TABLE t (x)",), timeout=10
+    )
+    async with file.operation():
+        for connection in made:
+            assert [*await connection.execute_fetchall("PRAGMA synchronous")] == [(2,)]  # FULL
+            assert [*await connection.execute_fetchall("PRAGMA fullfsync")] == [(1,)]
+    await file.aclose()
+    assert len(made) == 2
+
+
+async def test_it_may_be_closed_from_many_sides_at_once(tmp_path: Path) -> None:
+    for steps in range(10):
+        store = SQLiteStore(tmp_path / f"{steps}.db")
+        await store.put_access_token("x", "ann", TOKEN)
+        first = asyncio.create_task(store.aclose())
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        async with asyncio.timeout(10):
+            await asyncio.gather(store.aclose(), store.aclose())
+            await first
+        assert not [name for name in modes_in(tmp_path) if name.endswith("-wal")]
+
+
+async def test_a_closing_that_was_cancelled_is_taken_up_by_the_next(tmp_path: Path) -> None:
+    for steps in range(10):
+        store = SQLiteStore(tmp_path / f"{steps}.db")
+        await store.put_access_token("x", "ann", TOKEN)
+        first = asyncio.create_task(store.aclose())
+        second = asyncio.create_task(store.aclose())
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        first.cancel()
+        async with asyncio.timeout(10):
+            await second
+            await store.aclose()
+            await asyncio.wait([first])
+        assert not [name for name in modes_in(tmp_path) if name.endswith("-wal")]
 
 
 def test_a_store_made_outside_a_loop_works_in_one_and_refuses_another(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ _LONGEST = 1_000_000  # seconds, of which SQLite can count the milliseconds
 _PAUSE = 0.01  # seconds between two attempts to open a file that others are opening
 _PRAGMAS = (
     "PRAGMA synchronous=FULL",  # a token that was stored is there after a power cut
+    "PRAGMA fullfsync=ON",  # on a Mac too, where a mere fsync stops at the drive's own memory
     "PRAGMA secure_delete=ON",  # what was deleted is not in the file
     "PRAGMA temp_store=MEMORY",  # and never in another file
     "PRAGMA trusted_schema=OFF",  # nothing that somebody wrote into the schema runs
@@ -95,6 +96,7 @@ class SQLiteFile:
         self._opening: asyncio.Task[Database | _Failure] | None = None
         self._database: Database | None = None
         self._closed = False
+        self._closing = asyncio.Lock()  # aiosqlite never answers a second close while the first is under way
 
     @asynccontextmanager
     async def operation(self) -> AsyncIterator[Database]:
@@ -126,9 +128,10 @@ class SQLiteFile:
         self._closed = True
         if self._opening is not None:
             await asyncio.wait([self._opening])
-        if self._database is not None:
-            await self._database.aclose()
-            self._database = None
+        async with self._closing:
+            if self._database is not None:
+                await self._database.aclose()
+                self._database = None
 
     async def _open_database(self) -> Database:
         loop = asyncio.get_running_loop()
