@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import secrets
+import traceback
 from typing import TYPE_CHECKING
 
 import pytest
@@ -214,6 +215,37 @@ async def test_a_failed_read_fails_those_who_wait_and_is_not_kept(
     slow.fails = False
     assert await cached.get_access_token("x", "ann") == ANN
     assert slow.reads == 2
+
+
+class OddError(Exception):
+    """One that cannot be made again from what it says, as those of many a driver cannot."""
+
+    def __init__(self, message: str, *, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+async def test_an_error_of_another_library_comes_out_as_it_is() -> None:
+    class FarStore(MemoryStore):
+        async def get_access_token(self, provider: str, user: str) -> AccessToken | None:
+            await asyncio.sleep(0)
+            raise OddError(f"{provider} has no {user}", code=7)
+
+    cached = CachedStore(FarStore())
+    for error in await asyncio.gather(*(reading(cached) for _ in range(3)), return_exceptions=True):
+        assert isinstance(error, OddError)
+        assert (str(error), error.code) == ("x has no ann", 7)
+        frames = traceback.extract_tb(error.__traceback__)
+        assert frames[-1].filename == __file__, "where it came from does not show"
+
+
+async def test_an_error_tells_each_who_waited_what_it_came_of(slow: SlowStore, cached: CachedStore) -> None:
+    slow.fails = True
+    errors = await asyncio.gather(*(reading(cached) for _ in range(3)), return_exceptions=True)
+    for error in errors:
+        assert isinstance(error, StoreUnavailable)
+        names = [frame.name for frame in traceback.extract_tb(error.__traceback__)]
+        assert names.count("get_access_token") == 2, "the cache's and the store's, and nobody else's"
 
 
 async def test_a_failed_read_that_nobody_waits_for_is_quiet(slow: SlowStore, cached: CachedStore) -> None:

@@ -110,9 +110,8 @@ class CachedStore:
         self._cached: OrderedDict[_User, _Cached] = OrderedDict()  # the one unused for longest stands first
         self._reads: dict[_User, _Read] = {}  # those that a new caller may join
         self._writes: dict[_User, list[_Write]] = {}
-        self._tasks: set[asyncio.Task[AccessToken | None]] = (
-            set()
-        )  # all reads: the loop holds tasks but weakly
+        # All reads: the loop holds tasks but weakly.
+        self._tasks: set[asyncio.Task[AccessToken | None]] = set()
 
     async def __aenter__(self) -> Self:
         return self
@@ -247,9 +246,8 @@ class CachedStore:
         current = self._reads.get(whose) is read
         if current:
             del self._reads[whose]
-        if (
-            task.cancelled() or task.exception() is not None
-        ):  # which counts as looked at, if nobody waits any more
+        # An error counts as looked at by this, if nobody waits for it any more.
+        if task.cancelled() or task.exception() is not None:
             return
         token = task.result()
         if current and token is not None:
@@ -291,5 +289,15 @@ async def _answer(task: asyncio.Task[AccessToken | None]) -> AccessToken | None:
     if task.cancelled():
         raise StoreUnavailable("the cache was closed while the token was being read")
     if (error := task.exception()) is not None:
-        raise copy.copy(error)  # each waiter its own: raising one in many tasks mixes up their tracebacks
+        raise _another(error)
     return task.result()
+
+
+def _another(error: BaseException) -> BaseException:
+    """Make the same error again: one that many raise would mix up their tracebacks."""
+    try:
+        same = copy.copy(error)
+    except Exception:  # noqa: BLE001 - not every class of errors can be made again from what it says
+        return error
+    same.__cause__ = error.__cause__
+    return same.with_traceback(error.__traceback__)
