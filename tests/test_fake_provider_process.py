@@ -19,7 +19,7 @@ from yarl import URL
 
 import aiooauth1
 from aiooauth1 import AccessToken, Consumer
-from aiooauth1.testing import FakeProvider, FakeProviderProcess, Post, approve, deny
+from aiooauth1.testing import FakeProvider, FakeProviderProcess, Post, Summary, approve, deny
 from aiooauth1.testing.control import answer
 
 
@@ -118,6 +118,21 @@ async def test_many_questions_at_once_and_a_cancelled_one_do_not_mix() -> None:
             question.cancel()
             await asyncio.gather(question, return_exceptions=True)
             assert (await fake.issue_access_token("next")).params["screen_name"] == "next"
+
+
+async def test_closing_lets_the_question_that_is_under_way_have_its_answer() -> None:
+    for turns in range(4):
+        async with FakeProviderProcess() as fake:
+            await fake.issue_access_token("ann")
+            asked = [asyncio.create_task(fake.summary()) for _ in range(3)]
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            child = psutil.Process(fake.pid)
+            await fake.aclose()
+            assert not child.is_running()
+            for answer_ in await asyncio.gather(*asked, return_exceptions=True):
+                late = isinstance(answer_, RuntimeError) and "does not run" in str(answer_)
+                assert late or (isinstance(answer_, Summary) and answer_.posts == 0), answer_
 
 
 async def test_no_secret_is_in_arguments_or_environment() -> None:

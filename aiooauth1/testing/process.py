@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-import os
-import sys
-from contextlib import suppress
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from aiooauth1.credentials import Consumer
 from aiooauth1.testing import browser
-from aiooauth1.testing.control import arrival_from, encode_message, token_from
+from aiooauth1.testing.child import Child
+from aiooauth1.testing.control import arrival_from, token_from
 from aiooauth1.testing.description import describe
 from aiooauth1.testing.ledger import Arrival, Post, Summary
 from aiooauth1.testing.paths import provider_at
@@ -24,13 +19,10 @@ if TYPE_CHECKING:
 
     from aiooauth1.credentials import AccessToken
     from aiooauth1.providers import Provider
+    from aiooauth1.testing.control import Message
 
 
 __all__ = ["FakeProviderProcess"]
-
-_LINE_LIMIT = 1 << 26  # an arrival with a body of a MiB, each octet of it escaped
-_START_TIMEOUT = 60.0
-_STOP_TIMEOUT = 10.0
 
 
 class FakeProviderProcess:
@@ -47,7 +39,8 @@ class FakeProviderProcess:
         window: How many seconds a timestamp may be off; for as long nonces are remembered.
         request_token_ttl: For how many seconds a request token is good.
         denial: How it puts into the callback URL that the user said no, as in FakeProvider.
-        name: The name of `provider`, the namespace of its tokens in stores; empty makes one from the port.
+        name: The name of `provider`, the namespace of its tokens in stores; empty takes that of `like`, or
+            makes one from the port.
         port: The port; 0 takes a free one.
         base_path: The path below which it is, such as `/v1`; empty puts it at the root.
         ledger_limit: How many of the newest arrivals the ledger keeps; None keeps all.
@@ -70,7 +63,7 @@ class FakeProviderProcess:
         base_path: str = "",
         ledger_limit: int | None = None,
     ) -> None:
-        self._arguments = [
+        arguments = [
             f"--window={window}",
             f"--request-token-ttl={request_token_ttl}",
             f"--denial={denial}",
@@ -84,10 +77,8 @@ class FakeProviderProcess:
         self._denial = denial
         self._given = consumer
         self._consumers = tuple(consumers)
-        self._process: asyncio.subprocess.Process | None = None
-        self._lock = asyncio.Lock()
-        self._questions = 0
-        self._hello: dict[str, str] = {}
+        self._child = Child(arguments)
+        self._hello: Message = {}
 
     def __repr__(self) -> str:
         return f"<FakeProviderProcess {self._hello.get('url', 'not started')}>"
@@ -102,25 +93,10 @@ class FakeProviderProcess:
             RuntimeError: If it is started already, or the child does not come up; standard error says why.
             TimeoutError: If the child says nothing within a minute.
         """
-        if self._process is not None:
-            raise RuntimeError("this FakeProviderProcess is started already")
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-P",
-            "-m",
-            "aiooauth1.testing",
-            *self._arguments,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            env=_environment(),
-            limit=_LINE_LIMIT,
-            start_new_session=True,  # Ctrl-C is for us: the child ends when we close it
-        )
+        self._hello = await self._child.start()
         try:
-            async with asyncio.timeout(_START_TIMEOUT):
-                self._hello = await self._read(self._process)
             for registered in (*self._consumers, *([self._given] if self._given else [])):
-                await self._ask("add_consumer", key=registered.key, secret=registered.secret)
+                await self.add_consumer(registered)
         except BaseException:
             await self.aclose()
             raise
@@ -128,23 +104,7 @@ class FakeProviderProcess:
 
     async def aclose(self) -> None:
         """End the process and wait for its end. Closing twice is harmless."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        assert process.stdin is not None and process.stdout is not None  # noqa: S101, PT018  both are pipes
-        process.stdin.close()
-        try:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_STOP_TIMEOUT):
-                    await (
-                        process.stdout.read()
-                    )  # to the end, so that both pipes are closed when the process is
-                    await process.wait()
-        finally:
-            if process.returncode is None:
-                with suppress(ProcessLookupError):
-                    process.kill()
-                await process.wait()
+        await self._child.aclose()
 
     async def __aenter__(self) -> Self:
         return await self.start()
@@ -172,7 +132,7 @@ class FakeProviderProcess:
     @property
     def pid(self) -> int:
         """The child's process id. Before the start and after the end: RuntimeError."""
-        return self._running().pid
+        return self._child.pid
 
     approve = staticmethod(browser.approve)
     deny = staticmethod(browser.deny)
@@ -186,7 +146,7 @@ class FakeProviderProcess:
         Raises:
             RuntimeError: If the process does not run.
         """
-        return [Post(**value) for value in await self._ask("posts")]
+        return [Post(**value) for value in await self._child.ask("posts")]
 
     async def ledger(self) -> list[Arrival]:
         """What has arrived.
@@ -197,7 +157,7 @@ class FakeProviderProcess:
         Raises:
             RuntimeError: If the process does not run.
         """
-        return [arrival_from(value) for value in await self._ask("ledger")]
+        return [arrival_from(value) for value in await self._child.ask("ledger")]
 
     async def summary(self) -> Summary:
         """The ledger in figures.
@@ -208,7 +168,8 @@ class FakeProviderProcess:
         Raises:
             RuntimeError: If the process does not run.
         """
-        return Summary(**(await self._ask("summary"))[0])
+        (figures,) = await self._child.ask("summary")
+        return Summary(**figures)
 
     async def cpu_time(self) -> float:
         """How much processor time the child has used.
@@ -219,7 +180,8 @@ class FakeProviderProcess:
         Raises:
             RuntimeError: If the process does not run.
         """
-        return float((await self._ask("cpu_time"))[0])
+        (seconds,) = await self._child.ask("cpu_time")
+        return float(seconds)
 
     async def issue_access_token(self, user: str, *, consumer: Consumer | None = None) -> AccessToken:
         """Give an access token without a handshake.
@@ -235,7 +197,8 @@ class FakeProviderProcess:
             RuntimeError: If the process does not run.
         """
         consumer_key = (consumer or self.consumer).key
-        return token_from((await self._ask("issue_access_token", user=user, consumer_key=consumer_key))[0])
+        (token,) = await self._child.ask("issue_access_token", user=user, consumer_key=consumer_key)
+        return token_from(token)
 
     async def add_consumer(self, consumer: Consumer) -> None:
         """Register one more consumer.
@@ -246,7 +209,7 @@ class FakeProviderProcess:
         Raises:
             RuntimeError: If the process does not run.
         """
-        await self._ask("add_consumer", key=consumer.key, secret=consumer.secret)
+        await self._child.ask("add_consumer", key=consumer.key, secret=consumer.secret)
 
     async def revoke(self, token_key: str) -> None:
         """Take an access token back, as its user would at the provider: `token_revoked` from now on.
@@ -258,7 +221,7 @@ class FakeProviderProcess:
             KeyError: If there is no such access token.
             RuntimeError: If the process does not run.
         """
-        await self._ask("revoke", token_key=token_key)
+        await self._child.ask("revoke", token_key=token_key)
 
     async def expire(self, token_key: str) -> None:
         """Let an access token expire: `token_expired` from now on.
@@ -270,53 +233,9 @@ class FakeProviderProcess:
             KeyError: If there is no such access token.
             RuntimeError: If the process does not run.
         """
-        await self._ask("expire", token_key=token_key)
+        await self._child.ask("expire", token_key=token_key)
 
     def _told(self, name: str) -> str:
         if not self._hello:
             raise RuntimeError("this FakeProviderProcess is not started: enter it with `async with`")
-        return self._hello[name]
-
-    def _running(self) -> asyncio.subprocess.Process:
-        if self._process is None:
-            raise RuntimeError("this FakeProviderProcess does not run: enter it with `async with`")
-        return self._process
-
-    async def _ask(self, do: str, **arguments: str) -> list[Any]:
-        async with self._lock:
-            process = self._running()
-            assert process.stdin is not None  # noqa: S101  it is a pipe
-            self._questions += 1
-            number = self._questions
-            process.stdin.write(encode_message({"id": number, "do": do, **arguments}))
-            with suppress(ConnectionError):  # the child is gone, as reading from it will tell
-                await process.stdin.drain()
-            values: list[Any] = []
-            while True:
-                message = await self._read(process)
-                if message["id"] != number:
-                    continue  # an answer whose asker was cancelled
-                if "end" in message:
-                    return values
-                if "error" in message:
-                    kind = KeyError if message["error"] == "KeyError" else RuntimeError
-                    raise kind(message["message"])
-                values.append(message["value"])
-
-    async def _read(self, process: asyncio.subprocess.Process) -> dict[str, Any]:
-        assert process.stdout is not None  # noqa: S101  it is a pipe
-        line = await process.stdout.readline()
-        if not line:
-            raise RuntimeError("the FakeProvider's process has ended: standard error says why")
-        message: dict[str, Any] = json.loads(line)
-        return message
-
-
-def _environment() -> dict[str, str]:
-    """The child's environment: as ours, and it finds this very package, also where that is not installed."""
-    environment = dict(os.environ)
-    root = Path(__file__).resolve().parents[2]
-    if root.name not in {"site-packages", "dist-packages"}:
-        paths = [str(root), environment.get("PYTHONPATH", "")]
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
-    return environment
+        return str(self._hello[name])
