@@ -12,9 +12,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import redis.exceptions
 from real_redis.cluster import ClusterOfThree
 from real_redis.proxy import Fault, ReplyProxy
-from redis.asyncio import Redis
+from redis.asyncio import ConnectionPool, Redis
 
 from aiooauth1 import AccessToken
 from aiooauth1.errors import StoreCorrupt, StoreUnavailable
@@ -400,6 +401,28 @@ async def test_a_redis_that_became_a_replica(own_redis: RedisServer, store: Redi
         assert await store.get_access_token("x", "ann") == ANN
         client.replicaof("no", "one")
     assert await back_after(lambda: store.put_access_token("x", "ann", BOB)) < 1
+
+
+class StubbornPool(ConnectionPool):
+    """One whose connections do not let themselves be closed, as over TLS when the other side is silent."""
+
+    stubborn = True
+
+    async def disconnect(self, inuse_connections: bool = True) -> None:
+        if self.stubborn:
+            raise redis.exceptions.TimeoutError("Timed out closing connection after 2")
+        await super().disconnect(inuse_connections)
+
+
+async def test_connections_that_do_not_close_are_no_other_kind_of_error(own_redis: RedisServer) -> None:
+    pool = StubbornPool.from_url(own_redis.url)
+    with own_redis.client() as client:
+        client.replicaof("127.0.0.1", 1)
+        async with Redis(connection_pool=pool) as theirs:
+            _, says = await refused_after(RedisStore(theirs).put_access_token("x", "ann", BOB))
+        assert "READONLY" in says
+    pool.stubborn = False
+    await pool.disconnect()
 
 
 async def test_a_replica_that_lost_its_primary(own_redis: RedisServer, store: RedisStore) -> None:

@@ -60,7 +60,8 @@ class Way:
         """
         if code == "READONLY" and self._pool is not None:
             # A primary that became a replica keeps its connections: new ones may find the new primary.
-            await self._pool.disconnect(inuse_connections=False)
+            with suppress(Exception):  # one that does not let itself be closed is no news
+                await self._pool.disconnect(inuse_connections=False)
         if self._cluster is not None and not self._cluster.startup_nodes:
             # In redis-py 5 to 7 each failure strikes a node off those that are asked who is in the Cluster,
             # and healthy ones, whose connections are closed along with it. With none left it is lost.
