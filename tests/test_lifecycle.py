@@ -74,6 +74,20 @@ async def test_a_closed_session_says_so(
     assert len(listener.arrivals) == arrived
 
 
+async def test_a_view_closes_nothing_and_is_closed_with_its_session(listener: Listener) -> None:
+    session = signing()
+    view = session.replace(realm="view")
+    async with view, view.get(listener.origin) as response:
+        assert await response.read() == b"ok"
+    for one in (session, view, view.replace(realm="of a view")):
+        assert (await one.get(listener.origin)).status == 200
+    await session.close()
+    await session.close()
+    for one in (view, view.replace(realm="of a view"), session.replace(realm="too late")):
+        with pytest.raises(RuntimeError, match="the session is closed"):
+            await one.get(listener.origin)
+
+
 @pytest.mark.parametrize("ask", LEGS.values(), ids=LEGS)
 @pytest.mark.parametrize("theirs", [True, False], ids=["a session of the caller's", "its own"])
 async def test_a_closed_handshake_says_so(
@@ -149,8 +163,11 @@ async def told(asking):
     return False
 
 async def in_the_child(session, handshake, origin):
-    said = [await told(session.get(origin)), await told(handshake.begin("oob", bind="browser"))]
+    view = session.replace(realm="view")
+    said = [await told(one.get(origin)) for one in (session, view)]
+    said.append(await told(handshake.begin("oob", bind="browser")))
     async with asyncio.timeout(1):
+        await view.close()
         await session.close()
         await handshake.aclose()
     return all(said)
