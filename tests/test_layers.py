@@ -151,7 +151,7 @@ OUTSIDE = {
     "aiosqlite": ("stores/sqlite.py", "stores/sqlite_file.py"),
     "cryptography": ("signing/rsa.py", "stores/encryption.py"),
     "pytest": ("testing/plugin.py", "testing/store_contract.py"),
-    "redis": ("stores/redis.py", "stores/redis_link.py"),
+    "redis": ("stores/redis.py", "stores/redis_client.py"),
     "rich": ("cli/",),
     "starlette": ("web/",),
     "taskiq": ("posting/",),

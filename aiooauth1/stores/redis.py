@@ -6,8 +6,9 @@ import math
 from typing import TYPE_CHECKING, Self
 
 from aiooauth1.stores.protocols import Held
-from aiooauth1.stores.redis_calls import NOTHING, Call, Link
-from aiooauth1.stores.redis_link import check_client, check_version, client_for
+from aiooauth1.stores.redis_call import NOTHING, Call
+from aiooauth1.stores.redis_client import check_client, check_version, client_for
+from aiooauth1.stores.redis_link import Link
 from aiooauth1.stores.redis_records import Records
 from aiooauth1.stores.redis_rotation import rotate
 

@@ -1,99 +1,114 @@
-"""redis-py: which versions and clients of it a store takes, and a client for a URL."""
+"""A client of redis-py with bounds: each operation has its deadline, and one event loop has them all."""
 
 from __future__ import annotations
 
-import inspect
-from typing import TYPE_CHECKING, Any
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from aiooauth1.stores.redis_way import MOST_AT_ONCE
-
-
-try:
-    import redis
-    from redis.asyncio import Redis, RedisCluster
-    from redis.asyncio.retry import Retry
-    from redis.backoff import NoBackoff
-except ImportError:
-    raise ImportError("RedisStore needs redis-py: pip install 'aiooauth1[redis]'", name="redis") from None
+from aiooauth1.errors import StoreCorrupt, StoreUnavailable
+from aiooauth1.stores.redis_call import Call
+from aiooauth1.stores.redis_deadline import Deadline
+from aiooauth1.stores.redis_way import Way
 
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+
     from aiooauth1.stores.redis_way import Client
 
 
-__all__ = ["check_client", "check_version", "client_for"]
+__all__ = ["Link"]
 
-_OLDEST = (5, 0, 1)
-_RETRY_IN_CLUSTER = (6, 0, 0)  # since when the Cluster client takes its repetitions as a Retry
-_ANY_NUMBER = 2**31
-_CLUSTER = {"redis+cluster://": "redis://", "rediss+cluster://": "rediss://"}
+_T = TypeVar("_T")
+_T_co = TypeVar("_T_co", covariant=True)
 
-
-def check_version() -> None:
-    """Refuse a redis-py that is too old: before 5, one user could get another's reply.
-
-    Raises:
-        ImportError: If it is too old.
-    """
-    if _version() < _OLDEST:
-        oldest = ".".join(map(str, _OLDEST))
-        raise ImportError(
-            f"RedisStore needs redis-py {oldest} or later, not {redis.__version__}", name="redis"
-        )
+_SCANNED = 500  # how many keys a Redis looks at in one step
 
 
-def check_client(client: Client) -> None:
-    """Refuse what is not an asyncio client that gives octets.
-
-    Raises:
-        TypeError: If it is not an asyncio client of redis-py.
-        ValueError: If it decodes responses.
-    """
-    if not inspect.iscoroutinefunction(getattr(client, "execute_command", None)):
-        given = f"{type(client).__module__}.{type(client).__qualname__}"
-        raise TypeError(f"RedisStore needs a client of redis.asyncio, Redis or RedisCluster, not {given}")
-    if client.get_encoder().decode_responses:
-        raise ValueError("RedisStore keeps octets: give it a client without decode_responses=True")
+class _ForKey(Protocol[_T_co]):
+    def __call__(self, call: Call, *, key: bytes) -> Awaitable[_T_co]: ...
 
 
-def client_for(url: str, timeout: float) -> Redis | RedisCluster:
-    """Make a client that repeats no command by itself: a store must know what happens to its own.
+class Link:
+    """A client of redis-py, bounded.
 
     Args:
-        url: As `RedisStore.from_url` takes it.
-        timeout: How many seconds connecting may take.
-
-    Raises:
-        ValueError: If it is not such a URL.
+        client: The asyncio client, standalone or Cluster.
+        timeout: How many seconds an operation may take, all its commands and their repetitions together.
     """
-    options: dict[str, Any] = {
-        "max_connections": MOST_AT_ONCE,
-        "socket_connect_timeout": timeout,
-        "socket_timeout": None,
-    }
-    once = Retry(NoBackoff(), 0)
-    try:
-        for scheme, plain in _CLUSTER.items():
-            if url.startswith(scheme):
-                late = _version() >= _RETRY_IN_CLUSTER
-                options |= {"retry": once} if late else {"cluster_error_retry_attempts": 0}
-                # A node that hangs is to be noticed in time to ask the others who stands in for it.
-                options["socket_timeout"] = timeout / 2
-                # The store has the bound: in redis-py 5 to 7 a connection that was not made counts for ever.
-                options["max_connections"] = _ANY_NUMBER
-                return RedisCluster.from_url(plain + url.removeprefix(scheme), **options)
-        client = Redis.from_url(url, retry=once, **options)
-        pool = client.connection_pool
-        pool.connection_class(**pool.connection_kwargs)  # not connected: an unknown option is to show now
-    except (ValueError, TypeError):
-        pass  # its message may show the password
-    else:
-        return client
-    raise ValueError(
-        "RedisStore.from_url() needs a URL such as redis://localhost:6379/0, rediss://…, unix://… or "
-        "redis+cluster://…, with nothing but options of redis-py's client in its query"
-    )
 
+    def __init__(self, client: Client, timeout: float) -> None:
+        self._way = Way(client)
+        self._timeout = timeout
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closed = False
 
-def _version() -> tuple[int, ...]:
-    return tuple(int(part) for part in redis.__version__.split(".")[:3] if part.isdigit())
+    async def aclose(self, *, client: bool) -> None:
+        """Take no more operations, and close the client too if `client`."""
+        self._closed = True
+        if client:
+            await self._way.client.aclose()
+
+    async def within_deadline(self, operation: Callable[[Call], Awaitable[_T]]) -> _T:
+        """Run an operation.
+
+        Raises:
+            StoreUnavailable: If it was refused, or not done in time.
+            StoreCorrupt: If a stored record is not one of ours.
+            RuntimeError: If this is not the event loop that the client was first used in.
+        """
+        self._check()
+        deadline = Deadline(self._timeout)
+        call = Call(self._way, deadline)
+        failure: StoreUnavailable | StoreCorrupt
+        try:
+            with deadline:
+                return await operation(call)
+        except TimeoutError:
+            why = call.trouble or "no answer came"
+            failure = StoreUnavailable(f"Redis did not do it within {self._timeout:g} s: {why}")
+        except (StoreUnavailable, StoreCorrupt) as inner:
+            failure = type(inner)(str(inner))
+        # Raised anew: what went before has records in its frames and commands in its messages.
+        raise failure
+
+    async def each(self, keys: Iterable[bytes], operation: _ForKey[_T]) -> list[_T]:
+        """Run an operation for each key, all at once, and return what they return.
+
+        Raises:
+            StoreUnavailable: As `within_deadline`, if one of them fails.
+            StoreCorrupt: Likewise.
+        """
+        tasks = [self.within_deadline(partial(operation, key=key)) for key in keys]
+        outcomes: list[_T] = []
+        for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                raise outcome
+            outcomes.append(outcome)
+        return outcomes
+
+    async def scan(self, pattern: bytes) -> AsyncIterator[list[bytes]]:
+        """Iterate over the keys that match, each once, some at a time.
+
+        Raises:
+            StoreUnavailable: If there is no answer in time to a step of it.
+        """
+        seen: set[bytes] = set()
+        for target in await self.within_deadline(Call.primaries):
+            cursor = None
+            while cursor != 0:
+                step = ("SCAN", cursor or 0, "MATCH", pattern, "COUNT", _SCANNED)
+                cursor, keys = await self.within_deadline(partial(Call.scan, step=step, target=target))
+                fresh = [key for key in dict.fromkeys(keys) if key not in seen]
+                seen.update(fresh)
+                yield fresh
+
+    def _check(self) -> None:
+        if self._closed:
+            raise StoreUnavailable("this RedisStore is closed")
+        running = asyncio.get_running_loop()
+        if self._loop is None:
+            self._loop = running
+        elif self._loop is not running:
+            raise RuntimeError("this RedisStore belongs to another event loop: make one in each")

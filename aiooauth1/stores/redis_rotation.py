@@ -11,7 +11,8 @@ from aiooauth1.errors import StoreCorrupt
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from aiooauth1.stores.redis_calls import Call, Link
+    from aiooauth1.stores.redis_call import Call
+    from aiooauth1.stores.redis_link import Link
     from aiooauth1.stores.redis_records import Records
 
 

@@ -1,4 +1,4 @@
-"""The way to a Redis: bounds on time and connections, and the few commands that a store is made of."""
+"""The few commands of Redis that an operation is made of, each repeated until it is answered."""
 
 from __future__ import annotations
 
@@ -6,51 +6,44 @@ import asyncio
 import hashlib
 import math
 import os
-from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aiooauth1.errors import StoreCorrupt, StoreUnavailable
-from aiooauth1.stores.redis_deadline import Deadline
 from aiooauth1.stores.redis_trouble import trouble
-from aiooauth1.stores.redis_way import Way
 
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable
 
-    from aiooauth1.stores.redis_way import Client
+    from aiooauth1.stores.redis_deadline import Deadline
+    from aiooauth1.stores.redis_way import Way
 
 
-__all__ = ["NOTHING", "Call", "Link", "Swapped"]
-
-_T = TypeVar("_T")
-_T_co = TypeVar("_T_co", covariant=True)
+__all__ = ["NOTHING", "Call", "Swapped"]
 
 NOTHING = b""  # what stands for no record in a swap: no record is empty
 
 _FIRST_PAUSE = 0.01  # seconds before a command is repeated; each pause is twice the one before it
 _LONGEST_PAUSE = 0.25
-_SCANNED = 500  # how many keys a Redis looks at in one step
 _GONE = b"\0gone:"
 
 
-class _ForKey(Protocol[_T_co]):
-    def __call__(self, call: Call, *, key: bytes) -> Awaitable[_T_co]: ...
-
-
-class _Script:
+class _Script(NamedTuple):
     """A Lua script, and the name that a Redis knows it by once it has seen it."""
 
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+    text: str
+    sha: str
+
+
+def _script(text: str) -> _Script:
+    return _Script(text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 
 # By script also where GET would do: a Cluster client may send a GET to a replica, which knows less.
-_READ = _Script("return redis.call('GET', KEYS[1])")
+_READ = _script("return redis.call('GET', KEYS[1])")
 # Put ARGV[2] in place of ARGV[1], with the rest of ARGV as options of SET. Done again it does no more: the
 # new octets are there already, or something newer is, which it leaves alone.
-_SWAP = _Script(
+_SWAP = _script(
     "local held = redis.call('GET', KEYS[1]) or ''\n"
     "if held ~= ARGV[2] then if held ~= ARGV[1] then return 0 end "
     "redis.call('SET', KEYS[1], ARGV[2], unpack(ARGV, 3)) end return 1"
@@ -63,90 +56,6 @@ class Swapped(NamedTuple):
     done: bool
     lost: bool
     """Whether an earlier answer got lost: if it is not done, it may have been done and then overwritten."""
-
-
-class Link:
-    """A client of redis-py, bounded.
-
-    Args:
-        client: The asyncio client, standalone or Cluster.
-        timeout: How many seconds an operation may take, all its commands and their repetitions together.
-    """
-
-    def __init__(self, client: Client, timeout: float) -> None:
-        self._way = Way(client)
-        self._timeout = timeout
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._closed = False
-
-    async def aclose(self, *, client: bool) -> None:
-        """Take no more operations, and close the client too if `client`."""
-        self._closed = True
-        if client:
-            await self._way.client.aclose()
-
-    async def within_deadline(self, operation: Callable[[Call], Awaitable[_T]]) -> _T:
-        """Run an operation.
-
-        Raises:
-            StoreUnavailable: If it was refused, or not done in time.
-            StoreCorrupt: If a stored record is not one of ours.
-            RuntimeError: If this is not the event loop that the client was first used in.
-        """
-        self._check()
-        deadline = Deadline(self._timeout)
-        call = Call(self._way, deadline)
-        failure: StoreUnavailable | StoreCorrupt
-        try:
-            with deadline:
-                return await operation(call)
-        except TimeoutError:
-            why = call.trouble or "no answer came"
-            failure = StoreUnavailable(f"Redis did not do it within {self._timeout:g} s: {why}")
-        except (StoreUnavailable, StoreCorrupt) as inner:
-            failure = type(inner)(str(inner))
-        # Raised anew: what went before has records in its frames and commands in its messages.
-        raise failure
-
-    async def each(self, keys: Iterable[bytes], operation: _ForKey[_T]) -> list[_T]:
-        """Run an operation for each key, all at once, and return what they return.
-
-        Raises:
-            StoreUnavailable: As `within_deadline`, if one of them fails.
-            StoreCorrupt: Likewise.
-        """
-        tasks = [self.within_deadline(partial(operation, key=key)) for key in keys]
-        outcomes: list[_T] = []
-        for outcome in await asyncio.gather(*tasks, return_exceptions=True):
-            if isinstance(outcome, BaseException):
-                raise outcome
-            outcomes.append(outcome)
-        return outcomes
-
-    async def scan(self, pattern: bytes) -> AsyncIterator[list[bytes]]:
-        """Iterate over the keys that match, each once, some at a time.
-
-        Raises:
-            StoreUnavailable: If there is no answer in time to a step of it.
-        """
-        seen: set[bytes] = set()
-        for target in await self.within_deadline(Call.primaries):
-            cursor = None
-            while cursor != 0:
-                step = ("SCAN", cursor or 0, "MATCH", pattern, "COUNT", _SCANNED)
-                cursor, keys = await self.within_deadline(partial(Call.scan, step=step, target=target))
-                fresh = [key for key in dict.fromkeys(keys) if key not in seen]
-                seen.update(fresh)
-                yield fresh
-
-    def _check(self) -> None:
-        if self._closed:
-            raise StoreUnavailable("this RedisStore is closed")
-        running = asyncio.get_running_loop()
-        if self._loop is None:
-            self._loop = running
-        elif self._loop is not running:
-            raise RuntimeError("this RedisStore belongs to another event loop: make one in each")
 
 
 class Call:
