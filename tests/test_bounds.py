@@ -7,31 +7,29 @@ import inspect
 import json
 import os
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import aiohttp
 import pytest
 from handshakes.endpoint import Endpoint, http
-from hostile_replies.kinds import KINDS, SLOW
+from hostile_replies.kinds import BOMBS, KINDS, zeros
 from wire.people import signing
 
-from aiooauth1 import OAuth1Error, raise_for_problem
+from aiooauth1 import RequestToken
 
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from aiooauth1 import OAuth1Session
-
 
 pytestmark = pytest.mark.socket
 
 ROOT = Path(__file__).parent.parent
-MIB = 1024  # in KiB, as the system tells memory
 TOKEN_ERRORS = {"TokenResponseError", "OutcomeUnknown"}
-REFUSALS = {"ProviderError", "TokenRejected", "OutcomeUnknown", "RateLimited"}
+REFUSALS = {"ProviderError", "TokenRejected", "OutcomeUnknown"}
+BOUNDS_FIELDS = "max_headers" in inspect.signature(aiohttp.ClientSession).parameters
+BOUNDS_BOMBS = tuple(map(int, aiohttp.__version__.split(".")[:2])) >= (3, 14)
 
 
 @pytest.fixture
@@ -42,7 +40,8 @@ async def hostile() -> AsyncIterator[Endpoint]:
     async def answer(writer: asyncio.StreamWriter) -> None:
         path = endpoint.requests[-1].split(b" ", 2)[1].decode().strip("/")
         if path == "good":
-            writer.write(http(b"oauth_token=good&oauth_token_secret=s"))
+            token = b"oauth_token=good&oauth_token_secret=s&oauth_callback_confirmed=true"
+            writer.write(http(token, X_Is="good"))
         else:
             status, _, kind = path.partition("/")
             await KINDS[kind](int(status), writer)
@@ -51,17 +50,22 @@ async def hostile() -> AsyncIterator[Endpoint]:
         yield endpoint
 
 
-@pytest.mark.parametrize("status", [200, 401])
-async def test_a_token_endpoint_takes_neither_time_nor_memory(hostile: Endpoint, status: int) -> None:
+@pytest.mark.parametrize(
+    ("reader", "status", "expected"),
+    [
+        ("handshake", 200, TOKEN_ERRORS),
+        ("handshake", 401, REFUSALS),
+        ("session", 401, REFUSALS),
+        ("session", 503, REFUSALS),
+    ],
+)
+async def test_no_reply_takes_time_or_memory_and_the_next_request_works(
+    hostile: Endpoint, reader: str, status: int, expected: set[str]
+) -> None:
     """Each kind in turn, in a process of its own whose memory the system tells."""
+    names = [f"{status}/{kind}" for kind in KINDS if most(reader, kind)]
     process = await asyncio.create_subprocess_exec(
-        *(
-            sys.executable,
-            "-m",
-            "hostile_replies.child",
-            hostile.url,
-            *(f"{status}/{kind}" for kind in KINDS),
-        ),
+        *(sys.executable, "-m", "hostile_replies.child", reader, hostile.url, *names),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         cwd=ROOT / "tests",
@@ -70,40 +74,49 @@ async def test_a_token_endpoint_takes_neither_time_nor_memory(hostile: Endpoint,
     output, errors = await asyncio.wait_for(process.communicate(), 50)
     assert process.returncode == 0, errors.decode()
     told = [json.loads(line) for line in output.splitlines()]
-    assert [one["name"] for one in told] == [f"{status}/{kind}" for kind in KINDS]
-    expected = TOKEN_ERRORS if status == 200 else REFUSALS
+    assert [one["name"] for one in told] == names
     assert [one for one in told if one["came"] not in expected] == []
     assert [one for one in told if one["took"] > 2] == []
     assert [one for one in told if one["next"] != "good"] == []
-    assert [one for one in told if one["grew"] > most(one["name"]) * MIB] == []
+    assert [one for one in told if one["grew"] > most(reader, one["name"].partition("/")[2])] == []
 
 
-def most(name: str) -> int:
-    """Return by how many MiB the memory may grow: 20, where aiohttp can bound the number of header fields."""
-    bounds_fields = "max_headers" in inspect.signature(aiohttp.ClientSession).parameters
-    return 20 if bounds_fields or not name.endswith("many-fields") else 40
+def most(reader: str, kind: str) -> int:
+    """Return by how many MiB the memory may grow; 0: nothing bounds it, and it is not to be tried.
+
+    20, wherever we read. In a session aiohttp reads the head, and decompresses what is there of a body before
+    anybody can stop it: an old one does so without a bound of its own.
+    """
+    if reader == "session" and not BOUNDS_BOMBS and kind in BOMBS:
+        return 400
+    if reader == "session" and not BOUNDS_FIELDS and kind in {"many-fields", "endless-fields"}:
+        return 100 if kind == "many-fields" else 0
+    return 20
 
 
-@pytest.mark.parametrize("status", [401, 503])
-@pytest.mark.parametrize("kind", KINDS)
-async def test_a_refusal_is_read_in_no_time_and_the_next_request_works(
-    hostile: Endpoint, kind: str, status: int
-) -> None:
-    timeout = aiohttp.ClientTimeout(total=0.5 if kind in SLOW else 5)
-    async with signing(timeout=timeout) as session:
-        began = time.perf_counter()
-        came = await outcome(session, f"{hostile.url}{status}/{kind}")
-        assert time.perf_counter() - began < 2
-        assert came in REFUSALS
-        async with session.get(f"{hostile.url}good") as response:
-            assert (await response.read()).startswith(b"oauth_token=good")
+@pytest.mark.parametrize("coding", sorted(BOMBS))
+async def test_the_bombs_are_such_as_aiohttp_decompresses(coding: str) -> None:
+    reply = http(zeros(coding, 2), Content_Encoding=coding)
+    async with Endpoint(reply) as endpoint, signing() as session, session.get(endpoint.url) as response:
+        start = await response.content.readexactly(50)
+    taken = endpoint.requests[0].partition(b"Accept-Encoding: ")[2].partition(b"\r\n")[0].decode().split(", ")
+    # A library is missing, unless this aiohttp does not know that coding at all.
+    assert coding in taken or (coding == "zstd" and not hasattr(aiohttp.http_parser, "ZSTDDecompressor"))
+    assert (start == bytes(50)) == (coding in taken)
 
 
-async def outcome(session: OAuth1Session, url: str) -> str:
-    """Post, and say what the provider's answer is as an error."""
-    try:
-        async with session.post(url, data={"status": "Hello"}) as response:
-            await raise_for_problem(response)
-    except OAuth1Error as error:
-        return type(error).__name__
-    return "a response"
+async def test_a_long_head_in_many_pieces_between_other_heads_and_a_long_body_is_none_too_long() -> None:
+    more = b"".join(b"&p%d=%s" % (number, b"z" * 4000) for number in range(14))
+    fields = {f"X-{number}": "y" * 1000 for number in range(50)}
+
+    async def answer(writer: asyncio.StreamWriter) -> None:
+        token = http(b"oauth_token=good&oauth_token_secret=s" + more, **fields)
+        octets = b"HTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\n" * 3 + token
+        for start in range(0, len(octets), 5000):
+            writer.write(octets[start : start + 5000])
+            await writer.drain()
+            await asyncio.sleep(0)
+
+    async with Endpoint(answer) as endpoint, endpoint.handshake() as handshake:
+        for _ in range(2):
+            assert (await handshake.fetch_access_token(RequestToken("rt", "s"), "verifier")).key == "good"
