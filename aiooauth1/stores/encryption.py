@@ -15,6 +15,7 @@ import re
 from typing import TYPE_CHECKING, NoReturn, Self
 
 from aiooauth1.errors import StoreCorrupt
+from aiooauth1.stores.names import name_octets
 from aiooauth1.stores.records import SEALED
 
 
@@ -115,8 +116,8 @@ class Encryption:
         """
         if self._name_key is None:
             return name
-        octets = name.encode("utf-8", "surrogatepass")
-        return _base64(hmac.digest(self._name_key, b"aiooauth1 user name\0" + octets, "sha256"))
+        octets = b"aiooauth1 user name\0" + name_octets(name)
+        return _base64(hmac.digest(self._name_key, octets, "sha256"))
 
     def seal(self, plain: bytes, *place: str) -> bytes:
         """Encrypt with the first key.
@@ -258,7 +259,7 @@ def _head(sealed: bytes) -> bytes:
 
 def _bound(head: bytes, place: tuple[str, ...]) -> bytes:
     # Each name with its length before it: no other names give the same octets.
-    octets = [name.encode("utf-8", "surrogatepass") for name in place]
+    octets = [name_octets(name) for name in place]
     return b"".join([head, *[len(name).to_bytes(8, "big") + name for name in octets]])
 
 

@@ -1,4 +1,4 @@
-"""Stored records: versioned JSON of a strict schema, and the keys that they stand under. Pure.
+"""Stored records: versioned JSON of a strict schema. Pure.
 
 A store is a place where others may have written. So what comes back is looked at as if a stranger had sent
 it: it is one of our records, to the letter, or `StoreCorrupt`; and nothing of it is ever evaluated.
@@ -6,8 +6,6 @@ it: it is one of our records, to the letter, or `StoreCorrupt`; and nothing of i
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import math
 import re
@@ -29,8 +27,6 @@ __all__ = [
     "dump_record",
     "encode_token",
     "load_record",
-    "record_key",
-    "text_digest",
     "token_fields",
     "token_from_fields",
 ]
@@ -41,8 +37,6 @@ _MAX_DEPTH = 8
 _MAX_DIGITS = 20  # an integer of thousands of digits takes its reader's time
 _TOKEN_FIELDS = frozenset({"expires_at", "key", "params", "secret"})
 
-# What stands in a key as it is: no separator, no pattern character, no cluster hash tag, no "~".
-_HARMLESS = re.compile(r"[A-Za-z0-9._@+-]{1,64}")
 _JSON_STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)  # possessive: linear, whatever comes
 _BRACKETS = {"[": 1, "{": 1, "]": -1, "}": -1}
 
@@ -60,42 +54,6 @@ class Hidden(bytes):
 
 class _NotOursError(ValueError):
     """What is wrong with a record, in words that show nothing of it."""
-
-
-def record_key(*parts: str) -> str:
-    """Write names as one key, another one for any other names.
-
-    A part that is short and harmless stands as it is, any other as the SHA-256 of its octets. So the key of
-    some parts, with `:` behind it, begins the keys of all that have more parts; and no character in it means
-    something to a pattern.
-
-    Args:
-        parts: One or more names: any text of any length.
-
-    Returns:
-        The key: ASCII, at most 64 characters a part and `:` between them.
-
-    Raises:
-        ValueError: If there is no part.
-
-    >>> record_key("access", "x", "ann@example.org")
-    'access:x:ann@example.org'
-    >>> record_key("access", "x:ann", "*")
-    'access:~F4149TddtjFTOGhMqzgabbk19XuPZbHDV9EmqXWsq5g:~aEiIwOuxfzdCmLZe4oB1JsBmCUxwG8x-u-HBCV9JT8E'
-    """
-    if not parts:
-        raise ValueError("record_key() needs at least one name")
-    return ":".join([part if _HARMLESS.fullmatch(part) else text_digest(part) for part in parts])
-
-
-def text_digest(text: str) -> str:
-    """Write a text of any length as 44 harmless characters: what a key holds in place of it.
-
-    >>> text_digest("ann")
-    '~SZFeDX1LQC4wF9AQvBwOg8rGx5fWwW5mNA_jJoaTpqE'
-    """
-    octets = text.encode("utf-8", "surrogatepass")
-    return "~" + base64.urlsafe_b64encode(hashlib.sha256(octets).digest()).rstrip(b"=").decode("ascii")
 
 
 def dump_record(fields: Mapping[str, object], *, version: int = 1) -> bytes:

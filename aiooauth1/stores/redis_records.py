@@ -8,14 +8,8 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from aiooauth1.errors import StoreCorrupt
-from aiooauth1.stores.records import (
-    decode_token,
-    dump_record,
-    encode_token,
-    load_record,
-    record_key,
-    text_digest,
-)
+from aiooauth1.stores.names import name_from_octets, name_octets, record_key, text_digest
+from aiooauth1.stores.records import decode_token, dump_record, encode_token, load_record
 
 
 if TYPE_CHECKING:
@@ -28,9 +22,8 @@ __all__ = ["Records", "StoredToken"]
 _ACCESS = "access"
 _PENDING = "pending"
 _KINDS = (_ACCESS, _PENDING)
-_CLEAR = (
-    b"{"  # what a record in the clear begins with: it is JSON at its head, and no encrypted one begins so
-)
+# What a record in the clear begins with: it is JSON at its head, and no encrypted one begins so.
+_CLEAR = b"{"
 _SUM_OCTETS = 32
 _SPECIAL = re.compile(rb"[\\*?\[\]]")  # what means something in a pattern of Redis
 
@@ -83,7 +76,7 @@ class Records:
             TypeError: If the token holds what cannot be stored.
             ValueError: Likewise.
         """
-        return self._seal(key, encode_token(token), _octets(user))
+        return self._seal(key, encode_token(token), name_octets(user))
 
     def open_token(self, key: bytes, stored: bytes) -> StoredToken:
         """Read what `seal_token` wrote for that key.
@@ -92,7 +85,10 @@ class Records:
             StoreCorrupt: If it is not that.
         """
         head, name = self._open(key, stored)
-        return StoredToken(_text(name), decode_token(head))
+        user = name_from_octets(name)
+        if user is None:
+            raise StoreCorrupt("a stored record is not one of ours: its user's name is not text")
+        return StoredToken(user, decode_token(head))
 
     def seal_pending(self, key: bytes, value: bytes) -> bytes:
         """Write a pending handshake as it is to stand under the key."""
@@ -148,18 +144,6 @@ def _checked(key: bytes, stored: bytes) -> bytes:
 
 def _sum(key: bytes, content: bytes) -> bytes:
     return hashlib.sha256(key + b"\0" + content).digest()
-
-
-def _octets(name: str) -> bytes:
-    return name.encode("utf-8", "surrogatepass")
-
-
-def _text(name: bytes) -> str:
-    try:
-        return name.decode("utf-8", "surrogatepass")
-    except UnicodeDecodeError:
-        pass
-    raise StoreCorrupt("a stored record is not one of ours: its user's name is not text")
 
 
 def _literal(text: bytes) -> bytes:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from aiooauth1.errors import StoreCorrupt
-from aiooauth1.stores.records import Hidden, decode_token, encode_token, record_key, text_digest
+from aiooauth1.stores.names import name_from_octets, name_octets, record_key, text_digest
+from aiooauth1.stores.records import Hidden, decode_token, encode_token
 
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ class Records:
 
     def seal_user(self, user: str, place: Place) -> bytes:
         """Write the user's name as it is to stand beside the token: hidden where names are hidden."""
-        octets = user.encode("utf-8", "surrogatepass")
+        octets = name_octets(user)
         if self._encryption is not None and self._encryption.hides_names:
             return self._encryption.seal(octets, *_beside(place))
         return octets
@@ -106,7 +107,7 @@ class Records:
         octets = stored
         if self._encryption is not None and self._encryption.hides_names:
             octets = self._encryption.open(stored, *_beside(place))
-        user = _text(octets)
+        user = name_from_octets(octets)
         if user is None or record_key(self._hidden(user)) != place.name:
             raise StoreCorrupt("a stored user's name is not the one whose token stands there")
         return user
@@ -134,10 +135,3 @@ class Records:
 
 def _beside(place: Place) -> Place:
     return place._replace(kind=f"{place.kind} user")
-
-
-def _text(octets: bytes) -> str | None:
-    try:
-        return octets.decode("utf-8", "surrogatepass")
-    except (AttributeError, UnicodeDecodeError):  # not octets, or not text
-        return None

@@ -1,0 +1,90 @@
+"""Names of providers, users and request tokens, as octets and as the keys that records stand under. Pure."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+
+
+__all__ = ["name_from_octets", "name_octets", "record_key", "text_digest"]
+
+# What stands in a key as it is: no separator, no pattern character, no cluster hash tag, no "~".
+_HARMLESS = re.compile(r"[A-Za-z0-9._@+-]{1,64}")
+
+
+def name_octets(name: str) -> bytes:
+    r"""Write a name as octets: any name, since a lone surrogate is text in Python.
+
+    Args:
+        name: Any text.
+
+    Returns:
+        Its UTF-8, in which a lone surrogate stays one.
+
+    >>> name_octets("Zoë")
+    b'Zo\xc3\xab'
+    """
+    return name.encode("utf-8", "surrogatepass")
+
+
+def name_from_octets(octets: object) -> str | None:
+    r"""Read what `name_octets` wrote.
+
+    Args:
+        octets: The octets, or whatever else a store holds in their place.
+
+    Returns:
+        The name; None if it is none.
+
+    >>> name_from_octets(b"Zo\xc3\xab")
+    'Zoë'
+    """
+    if not isinstance(octets, bytes):
+        return None
+    try:
+        return octets.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return None
+
+
+def record_key(*parts: str) -> str:
+    """Write names as one key, another one for any other names.
+
+    A part that is short and harmless stands as it is, any other as the SHA-256 of its octets. So the key of
+    some parts, with `:` behind it, begins the keys of all that have more parts; and no character in it means
+    something to a pattern.
+
+    Args:
+        parts: One or more names: any text of any length.
+
+    Returns:
+        The key: ASCII, at most 64 characters a part and `:` between them.
+
+    Raises:
+        ValueError: If there is no part.
+
+    >>> record_key("access", "x", "ann@example.org")
+    'access:x:ann@example.org'
+    >>> record_key("access", "x:ann", "*")
+    'access:~F4149TddtjFTOGhMqzgabbk19XuPZbHDV9EmqXWsq5g:~aEiIwOuxfzdCmLZe4oB1JsBmCUxwG8x-u-HBCV9JT8E'
+    """
+    if not parts:
+        raise ValueError("record_key() needs at least one name")
+    return ":".join([part if _HARMLESS.fullmatch(part) else text_digest(part) for part in parts])
+
+
+def text_digest(text: str) -> str:
+    """Write a text of any length as 44 harmless characters: what a key holds in place of it.
+
+    Args:
+        text: Any text.
+
+    Returns:
+        `~` and the URL-safe base64 of its SHA-256.
+
+    >>> text_digest("ann")
+    '~SZFeDX1LQC4wF9AQvBwOg8rGx5fWwW5mNA_jJoaTpqE'
+    """
+    digest = hashlib.sha256(name_octets(text)).digest()
+    return "~" + base64.urlsafe_b64encode(digest).rstrip(b"=").decode("ascii")
