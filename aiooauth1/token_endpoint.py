@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aiohttp import (
-    BytesPayload,
-    ClientError,
-    ClientResponse,
-    ClientTimeout,
-    ServerDisconnectedError,
-    hdrs,
-)
+from aiohttp import BytesPayload, ClientError, ClientTimeout, hdrs
 from yarl import URL
 
+from aiooauth1.bounded_head import WithBoundedHead
 from aiooauth1.errors import OutcomeUnknown, RedirectRefused, TokenResponseError
 from aiooauth1.middleware import NOTHING_SENT
 from aiooauth1.problems import read_problem
@@ -26,8 +19,7 @@ from aiooauth1.wire import FORM, finish, hide_query, name_consumer, place, url_o
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from aiohttp import ClientHandlerType, ClientRequest, ClientSession
-    from aiohttp.connector import Connection
+    from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientSession
 
     from aiooauth1.credentials import Consumer, RequestToken
     from aiooauth1.errors import OAuth1Error
@@ -39,7 +31,6 @@ if TYPE_CHECKING:
 __all__ = ["TokenRequest", "ask"]
 
 _MOST_READ = 64 * 1024
-_LONGEST_HEAD = 64 * 1024
 _LAST_SUCCESS = 299
 _FIRST_REFUSAL = 400
 
@@ -71,61 +62,6 @@ class TokenRequest:
     credentials: tuple[Consumer | RequestToken, ...]
 
 
-class HeadTooLong(ClientError):
-    """The fields or the interim answers have no end."""
-
-
-class _Head(asyncio.Protocol):
-    """Stands before aiohttp's protocol until the head is in, and breaks off one that is too long."""
-
-    __slots__ = ("_reader", "_received", "_transport", "is_too_long")
-
-    def __init__(self, transport: asyncio.Transport, reader: asyncio.Protocol) -> None:
-        self._transport = transport
-        self._reader = reader
-        self._received = 0
-        self.is_too_long = False
-
-    def data_received(self, data: bytes) -> None:
-        if self._received > _LONGEST_HEAD:  # not with this piece: it may be the body that makes it so long
-            self.is_too_long = True
-            self._transport.abort()
-            return
-        self._received += len(data)
-        self._reader.data_received(data)
-
-    def eof_received(self) -> bool | None:
-        return self._reader.eof_received()
-
-    def pause_writing(self) -> None:
-        self._reader.pause_writing()
-
-    def resume_writing(self) -> None:
-        self._reader.resume_writing()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._reader.connection_lost(exc)
-
-
-class _Response(ClientResponse):
-    """A response with a bounded head: aiohttp bounds how long a field is, and only newer ones how many."""
-
-    async def start(self, connection: Connection) -> ClientResponse:
-        transport, reader = connection.transport, connection.protocol
-        if transport is None or reader is None:  # it was lost meanwhile, which aiohttp will tell
-            return await super().start(connection)
-        head = _Head(transport, reader)
-        transport.set_protocol(head)
-        try:
-            return await super().start(connection)
-        except ServerDisconnectedError:
-            if not head.is_too_long:
-                raise
-        finally:
-            transport.set_protocol(reader)
-        raise HeadTooLong
-
-
 class _Once:
     """Signs one request: aiohttp repeats a GET on a dropped connection, and a token is given once."""
 
@@ -140,7 +76,7 @@ class _Once:
         if self.entered:
             raise OutcomeUnknown("the token request was sent once, and no answer came")
         self.entered = True
-        request.response_class = _Response
+        request.response_class = WithBoundedHead
         # A caller's session may keep cookies, and those are not this user's.
         request.headers.popall(hdrs.COOKIE, None)
         ours = self._request

@@ -1,0 +1,77 @@
+"""A response whose head has an end: aiohttp bounds how long a field is, and only newer ones how many."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from aiohttp import ClientError, ClientResponse, ServerDisconnectedError
+
+
+if TYPE_CHECKING:
+    from aiohttp.connector import Connection
+
+
+__all__ = ["HeadTooLong", "WithBoundedHead"]
+
+_LONGEST_HEAD = 64 * 1024
+
+
+class HeadTooLong(ClientError):
+    """The fields of an answer, or the interim answers before it, have no end."""
+
+
+class WithBoundedHead(ClientResponse):
+    """A `ClientResponse` that gives its connection up where the head goes on and on."""
+
+    async def start(self, connection: Connection) -> ClientResponse:
+        """Read the head.
+
+        Raises:
+            HeadTooLong: If it is longer than 64 KiB.
+        """
+        transport, reader = connection.transport, connection.protocol
+        if transport is None or reader is None:  # it was lost meanwhile, which aiohttp will tell
+            return await super().start(connection)
+        head = _Head(transport, reader)
+        transport.set_protocol(head)
+        try:
+            return await super().start(connection)
+        except ServerDisconnectedError:
+            if not head.is_too_long:
+                raise
+        finally:
+            transport.set_protocol(reader)
+        raise HeadTooLong
+
+
+class _Head(asyncio.Protocol):
+    """Stands before aiohttp's protocol until the head is in, and breaks off one that is too long."""
+
+    __slots__ = ("_reader", "_received", "_transport", "is_too_long")
+
+    def __init__(self, transport: asyncio.Transport, reader: asyncio.Protocol) -> None:
+        self._transport = transport
+        self._reader = reader
+        self._received = 0
+        self.is_too_long = False
+
+    def data_received(self, data: bytes) -> None:
+        if self._received > _LONGEST_HEAD:  # not with this piece: it may be the body that makes it so long
+            self.is_too_long = True
+            self._transport.abort()
+            return
+        self._received += len(data)
+        self._reader.data_received(data)
+
+    def eof_received(self) -> bool | None:
+        return self._reader.eof_received()
+
+    def pause_writing(self) -> None:
+        self._reader.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._reader.resume_writing()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._reader.connection_lost(exc)
