@@ -356,3 +356,10 @@ async def test_a_token_that_is_too_large_is_refused_when_it_is_put(tmp_path: Pat
             with pytest.raises(ValueError, match="16384 octets"):
                 await refused
         assert await store.get_access_token("x", "ann") == TOKEN
+
+
+@pytest.mark.parametrize("ttl", [0, -1, float("nan"), float("inf")])
+async def test_a_handshake_has_an_end(tmp_path: Path, ttl: float) -> None:
+    async with SQLiteStore(tmp_path / "tokens.db") as store:
+        with pytest.raises(ValueError, match="ttl must be a positive number"):
+            await store.add_pending("x", "token", b"1", ttl=ttl)

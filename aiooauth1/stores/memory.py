@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import heapq
+import hashlib
 import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Self
 
 from aiooauth1.errors import TooManyHandshakes
+from aiooauth1.stores.expiring import Expiring
+from aiooauth1.stores.names import record_key
 from aiooauth1.stores.protocols import Held
 
 
@@ -24,7 +26,7 @@ class MemoryStore:
     """A `TokenStore` in memory.
 
     A new handshake is refused when `max_pending` of them are pending: a flood of them never pushes out a user
-    who is logging in.
+    who is logging in. Of 400 octets each, 100,000 take 60 MiB.
 
     Args:
         max_pending: How many handshakes may be pending at once.
@@ -32,11 +34,9 @@ class MemoryStore:
     """
 
     def __init__(self, *, max_pending: int = 100_000, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
         self._max_pending = max_pending
         self._tokens: dict[str, dict[str, AccessToken]] = {}
-        self._pending: dict[tuple[str, str], tuple[float, bytes]] = {}
-        self._deadlines: list[tuple[float, tuple[str, str]]] = []  # a heap: the first to go stands first
+        self._pending = Expiring(clock)
         self._slots = 0
 
     async def __aenter__(self) -> Self:
@@ -86,7 +86,6 @@ class MemoryStore:
         Raises:
             TooManyHandshakes: If there is no room.
         """
-        self._forget_expired()
         self._refuse_beyond(len(self._pending) + self._slots)
         self._slots += 1
         try:
@@ -99,38 +98,34 @@ class MemoryStore:
 
         Raises:
             TooManyHandshakes: If there is no room.
+            ValueError: If `ttl` is not a positive number of seconds.
         """
-        self._forget_expired()
-        key = (provider, request_token)
-        if (held := self._pending.get(key)) is not None:
-            return held[1] == value
+        place = _place(provider, request_token)
+        if (held := self._pending.get(place)) is not None:
+            return held == value
         self._refuse_beyond(len(self._pending))
-        until = self._clock() + ttl
-        self._pending[key] = (until, value)
-        heapq.heappush(self._deadlines, (until, key))
+        self._pending.add(place, value, ttl)
         return True
 
     async def get_pending(self, provider: str, request_token: str) -> Held | None:
         """Return the record, None if there is none or its time is up."""
-        self._forget_expired()
-        held = self._pending.get((provider, request_token))
-        return Held(held[1], held[1]) if held is not None else None
+        held = self._pending.get(_place(provider, request_token))
+        return Held(held, held) if held is not None else None
 
     async def swap_pending(self, provider: str, request_token: str, old: Held, value: bytes) -> Held | None:
         """Put `value` in place of `old`, which keeps its time; None if it changed or went meanwhile."""
-        self._forget_expired()
-        key = (provider, request_token)
-        held = self._pending.get(key)
-        if held is None or held[1] not in {old.version, value}:
+        place = _place(provider, request_token)
+        held = self._pending.get(place)
+        if held is None or held not in {old.version, value}:
             return None
-        self._pending[key] = (held[0], value)
+        self._pending.replace(place, value)
         return Held(value, value)
-
-    def _forget_expired(self) -> None:
-        now = self._clock()
-        while self._deadlines and self._deadlines[0][0] <= now:
-            del self._pending[heapq.heappop(self._deadlines)[1]]
 
     def _refuse_beyond(self, pending: int) -> None:
         if pending >= self._max_pending:
             raise TooManyHandshakes(f"{pending} handshakes are pending already: try again in some minutes")
+
+
+def _place(provider: str, request_token: str) -> bytes:
+    # A digest takes the same room whatever the names are, which come from outside.
+    return hashlib.sha256(record_key(provider, request_token).encode("ascii")).digest()

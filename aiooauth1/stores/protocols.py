@@ -67,7 +67,7 @@ class PendingStore(Protocol):
     """
 
     async def add_pending(self, provider: str, request_token: str, value: bytes, *, ttl: float) -> bool:
-        """Add a record that goes after `ttl` seconds; False if another is there.
+        """Add a record that goes after `ttl` seconds, a positive number; False if another is there.
 
         Raises:
             TooManyHandshakes: If the store is bounded and full.

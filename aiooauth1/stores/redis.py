@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Self
 
+from aiooauth1.stores.expiring import check_ttl
 from aiooauth1.stores.protocols import Held
 from aiooauth1.stores.redis_call import NOTHING, Call
 from aiooauth1.stores.redis_client import check_client, check_version, client_for
@@ -209,8 +210,7 @@ class RedisStore:
             StoreCorrupt: If what is there is not one of ours, or does not decrypt.
             ValueError: If `ttl` is not a positive number of seconds.
         """
-        if not 0 < ttl < math.inf:
-            raise ValueError(f"ttl must be a positive number of seconds, not {ttl}")
+        check_ttl(ttl)
         key = self._records.pending_key(provider, request_token)
 
         async def add(call: Call) -> bool:

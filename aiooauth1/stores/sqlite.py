@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Self
 
 from aiooauth1.errors import StoreUnavailable, TooManyHandshakes
+from aiooauth1.stores.expiring import check_ttl
 from aiooauth1.stores.protocols import Held
 from aiooauth1.stores.records import Hidden
 from aiooauth1.stores.sqlite_file import SQLiteFile
@@ -219,7 +220,9 @@ class SQLiteStore:
 
         Raises:
             TooManyHandshakes: If there is no room.
+            ValueError: If `ttl` is not a positive number of seconds.
         """
+        check_ttl(ttl)
         place, value = self._records.pending(provider, request_token), Hidden(value)
         now, bound = self._clock(), self._max_pending
         async with self._file.operation() as database:
