@@ -135,7 +135,7 @@ class Handshake(Legs):
             request_token = await self.fetch_request_token(callback, params=params)
             if self._provider.insecure_oauth_10 and callback != "oob":
                 authorize_params = {**authorize_params, "oauth_callback": callback}
-            url = self._authorization_url(request_token, authorize_params, signed=False)
+            url = await self._authorization_url(request_token, authorize_params)
             record = PendingRecord(
                 provider=self._provider.name,
                 token=request_token.key,

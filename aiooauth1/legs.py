@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
 
 from aiohttp import ClientSession, DummyCookieJar
 from yarl import URL
@@ -20,6 +20,7 @@ from aiooauth1.pairs import Pairs
 from aiooauth1.signing.sign import Signer
 from aiooauth1.token_endpoint import TokenRequest, ask
 from aiooauth1.token_responses import parse_access_token, parse_request_token
+from aiooauth1.wire import finish
 
 
 if TYPE_CHECKING:
@@ -34,6 +35,13 @@ __all__ = ["NO_PARAMS", "Legs"]
 _Token = TypeVar("_Token", RequestToken, AccessToken)
 
 NO_PARAMS: Mapping[str, str] = MappingProxyType({})
+
+
+class _Unsigned(NamedTuple):
+    """A URL that is to be signed yet, and what signs it."""
+
+    signer: Signer
+    prepared: Prepared
 
 
 class Legs:
@@ -133,18 +141,25 @@ class Legs:
 
         Args:
             request_token: The request token.
-            signed: Whether to sign it with the consumer secret alone, where the provider wants that.
+            signed: Whether to sign it with the consumer secret alone, where the provider wants that. A method
+                that takes long does so here and now: in an event loop, call this in a thread then.
             params: More parameters for the provider's page.
 
         Raises:
             ValueError: If the provider has no such page, or a parameter would take the place of one of ours.
             SigningError: If the URL cannot be signed rightly.
         """
-        return self._authorization_url(request_token, params, signed=signed)
+        url = self._authorize_url(request_token, params, signed=signed)
+        return url if isinstance(url, str) else url.signer.finish(url.prepared).url()
 
-    def _authorization_url(
+    async def _authorization_url(self, request_token: RequestToken, params: Mapping[str, str]) -> str:
+        """Return the same, as the provider wants it, without holding up the event loop."""
+        url = self._authorize_url(request_token, params, signed=False)
+        return url if isinstance(url, str) else (await finish(url.signer, url.prepared)).url()
+
+    def _authorize_url(
         self, request_token: RequestToken, params: Mapping[str, str], *, signed: bool
-    ) -> str:
+    ) -> str | _Unsigned:
         provider = self._provider
         url = self._endpoint("authorize_url")
         params = {**provider.authorize_params, **params}
@@ -159,7 +174,7 @@ class Legs:
         prepared = signer.prepare(
             "GET", self._with_query(url, params), nonce=self._nonce(), timestamp=int(self._clock())
         )
-        return signer.finish(prepared).url()
+        return _Unsigned(signer, prepared)
 
     async def fetch_access_token(
         self, request_token: RequestToken, verifier: str | None, *, params: Mapping[str, str] = NO_PARAMS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import threading
 from dataclasses import replace
@@ -121,6 +122,25 @@ async def test_a_method_that_takes_long_holds_up_no_loop(fake: FakeProvider, pla
     async with Legs(provider, fake.consumer) as legs:
         assert await all_legs(legs, fake) == "ann"
     assert len(slow.threads) == 2
+    assert threading.get_ident() not in slow.threads
+
+
+@pytest.mark.socket
+async def test_an_authorize_url_whose_signature_takes_long_holds_up_no_loop(fake: FakeProvider) -> None:
+    slow = Slow()
+    provider = replace(fake.provider, signature_method=slow, sign_authorize_url=True)
+    async with Handshake(provider, fake.consumer, store=MemoryStore()) as handshake:
+        pending = await handshake.begin("oob", bind="ann's browser")
+        assert len(slow.threads) == 2  # the request for the request token, and the URL
+        assert threading.get_ident() not in slow.threads
+        # It is signed as whoever calls the leg alone has it signed, who says where.
+        asked = dict(query_of(pending.url))
+        alone = await asyncio.to_thread(handshake.authorization_url, pending.request_token)
+        assert dict(query_of(alone)).keys() == asked.keys() >= {"oauth_signature", "oauth_token"}
+        pin = await fake.approve(pending.url, user="ann")
+        token = await handshake.complete_with_verifier(pending.request_token.key, pin, bind="ann's browser")
+    assert token.params["screen_name"] == "ann"
+    assert len(slow.threads) == 4
     assert threading.get_ident() not in slow.threads
 
 
