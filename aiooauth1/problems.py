@@ -8,7 +8,8 @@ Many providers have codes or sentences of their own: `reports` finds them, `mean
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -74,6 +75,11 @@ class Problem:
             known = Report("oauth_problem", MEANINGS.get(self.name or "", ""))
             meaning = "rate_limited" if self.status == _TOO_MANY_REQUESTS else meaning_of(known, self.status)
             object.__setattr__(self, "meaning", meaning)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Made anew from what was given: a read-only mapping is neither pickled nor deeply copied.
+        given = {one.name: getattr(self, one.name) for one in fields(self)}
+        return partial(type(self), **given | {"parameters": dict(self.parameters)}), ()
 
     def error(self) -> ProviderError:
         """Return the error that stands for it."""

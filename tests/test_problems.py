@@ -638,3 +638,13 @@ def test_a_problem_is_a_value() -> None:
     assert len({problem, problem}) == 1
     with pytest.raises(TypeError):
         problem.parameters["x"] = "y"  # type: ignore[index]  # read-only
+
+
+def test_a_problem_goes_to_other_processes_and_is_copied() -> None:
+    report = b"oauth_problem=timestamp_refused&oauth_acceptable_timestamps=1-2"
+    problem = read_problem(401, [("Retry-After", "7")], report)
+    assert problem.parameters
+    for there in (pickle.loads(pickle.dumps(problem)), copy.copy(problem), copy.deepcopy(problem)):  # noqa: S301  our own octets
+        assert (there, hash(there)) == (problem, hash(problem))
+        assert type(there.parameters) is type(problem.parameters)
+        assert isinstance(there.error(), TimestampRefused)
