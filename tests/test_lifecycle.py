@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,14 +17,16 @@ from handshakes.steps import Steps
 from wire.listener import Arrival, Listener, ok, reply, silent
 from wire.people import signing
 
-from aiooauth1 import OutcomeUnknown, RequestToken, Retry
+from aiooauth1 import MemoryStore, OutcomeUnknown, RequestToken, Retry, StoreUnavailable
 from aiooauth1.home import Home
+from aiooauth1.stores.cached import CachedStore
+from aiooauth1.stores.redis import RedisStore
 
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from aiooauth1 import Handshake, OAuth1Session
+    from aiooauth1 import AccessToken, Handshake, OAuth1Session
 
 
 pytestmark = pytest.mark.socket
@@ -204,9 +207,174 @@ async def test_a_forked_process_is_told_and_does_no_harm() -> None:
     assert (status, told.strip().splitlines()[-1:]) == (0, ["done"]), told
 
 
-async def run(script: str, *options: str) -> tuple[int | None, str]:
+FORKED_THINGS = """
+import asyncio, os, sys, time
+sys.path[:0] = ["tests"]
+from aiooauth1 import AccessToken, MemoryStore, OAuth1Session
+from aiooauth1.stores.cached import CachedStore
+from aiooauth1.stores.redis import RedisStore
+from aiooauth1.stores.sqlite import SQLiteStore
+from aiooauth1.testing import FakeProvider
+
+ANN, BEN = AccessToken("ann", "s"), AccessToken("ben", "s")
+
+async def in_a_child(work):
+    child = os.fork()
+    if child == 0:
+        asyncio.events._set_running_loop(None)
+        asyncio.set_event_loop_policy(None)
+        async def in_time():
+            async with asyncio.timeout(1):
+                await work()
+        try:
+            asyncio.run(in_time())
+        except BaseException as error:
+            print("child:", repr(error), flush=True)
+            os._exit(1)
+        os._exit(0)
+    status = await asyncio.to_thread(os.waitpid, child, 0)
+    assert status[1] == 0, status
+
+async def is_refused(asking, *words):
+    try:
+        await asking
+    except RuntimeError as error:
+        assert any(word in str(error) for word in words), error
+    else:
+        raise AssertionError("it was not refused")
+
+async def of_a_store(store):
+    await store.put_access_token("x", "ann", ANN)
+    async def child():
+        await is_refused(store.get_access_token("x", "ann"), "process", "forked")
+        await is_refused(store.put_access_token("x", "ann", BEN), "process", "forked")
+        await store.aclose()
+    await in_a_child(child)
+    # The child took nothing away from us.
+    began = time.monotonic()
+    assert await store.get_access_token("x", "ann") == ANN
+    await store.put_access_token("x", "ben", BEN)
+    assert await store.get_access_token("x", "ben") == BEN
+    await store.aclose()
+    assert time.monotonic() - began < 1
+
+async def sqlite():
+    await of_a_store(SQLiteStore(sys.argv[1]))
+
+async def redis():
+    await of_a_store(RedisStore.from_url(sys.argv[1], prefix="forked:"))
+
+class Slow(MemoryStore):
+    answers = None
+    async def get_access_token(self, provider, user):
+        if self.answers is not None:
+            await self.answers.wait()
+        return await super().get_access_token(provider, user)
+
+async def cached():
+    inner = Slow()
+    inner.answers = asyncio.Event()
+    store = CachedStore(inner)
+    read = asyncio.create_task(store.get_access_token("x", "ann"))
+    await asyncio.sleep(0.01)
+    async def child():
+        inner.answers = None
+        await store.get_access_token("x", "ann")
+        await store.aclose()
+    await in_a_child(child)
+    await inner.put_access_token("x", "ann", ANN)
+    inner.answers.set()
+    assert await read == ANN
+    await store.aclose()
+
+async def provider():
+    async with FakeProvider() as fake:
+        await in_a_child(fake.aclose)
+        token = fake.issue_access_token("ann")
+        for _ in range(2):
+            async with OAuth1Session(fake.consumer, token, provider=fake.provider, retry=None) as session:
+                async with asyncio.timeout(1), session.get("posts") as response:
+                    assert response.status == 200
+
+asyncio.run(globals()[sys.argv[2]]())
+print("done")
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.parametrize("thing", ["sqlite", "cached", "provider", "redis"])
+async def test_what_lives_is_refused_or_left_alone_in_a_forked_process(
+    request: pytest.FixtureRequest, tmp_path: Path, thing: str
+) -> None:
+    where = request.getfixturevalue("redis_url") if thing == "redis" else str(tmp_path / "tokens.db")
+    status, told = await run(FORKED_THINGS, arguments=(where, thing))
+    assert (status, told.strip().splitlines()[-1:]) == (0, ["done"]), told
+
+
+class SlowStore(MemoryStore):
+    """A store that answers when its time has come."""
+
+    answers: asyncio.Event | None = None
+
+    async def get_access_token(self, provider: str, user: str) -> AccessToken | None:
+        if self.answers is not None:
+            await self.answers.wait()
+        return await super().get_access_token(provider, user)
+
+
+def test_a_read_of_a_loop_that_runs_no_more_holds_up_no_other() -> None:
+    inner = SlowStore()
+    store = CachedStore(inner)
+    once = asyncio.new_event_loop()
+
+    async def begin() -> None:
+        inner.answers = asyncio.Event()
+        begun.append(asyncio.create_task(store.get_access_token("x", "ann")))
+        for _ in range(3):
+            await asyncio.sleep(0)
+
+    async def use() -> None:
+        inner.answers = None
+        async with asyncio.timeout(1):
+            assert await store.get_access_token("x", "ann") is None
+            await store.aclose()
+
+    async def end() -> None:
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        assert tasks
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    begun: list[asyncio.Task[Any]] = []
+    once.run_until_complete(begin())
+    asyncio.run(use())
+    once.run_until_complete(end())
+    once.close()
+
+
+def test_a_redis_store_in_another_loop_says_where_it_is_closed(redis_url: str) -> None:
+    store = RedisStore.from_url(redis_url, prefix="elsewhere:")
+
+    async def use() -> None:
+        async with asyncio.timeout(1):
+            await store.get_access_token("x", "ann")
+
+    with asyncio.Runner() as runner:
+        runner.run(use())
+        with ThreadPoolExecutor(1) as threads:
+            with pytest.raises(RuntimeError, match="another event loop"):
+                threads.submit(asyncio.run, use()).result(5)
+            with pytest.raises(RuntimeError, match="another event loop: close it there"):
+                threads.submit(asyncio.run, store.aclose()).result(5)
+        runner.run(store.aclose())
+        with pytest.raises(StoreUnavailable, match="closed"):
+            runner.run(use())
+
+
+async def run(script: str, *options: str, arguments: tuple[str, ...] = ()) -> tuple[int | None, str]:
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, *options, "-c", script),
+        *(sys.executable, *options, "-c", script, *arguments),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         cwd=ROOT,

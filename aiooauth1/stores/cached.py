@@ -123,7 +123,8 @@ class CachedStore:
         """Forget all tokens and end the reads under way. The store inside stays open."""
         self._cached.clear()
         self._reads.clear()
-        tasks = tuple(self._tasks)
+        # After a fork, say, reads of another loop's stand here too, which from here nobody brings to an end.
+        tasks = [task for task in self._tasks if _is_here(task)]
         for task in tasks:
             task.cancel()
         if tasks:
@@ -144,7 +145,8 @@ class CachedStore:
                 return cached.token
             del self._cached[whose]
         read = self._reads.get(whose)
-        if read is None or now >= read.began + self._ttl:  # an older answer would not be fresh enough
+        # An older answer would not be fresh enough, and one that is due in another loop never comes here.
+        if read is None or now >= read.began + self._ttl or not _is_here(read.task):
             read = self._read(whose, now)
         return await _answer(read.task)
 
@@ -282,6 +284,10 @@ class CachedStore:
             # Of writes at the same time, which came last is the store's to say.
             if write.alone and write.stored is not None:
                 self._keep(whose, write.stored, write.began)
+
+
+def _is_here(task: asyncio.Task[AccessToken | None]) -> bool:
+    return task.get_loop() is asyncio.get_running_loop()
 
 
 async def _answer(task: asyncio.Task[AccessToken | None]) -> AccessToken | None:

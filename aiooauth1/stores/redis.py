@@ -38,7 +38,7 @@ class RedisStore:
     by their time alone, and by the server's `maxmemory`: keep its policy at `noeviction`, with which a full
     Redis refuses instead of forgetting users.
 
-    One store belongs to one event loop.
+    One store belongs to one event loop in one process.
 
     Args:
         redis: A client of redis-py 5.0.1 or later, `redis.asyncio.Redis` or `redis.asyncio.RedisCluster`,
@@ -109,7 +109,13 @@ class RedisStore:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Take no more operations, and close the client of `from_url`; one that you passed in stays open."""
+        """Take no more operations, and close the client of `from_url`; one that you passed in stays open.
+
+        In a forked process nothing is closed: the connections are the other's, which goes on using them.
+
+        Raises:
+            RuntimeError: If the connections belong to another event loop, which alone can close them.
+        """
         await self._link.aclose(client=self._owned)
 
     async def put_access_token(self, provider: str, user: str, token: AccessToken) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -41,14 +42,23 @@ class Link:
     def __init__(self, client: Client, timeout: float) -> None:
         self._way = Way(client)
         self._timeout = timeout
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._where: tuple[int, asyncio.AbstractEventLoop] | None = None
         self._closed = False
 
     async def aclose(self, *, client: bool) -> None:
-        """Take no more operations, and close the client too if `client`."""
+        """Take no more operations, and close the client too if `client`.
+
+        In a forked process its connections are the other's, which goes on using them.
+
+        Raises:
+            RuntimeError: If the connections belong to another event loop, which alone can close them.
+        """
         self._closed = True
-        if client:
-            await self._way.client.aclose()
+        if not client or (self._where is not None and self._where[0] != os.getpid()):
+            return
+        if self._where is not None and self._where[1] is not asyncio.get_running_loop():
+            raise RuntimeError("this RedisStore belongs to another event loop: close it there")
+        await self._way.client.aclose()
 
     async def within_deadline(self, operation: Callable[[Call], Awaitable[_T]]) -> _T:
         """Run an operation.
@@ -56,7 +66,7 @@ class Link:
         Raises:
             StoreUnavailable: If it was refused, or not done in time.
             StoreCorrupt: If a stored record is not one of ours.
-            RuntimeError: If this is not the event loop that the client was first used in.
+            RuntimeError: If this is not the event loop and process that the client was first used in.
         """
         self._check()
         deadline = Deadline(self._timeout)
@@ -107,8 +117,8 @@ class Link:
     def _check(self) -> None:
         if self._closed:
             raise StoreUnavailable("this RedisStore is closed")
-        running = asyncio.get_running_loop()
-        if self._loop is None:
-            self._loop = running
-        elif self._loop is not running:
-            raise RuntimeError("this RedisStore belongs to another event loop: make one in each")
+        here = os.getpid(), asyncio.get_running_loop()
+        if self._where is None:
+            self._where = here
+        elif self._where != here:
+            raise RuntimeError("this RedisStore belongs to another event loop or process: make one in each")

@@ -102,7 +102,7 @@ class SQLiteStore:
 
     All operations raise `StoreUnavailable` when the file does not answer in time or SQLite cannot go on,
     `StoreCorrupt` when the file or a record in it is not one of ours, and `RuntimeError` when the store is
-    closed or belongs to another event loop.
+    closed or belongs to another event loop or process.
     """
 
     def __init__(

@@ -93,6 +93,7 @@ class SQLiteFile:
         self._schema = schema
         self._timeout = timeout
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._process = 0  # in which it was opened
         self._opening: asyncio.Task[Database | _Failure] | None = None
         self._database: Database | None = None
         self._closed = False
@@ -105,7 +106,7 @@ class SQLiteFile:
         Raises:
             StoreUnavailable: If it was not done in time, or SQLite cannot do it now.
             StoreCorrupt: If this is not a file of ours.
-            RuntimeError: If it is closed, or open in another event loop.
+            RuntimeError: If it is closed, or open in another event loop or process.
         """
         try:
             async with asyncio.timeout(self._timeout):
@@ -124,9 +125,14 @@ class SQLiteFile:
         raise self._error(failure) from None
 
     async def aclose(self) -> None:
-        """Close the file, once what was begun is done. Closing it again does nothing."""
+        """Close the file, once what was begun is done. Closing it again does nothing.
+
+        In a forked process it is the other's, whose threads are not here.
+        """
         self._closed = True
-        if self._opening is not None:
+        if self._is_elsewhere():
+            return
+        if self._opening is not None and self._loop is asyncio.get_running_loop():
             await asyncio.wait([self._opening])
         async with self._closing:
             if self._database is not None:
@@ -137,6 +143,10 @@ class SQLiteFile:
         loop = asyncio.get_running_loop()
         if self._closed:
             raise self._error(_CLOSED)
+        if self._is_elsewhere():
+            raise RuntimeError(
+                f"the token store {self._path!r} was opened before this process was forked: make one here"
+            )
         if self._loop not in {None, loop}:
             raise RuntimeError(
                 f"the token store {self._path!r} is open in another event loop: make one for each loop"
@@ -146,6 +156,7 @@ class SQLiteFile:
         if self._opening is None:
             # In a task of its own, which no cancelled caller ends: one opens, and all others wait for it.
             self._loop = loop
+            self._process = os.getpid()
             self._opening = loop.create_task(self._open())
         opened = await asyncio.shield(self._opening)
         if isinstance(opened, _Failure):
@@ -232,6 +243,9 @@ class SQLiteFile:
         if application_id or version or tables:
             raise _WrongFileError("it is a database of something else")
         return False
+
+    def _is_elsewhere(self) -> bool:
+        return self._loop is not None and self._process != os.getpid()
 
     def _error(self, failure: _Failure) -> Exception:
         return failure.kind(f"the token store {self._path!r}: {failure.reason}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from email.utils import formatdate
@@ -93,6 +94,7 @@ class Server:
         self._count = 0
         self._date = (0, "")
         self._runner: web.ServerRunner | None = None
+        self._process = 0  # in which the port is open
 
     @property
     def url(self) -> str:
@@ -108,6 +110,7 @@ class Server:
         """
         if self._runner is not None:
             raise RuntimeError("this FakeProvider is started already")
+        self._process = os.getpid()
         server = web.Server(
             self._handle, access_log=None, max_line_size=_HEAD_LIMIT, max_field_size=_HEAD_LIMIT
         )
@@ -123,9 +126,9 @@ class Server:
         self.port = runner.addresses[0][1]
 
     async def aclose(self) -> None:
-        """Close the port and every connection."""
+        """Close the port and every connection; in a forked process nothing, since they are the other's."""
         runner, self._runner = self._runner, None
-        if runner is not None:
+        if runner is not None and self._process == os.getpid():
             await runner.cleanup()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
