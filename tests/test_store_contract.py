@@ -269,6 +269,11 @@ async def test_the_contract_catches(mistake: type[DictStore]) -> None:
     assert len(found) < 15, "the mistake is one, and breaks a few promises only"
 
 
+async def test_a_complaint_shows_what_was_compared() -> None:
+    with pytest.raises(AssertionError, match="assert True is False"):
+        await StoreContract().test_a_discard_by_key_spares_a_newer_token(DiscardsAnyKey(Clock()))
+
+
 def _bounded(max_pending: int) -> Callable[[Clock], MemoryStore]:
     return lambda clock: MemoryStore(max_pending=max_pending, clock=clock)
 
