@@ -77,13 +77,15 @@ class Accounts:
         self._nonces: dict[int, set[tuple[str, str, str]]] = {}
         self._last_timestamps: dict[tuple[str, str], int] = {}
 
-    def use_nonce(self, timestamp: int, now: float, *key: str) -> bool:
+    def use_nonce(self, timestamp: int, now: float, consumer_key: str, token_key: str, nonce: str) -> bool:
         """Enter a nonce (RFC 5849 section 3.3).
 
         Args:
             timestamp: The request's timestamp: nonces may come again with another one.
             now: The time by the provider's clock.
-            *key: Consumer key, token key and nonce.
+            consumer_key: Whose nonce it is.
+            token_key: The token that it came with; empty: none.
+            nonce: The nonce.
 
         Returns:
             False if it was there already.
@@ -93,22 +95,21 @@ class Accounts:
             for old in [stamp for stamp in self._nonces if stamp < now - self._window - 1]:
                 del self._nonces[old]
         seen = self._nonces.setdefault(timestamp, set())
-        consumer_key, token_key, nonce = key
         before = len(seen)
         seen.add((consumer_key, token_key, nonce))
         return len(seen) > before
 
-    def is_in_order(self, timestamp: int, *key: str) -> bool:
+    def is_in_order(self, timestamp: int, consumer_key: str, token_key: str) -> bool:
         """Enter a timestamp.
 
         Args:
             timestamp: The request's timestamp.
-            *key: Consumer key and token key.
+            consumer_key: Who sends it.
+            token_key: The token that it came with; empty: none.
 
         Returns:
             False if a later one was there already.
         """
-        consumer_key, token_key = key
         last = self._last_timestamps.get((consumer_key, token_key), 0)
         self._last_timestamps[consumer_key, token_key] = max(last, timestamp)
         return timestamp >= last

@@ -129,17 +129,17 @@ class Call:
             check_method(self.received, method)
 
 
-def token_reply(pairs: Iterable[tuple[str, str]], *, json: bool = False) -> web.Response:
+def token_reply(pairs: Iterable[tuple[str, str]], *, as_json: bool) -> web.Response:
     """A reply of the token endpoints (RFC 5849 sections 2.1 and 2.3).
 
     Args:
         pairs: What it says.
-        json: Whether it is a JSON object.
+        as_json: Whether it is a JSON object, and not a form.
 
     Returns:
         The reply.
     """
-    if json:
+    if as_json:
         return json_reply(dict(pairs))
     headers = {"Content-Type": "application/x-www-form-urlencoded", "Cache-Control": "no-store"}
     return web.Response(body=form_encode(pairs).encode("ascii"), headers=headers)

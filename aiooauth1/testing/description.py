@@ -67,10 +67,13 @@ def provider_from(text: str) -> Provider:
     >>> provider_from(describe(provider)) == provider
     True
     """
-    fields = json.loads(text)
-    fields |= {
-        "signature_method": _METHODS[fields["signature_method"]],
-        "rules": SigningRules(**fields["rules"]),
-        "sunset": fields["sunset"] and date.fromisoformat(fields["sunset"]),
-    }
-    return Provider(**fields)
+    try:
+        fields = json.loads(text)
+        fields |= {
+            "signature_method": _METHODS[fields["signature_method"]],
+            "rules": SigningRules(**fields["rules"]),
+            "sunset": fields["sunset"] and date.fromisoformat(fields["sunset"]),
+        }
+        return Provider(**fields)
+    except (KeyError, TypeError) as error:
+        raise ValueError("this is no provider as describe() writes one down") from error

@@ -66,7 +66,7 @@ def request_token(call: Call, rules: Rules) -> web.Response:
     confirmed = not (quirks.insecure_unconfirmed_callback or quirks.insecure_oauth_10)
     pairs = [("oauth_token", token.key), ("oauth_token_secret", token.secret)]
     pairs += [("oauth_callback_confirmed", "true")] if confirmed else []
-    return token_reply(pairs, json=quirks.json_token_replies)
+    return token_reply(pairs, as_json=quirks.json_token_replies)
 
 
 def _callback(parameters: Mapping[str, str], *, oauth_10: bool) -> str:
@@ -134,7 +134,7 @@ def access_token(call: Call, rules: Rules) -> web.Response:
         raise RefusalError("verifier_invalid", "this is not the verifier that went with the callback")
     token = rules.accounts.exchange(issued.token.key)
     pairs = [("oauth_token", token.key), ("oauth_token_secret", token.secret), *token.params.items()]
-    return token_reply(pairs, json=rules.quirks.json_token_replies)
+    return token_reply(pairs, as_json=rules.quirks.json_token_replies)
 
 
 def revoke(call: Call, rules: Rules) -> web.Response:
