@@ -29,7 +29,7 @@ Hook = Callable[..., Awaitable[web.StreamResponse | None]]
 _AT_ONCE = {"Retry-After": "0"}
 _NOBODY = {"Location": "http://127.0.0.1:9/"}
 _GZIP = {"Content-Encoding": "gzip"}
-_BOMB = gzip.compress(bytes(4 << 20))
+_BOMB = gzip.compress(bytes(1 << 20))
 
 
 def says(status: int, headers: dict[str, str] | None = None, body: bytes = b"<html>oops</html>") -> Hook:
