@@ -14,6 +14,7 @@ from aiooauth1 import AccessToken
 from aiooauth1.errors import StoreCorrupt
 from aiooauth1.stores.encryption import Encryption
 from aiooauth1.stores.redis import RedisStore
+from aiooauth1.stores.redis_records import Records
 
 
 if TYPE_CHECKING:
@@ -47,13 +48,18 @@ def token(number: int, version: int = 0) -> AccessToken:
 
 
 async def fill(store: RedisStore, users: int) -> None:
-    for start in range(0, users, 500):
-        await asyncio.gather(
-            *(
-                store.put_access_token("x", f"user {n}", token(n))
-                for n in range(start, min(start + 500, users))
-            )
-        )
+    await asyncio.gather(*(store.put_access_token("x", f"user {n}", token(n)) for n in range(users)))
+
+
+def fill_at_once(server: RedisServer, users: int) -> None:
+    """Thousands of records under the old key, in one go."""
+    records = Records("aiooauth1:", ONLY_OLD)
+    with server.client() as client, client.pipeline(transaction=False) as pipeline:
+        for number in range(users):
+            user = f"user {number}"
+            key = records.access_key("x", user)
+            pipeline.set(key, records.seal_token(key, user, token(number)))
+        pipeline.execute()
 
 
 class Crowd:
@@ -95,7 +101,7 @@ async def test_ten_thousand_records_under_readers_and_writers(own_redis: RedisSe
     users = 10_000
     progress: list[tuple[int, int]] = []
     async with stores(own_redis.url) as (old, both, new):
-        await fill(old, users)
+        fill_at_once(own_redis, users)
         crowd = Crowd(both, users)
         async with asyncio.TaskGroup() as group:
             for number in range(0, users, users // 100):
