@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from typing import TYPE_CHECKING
 
 from .server import RedisServer, program
@@ -11,8 +12,13 @@ from .server import RedisServer, program
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import redis
+
 
 __all__ = ["ClusterOfThree"]
+
+_STARTS_WITHIN = 20.0  # seconds
+_WHILE_THEY_MEET = 200  # milliseconds: they speak to each other the more often the less this is
 
 
 class ClusterOfThree:
@@ -27,6 +33,7 @@ class ClusterOfThree:
     def __init__(self, folder: Path, *, replicas: int = 0, node_timeout: int = 2000) -> None:
         options = ("--cluster-enabled", "yes", "--cluster-node-timeout", str(node_timeout))
         self._replicas = replicas
+        self._node_timeout = node_timeout
         self.nodes = [RedisServer(folder / str(number), options) for number in range(3 + 3 * replicas)]
 
     @property
@@ -39,7 +46,7 @@ class ClusterOfThree:
 
     def start(self) -> None:
         for node in self.nodes:
-            node.start()
+            node.start("--cluster-node-timeout", str(_WHILE_THEY_MEET))
         command = program("redis-cli")
         if command is None:
             raise RuntimeError("there is no redis-cli")
@@ -52,6 +59,17 @@ class ClusterOfThree:
             stdout=subprocess.DEVNULL,
             timeout=30,
         )
+        for node in self.nodes:
+            with node.client() as client:
+                client.config_set("cluster-node-timeout", self._node_timeout)
+                self._wait(client)
+
+    def _wait(self, client: redis.Redis) -> None:
+        until = time.monotonic() + _STARTS_WITHIN
+        while client.cluster("INFO")["cluster_state"] != "ok":
+            if time.monotonic() > until:
+                raise RuntimeError("the Cluster did not come up")
+            time.sleep(0.01)
 
     def kill(self) -> None:
         for node in self.nodes:
