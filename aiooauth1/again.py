@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientTimeout
 
     from aiooauth1.credentials import AccessToken, Consumer
+    from aiooauth1.home import Home
     from aiooauth1.middleware import Call
     from aiooauth1.origins import Origin
     from aiooauth1.problems import Problem
@@ -41,6 +42,7 @@ _UNEXPLAINED = 60.0  # seconds that a Date must be off before a 401 without a re
 class Circumstances(NamedTuple):
     """What all calls of a session share when they are sent; `now` is the loop's clock."""
 
+    home: Home
     slots: Slots
     budget: Budget
     clocks: ProviderClocks
@@ -132,8 +134,10 @@ class Again:
 
     async def _pause(self, request: ClientRequest, seconds: float) -> None:
         await request.close()  # what may still be writing the body of this attempt
+        self._shared.home.enter()  # the session may have been closed since the call began
         if seconds:
             await self._shared.sleep(seconds)
+            self._shared.home.enter()
 
     async def _in_time(self, slot: Slot, origin: Origin) -> None:
         try:

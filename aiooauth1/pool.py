@@ -97,7 +97,7 @@ class Pool:
             self._timeout = self._http.timeout
             now = asyncio.get_running_loop().time
             slots = Slots(options["connector"])
-            self.shared = Circumstances(slots, Budget(), self._clocks, self._sleep, now)
+            self.shared = Circumstances(self._home, slots, Budget(), self._clocks, self._sleep, now)
         return self._http
 
     def refuse_unverified(self, verify: object) -> None:

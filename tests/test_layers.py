@@ -93,6 +93,7 @@ SIDEWAYS = {
     ("pool", "again"),
     ("pool", "slots"),
     ("slots", "origins"),
+    ("again", "home"),
     ("again", "middleware"),
     ("again", "origins"),
     ("again", "refusals"),

@@ -77,6 +77,33 @@ async def test_a_closed_session_says_so(
     assert len(listener.arrivals) == arrived
 
 
+@pytest.mark.parametrize("is_pausing", [True, False])
+async def test_a_call_that_is_under_way_when_its_session_closes_says_so(
+    listener: Listener, *, is_pausing: bool
+) -> None:
+    began, on = asyncio.Event(), asyncio.Event()
+
+    async def sleep(_: float) -> None:
+        began.set()
+        await on.wait()
+
+    async def waiting(arrival: Arrival) -> AsyncIterator[bytes]:
+        began.set()
+        async for piece in silent(arrival):
+            yield piece
+
+    listener.answer = (lambda _: reply(429)) if is_pausing else waiting
+    session = signing(sleep=sleep, retry=Retry())
+    call = asyncio.ensure_future(session.get(listener.origin))
+    async with asyncio.timeout(1):
+        await began.wait()
+        await session.close()
+        on.set()
+        with pytest.raises(RuntimeError, match="the session is closed"):
+            await call
+    assert len(listener.arrivals) == 1
+
+
 async def test_a_view_closes_nothing_and_is_closed_with_its_session(listener: Listener) -> None:
     session = signing()
     view = session.replace(realm="view")
