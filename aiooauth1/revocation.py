@@ -133,7 +133,8 @@ class Revocation:
                 "rejected token not discarded",
                 extra={"provider": self._provider, "user": user, "error": type(error).__name__},
             )
-            return self._is_first(token)
+            # Another call may have discarded it while this one tried, and told of it.
+            return self._discarded.get((user, token.key), 0) <= since and self._is_first(token)
         if is_ours or await self._has_none(self._store, user):
             self._remember(user, token)
         return is_ours and not self._told.pop(token.key, False)

@@ -478,6 +478,37 @@ async def test_a_store_that_fails_once_another_has_discarded_it_takes_the_reply_
     assert told.rejections == []
 
 
+async def test_a_store_that_fails_late_tells_nobody_of_what_another_call_has_discarded(
+    listener: Listener, told: Told
+) -> None:
+    """One discard fails and is told of all the same, one works, and one that began before that fails."""
+    second_is_done = asyncio.Event()
+
+    class FailsLate(MemoryStore):
+        calls = 0
+
+        async def discard_access_token(self, provider: str, user: str, key: str | None = None) -> bool:
+            self.calls += 1
+            if self.calls == 2:
+                await second_is_done.wait()
+            if self.calls < 3 or second_is_done.is_set():
+                raise StoreUnavailable("no answer")
+            return await super().discard_access_token(provider, user, key)
+
+    store = FailsLate()
+    await store.put_access_token("home", "alice", TOKEN)
+    async with session_at(listener, store, told) as session:
+        assert (await session.get("posts", user="alice")).status == 401
+        late = asyncio.ensure_future(session.get("posts", user="alice"))
+        while store.calls < 2:  # noqa: ASYNC110  it is the store that goes on, in the same loop
+            await asyncio.sleep(0)
+        assert (await session.get("posts", user="alice")).status == 401
+        second_is_done.set()
+        assert (await late).status == 401
+    assert await store.get_access_token("home", "alice") is None
+    assert told.rejections == [TokenRejection("alice", TOKEN.key, "token_revoked", 401)]
+
+
 async def test_an_application_that_fails_is_logged_and_not_raised(
     listener: Listener, store: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
