@@ -59,7 +59,7 @@ class SigningError(OAuth1Error):
 
 
 class UnknownUser(OAuth1Error):
-    """The store holds no access token for that user. Nothing was sent."""
+    """The store holds no access token for that user. Nothing was done."""
 
 
 class HandshakeError(OAuth1Error):

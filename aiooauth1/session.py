@@ -211,8 +211,8 @@ class OAuth1Session(Verbs):
             TypeError: If an option is unknown, both user and token are given, or user without provider and
                 store.
             SigningError: If the request cannot be signed rightly, or must not go there. Nothing was sent.
-            UnknownUser: If the store holds no token for the user, or none any more when a place or a pause was
-                waited for. Nothing was done.
+            UnknownUser: If the store holds no token for the user, or lost it while the call waited for a
+                connection or between attempts. Nothing was done.
             StoreUnavailable: If the store did not answer. Nothing was sent.
             StoreCorrupt: If the stored token cannot be read. Nothing was sent.
             RuntimeError: If the session is closed, or at home in another event loop or process.
