@@ -9,6 +9,8 @@ import traceback
 from typing import TYPE_CHECKING
 
 import pytest
+import redis
+from real_redis.aging import age
 
 from aiooauth1 import AccessToken, MemoryStore
 from aiooauth1.errors import StoreUnavailable
@@ -62,14 +64,15 @@ class TestThatKeepsNothing(SharedContract):
 
 @pytest.mark.socket
 class TestOnRedis(StoreContract):
-    ttl = 0.6
-
     @pytest.fixture
     async def store(self, redis_url: str) -> AsyncIterator[CachedStore]:
         encryption = Encryption(Encryption.generate_key(), name_key=Encryption.generate_key())
-        prefix = f"test-{secrets.token_hex(8)}:"
-        async with RedisStore.from_url(redis_url, prefix=prefix, encryption=encryption) as store:
+        self.url, self.prefix = redis_url, f"test-{secrets.token_hex(8)}:"
+        async with RedisStore.from_url(redis_url, prefix=self.prefix, encryption=encryption) as store:
             yield CachedStore(store)
+
+    async def pass_time(self, seconds: float) -> None:
+        age([redis.Redis.from_url(self.url)], self.prefix, seconds)
 
 
 class SlowStore(MemoryStore):
