@@ -79,6 +79,9 @@ class Audit:
 
         Args:
             answered: How many posts the provider's replies called accepted.
+
+        Returns:
+            How many of what kind, each a few words.
         """
         counts = {
             "accepted again": self.duplicates,

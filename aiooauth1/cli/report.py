@@ -62,7 +62,11 @@ class Report:
     revocation_recognised: bool
 
     def table(self) -> Table:
-        """The figures for people."""
+        """The figures for people.
+
+        Returns:
+            A table of two columns.
+        """
         table = Table(box=box.ROUNDED, show_header=False)
         table.add_column()
         table.add_column(justify="right")
@@ -79,12 +83,24 @@ class Report:
         return table
 
     def json(self) -> str:
-        """The figures for programs."""
+        """The figures for programs.
+
+        Returns:
+            One JSON object.
+        """
         return json.dumps(asdict(self), indent=2)
 
 
 def quotient(dividend: float, divisor: float) -> float:
-    """Divide; 0 where a coarse clock saw no time pass."""
+    """Divide, by what a coarse clock may have seen as no time at all.
+
+    Args:
+        dividend: What is divided.
+        divisor: By what.
+
+    Returns:
+        The quotient; 0 where the divisor is 0.
+    """
     return dividend / divisor if divisor else 0.0
 
 

@@ -110,11 +110,26 @@ class Service:
             raise ValueError("the provider's answer is not the post that was sent")
 
     async def token_of(self, user: str) -> AccessToken | None:
-        """The access token that is held for a user; None: they are not connected."""
+        """Look up the access token of a user.
+
+        Args:
+            user: Their name.
+
+        Returns:
+            The token; None: they are not connected.
+        """
         return await self._store.get_access_token(self._provider.name, user)
 
     async def signing(self, post: Post, number: int) -> tuple[Signer, str, bytes]:
-        """What signs a post, where it goes, and the form that is signed."""
+        """Prepare a post as `post` has it signed, for measuring what that costs.
+
+        Args:
+            post: The post.
+            number: As in `post`.
+
+        Returns:
+            What signs it, where it goes, and the form that is signed.
+        """
         signer = Signer(
             self._consumer,
             await self.token_of(post.user),

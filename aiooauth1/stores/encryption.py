@@ -181,6 +181,12 @@ class Encryption:
     def is_current(self, sealed: bytes) -> bool:
         """Tell whether a record was sealed with the first key.
 
+        Args:
+            sealed: What `seal` gave.
+
+        Returns:
+            False too for a record in the clear, where those are read.
+
         Raises:
             StoreCorrupt: If it is not from `seal`.
         """

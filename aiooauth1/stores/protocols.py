@@ -28,23 +28,59 @@ class AccessTokenStore(Protocol):
     """
 
     async def put_access_token(self, provider: str, user: str, token: AccessToken) -> None:
-        """Store the user's token in place of any other."""
+        """Store the user's token in place of any other.
+
+        Args:
+            provider: The provider's name.
+            user: The application's own name for the user.
+            token: The token.
+        """
 
     async def get_access_token(self, provider: str, user: str) -> AccessToken | None:
-        """Return the user's token, None if there is none."""
+        """Give the user's token.
+
+        Args:
+            provider: The provider's name.
+            user: The application's own name for the user.
+
+        Returns:
+            The token, None if there is none.
+        """
 
     async def replace_access_token(self, provider: str, user: str, old_key: str, token: AccessToken) -> bool:
-        """Store the token only while the stored one's key is `old_key`; say whether it is stored."""
+        """Store the token only while the one that the caller knows is still the stored one.
+
+        Args:
+            provider: The provider's name.
+            user: The application's own name for the user.
+            old_key: The key of the token that is to go.
+            token: The token that is to come.
+
+        Returns:
+            Whether it is stored: True too where exactly it was there already.
+        """
 
     async def discard_access_token(self, provider: str, user: str, key: str | None = None) -> bool:
-        """Forget the user's token, or only the one of that key.
+        """Forget the user's token.
+
+        Args:
+            provider: The provider's name.
+            user: The application's own name for the user.
+            key: Forget it only while this is its key; None means whichever it is.
 
         Returns:
             Whether a token was there and went.
         """
 
     def users(self, provider: str) -> AsyncIterator[str]:
-        """Iterate over the users who have a token there, each once, in no order."""
+        """Iterate over the users who have a token, each once, in no order.
+
+        Args:
+            provider: The provider's name.
+
+        Returns:
+            Their names, as the application gave them. Who comes or goes meanwhile may be among them or not.
+        """
 
 
 class Held(NamedTuple):
@@ -67,17 +103,45 @@ class PendingStore(Protocol):
     """
 
     async def add_pending(self, provider: str, request_token: str, value: bytes, *, ttl: float) -> bool:
-        """Add a record that goes after `ttl` seconds, a positive number; False if another is there.
+        """Add a record, which goes by itself when its time is up.
+
+        Args:
+            provider: The provider's name.
+            request_token: The request token's key.
+            value: The record.
+            ttl: After how many seconds it goes: a positive number.
+
+        Returns:
+            Whether it is there: True too where exactly it was there already, False where another is.
 
         Raises:
             TooManyHandshakes: If the store is bounded and full.
         """
 
     async def get_pending(self, provider: str, request_token: str) -> Held | None:
-        """Return the record, None if there is none or its time is up."""
+        """Give the record.
+
+        Args:
+            provider: The provider's name.
+            request_token: The request token's key.
+
+        Returns:
+            The record, None if there is none or its time is up.
+        """
 
     async def swap_pending(self, provider: str, request_token: str, old: Held, value: bytes) -> Held | None:
-        """Put `value` in place of `old`, which keeps its time; None if it changed or went meanwhile."""
+        """Put a record in place of the one that the caller knows. It has the time that the old one has left.
+
+        Args:
+            provider: The provider's name.
+            request_token: The request token's key.
+            old: What is to go, as the store gave it.
+            value: What is to come.
+
+        Returns:
+            What is there now, good for the next swap: also where exactly it was there already. None if
+            another is there, or none any more.
+        """
 
 
 class BoundedPendingStore(PendingStore, Protocol):
@@ -85,6 +149,9 @@ class BoundedPendingStore(PendingStore, Protocol):
 
     def pending_slot(self) -> AbstractAsyncContextManager[None]:
         """Keep room for one record while a provider is asked for its request token.
+
+        Returns:
+            What keeps it for as long as it is entered.
 
         Raises:
             TooManyHandshakes: If there is no room, so the provider need not be asked.

@@ -63,6 +63,9 @@ def dump_record(fields: Mapping[str, object], *, version: int = 1) -> bytes:
         fields: What to write: text, numbers, booleans, None, and dicts and lists of them.
         version: The version of the schema, which stands beside them as `v`.
 
+    Returns:
+        The record, at most 16,384 octets.
+
     Raises:
         ValueError: If `load_record` would not give the same fields back: too long, too deep, a number that is
             not finite or an integer of more than 20 digits, a dict key that is no text, a tuple …
@@ -118,6 +121,12 @@ def load_record(record: bytes, *, version: int = 1) -> dict[str, object]:
 def encode_token(token: AccessToken) -> bytes:
     """Write an access token as a record.
 
+    Args:
+        token: The token.
+
+    Returns:
+        The record.
+
     Raises:
         TypeError: If a parameter is not a pair of texts, or `expires_at` is not a number.
         ValueError: If `expires_at` is not finite, or the record is longer than 16,384 octets.
@@ -130,6 +139,12 @@ def encode_token(token: AccessToken) -> bytes:
 
 def decode_token(record: bytes) -> AccessToken:
     """Read what `encode_token` wrote.
+
+    Args:
+        record: What was stored.
+
+    Returns:
+        The token.
 
     Raises:
         StoreCorrupt: If it is not such a record. The message shows nothing of it.
@@ -144,6 +159,12 @@ def decode_token(record: bytes) -> AccessToken:
 
 def token_fields(token: AccessToken) -> dict[str, object]:
     """Take an access token apart, for a record that holds one among other things.
+
+    Args:
+        token: The token.
+
+    Returns:
+        Its fields by their names.
 
     Raises:
         TypeError: If a parameter is not a pair of texts, or `expires_at` is not a number.
@@ -162,6 +183,12 @@ def token_fields(token: AccessToken) -> dict[str, object]:
 
 def token_from_fields(fields: object) -> AccessToken:
     """Put an access token together again from what `token_fields` gave.
+
+    Args:
+        fields: The fields, or whatever else stood there.
+
+    Returns:
+        The token.
 
     Raises:
         StoreCorrupt: If it is not that, to the letter. The message shows nothing of it.

@@ -81,14 +81,28 @@ class Call:
         return await self._get(key) or NOTHING
 
     async def swap(self, key: bytes, old: bytes, new: bytes, *options: str | int) -> Swapped:
-        """Put new octets in place of the old; done too where they are there already."""
+        """Put new octets in place of the old; done too where they are there already.
+
+        Args:
+            key: Where.
+            old: What must be there; `NOTHING` if nothing.
+            new: What is to be there.
+            options: Of SET: how long it lives.
+
+        Raises:
+            StoreUnavailable: If it is refused, or what answered is not Redis's answer to this.
+        """
         value, lost = await self._until_answered(lambda: self._run(_SWAP, key, old, new, *options), key)
         if value not in {0, 1}:
             raise StoreUnavailable("redis-py gave the answer to another question")
         return Swapped(value == 1, lost)
 
     async def swap_surely(self, key: bytes, old: bytes, new: bytes, *options: str | int) -> bool:
-        """Likewise, where one must not do it again if it may have been done and then overwritten."""
+        """Likewise, where one must not do it again if it may have been done and then overwritten.
+
+        Raises:
+            StoreUnavailable: As `swap`; and if it is not known whether it was done.
+        """
         done, lost = await self.swap(key, old, new, *options)
         if lost and not done:
             raise StoreUnavailable("the answer to a write got lost, and another has written there since")

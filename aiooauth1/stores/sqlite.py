@@ -88,6 +88,10 @@ class SQLiteStore:
     operation is one statement, or statements each of which is good by itself: a cancelled caller and a killed
     process leave nothing half done. What was stored survives a power cut.
 
+    All operations raise `StoreUnavailable` when the file does not answer in time or SQLite cannot go on,
+    `StoreCorrupt` when the file or a record in it is not one of ours, and `RuntimeError` when the store is
+    closed or belongs to another event loop or process.
+
     Args:
         path: The file. It is made when it is not there. Its folder must be there, on no network drive.
         encryption: The keys that records are encrypted with. None leaves them readable for whoever can read
@@ -99,10 +103,6 @@ class SQLiteStore:
     Raises:
         ImportError: If aiosqlite is not installed.
         ValueError: If the path is empty or `:memory:`, or the timeout not a number of seconds above 0.
-
-    All operations raise `StoreUnavailable` when the file does not answer in time or SQLite cannot go on,
-    `StoreCorrupt` when the file or a record in it is not one of ours, and `RuntimeError` when the store is
-    closed or belongs to another event loop or process.
     """
 
     def __init__(
