@@ -74,26 +74,10 @@ def dump_record(fields: Mapping[str, object], *, version: int = 1) -> bytes:
     b'{"key":"k","secret":"s","v":1}'
     """
     try:
-        text = json.dumps(
-            {**fields, "v": version},
-            ensure_ascii=False,
-            allow_nan=False,
-            separators=(",", ":"),
-            sort_keys=True,
-        )
-        # A lone surrogate is text in Python, so it may be in a name. As octets of its own it stays one, where
-        # two of them as JSON escapes would come back as one character.
-        record = text.encode("utf-8", "surrogatepass")
-        del text
-        same = _load(record, version) == fields
+        return _dump(fields, version)
     except _NotOursError as problem:
         reason = str(problem)
-    except (TypeError, ValueError, RecursionError):
-        reason = "something in it is neither text, a finite number, a boolean, None, a dict nor a list"
-    else:
-        if same:
-            return record
-        reason = "something in it has no JSON of its own (a tuple, a key that is no text)"
+    del fields  # what they hold is not for the locals that a traceback shows
     raise ValueError(f"this cannot be stored: {reason}")
 
 
@@ -114,7 +98,7 @@ def load_record(record: bytes, *, version: int = 1) -> dict[str, object]:
         return _load(record, version)
     except _NotOursError as problem:
         reason = str(problem)
-    del record  # what it holds is not for the locals that a traceback shows
+    del record
     raise _corrupt(reason)
 
 
@@ -170,15 +154,19 @@ def token_fields(token: AccessToken) -> dict[str, object]:
         TypeError: If a parameter is not a pair of texts, or `expires_at` is not a number.
         ValueError: If `expires_at` is not finite.
     """
-    params = dict(token.params)
-    if not _is_texts(params):
+    if not _is_texts(dict(token.params)):
         raise TypeError("this token cannot be stored: its params must be a mapping of str to str")
     if token.expires_at is not None:
         if not _is_number(token.expires_at):
             raise TypeError("this token cannot be stored: its expires_at must be a number of seconds or None")
         if not _is_finite(token.expires_at):
             raise ValueError("this token cannot be stored: its expires_at must be finite")
-    return {"key": token.key, "secret": token.secret, "params": params, "expires_at": token.expires_at}
+    return {
+        "key": token.key,
+        "secret": token.secret,
+        "params": dict(token.params),
+        "expires_at": token.expires_at,
+    }
 
 
 def token_from_fields(fields: object) -> AccessToken:
@@ -214,6 +202,27 @@ def _token(fields: object) -> AccessToken:
     if expires_at is not None and not _is_number(expires_at):
         raise _NotOursError("its expires_at is not a number")
     return AccessToken(key, secret, params=params, expires_at=expires_at)
+
+
+def _dump(fields: Mapping[str, object], version: int) -> bytes:
+    try:
+        text = json.dumps(
+            {**fields, "v": version},
+            ensure_ascii=False,
+            allow_nan=False,
+            separators=(",", ":"),
+            sort_keys=True,
+        )
+    except (TypeError, ValueError, RecursionError):
+        raise _NotOursError(
+            "something in it is neither text, a finite number, a boolean, None, a dict nor a list"
+        ) from None
+    # A lone surrogate is text in Python, so it may be in a name. As octets of its own it stays one, where
+    # two of them as JSON escapes would come back as one character.
+    record = text.encode("utf-8", "surrogatepass")
+    if _load(record, version) != fields:
+        raise _NotOursError("something in it has no JSON of its own (a tuple, a key that is no text)")
+    return record
 
 
 def _load(record: bytes, version: int) -> dict[str, object]:
