@@ -152,7 +152,7 @@ OUTSIDE = {
     "multidict": FROM_FLOOR_3,
     "yarl": FROM_FLOOR_3,
     "anyio": ("stores/", *FROM_FLOOR_3),
-    "aiosqlite": ("stores/sqlite.py", "stores/sqlite_file.py"),
+    "aiosqlite": ("stores/sqlite.py",),
     "cryptography": ("signing/rsa.py", "stores/encryption.py"),
     "pytest": ("testing/plugin.py", "testing/store_contract/"),
     "redis": ("stores/redis.py", "stores/redis_client.py"),
