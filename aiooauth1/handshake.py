@@ -15,6 +15,7 @@ from aiooauth1.credentials import AccessToken, RequestToken
 from aiooauth1.errors import AuthorizationDenied, CallbackError, TokenResponseError
 from aiooauth1.legs import NO_PARAMS, Legs
 from aiooauth1.pending_record import PendingRecord, check_bind
+from aiooauth1.stores.expiring import check_ttl
 from aiooauth1.stores.records import MAX_RECORD, dump_record
 
 
@@ -67,6 +68,9 @@ class Handshake(Legs):
         clock: Seconds since the epoch, the same in all processes within a few seconds.
         nonce: A new text at each call, letters and digits; None: random ones as long as the provider wants.
         allow_http: Whether endpoints may be plain http on other machines, and PLAINTEXT go over http at all.
+
+    Raises:
+        ValueError: If `ttl` or `timeout` is not a positive number of seconds.
     """
 
     def __init__(
@@ -86,6 +90,7 @@ class Handshake(Legs):
         super().__init__(
             provider, consumer, http=http, timeout=timeout, clock=clock, nonce=nonce, allow_http=allow_http
         )
+        check_ttl(ttl)
         self._store = store
         if tokens is None and hasattr(store, "put_access_token"):
             tokens = cast("AccessTokenStore", store)

@@ -274,6 +274,12 @@ def test_a_consumer_is_a_consumer(consumer: Any) -> None:
         Legs(REMOTE, consumer)
 
 
+@pytest.mark.parametrize("ttl", [0, -1, float("nan"), float("inf")])
+def test_a_time_to_come_back_that_is_none_or_has_no_end_is_refused(ttl: float) -> None:
+    with pytest.raises(ValueError, match="ttl"):
+        Handshake(REMOTE, CONSUMER, store=MemoryStore(), ttl=ttl)
+
+
 @pytest.mark.parametrize("timeout", [0, -1, float("nan")])
 def test_a_timeout_that_would_be_none_is_refused(timeout: float) -> None:
     with pytest.raises(ValueError, match="timeout"):
