@@ -33,7 +33,9 @@ __all__ = ["Case", "Told", "handshake_with"]
 
 T = TypeVar("T")
 
-_SECONDS = 3.0  # that a reply stalls, or a command is late
+_DEADLINE = 0.8  # seconds, of each operation of the store: dozens of handshakes share one event loop
+_SECONDS = 1.5 * _DEADLINE  # that a reply stalls, or a command is late: whoever waited for it has given up
+_SETTLED = 0.3  # seconds after which what was late has been done
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +100,15 @@ async def handshake_with(case: Case, server: RedisServer, fake: FakeProvider) ->
     """Begin, look, complete, and send a request for the user, over a way on which one thing goes wrong."""
     told = Told(case)
     encryption = Encryption.generate_key() if case.client == "ours" else None
-    where = Where(server.url, f"{secrets.token_hex(8)}:", encryption)
+    where = Where(server.url, f"{secrets.token_hex(8)}:", encryption, timeout=_DEADLINE)
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         proxy = await enter(ReplyProxy(server.port))
         if case.client == "ours":
             store = replace(where, address=proxy.url).open()
         else:
-            store = RedisStore(await enter(Redis.from_url(proxy.url)), prefix=where.prefix)
+            theirs = await enter(Redis.from_url(proxy.url))
+            store = RedisStore(theirs, prefix=where.prefix, timeout=where.timeout)
         await enter(store)
         direct = where.open()
         await enter(direct)
@@ -113,9 +116,13 @@ async def handshake_with(case: Case, server: RedisServer, fake: FakeProvider) ->
         elsewhere = await enter(Handshake(fake.provider, fake.consumer, store=direct))
         session = await enter(OAuth1Session(fake.consumer, provider=fake.provider, store=store))
 
-        began = time.monotonic()
+        struck_at: list[float] = []
+
+        async def note() -> None:
+            struck_at.append(time.monotonic())
+
         if case.fault is not None:
-            proxy.arm(case.fault, case.number, seconds=_SECONDS)
+            proxy.arm(case.fault, case.number, seconds=_SECONDS, meanwhile=note)
         pending = await told.step("begin", lambda: here.begin(CALLBACK, bind=BIND))
         callback = await fake.approve(pending.url, user="ann")
         looked = await told.step("pending", lambda: here.pending(callback, bind=BIND))
@@ -129,7 +136,8 @@ async def handshake_with(case: Case, server: RedisServer, fake: FakeProvider) ->
         await told.step("get", lambda: _get(session))
         told.struck = proxy.struck
         if case.fault in {"late", "stall"}:
-            await asyncio.sleep(max(0.0, began + _SECONDS + 1 - time.monotonic()))
+            assert struck_at, case
+            await asyncio.sleep(max(0.0, struck_at[0] + _SECONDS + _SETTLED - time.monotonic()))
         told.replies, told.commands = proxy.replies, proxy.commands
         for handshake in (here, elsewhere):
             told.tokens.append(await handshake.complete(callback, bind=BIND, save_as="ann"))
