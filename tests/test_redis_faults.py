@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import redis.exceptions
 from real_redis.cluster import ClusterOfThree
+from real_redis.fixtures import missing, need
 from real_redis.proxy import Fault, ReplyProxy
 from redis.asyncio import ConnectionPool, Redis
 
@@ -37,6 +38,7 @@ BOB = AccessToken("bob-key", "bob-secret-77aa")
 DEADLINE = 2.0  # seconds, the store's own
 HASTY = 0.5  # that of a store where it is not about how long it waits
 SLACK = 0.5  # for a machine that is busy with other things
+CLUSTERS = {"own_cluster": 0, "replicated_cluster": 1}  # how many replicas each primary has
 
 
 async def refused_after(operation: Awaitable[object]) -> tuple[float, str]:
@@ -60,6 +62,24 @@ async def back_after(operation: Callable[[], Awaitable[object]]) -> float:
             await asyncio.sleep(0.01)
         else:
             return time.monotonic() - began
+
+
+@pytest.fixture(scope="module", autouse=True)
+def coming_up(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, ClusterOfThree]]:
+    """The Clusters that tests are going to need: they come up while the tests before those run."""
+    tests = [item for item in request.session.items if isinstance(item, pytest.Function)]
+    asked = {name for test in tests if test.module is request.module for name in test.fixturenames}
+    clusters: dict[str, ClusterOfThree] = {}
+    try:
+        for name in asked & CLUSTERS.keys() if not missing("redis-server", "redis-cli") else ():
+            clusters[name] = ClusterOfThree(tmp_path_factory.mktemp(name), replicas=CLUSTERS[name])
+            clusters[name].launch()
+        yield clusters
+    finally:
+        for cluster in clusters.values():
+            cluster.kill()
 
 
 @pytest.fixture
@@ -187,21 +207,25 @@ async def test_a_reset_in_place_of_any_reply_goes_unnoticed(
     assert number >= 2, "nothing was swept"
 
 
-@pytest.mark.parametrize("fault", ["drop", "stall"])
+LATE: tuple[Fault, ...] = ("drop", "stall")
+
+
 @pytest.mark.parametrize("name", SWEEPS)
 async def test_any_reply_that_does_not_come_in_time_is_told_in_time(
-    own_redis: RedisServer, name: str, fault: Fault
+    own_redis: RedisServer, name: str
 ) -> None:
     sweep = SWEEPS[name]
-    outcomes = await asyncio.gather(*(_struck(sweep, own_redis, fault, n, "ours") for n in range(12)))
-    swept = [outcome for outcome in outcomes if outcome is not None]
-    assert 2 <= len(swept) < 12, "the end was not reached"
-    for number, outcome in enumerate(swept):
-        assert outcome.failed, f"reply {number}"
-        assert outcome.took < HASTY + SLACK, f"reply {number}"
-        assert outcome.left == sweep.leaves, f"reply {number}: repeating it did not help"
-        # Only who took a token away by a call that failed is not told so by the next one.
-        assert outcome.said == sweep.says or (name.startswith("discard") and outcome.said is False)
+    each = [_struck(sweep, own_redis, fault, number, "ours") for fault in LATE for number in range(12)]
+    outcomes = await asyncio.gather(*each)
+    for fault, first in zip(LATE, (0, 12), strict=True):
+        swept = [outcome for outcome in outcomes[first : first + 12] if outcome is not None]
+        assert 2 <= len(swept) < 12, f"{fault}: the end was not reached"
+        for number, outcome in enumerate(swept):
+            assert outcome.failed, f"{fault} of reply {number}"
+            assert outcome.took < HASTY + SLACK, f"{fault} of reply {number}"
+            assert outcome.left == sweep.leaves, f"{fault} of reply {number}: repeating it did not help"
+            # Only who took a token away by a call that failed is not told so by the next one.
+            assert outcome.said == sweep.says or (name.startswith("discard") and outcome.said is False)
 
 
 async def test_a_reply_three_seconds_late_is_not_waited_for(own_redis: RedisServer) -> None:
@@ -324,40 +348,42 @@ async def test_a_cancelled_read_leaves_its_reply_to_nobody(own_redis: RedisServe
 # The whole server
 
 
-async def test_a_frozen_redis(own_redis: RedisServer, store: RedisStore) -> None:
+async def test_a_frozen_redis(own_redis: RedisServer, hasty: RedisStore) -> None:
+    assert await hasty.get_access_token("x", "ann") == ANN  # so one connection is there, and others are not
     own_redis.freeze()
     try:
         operations = [
-            store.get_access_token("x", "ann"),
-            store.put_access_token("x", "ann", BOB),
-            store.replace_access_token("x", "ann", ANN.key, BOB),
-            store.discard_access_token("x", "ann"),
-            store.add_pending("x", "new", b"1", ttl=60),
-            store.get_pending("x", "token"),
-            anext(aiter(store.users("x"))),
-            *(store.get_access_token("x", f"user {number}") for number in range(200)),
+            hasty.get_access_token("x", "ann"),
+            hasty.put_access_token("x", "ann", BOB),
+            hasty.replace_access_token("x", "ann", ANN.key, BOB),
+            hasty.discard_access_token("x", "ann"),
+            hasty.add_pending("x", "new", b"1", ttl=60),
+            hasty.get_pending("x", "token"),
+            anext(aiter(hasty.users("x"))),
+            *(hasty.get_access_token("x", f"user {number}") for number in range(200)),
         ]
         told = await asyncio.gather(*(refused_after(operation) for operation in operations))
     finally:
         own_redis.thaw()
-    assert max(took for took, _ in told) < DEADLINE + SLACK
-    assert await back_after(lambda: store.get_access_token("x", "ann")) < 1
+    assert max(took for took, _ in told) < HASTY + SLACK
+    assert await back_after(lambda: hasty.get_access_token("x", "ann")) < 1
 
 
-async def test_a_killed_redis(own_redis: RedisServer, store: RedisStore) -> None:
+async def test_a_killed_redis(own_redis: RedisServer, hasty: RedisStore) -> None:
+    assert await hasty.get_access_token("x", "ann") == ANN  # over a connection that is to break
     with own_redis.client() as client:
         client.save()
     own_redis.kill()
     for took, says in await asyncio.gather(
-        refused_after(store.get_access_token("x", "ann")),
-        refused_after(store.put_access_token("x", "ann", BOB)),
+        refused_after(hasty.get_access_token("x", "ann")),
+        refused_after(hasty.put_access_token("x", "ann", BOB)),
     ):
-        assert took < DEADLINE + SLACK
+        assert HASTY - 0.1 < took < HASTY + SLACK
         assert "connection failed (ConnectionError)" in says
     own_redis.start()
-    assert await back_after(lambda: store.get_access_token("x", "ann")) < 1
-    assert await store.get_access_token("x", "ann") == ANN
-    assert await _record(store) == b"1"
+    assert await back_after(lambda: hasty.get_access_token("x", "ann")) < 1
+    assert await hasty.get_access_token("x", "ann") == ANN
+    assert await _record(hasty) == b"1"
 
 
 async def test_a_quick_restart_goes_unnoticed(own_redis: RedisServer, store: RedisStore) -> None:
@@ -476,23 +502,23 @@ async def test_a_redis_that_cannot_write_to_its_disk(
     assert "MISCONF" in says
 
 
-async def test_a_redis_that_is_loading(own_redis: RedisServer, store: RedisStore) -> None:
+async def test_a_redis_that_is_loading(own_redis: RedisServer, hasty: RedisStore) -> None:
     with own_redis.client() as client:
         client.config_set("rdbcompression", "no")
-        client.execute_command("DEBUG", "POPULATE", 2500, "filler", 8192)
+        client.execute_command("DEBUG", "POPULATE", 1000, "filler", 32_768)  # it answers every 2 MiB
         client.save()
     own_redis.kill()
     own_redis.start("--key-load-delay", "1000", wait=False)
     began, said = time.monotonic(), set()
     while True:
         try:
-            token = await store.get_access_token("x", "ann")
+            token = await hasty.get_access_token("x", "ann")
         except StoreUnavailable as refused:
             said.add(str(refused).rpartition("(")[2])
         else:
             break
     assert token == ANN
-    assert time.monotonic() - began > DEADLINE, "it was loaded before anybody asked"
+    assert time.monotonic() - began > HASTY, "it was loaded before anybody asked"
     assert said == {"LOADING)"}
 
 
@@ -519,9 +545,9 @@ async def test_a_user_of_redis_who_may_not(own_redis: RedisServer, store: RedisS
     assert "EVALSHA" in says
 
 
-async def test_a_node_of_a_cluster_by_a_plain_url(redis_cluster: ClusterOfThree) -> None:
+async def test_a_node_of_a_cluster_by_a_plain_url(own_cluster: ClusterOfThree) -> None:
     said = set()
-    async with RedisStore.from_url(redis_cluster.nodes[0].url) as store:
+    async with RedisStore.from_url(own_cluster.nodes[0].url) as store:
         for number in range(20):
             try:
                 await store.get_access_token("x", f"user {number}")
@@ -535,17 +561,19 @@ async def test_a_node_of_a_cluster_by_a_plain_url(redis_cluster: ClusterOfThree)
 
 
 @pytest.fixture(scope="module")
-def own_cluster(
-    tmp_path_factory: pytest.TempPathFactory, redis_cluster: ClusterOfThree
-) -> Iterator[ClusterOfThree]:
+def own_cluster(coming_up: dict[str, ClusterOfThree]) -> ClusterOfThree:
     """A Cluster for the tests that do something to one, and then put it right again."""
-    del redis_cluster  # which skips the test where there can be none
-    cluster = ClusterOfThree(tmp_path_factory.mktemp("own-cluster"))
-    try:
-        cluster.start()
-        yield cluster
-    finally:
-        cluster.kill()
+    need("redis-server", "redis-cli")
+    coming_up["own_cluster"].ready()
+    return coming_up["own_cluster"]
+
+
+@pytest.fixture
+def replicated_cluster(coming_up: dict[str, ClusterOfThree]) -> ClusterOfThree:
+    """One with replicas, for the one test that leaves it with other primaries."""
+    need("redis-server", "redis-cli")
+    coming_up["replicated_cluster"].ready()
+    return coming_up["replicated_cluster"]
 
 
 async def test_a_node_that_hangs_leaves_the_others(own_cluster: ClusterOfThree) -> None:
@@ -570,39 +598,36 @@ async def test_a_node_that_hangs_leaves_the_others(own_cluster: ClusterOfThree) 
 
 
 async def test_a_killed_node(own_cluster: ClusterOfThree) -> None:
-    async with RedisStore.from_url(own_cluster.url) as store:
+    async with RedisStore.from_url(own_cluster.url, timeout=HASTY) as store:
         for number in range(30):
             await back_after(partial(store.put_access_token, "x", f"user {number}", ANN))
         own_cluster.nodes[2].kill()
         operations = [refused_or(store.get_access_token("x", f"user {number}")) for number in range(30)]
         told = await asyncio.gather(*operations)
-        assert max(took for took, _ in told) < DEADLINE + SLACK
+        assert max(took for took, _ in told) < HASTY + SLACK
         assert {outcome for _, outcome in told} == {ANN, None}
         own_cluster.nodes[2].start()  # without what it held, which was nowhere else
         for number in range(30):
             assert await back_after(partial(store.put_access_token, "x", f"user {number}", BOB)) < 10
 
 
-async def test_a_replica_stands_in_for_a_primary_that_hangs(
-    tmp_path: Path, redis_cluster: ClusterOfThree
-) -> None:
-    del redis_cluster  # which skips the test where there can be none
-    cluster = ClusterOfThree(tmp_path / "cluster", replicas=1, node_timeout=500)
-    users = [f"user {number}" for number in range(30)]
-    try:
-        cluster.start()
-        for replica in cluster.nodes[3:]:
-            await until_linked(replica)
-        async with RedisStore.from_url(cluster.url) as store:
-            for user in users:
-                await back_after(partial(store.put_access_token, "x", user, ANN))
-            cluster.nodes[1].freeze()
+async def test_a_replica_stands_in_for_a_primary_that_hangs(replicated_cluster: ClusterOfThree) -> None:
+    cluster, users = replicated_cluster, [f"user {number}" for number in range(30)]
+    for replica in cluster.nodes[3:]:
+        await until_linked(replica)
+    async with RedisStore.from_url(cluster.url, timeout=HASTY) as store:
+        for user in users:
+            await back_after(partial(store.put_access_token, "x", user, ANN))
+        cluster.take_for_dead_after(500)
+        cluster.nodes[1].freeze()
+        try:
+            told = await asyncio.gather(*(refused_or(store.get_access_token("x", user)) for user in users))
+            assert {outcome for _, outcome in told} == {ANN, None}, "it was no primary of theirs that hangs"
             for user in users:
                 assert await back_after(partial(store.get_access_token, "x", user)) < 10
                 assert await store.get_access_token("x", user) == ANN, "lost by the failover"
+        finally:
             cluster.nodes[1].thaw()
-    finally:
-        cluster.kill()
 
 
 async def until_linked(replica: RedisServer) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
 
 from .server import RedisServer, program
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["ClusterOfThree"]
 
 _STARTS_WITHIN = 20.0  # seconds
+_NODE_TIMEOUT = 2000  # milliseconds without a word after which a node is taken for dead
 _WHILE_THEY_MEET = 200  # milliseconds: they speak to each other the more often the less this is
 
 
@@ -27,13 +29,12 @@ class ClusterOfThree:
     Args:
         folder: Where they keep their files.
         replicas: How many replicas each has.
-        node_timeout: After how many milliseconds without a word a node is taken for dead.
     """
 
-    def __init__(self, folder: Path, *, replicas: int = 0, node_timeout: int = 2000) -> None:
-        options = ("--cluster-enabled", "yes", "--cluster-node-timeout", str(node_timeout))
+    def __init__(self, folder: Path, *, replicas: int = 0) -> None:
+        options = ("--cluster-enabled", "yes", "--cluster-node-timeout", str(_NODE_TIMEOUT))
         self._replicas = replicas
-        self._node_timeout = node_timeout
+        self._joining: Future[None] | None = None
         self.nodes = [RedisServer(folder / str(number), options) for number in range(3 + 3 * replicas)]
 
     @property
@@ -45,8 +46,31 @@ class ClusterOfThree:
         return f"redis+cluster://127.0.0.1:{self.ports[0]}"
 
     def start(self) -> None:
+        """Start it, and wait until it is up."""
+        self.launch()
+        self.ready()
+
+    def launch(self) -> None:
+        """Start its servers, and let them become a Cluster in the background: it takes them seconds."""
         for node in self.nodes:
             node.start("--cluster-node-timeout", str(_WHILE_THEY_MEET))
+        background = ThreadPoolExecutor(max_workers=1)
+        self._joining = background.submit(self._join)
+        background.shutdown(wait=False)
+
+    def ready(self) -> None:
+        """Wait until what was launched is up."""
+        if self._joining is None:
+            raise RuntimeError("the Cluster was not launched")
+        self._joining.result()
+
+    def take_for_dead_after(self, milliseconds: int) -> None:
+        """Set after how long without a word a node is taken for dead, from now on."""
+        for node in self.nodes:
+            with node.client() as client:
+                client.config_set("cluster-node-timeout", milliseconds)
+
+    def _join(self) -> None:
         command = program("redis-cli")
         if command is None:
             raise RuntimeError("there is no redis-cli")
@@ -59,9 +83,9 @@ class ClusterOfThree:
             stdout=subprocess.DEVNULL,
             timeout=30,
         )
+        self.take_for_dead_after(_NODE_TIMEOUT)
         for node in self.nodes:
             with node.client() as client:
-                client.config_set("cluster-node-timeout", self._node_timeout)
                 self._wait(client)
 
     def _wait(self, client: redis.Redis) -> None:
@@ -72,5 +96,7 @@ class ClusterOfThree:
             time.sleep(0.01)
 
     def kill(self) -> None:
+        if self._joining is not None:
+            wait([self._joining])  # so that nobody speaks to those who are gone
         for node in self.nodes:
             node.kill()

@@ -16,15 +16,20 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-__all__ = ["own_redis", "redis_cluster", "redis_url"]
+__all__ = ["missing", "need", "own_redis", "redis_cluster", "redis_url"]
 
 RUNNING = "AIOOAUTH1_TEST_REDIS_URL"
 
 
-def _need(*programs: str) -> None:
-    missing = [name for name in programs if program(name) is None]
-    if missing:
-        pytest.skip(f"no {' and no '.join(missing)} beside the interpreter or on PATH")
+def missing(*programs: str) -> list[str]:
+    """Which of the programs are not to be had."""
+    return [name for name in programs if program(name) is None]
+
+
+def need(*programs: str) -> None:
+    """Skip the test if one of the programs is not to be had."""
+    if lacking := missing(*programs):
+        pytest.skip(f"no {' and no '.join(lacking)} beside the interpreter or on PATH")
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +38,7 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if running := os.environ.get(RUNNING):
         yield running
         return
-    _need("redis-server")
+    need("redis-server")
     server = RedisServer(tmp_path_factory.mktemp("redis"))
     server.start()
     yield server.url
@@ -43,7 +48,7 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def redis_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterOfThree]:
     """A Cluster for all tests, each of which keeps to a prefix of its own."""
-    _need("redis-server", "redis-cli")
+    need("redis-server", "redis-cli")
     cluster = ClusterOfThree(tmp_path_factory.mktemp("cluster"))
     try:
         cluster.start()
@@ -55,7 +60,7 @@ def redis_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterO
 @pytest.fixture
 def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
     """A Redis of this test alone, which may do to it what it likes."""
-    _need("redis-server")
+    need("redis-server")
     server = RedisServer(tmp_path / "redis")
     server.start()
     yield server
