@@ -149,15 +149,15 @@ class Legs:
             ValueError: If the provider has no such page, or a parameter would take the place of one of ours.
             SigningError: If the URL cannot be signed rightly.
         """
-        url = self._authorize_url(request_token, params, signed=signed)
+        url = self._prepare_authorization_url(request_token, params, signed=signed)
         return url if isinstance(url, str) else url.signer.finish(url.prepared).url()
 
     async def _authorization_url(self, request_token: RequestToken, params: Mapping[str, str]) -> str:
         """Return the same, as the provider wants it, without holding up the event loop."""
-        url = self._authorize_url(request_token, params, signed=False)
+        url = self._prepare_authorization_url(request_token, params, signed=False)
         return url if isinstance(url, str) else (await finish(url.signer, url.prepared)).url()
 
-    def _authorize_url(
+    def _prepare_authorization_url(
         self, request_token: RequestToken, params: Mapping[str, str], *, signed: bool
     ) -> str | _Unsigned:
         provider = self._provider
