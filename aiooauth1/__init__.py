@@ -31,13 +31,13 @@ if TYPE_CHECKING:
         TooManyHandshakes,
         UnknownUser,
     )
-    from aiooauth1.handshake import Handshake
-    from aiooauth1.middleware import OAuth1Middleware
-    from aiooauth1.problems import Problem
-    from aiooauth1.providers import Provider, ProviderSunsetWarning
-    from aiooauth1.retry import Retry
-    from aiooauth1.revocation import TokenRejection
-    from aiooauth1.session import OAuth1Session, raise_for_problem
+    from aiooauth1.flows.handshake.handshake import Handshake
+    from aiooauth1.providers.provider import Provider, ProviderSunsetWarning
+    from aiooauth1.responses.problem import Problem
+    from aiooauth1.session.retry import Retry
+    from aiooauth1.session.session import OAuth1Session, raise_for_problem
+    from aiooauth1.session.signing_middleware import OAuth1Middleware
+    from aiooauth1.session.token_rejection import TokenRejection
     from aiooauth1.stores import AccessTokenStore, Held, MemoryStore, PendingStore, TokenStore
 
 
@@ -79,31 +79,31 @@ __all__ = [
     "raise_for_problem",
 ]
 
-_ROOMS = {
+_MODULES = {
     "AccessToken": "credentials",
     "AccessTokenStore": "stores",
     "Consumer": "credentials",
-    "Handshake": "handshake",
+    "Handshake": "flows",
     "Held": "stores",
     "MemoryStore": "stores",
-    "OAuth1Middleware": "middleware",
-    "OAuth1Session": "session",
+    "OAuth1Middleware": "session.signing_middleware",
+    "OAuth1Session": "session.session",
     "PendingStore": "stores",
-    "Problem": "problems",
+    "Problem": "responses.problem",
     "Provider": "providers",
     "ProviderSunsetWarning": "providers",
     "RequestToken": "credentials",
-    "Retry": "retry",
-    "TokenRejection": "revocation",
+    "Retry": "session.retry",
+    "TokenRejection": "session.token_rejection",
     "TokenStore": "stores",
-    "raise_for_problem": "session",
+    "raise_for_problem": "session.session",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_ROOMS.get(name, 'errors')}"), name)
+    value = getattr(import_module(f"{__name__}.{_MODULES.get(name, 'errors')}"), name)
     globals()[name] = value
     return value
 

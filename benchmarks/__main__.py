@@ -6,16 +6,16 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from benchmarks import importing, rsa, session, sign, stores, users
-from benchmarks.measure import FULL, MINIMAL, QUICK
-from benchmarks.report import as_json, as_text
+from benchmarks.harness.measure import FULL, MINIMAL, QUICK
+from benchmarks.harness.report import as_json, as_text
+from benchmarks.subjects import importing, rsa, session, sign, stores, users
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from benchmarks.measure import Effort
-    from benchmarks.report import Subject
+    from benchmarks.harness.measure import Effort
+    from benchmarks.harness.report import Subject
 
 
 SUBJECTS: Mapping[str, Callable[[Effort], Subject]] = {

@@ -17,7 +17,7 @@ def main() -> None:
         SystemExit: Always. Status 2 is a usage error; else each command's help says what its statuses mean.
     """
     try:
-        from aiooauth1.cli.commands import app  # noqa: PLC0415  what it imports may be missing
+        from aiooauth1.cli.app import app  # noqa: PLC0415  what it imports may be missing
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
         if missing not in _OF_THE_EXTRA:

@@ -15,8 +15,8 @@ import re
 from typing import TYPE_CHECKING, NoReturn, Self
 
 from aiooauth1.errors import StoreCorrupt
-from aiooauth1.stores.names import name_octets
-from aiooauth1.stores.records import SEALED
+from aiooauth1.stores.codec import SEALED
+from aiooauth1.stores.keys import name_octets
 
 
 if TYPE_CHECKING:

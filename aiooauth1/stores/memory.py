@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from aiooauth1.errors import TooManyHandshakes
 from aiooauth1.stores.expiring import Expiring
-from aiooauth1.stores.names import record_key
+from aiooauth1.stores.keys import record_key
 from aiooauth1.stores.protocols import Held
 
 

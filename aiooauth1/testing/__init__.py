@@ -16,12 +16,12 @@ async with FakeProvider() as fake:
 
 from __future__ import annotations
 
-from aiooauth1.testing.browser import AuthorizePageError, approve, deny
-from aiooauth1.testing.fake_provider import FakeProvider
-from aiooauth1.testing.ledger import Arrival, Ledger, Post, Summary
-from aiooauth1.testing.process import FakeProviderProcess
-from aiooauth1.testing.server import After, Before, drop
-from aiooauth1.testing.verifiers import VERIFIERS, Verifier
+from aiooauth1.testing.fake_provider.browser import AuthorizePageError, approve, deny
+from aiooauth1.testing.fake_provider.fake_provider import FakeProvider
+from aiooauth1.testing.fake_provider.ledger import Arrival, Ledger, Post, Summary
+from aiooauth1.testing.fake_provider.server import After, Before, drop
+from aiooauth1.testing.fake_provider.signature_methods import VERIFIERS, Verifier
+from aiooauth1.testing.process.fake_provider_process import FakeProviderProcess
 
 
 __all__ = [

@@ -15,16 +15,16 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
-from aiooauth1.testing.control import answer, encode_message, greeting
-from aiooauth1.testing.description import provider_from
-from aiooauth1.testing.endpoints import DENIALS
-from aiooauth1.testing.fake_provider import FakeProvider
+from aiooauth1.testing.fake_provider.endpoints import DENIALS
+from aiooauth1.testing.fake_provider.fake_provider import FakeProvider
+from aiooauth1.testing.process.protocol import answer, encode_message, greeting
+from aiooauth1.testing.process.provider_json import provider_from
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from aiooauth1.testing.control import Message
+    from aiooauth1.testing.process.protocol import Message
 
 
 __all__ = ["main"]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from types import ModuleType
 
-    from benchmarks.requests import Request
+    from benchmarks.harness.requests import Request
 
 
 class SigningPeer(Protocol):

@@ -9,13 +9,13 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.requests import CONSUMER_KEY, CONSUMER_SECRET, TOKEN, TOKEN_SECRET
+from benchmarks.harness.requests import CONSUMER_KEY, CONSUMER_SECRET, TOKEN, TOKEN_SECRET
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from benchmarks.requests import Request
+    from benchmarks.harness.requests import Request
 
 
 DISTRIBUTION = "aioauth-client"

@@ -6,16 +6,16 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from aiooauth1 import AccessToken, Consumer
-from aiooauth1.nonce import fresh_nonce
 from aiooauth1.signing import Signer
+from aiooauth1.transport.nonce import fresh_nonce
+from benchmarks.harness.requests import CONSUMER_KEY, CONSUMER_SECRET, TOKEN, TOKEN_SECRET
 from benchmarks.peers.header import read_header
-from benchmarks.requests import CONSUMER_KEY, CONSUMER_SECRET, TOKEN, TOKEN_SECRET
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from benchmarks.requests import Request
+    from benchmarks.harness.requests import Request
 
 
 DISTRIBUTION = "aiooauth1"

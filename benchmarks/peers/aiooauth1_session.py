@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from aiohttp import TCPConnector
 
 from aiooauth1 import AccessToken, Consumer, OAuth1Session
-from benchmarks.requests import CONSUMER_KEY, CONSUMER_SECRET, TOKEN, TOKEN_SECRET
+from benchmarks.harness.requests import CONSUMER_KEY, CONSUMER_SECRET, TOKEN, TOKEN_SECRET
 
 
 if TYPE_CHECKING:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hmac
 from typing import TYPE_CHECKING
 
-from benchmarks.requests import CONSUMER_KEY, KEY, TOKEN, base_string
+from benchmarks.harness.requests import CONSUMER_KEY, KEY, TOKEN, base_string
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from benchmarks.requests import Request
+    from benchmarks.harness.requests import Request
 
 
 def digest(request: Request) -> Callable[[], bytes]:

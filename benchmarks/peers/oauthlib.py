@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from oauthlib import oauth1
 
+from benchmarks.harness.requests import CONSUMER_KEY, CONSUMER_SECRET, TOKEN, TOKEN_SECRET
 from benchmarks.peers.header import read_header
-from benchmarks.requests import CONSUMER_KEY, CONSUMER_SECRET, TOKEN, TOKEN_SECRET
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from benchmarks.requests import Request
+    from benchmarks.harness.requests import Request
 
 
 DISTRIBUTION = "oauthlib"

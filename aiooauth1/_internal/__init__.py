@@ -1,0 +1,1 @@
+"""Plumbing that several packages share. Nothing in it is public."""

@@ -1,0 +1,119 @@
+"""What the demo found, as a table and as JSON, and what signing costs."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict, dataclass
+from itertools import cycle, islice
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.table import Table
+
+from aiooauth1.transport.nonce import fresh_nonce
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aiooauth1.signing.sign import Signer
+
+
+__all__ = ["FOOTNOTE", "Report", "quotient", "signing_seconds"]
+
+_CALLS = 2000
+
+FOOTNOTE = (
+    f"* the mean CPU time of {_CALLS:,} calls of Signer.header with posts of this run, made in this process"
+    " afterwards; times the posts sent; divided by this process's CPU time while posting"
+)
+"""How signing's share is measured."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The figures.
+
+    Args:
+        users: How many users were connected.
+        bad_lines: How many lines of the input were bad; None: there was no input.
+        sent: How many posts were sent.
+        accepted: How many posts the provider's ledger has as accepted.
+        refused: How many the provider refused.
+        failed: How many came to no answer or a wrong one, or could not be sent.
+        duplicates: How many the ledger has as accepted once more.
+        rate: How many were accepted a second.
+        signing_share: Signing's share of the CPU time that this process used while posting, from 0 to 1.
+        ledger_agrees: Whether the ledger has each post exactly once, and nothing else.
+        revocation_recognised: Whether the refusal after the revocation was seen for what it is.
+    """
+
+    users: int
+    bad_lines: int | None
+    sent: int
+    accepted: int
+    refused: int
+    failed: int
+    duplicates: int
+    rate: float
+    signing_share: float
+    ledger_agrees: bool
+    revocation_recognised: bool
+
+    def table(self) -> Table:
+        """The figures for people.
+
+        Returns:
+            A table of two columns.
+        """
+        table = Table(box=box.ROUNDED, show_header=False)
+        table.add_column()
+        table.add_column(justify="right")
+        table.add_row("users", f"{self.users:,}")
+        if self.bad_lines is not None:
+            table.add_row("bad lines", f"{self.bad_lines:,}")
+        table.add_row("sent", f"{self.sent:,}")
+        table.add_row("accepted", f"{self.accepted:,}")
+        table.add_row("refused", f"{self.refused:,}")
+        table.add_row("failed", f"{self.failed:,}")
+        table.add_row("duplicates", f"{self.duplicates:,}")
+        table.add_row("rate", f"{self.rate:,.0f} a second")
+        table.add_row("signing's share of the CPU *", f"{self.signing_share:.1%}")
+        return table
+
+    def json(self) -> str:
+        """The figures for programs.
+
+        Returns:
+            One JSON object.
+        """
+        return json.dumps(asdict(self), indent=2)
+
+
+def quotient(dividend: float, divisor: float) -> float:
+    """Divide, by what a coarse clock may have seen as no time at all.
+
+    Args:
+        dividend: What is divided.
+        divisor: By what.
+
+    Returns:
+        The quotient; 0 where the divisor is 0.
+    """
+    return dividend / divisor if divisor else 0.0
+
+
+def signing_seconds(requests: Sequence[tuple[Signer, str, bytes]]) -> float:
+    """Measure what it costs to sign a request: nonce, timestamp, base string, signature and header.
+
+    Args:
+        requests: What signs each, where it goes, and the form that is signed.
+
+    Returns:
+        Seconds of CPU time for one of them; 0 where there are none.
+    """
+    began = time.process_time()
+    for signer, url, form in islice(cycle(requests), _CALLS):
+        signer.header("POST", url, nonce=fresh_nonce(), timestamp=int(time.time()), form=form)
+    return (time.process_time() - began) / _CALLS

@@ -1,0 +1,178 @@
+"""`aiooauth1 demo`: the whole job at a provider on this machine, judged by the provider's own ledger.
+
+TweetExpress connects its users, reposts what they blog, and notices that one of them has left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from aiohttp import ClientError
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from aiooauth1.cli.demo.audit import Audit
+from aiooauth1.cli.demo.posts import Post, make_posts, read_posts
+from aiooauth1.cli.demo.report import FOOTNOTE, Report, quotient, signing_seconds
+from aiooauth1.cli.demo.reposter import Reposting
+from aiooauth1.cli.demo.service import Service
+from aiooauth1.errors import OAuth1Error, TokenRejected
+from aiooauth1.testing import AuthorizePageError, FakeProviderProcess
+
+
+__all__ = ["MADE_UP_POSTS", "Plan", "run"]
+
+MADE_UP_POSTS = 1000
+"""How many posts are made up where nothing else is said."""
+
+_USERS = ("ann", "ben", "cleo")
+_ROUND = 4000  # requests between two looks at the ledger: neither process keeps more of it
+_LEDGER_LIMIT = _ROUND + 1000
+_SAMPLES = 100  # posts of which what signing costs is measured
+_LONGEST_NAME = 40
+_AGREED, _FAILED, _BAD_LINES = 0, 1, 3
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do.
+
+    Args:
+        posts: How many posts to make up, where there is no input.
+        concurrency: How many posts are on their way at most.
+        source: The file descriptor of the input; None: there is none.
+        as_json: Whether the figures are printed as JSON.
+    """
+
+    posts: int
+    concurrency: int
+    source: int | None
+    as_json: bool
+
+
+class _Screen:
+    """Where the demo prints: figures go to standard output, and the story where it does not disturb them."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.out = Console()
+        self.err = Console(stderr=True)
+        self._story = self.err if as_json else self.out
+        self.bad_lines = 0
+
+    def tell(self, text: str) -> None:
+        self._story.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def complain(self, text: str) -> None:
+        self.err.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def reject(self, number: int, reason: str) -> None:
+        self.bad_lines += 1
+        self.complain(f"line {number}: {reason}")
+
+    def progress(self) -> Progress:
+        columns = (TextColumn("posts"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        return Progress(*columns, console=self.err, disable=not sys.stderr.isatty())
+
+
+async def run(plan: Plan) -> int:
+    """Run the demo.
+
+    Args:
+        plan: What to do.
+
+    Returns:
+        The exit status: 0 if the ledger has each post exactly once, 1 if it has not or something else went
+        wrong, 3 if all is well but for lines of the input.
+    """
+    screen = _Screen(as_json=plan.as_json)
+    try:
+        async with FakeProviderProcess(ledger_limit=_LEDGER_LIMIT) as fake:
+            report = await _perform(plan, screen, fake)
+    except BrokenPipeError:
+        raise  # nobody reads what is printed any more
+    except (OAuth1Error, AuthorizePageError, ClientError, OSError, RuntimeError) as error:
+        screen.complain(f"aiooauth1 demo: {type(error).__name__}: {error}")
+        return _FAILED
+    if plan.as_json:
+        screen.out.print(report.json(), markup=False, highlight=False, soft_wrap=True)
+    if not (report.ledger_agrees and report.revocation_recognised):
+        return _FAILED
+    return _BAD_LINES if screen.bad_lines else _AGREED
+
+
+async def _perform(plan: Plan, screen: _Screen, fake: FakeProviderProcess) -> Report:
+    screen.tell(f"A provider that verifies every request runs at {fake.url} (process {fake.pid}).")
+    async with Service(fake.provider, fake.consumer, fake.approve, connections=plan.concurrency) as service:
+        if plan.source is None:
+            for user in _USERS:
+                await service.connect(user)
+            screen.tell(f"Connected {', '.join(_USERS)} by the three legs.")
+        report = await _repost(plan, screen, fake, service)
+        return replace(report, revocation_recognised=await _revoke(screen, fake, service))
+
+
+async def _repost(plan: Plan, screen: _Screen, fake: FakeProviderProcess, service: Service) -> Report:
+    """Send all posts, round by round, and compare each round with the ledger."""
+    made_up = plan.source is None
+    posts = make_posts(plan.posts, _USERS) if plan.source is None else read_posts(plan.source, screen.reject)
+    audit = Audit()
+    samples: list[tuple[int, Post]] = []
+    with screen.progress() as progress:
+        bar = progress.add_task("", total=plan.posts if made_up else None)
+        reposting = Reposting(service, concurrency=plan.concurrency, done=lambda: progress.advance(bar))
+        tally = reposting.tally
+        try:
+            while sent := await reposting.round(posts, _ROUND):
+                audit.look(sent, await fake.ledger())
+                samples = samples or list(islice(sent.items(), _SAMPLES))
+        except asyncio.CancelledError:
+            screen.complain(f"Stopped: {tally.sent:,} posts were sent, {tally.accepted:,} of them accepted.")
+            raise
+    signing = signing_seconds([await service.signing(post, number) for number, post in samples])
+    disagreements = audit.disagreements(tally.accepted)
+    report = Report(
+        users=len(service.users),
+        bad_lines=None if made_up else screen.bad_lines,
+        sent=tally.sent,
+        accepted=audit.accepted,
+        refused=tally.refused,
+        failed=tally.failed,
+        duplicates=audit.duplicates,
+        rate=quotient(tally.accepted, tally.seconds),
+        signing_share=quotient(signing * tally.sent, tally.cpu_seconds),
+        ledger_agrees=not disagreements,
+        revocation_recognised=False,  # that is still to come
+    )
+    if not plan.as_json:
+        screen.out.print(report.table())
+        screen.tell(FOOTNOTE)
+    for trouble in sorted(tally.troubles):
+        screen.complain(trouble)
+    if report.ledger_agrees:
+        screen.tell("The provider's ledger agrees: it has each post exactly once.")
+    else:
+        screen.complain(f"The provider's ledger does not agree: {'; '.join(disagreements)}.")
+    return report
+
+
+async def _revoke(screen: _Screen, fake: FakeProviderProcess, service: Service) -> bool:
+    """Let a user take their token back at the provider, and see whether the service notices."""
+    user = next(iter(service.users), _USERS[0])
+    await service.connect(user)
+    if (token := await service.token_of(user)) is not None:
+        await fake.revoke(token.key)
+    name = ascii(user[:_LONGEST_NAME])
+    try:
+        await service.post(Post(user, "Is anybody there?"), 0)
+    except TokenRejected as refusal:
+        if await service.token_of(user) is None:
+            screen.tell(
+                f"{name} has left: the provider refused the next post, which was recognised as"
+                f" TokenRejected (status {refusal.status}, {refusal.problem}), and the token was dropped."
+            )
+            return True
+    screen.complain(f"{name} has left, and that was not recognised.")
+    return False

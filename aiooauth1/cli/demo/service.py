@@ -1,0 +1,144 @@
+"""TweetExpress: a service that connects its users to a provider and posts there for them."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Self
+
+from aiohttp import TCPConnector
+
+from aiooauth1.flows.handshake.handshake import Handshake
+from aiooauth1.session.problem_reader import raise_for_problem
+from aiooauth1.session.session import OAuth1Session
+from aiooauth1.signing.encoding import encode_form
+from aiooauth1.signing.sign import Signer
+from aiooauth1.stores.memory import MemoryStore
+
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from aiooauth1.cli.demo.posts import Post
+    from aiooauth1.credentials import AccessToken, Consumer
+    from aiooauth1.providers.provider import Provider
+
+
+__all__ = ["Service"]
+
+_CALLBACK = "https://tweetexpress.example/callback"  # nobody asks for it: its query is what counts
+_CREATED = 201
+
+
+class Service:
+    """A service: one session, one store and one handshake for all its users.
+
+    Args:
+        provider: Where it posts.
+        consumer: Its credentials there.
+        approve: A user at the provider's page: takes its URL and who they are, returns the callback URL.
+        connections: How many connections it may have open.
+
+    Attributes:
+        users: Who is connected, or about to be.
+    """
+
+    def __init__(
+        self,
+        provider: Provider,
+        consumer: Consumer,
+        approve: Callable[[str, str], Awaitable[str]],
+        *,
+        connections: int,
+    ) -> None:
+        self.users: dict[str, asyncio.Task[None]] = {}
+        self._provider = provider
+        self._consumer = consumer
+        self._approve = approve
+        self._store = MemoryStore()
+        self._handshake = Handshake(provider, consumer, store=self._store)
+        self._connector = TCPConnector(limit=connections)
+        # No retries: each post is to be one request in the provider's ledger.
+        self._session = OAuth1Session(
+            consumer, provider=provider, store=self._store, connector=self._connector, retry=None
+        )
+        self._open = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        for each in (self._handshake, self._connector, self._session):
+            await self._open.enter_async_context(each)
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self._open.aclose()
+
+    async def connect(self, user: str) -> None:
+        """Connect a user by the three legs, unless that is done or under way.
+
+        Args:
+            user: Their name, here and at the provider.
+
+        Raises:
+            Exception: What the handshake raises, and what comes of asking for the provider's page.
+        """
+        if user not in self.users:
+            self.users[user] = asyncio.create_task(self._connect(user))
+        await self.users[user]
+
+    async def _connect(self, user: str) -> None:
+        bind = secrets.token_urlsafe(32)  # a web application keeps it in the user's browser session
+        pending = await self._handshake.begin(_CALLBACK, bind=bind)
+        callback = await self._approve(pending.url, user)
+        await self._handshake.complete(callback, bind=bind, save_as=user)
+
+    async def post(self, post: Post, number: int) -> None:
+        """Post for a user.
+
+        Args:
+            post: The post.
+            number: What makes it its own, even where another has the same text.
+
+        Raises:
+            ValueError: If the provider answers with something else than this post.
+            Exception: What the session raises, and `raise_for_problem`.
+        """
+        async with self._session.post("posts", user=post.user, data=_form(post, number)) as response:
+            await raise_for_problem(response)
+            made = await response.json()
+        if response.status != _CREATED or (made.get("user"), made.get("text")) != post:
+            raise ValueError("the provider's answer is not the post that was sent")
+
+    async def token_of(self, user: str) -> AccessToken | None:
+        """Look up the access token of a user.
+
+        Args:
+            user: Their name.
+
+        Returns:
+            The token; None: they are not connected.
+        """
+        return await self._store.get_access_token(self._provider.name, user)
+
+    async def signing(self, post: Post, number: int) -> tuple[Signer, str, bytes]:
+        """Prepare a post as `post` has it signed, for measuring what that costs.
+
+        Args:
+            post: The post.
+            number: As in `post`.
+
+        Returns:
+            What signs it, where it goes, and the form that is signed.
+        """
+        signer = Signer(
+            self._consumer,
+            await self.token_of(post.user),
+            signature_method=self._provider.signature_method,
+            rules=self._provider.rules,
+            realm=self._provider.realm,
+        )
+        return signer, f"{self._provider.base_url}posts", encode_form(_form(post, number).items()).encode()
+
+
+def _form(post: Post, number: int) -> dict[str, str]:
+    return {"status": post.text, "number": str(number)}

@@ -1,0 +1,276 @@
+"""The three legs of a handshake, each user's kept in a store between them (RFC 5849 section 2)."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, cast
+
+from yarl import URL
+
+from aiooauth1.credentials import AccessToken, RequestToken
+from aiooauth1.errors import AuthorizationDenied, CallbackError, TokenResponseError
+from aiooauth1.flows.handshake.callback import Callback, check_value, parse_callback
+from aiooauth1.flows.handshake.completion import Completions
+from aiooauth1.flows.handshake.legs import NO_PARAMS, Legs
+from aiooauth1.flows.handshake.pending import PendingRecord, check_bind
+from aiooauth1.stores.codec import MAX_RECORD, dump_record
+from aiooauth1.stores.expiring import check_ttl
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from aiohttp import ClientSession
+
+    from aiooauth1.credentials import Consumer
+    from aiooauth1.flows.handshake.exchange import SaveAs
+    from aiooauth1.providers.provider import Provider
+    from aiooauth1.stores.protocols import AccessTokenStore, PendingStore
+
+
+__all__ = ["Handshake", "PendingHandshake"]
+
+_MOST_DATA = 4096  # octets, as they are stored
+_TO_COME = 1024  # octets of a record that a claim and a refusal take
+
+
+@dataclass(frozen=True, slots=True)
+class PendingHandshake:
+    """A handshake that waits for the user to come back.
+
+    Attributes:
+        url: Where to send the user to approve.
+        request_token: The request token.
+        data: What you gave to `begin`.
+    """
+
+    url: str
+    request_token: RequestToken
+    data: Mapping[str, str]
+
+
+class Handshake(Legs):
+    """Connects users: sends each to the provider, and swaps what comes back for an access token exactly once.
+
+    However many callbacks come, to however many processes, one exchange is under way at a time, and its
+    result is kept for the record's remaining life. One object serves all users.
+
+    Args:
+        provider: Its endpoints, and how it wants requests signed; its name is the namespace in the store.
+        consumer: The service's own credentials.
+        store: Where pending handshakes are kept, for all processes that may see the callback.
+        tokens: Where access tokens go; None: the same store.
+        http: A session of yours to send with, whose cookies are not used; None: one of its own.
+        ttl: Seconds that a user may take to come back.
+        timeout: Seconds that a token request may take altogether.
+        clock: Seconds since the epoch, the same in all processes within a few seconds.
+        nonce: A new text at each call, letters and digits; None: random ones as long as the provider wants.
+        allow_http: Whether endpoints may be plain http on other machines, and PLAINTEXT go over http at all.
+
+    Raises:
+        ValueError: If `ttl` or `timeout` is not a positive number of seconds.
+    """
+
+    def __init__(
+        self,
+        provider: Provider,
+        consumer: Consumer,
+        *,
+        store: PendingStore,
+        tokens: AccessTokenStore | None = None,
+        http: ClientSession | None = None,
+        ttl: float = 600,
+        timeout: float = 12,
+        clock: Callable[[], float] = time.time,
+        nonce: Callable[[], str] | None = None,
+        allow_http: bool = False,
+    ) -> None:
+        super().__init__(
+            provider, consumer, http=http, timeout=timeout, clock=clock, nonce=nonce, allow_http=allow_http
+        )
+        check_ttl(ttl)
+        self._store = store
+        if tokens is None and hasattr(store, "put_access_token"):
+            tokens = cast("AccessTokenStore", store)
+        self._saves = tokens is not None
+        self._ttl = ttl
+        self._completions = Completions(
+            provider.name, store, tokens, self.fetch_access_token, self._home, timeout=timeout, clock=clock
+        )
+
+    async def aclose(self) -> None:
+        """Wait for exchanges under way, then close the connections, unless the session is yours."""
+        await self._completions.finish()
+        await super().aclose()
+
+    async def begin(
+        self,
+        callback: str,
+        *,
+        bind: str,
+        data: Mapping[str, str] = NO_PARAMS,
+        params: Mapping[str, str] = NO_PARAMS,
+        authorize_params: Mapping[str, str] = NO_PARAMS,
+    ) -> PendingHandshake:
+        """Ask for a request token, keep it, and say where to send the user.
+
+        Args:
+            callback: Where the provider shall send the user afterwards: an absolute URL you configured, or
+                `oob` where the user types a PIN instead.
+            bind: What ties the handshake to one browser session or account, not to be guessed by others:
+                only a call with the same one completes it.
+            data: What you want to find again in `pending`, at most 4 KiB.
+            params: More parameters of the request for the request token.
+            authorize_params: More parameters of the page where the user approves.
+
+        Raises:
+            ValueError: If an argument is malformed; the message says which.
+            TooManyHandshakes: If the store is full of pending ones. The provider was not asked.
+            StoreUnavailable: If the store did not answer.
+            Exception: What `fetch_request_token` raises.
+        """
+        check_bind(bind)
+        _check_texts("data", data)
+        _check_texts("authorize_params", authorize_params)
+        self._home.enter()
+        slot = getattr(self._store, "pending_slot", nullcontext)
+        async with slot():
+            request_token = await self.fetch_request_token(callback, params=params)
+            if self._provider.insecure_oauth_10 and callback != "oob":
+                authorize_params = {**authorize_params, "oauth_callback": callback}
+            url = await self._authorization_url(request_token, authorize_params)
+            record = PendingRecord(
+                provider=self._provider.name,
+                token=request_token.key,
+                secret=request_token.secret,
+                params=request_token.params,
+                data=data,
+                url=url,
+                bind="",
+                salt=os.urandom(16).hex(),
+            )
+            record = replace(record, bind=record.digest(bind))
+            await self._add(record)
+        return PendingHandshake(url, request_token, dict(data))
+
+    async def pending(
+        self, callback: str | URL | Mapping[str, str] | Iterable[tuple[str, str]], *, bind: str
+    ) -> PendingHandshake | None:
+        """Look at the handshake that a callback belongs to, and consume nothing; None: it is not ours.
+
+        Args:
+            callback: As in `complete`.
+            bind: As in `begin`.
+
+        Raises:
+            StoreUnavailable: If the store did not answer.
+            StoreCorrupt: If the stored record cannot be read.
+        """
+        try:
+            said = self._parse(callback)
+            if said.request_token is None:
+                return None
+            _, record = await self._completions.find(said.request_token, bind)
+        except CallbackError:
+            return None
+        request_token = RequestToken(record.token, record.secret, params=record.params)
+        return PendingHandshake(record.url, request_token, record.data)
+
+    async def complete(
+        self,
+        callback: str | URL | Mapping[str, str] | Iterable[tuple[str, str]],
+        *,
+        bind: str,
+        save_as: SaveAs | None = None,
+    ) -> AccessToken:
+        """Examine the callback, and swap request token and verifier for the access token, once.
+
+        It may be called again with the same callback, by a reload or after any error: the token is the same.
+
+        Args:
+            callback: The URL that the browser asked for, or its query, decoded or not.
+            bind: As in `begin`.
+            save_as: The user to store the access token for, or what tells that from the token; None: it is
+                stored for nobody.
+
+        Raises:
+            AuthorizationDenied: If the user said no.
+            CallbackError: If the callback is none of ours: begin anew.
+            ProviderError: If the provider refused the exchange.
+            TokenResponseError: If its answer is unusable.
+            OutcomeUnknown: If the answer was lost. The same callback may be completed once more.
+            StoreUnavailable: If the store did not answer. The same callback may be completed again.
+            StoreCorrupt: If the stored record cannot be read.
+            RedirectRefused: If the provider answered with a redirect.
+            SigningError: If the request cannot be signed rightly.
+            aiohttp.ClientError: If nothing was sent. The same callback may be completed again.
+            TimeoutError: Likewise.
+        """
+        said = self._parse(callback)
+        if said.denied:
+            if said.request_token is not None:
+                await self._completions.deny(said.request_token, bind)
+            raise AuthorizationDenied("the user said no at the provider")
+        if said.problem is not None:
+            raise CallbackError(f"the provider reports in the callback: {said.problem}")
+        if said.request_token is None:
+            raise CallbackError("the callback names no request token (oauth_token)")
+        return await self.complete_with_verifier(
+            said.request_token, said.verifier or "", bind=bind, save_as=save_as
+        )
+
+    async def complete_with_verifier(
+        self,
+        request_token_key: str,
+        verifier: str,
+        *,
+        bind: str,
+        save_as: SaveAs | None = None,
+    ) -> AccessToken:
+        """Do the same for a PIN that the user has typed; a mistyped one can be corrected.
+
+        Args:
+            request_token_key: The key of the request token that `begin` returned.
+            verifier: The PIN.
+            bind: As in `begin`.
+            save_as: As in `complete`.
+
+        Raises:
+            Exception: As `complete`.
+        """
+        verifier = verifier.strip()
+        provider = self._provider
+        if not verifier and not (provider.insecure_without_verifier or provider.insecure_oauth_10):
+            raise CallbackError("there is no verifier (oauth_verifier)")
+        check_value("oauth_verifier", verifier)
+        if save_as is not None and not self._saves:
+            raise TypeError("save_as needs a store for access tokens: give tokens=")
+        return await self._completions.complete(request_token_key, verifier, bind, save_as)
+
+    async def _add(self, record: PendingRecord) -> None:
+        # Written anew where it is needed: reports of an error may show a local, and the secret in it.
+        try:
+            length = len(record.dump())
+        except ValueError:
+            length = 0
+        if not 0 < length <= MAX_RECORD - _TO_COME:
+            raise TokenResponseError("the provider's request token is too long to be kept")
+        if not await self._store.add_pending(record.provider, record.token, record.dump(), ttl=self._ttl):
+            raise TokenResponseError("the provider gave out a request token that is pending already")
+
+    def _parse(self, callback: str | URL | Mapping[str, str] | Iterable[tuple[str, str]]) -> Callback:
+        return parse_callback(
+            f"?{callback.raw_query_string}" if isinstance(callback, URL) else callback,
+            token_name=self._provider.callback_token_name,
+            denied_by_empty_verifier=self._provider.denied_by_empty_verifier,
+        )
+
+
+def _check_texts(what: str, given: Mapping[str, str]) -> None:
+    if not all(isinstance(text, str) for pair in given.items() for text in pair):
+        raise ValueError(f"{what} must map texts to texts")
+    if len(dump_record({what: dict(given)})) > _MOST_DATA:
+        raise ValueError(f"{what} is longer than {_MOST_DATA} octets: keep it yourself, with a reference")

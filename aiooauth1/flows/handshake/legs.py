@@ -1,0 +1,290 @@
+"""The three legs one by one: ask for a request token, send the user to approve, swap it for an access one."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
+
+from aiohttp import ClientSession, DummyCookieJar
+from yarl import URL
+
+from aiooauth1._internal.lifecycle import Home
+from aiooauth1.credentials import AccessToken, Consumer, RequestToken
+from aiooauth1.errors import TokenResponseError
+from aiooauth1.flows.token_endpoint import TokenRequest, ask
+from aiooauth1.responses.token import parse_access_token, parse_request_token
+from aiooauth1.signing.sign import Signer
+from aiooauth1.transport.clocks import NeverBack
+from aiooauth1.transport.nonce import fresh_nonce
+from aiooauth1.transport.origin import Origin, refuse_bare_transport
+from aiooauth1.transport.params import Pairs
+from aiooauth1.transport.request import finish
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from aiooauth1.providers.provider import Provider
+    from aiooauth1.signing.signature import Prepared
+
+
+__all__ = ["NO_PARAMS", "Legs"]
+
+_Token = TypeVar("_Token", RequestToken, AccessToken)
+
+NO_PARAMS: Mapping[str, str] = MappingProxyType({})
+
+
+class _Unsigned(NamedTuple):
+    """A URL that is to be signed yet, and what signs it."""
+
+    signer: Signer
+    prepared: Prepared
+
+
+class Legs:
+    """The legs of a handshake with one provider, none of which remembers another: `Handshake` does.
+
+    Args:
+        provider: Its endpoints, and how it wants requests signed.
+        consumer: The service's own credentials.
+        http: A session of yours to send with, whose cookies are not used; None: one of its own.
+        timeout: Seconds that a token request may take altogether.
+        clock: Seconds since the epoch.
+        nonce: A new text at each call, letters and digits; None: random ones as long as the provider wants.
+        allow_http: Whether endpoints may be plain http on other machines, and PLAINTEXT go over http at all.
+    """
+
+    def __init__(
+        self,
+        provider: Provider,
+        consumer: Consumer,
+        *,
+        http: ClientSession | None = None,
+        timeout: float = 12,
+        clock: Callable[[], float] = time.time,
+        nonce: Callable[[], str] | None = None,
+        allow_http: bool = False,
+    ) -> None:
+        provider.warn_of_sunset()
+        if not isinstance(consumer, Consumer):
+            raise TypeError(f"consumer must be a Consumer, not {type(consumer).__name__}")
+        if not timeout > 0:
+            raise ValueError("timeout must be more than 0 seconds: else a token request may wait for ever")
+        self._provider = provider
+        self._consumer = consumer
+        self._theirs = http
+        self._ours: ClientSession | None = None
+        self._home = Home("handshake")
+        self._timeout = timeout
+        self._clock = NeverBack(clock) if provider.monotonic_timestamps else clock
+        self._pairs = Pairs(is_sorted=provider.rules.sorted_parameters)
+        self._nonce = nonce or partial(fresh_nonce, provider.nonce_length)
+        self._allow_http = allow_http or provider.allow_http
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections, unless the session is yours."""
+        if self._home.leave() and self._ours is not None:
+            await self._ours.close()
+
+    async def fetch_request_token(
+        self, callback: str, *, params: Mapping[str, str] = NO_PARAMS
+    ) -> RequestToken:
+        """Ask the provider for a request token (RFC 5849 section 2.1).
+
+        Args:
+            callback: Where the provider shall send the user afterwards: an absolute URL, or `oob` where the
+                user types a PIN instead.
+            params: More parameters to sign and send: in the form of a POST, the query of a GET.
+
+        Raises:
+            ValueError: If the callback is neither, or the provider has no such endpoint.
+            SigningError: If the request cannot be signed rightly, or shows the signature on the way.
+            ProviderError: If the provider refused.
+            TokenResponseError: If its answer is unusable, or does not confirm the callback.
+            RedirectRefused: If it answers with a redirect.
+            OutcomeUnknown: If the request went out, and no whole answer came.
+            aiohttp.ClientError: If nothing was sent.
+            TimeoutError: Likewise.
+        """
+        if callback != "oob" and not URL(callback).scheme:
+            raise ValueError("callback must be an absolute URL, or 'oob' for the PIN way")
+        provider = self._provider
+        answer = self._ask(
+            "request_token",
+            None,
+            {**provider.request_params, **params},
+            # OAuth 1.0 has the callback on the authorize URL instead.
+            callback=None if provider.insecure_oauth_10 else callback,
+        )
+        unconfirmed = provider.insecure_unconfirmed_callback or provider.insecure_oauth_10
+        parse = partial(
+            parse_request_token, json=provider.json_token_replies, insecure_unconfirmed=unconfirmed
+        )
+        token = _parsed(parse, await answer)
+        if isinstance(token, TokenResponseError):
+            raise token
+        return token
+
+    def authorization_url(
+        self, request_token: RequestToken, /, *, signed: bool = False, **params: str
+    ) -> str:
+        """Return where to send the user to approve (RFC 5849 section 2.2).
+
+        Args:
+            request_token: The request token.
+            signed: Whether to sign it with the consumer secret alone, where the provider wants that. A method
+                that takes long does so here and now: in an event loop, call this in a thread then.
+            params: More parameters for the provider's page.
+
+        Raises:
+            ValueError: If the provider has no such page, or a parameter would take the place of one of ours.
+            SigningError: If the URL cannot be signed rightly.
+        """
+        url = self._prepare_authorization_url(request_token, params, signed=signed)
+        return url if isinstance(url, str) else url.signer.finish(url.prepared).url()
+
+    async def _authorization_url(self, request_token: RequestToken, params: Mapping[str, str]) -> str:
+        """Return the same, as the provider wants it, without holding up the event loop."""
+        url = self._prepare_authorization_url(request_token, params, signed=False)
+        return url if isinstance(url, str) else (await finish(url.signer, url.prepared)).url()
+
+    def _prepare_authorization_url(
+        self, request_token: RequestToken, params: Mapping[str, str], *, signed: bool
+    ) -> str | _Unsigned:
+        provider = self._provider
+        url = self._endpoint("authorize_url")
+        params = {**provider.authorize_params, **params}
+        if not (signed or provider.sign_authorize_url):
+            ours = {provider.authorize_token_name: request_token.key}
+            if provider.authorize_consumer_name:
+                ours = {provider.authorize_consumer_name: self._consumer.key, **ours}
+            if taken := sorted(params.keys() & ours):
+                raise ValueError(f"{taken[0]} of the authorize URL is the handshake's own parameter")
+            return self._with_query(url, ours | dict(params))
+        signer = self._signer(RequestToken(request_token.key, ""))
+        prepared = signer.prepare(
+            "GET", self._with_query(url, params), nonce=self._nonce(), timestamp=int(self._clock())
+        )
+        return _Unsigned(signer, prepared)
+
+    async def fetch_access_token(
+        self, request_token: RequestToken, verifier: str | None, *, params: Mapping[str, str] = NO_PARAMS
+    ) -> AccessToken:
+        """Swap a request token and its verifier for an access token, once (RFC 5849 section 2.3).
+
+        Args:
+            request_token: The request token.
+            verifier: What the callback brought, or the user typed; None: a provider without verifiers.
+            params: More parameters to sign and send: in the form of a POST, the query of a GET.
+
+        Raises:
+            ValueError: If the provider has no such endpoint.
+            SigningError: If the request cannot be signed rightly, or shows the signature on the way.
+            ProviderError: If the provider refused.
+            TokenResponseError: If its answer is unusable.
+            RedirectRefused: If it answers with a redirect.
+            OutcomeUnknown: If the request went out, and no whole answer came: the token may be given out.
+            aiohttp.ClientError: If nothing was sent.
+            TimeoutError: Likewise.
+        """
+        # An empty verifier is none: a provider without verifiers would not find the signature right.
+        answer = self._ask("access_token", request_token, params, verifier=verifier or None)
+        token = _parsed(self._access_token, await answer)
+        if isinstance(token, TokenResponseError):
+            raise token
+        return token
+
+    def _access_token(self, body: bytes) -> AccessToken:
+        return parse_access_token(body, self._clock(), json=self._provider.json_token_replies)
+
+    async def _ask(
+        self,
+        endpoint: str,
+        token: RequestToken | None,
+        params: Mapping[str, str],
+        *,
+        callback: str | None = None,
+        verifier: str | None = None,
+    ) -> bytes:
+        provider = self._provider
+        method: str = getattr(provider, f"{endpoint}_method")
+        url = self._endpoint(f"{endpoint}_url")
+        form = None
+        if params and method == "POST":
+            form = self._pairs.query(params).encode()
+        else:
+            url = self._with_query(url, params)
+        signer = self._signer(token)
+
+        def prepare(wire_url: str) -> Prepared:
+            return signer.prepare(
+                method,
+                wire_url,
+                nonce=self._nonce(),
+                timestamp=int(self._clock()),
+                form=form,
+                callback=callback,
+                verifier=verifier,
+            )
+
+        request = TokenRequest(
+            method=method,
+            url=url,
+            form=form,
+            placement=getattr(provider, f"{endpoint}_placement"),
+            user_agent=provider.user_agent,
+            needs_user_agent=provider.needs_user_agent,
+            prepare=prepare,
+            signer=signer,
+            credentials=(self._consumer,) if token is None else (self._consumer, token),
+        )
+        return await ask(self._http(), request, seconds=self._timeout)
+
+    def _endpoint(self, name: str) -> str:
+        url: str = getattr(self._provider, name)
+        if not url:
+            raise ValueError(f"the provider {self._provider.name!r} has no {name}")
+        method = self._provider.signature_method
+        refuse_bare_transport(Origin.of(URL(url, encoded=True)), method, allow_http=self._allow_http)
+        return url
+
+    def _with_query(self, url: str, params: Mapping[str, str]) -> str:
+        if not params:
+            return url
+        where, _, query = url.partition("?")
+        return f"{where}?{self._pairs.query(params, query)}"
+
+    def _signer(self, token: RequestToken | None) -> Signer:
+        provider = self._provider
+        return Signer(
+            self._consumer,
+            token,
+            signature_method=provider.signature_method,
+            rules=provider.rules,
+            realm=provider.realm,
+        )
+
+    def _http(self) -> ClientSession:
+        self._home.enter()
+        if self._theirs is not None:
+            return self._theirs
+        if self._ours is None:
+            self._ours = ClientSession(cookie_jar=DummyCookieJar())
+        return self._ours
+
+
+def _parsed(parse: Callable[[bytes], _Token], body: bytes) -> _Token | TokenResponseError:
+    """Return the token, or the error as if new: the traceback that it had knows the body, secrets and all."""
+    try:
+        return parse(body)
+    except TokenResponseError as error:
+        return error.with_traceback(None)

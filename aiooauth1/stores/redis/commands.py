@@ -1,0 +1,170 @@
+"""The few commands of Redis that an operation is made of, each repeated until it is answered."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import math
+import os
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from aiooauth1.errors import StoreCorrupt, StoreUnavailable
+from aiooauth1.stores.redis.errors import trouble
+
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from aiooauth1.stores.redis.deadline import Deadline
+    from aiooauth1.stores.redis.way import Way
+
+
+__all__ = ["NOTHING", "Call", "Swapped"]
+
+NOTHING = b""  # what stands for no record in a swap: no record is empty
+
+_FIRST_PAUSE = 0.01  # seconds before a command is repeated; each pause is twice the one before it
+_LONGEST_PAUSE = 0.25
+_GONE = b"\0gone:"
+
+
+class _Script(NamedTuple):
+    """A Lua script, and the name that a Redis knows it by once it has seen it."""
+
+    text: str
+    sha: str
+
+
+def _script(text: str) -> _Script:
+    return _Script(text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
+
+
+# By script also where GET would do: a Cluster client may send a GET to a replica, which knows less.
+_READ = _script("return redis.call('GET', KEYS[1])")
+# Put ARGV[2] in place of ARGV[1], with the rest of ARGV as options of SET. Done again it does no more: the
+# new octets are there already, or something newer is, which it leaves alone.
+_SWAP = _script(
+    "local held = redis.call('GET', KEYS[1]) or ''\n"
+    "if held ~= ARGV[2] then if held ~= ARGV[1] then return 0 end "
+    "redis.call('SET', KEYS[1], ARGV[2], unpack(ARGV, 3)) end return 1"
+)
+
+
+class Swapped(NamedTuple):
+    """How a swap went."""
+
+    done: bool
+    lost: bool
+    """Whether an earlier answer got lost: if it is not done, it may have been done and then overwritten."""
+
+
+class Call:
+    """The commands of one operation.
+
+    Args:
+        way: The way to Redis.
+        deadline: The end of the operation.
+    """
+
+    def __init__(self, way: Way, deadline: Deadline) -> None:
+        self._way = way
+        self._deadline = deadline
+        self.trouble: str | None = None
+
+    async def read(self, key: bytes) -> bytes | None:
+        """Return the record of the key, None if there is none."""
+        stored = await self._get(key)
+        return None if stored is not None and stored.startswith(_GONE) else stored
+
+    async def read_raw(self, key: bytes) -> bytes:
+        """Return what the key holds, were it what stands for a record that is gone; `NOTHING` if nothing."""
+        return await self._get(key) or NOTHING
+
+    async def swap(self, key: bytes, old: bytes, new: bytes, *options: str | int) -> Swapped:
+        """Put new octets in place of the old; done too where they are there already.
+
+        Args:
+            key: Where.
+            old: What must be there; `NOTHING` if nothing.
+            new: What is to be there.
+            options: Of SET: how long it lives.
+
+        Raises:
+            StoreUnavailable: If it is refused, or what answered is not Redis's answer to this.
+        """
+        value, lost = await self._until_answered(lambda: self._run(_SWAP, key, old, new, *options), key)
+        if value not in {0, 1}:
+            raise StoreUnavailable("redis-py gave the answer to another question")
+        return Swapped(value == 1, lost)
+
+    async def swap_surely(self, key: bytes, old: bytes, new: bytes, *options: str | int) -> bool:
+        """Likewise, where one must not do it again if it may have been done and then overwritten.
+
+        Raises:
+            StoreUnavailable: As `swap`; and if it is not known whether it was done.
+        """
+        done, lost = await self.swap(key, old, new, *options)
+        if lost and not done:
+            raise StoreUnavailable("the answer to a write got lost, and another has written there since")
+        return done
+
+    async def remove(self, key: bytes, old: bytes) -> bool:
+        """Take the record away if it is that; say whether it went.
+
+        What stands for it a moment makes this repeatable, which DEL is not: the one who took it away knows.
+        """
+        milliseconds = math.ceil(2000 * self._deadline.seconds)  # longer than anybody repeats it
+        return await self.swap_surely(key, old, _GONE + os.urandom(16), "PX", milliseconds)
+
+    async def primaries(self) -> list[dict[str, Any]]:
+        """Return where to send what is for all primaries: options of a command for each."""
+        primaries, _ = await self._until_answered(self._way.primaries)
+        return list(primaries)
+
+    async def scan(self, step: tuple[Any, ...], target: dict[str, Any]) -> tuple[int, list[bytes]]:
+        """Do one step of a scan; return the next one's cursor, 0 if this was the last, and the keys found."""
+        (cursor, keys), _ = await self._until_answered(
+            lambda: self._way.client.execute_command(*step, **target)
+        )
+        # A Cluster client gives a cursor for each node that was asked, which was one.
+        return int(next(iter(cursor.values())) if isinstance(cursor, dict) else cursor), keys
+
+    async def _get(self, key: bytes) -> bytes | None:
+        value, _ = await self._until_answered(lambda: self._run(_READ, key), key)
+        if value is None or isinstance(value, bytes):
+            return value
+        raise StoreUnavailable("redis-py gave the answer to another question")
+
+    async def _run(self, script: _Script, key: bytes, *args: bytes | str | int) -> Any:
+        try:
+            return await self._way.client.execute_command("EVALSHA", script.sha, 1, key, *args)
+        except Exception as error:
+            if trouble(error).code != "NOSCRIPT":
+                raise
+        # A Redis that started again has forgotten its scripts. From now on it knows this one.
+        return await self._way.client.execute_command("EVAL", script.text, 1, key, *args)
+
+    async def _until_answered(
+        self, command: Callable[[], Awaitable[Any]], key: bytes | None = None
+    ) -> tuple[Any, bool]:
+        # The reply, and whether an earlier one got lost. The deadline ends it, if nothing else does.
+        pause, lost = _FIRST_PAUSE, False
+        while True:
+            async with self._way.limit(key):
+                try:
+                    reply = await command()
+                except Exception as error:  # noqa: BLE001 - whatever redis-py lets out when a connection goes
+                    problem = trouble(error)
+                else:
+                    self._deadline.check()
+                    return reply, lost
+            self._deadline.check()
+            if problem.code == "WRONGTYPE":
+                raise StoreCorrupt("a stored record is not one of ours: it is not even a string of Redis")
+            await self._way.mend(problem.code)
+            if not problem.passing:
+                raise StoreUnavailable(problem.says)
+            self.trouble = problem.says
+            lost = lost or problem.maybe_done
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)

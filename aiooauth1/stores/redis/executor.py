@@ -1,0 +1,124 @@
+"""A client of redis-py with bounds: each operation has its deadline, and one event loop has them all."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from functools import partial
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from aiooauth1.errors import StoreCorrupt, StoreUnavailable
+from aiooauth1.stores.redis.commands import Call
+from aiooauth1.stores.redis.deadline import Deadline
+from aiooauth1.stores.redis.way import Way
+
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+
+    from aiooauth1.stores.redis.way import Client
+
+
+__all__ = ["Link"]
+
+_T = TypeVar("_T")
+_T_co = TypeVar("_T_co", covariant=True)
+
+_SCANNED = 500  # how many keys a Redis looks at in one step
+
+
+class _ForKey(Protocol[_T_co]):
+    def __call__(self, call: Call, *, key: bytes) -> Awaitable[_T_co]: ...
+
+
+class Link:
+    """A client of redis-py, bounded.
+
+    Args:
+        client: The asyncio client, standalone or Cluster.
+        timeout: How many seconds an operation may take, all its commands and their repetitions together.
+    """
+
+    def __init__(self, client: Client, timeout: float) -> None:
+        self._way = Way(client)
+        self._timeout = timeout
+        self._where: tuple[int, asyncio.AbstractEventLoop] | None = None
+        self._closed = False
+
+    async def aclose(self, *, client: bool) -> None:
+        """Take no more operations, and close the client too if `client`.
+
+        In a forked process its connections are the other's, which goes on using them.
+
+        Raises:
+            RuntimeError: If the connections belong to another event loop, which alone can close them.
+        """
+        self._closed = True
+        if not client or (self._where is not None and self._where[0] != os.getpid()):
+            return
+        if self._where is not None and self._where[1] is not asyncio.get_running_loop():
+            raise RuntimeError("this RedisStore belongs to another event loop: close it there")
+        await self._way.client.aclose()
+
+    async def within_deadline(self, operation: Callable[[Call], Awaitable[_T]]) -> _T:
+        """Run an operation.
+
+        Raises:
+            StoreUnavailable: If it was refused, or not done in time.
+            StoreCorrupt: If a stored record is not one of ours.
+            RuntimeError: If this is not the event loop and process that the client was first used in.
+        """
+        self._check()
+        deadline = Deadline(self._timeout)
+        call = Call(self._way, deadline)
+        failure: StoreUnavailable | StoreCorrupt
+        try:
+            with deadline:
+                return await operation(call)
+        except TimeoutError:
+            why = call.trouble or "no answer came"
+            failure = StoreUnavailable(f"Redis did not do it within {self._timeout:g} s: {why}")
+        except (StoreUnavailable, StoreCorrupt) as inner:
+            failure = type(inner)(str(inner))
+        # Raised anew: what went before has records in its frames and commands in its messages.
+        raise failure
+
+    async def each(self, keys: Iterable[bytes], operation: _ForKey[_T]) -> list[_T]:
+        """Run an operation for each key, all at once, and return what they return.
+
+        Raises:
+            StoreUnavailable: As `within_deadline`, if one of them fails.
+            StoreCorrupt: Likewise.
+        """
+        tasks = [self.within_deadline(partial(operation, key=key)) for key in keys]
+        outcomes: list[_T] = []
+        for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                raise outcome
+            outcomes.append(outcome)
+        return outcomes
+
+    async def scan(self, pattern: bytes) -> AsyncIterator[list[bytes]]:
+        """Iterate over the keys that match, each once, some at a time.
+
+        Raises:
+            StoreUnavailable: If there is no answer in time to a step of it.
+        """
+        seen: set[bytes] = set()
+        for target in await self.within_deadline(Call.primaries):
+            cursor = None
+            while cursor != 0:
+                step = ("SCAN", cursor or 0, "MATCH", pattern, "COUNT", _SCANNED)
+                cursor, keys = await self.within_deadline(partial(Call.scan, step=step, target=target))
+                fresh = [key for key in dict.fromkeys(keys) if key not in seen]
+                seen.update(fresh)
+                yield fresh
+
+    def _check(self) -> None:
+        if self._closed:
+            raise StoreUnavailable("this RedisStore is closed")
+        here = os.getpid(), asyncio.get_running_loop()
+        if self._where is None:
+            self._where = here
+        elif self._where != here:
+            raise RuntimeError("this RedisStore belongs to another event loop or process: make one in each")

@@ -1,0 +1,151 @@
+"""What stands in Redis: each record bound to its key, in the clear with a checksum or encrypted. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from aiooauth1.errors import StoreCorrupt
+from aiooauth1.stores.codec import decode_token, dump_record, encode_token, load_record
+from aiooauth1.stores.keys import name_from_octets, name_octets, record_key, text_digest
+
+
+if TYPE_CHECKING:
+    from aiooauth1.credentials import AccessToken
+    from aiooauth1.stores.encryption import Encryption
+
+
+__all__ = ["Records", "StoredToken"]
+
+_ACCESS = "access"
+_PENDING = "pending"
+_KINDS = (_ACCESS, _PENDING)
+# What a record in the clear begins with: it is JSON at its head, and no encrypted one begins so.
+_CLEAR = b"{"
+_SUM_OCTETS = 32
+_SPECIAL = re.compile(rb"[\\*?\[\]]")  # what means something in a pattern of Redis
+
+
+class StoredToken(NamedTuple):
+    """An access token and the user whose it is."""
+
+    user: str
+    token: AccessToken
+
+
+class Records:
+    """How records and their keys are written and read.
+
+    A record is a line of JSON and, behind it, octets of any length: the user's name, or the pending
+    handshake. It is bound to its key, so that no record passes for another, wherever the mix-up happened: an
+    encrypted one by its associated data, one in the clear by a checksum over both.
+
+    Args:
+        prefix: What every key begins with.
+        encryption: How to encrypt, None to keep records in the clear.
+    """
+
+    def __init__(self, prefix: str, encryption: Encryption | None) -> None:
+        self._prefix = prefix
+        self._encryption = encryption
+
+    def access_key(self, provider: str, user: str) -> bytes:
+        """Where a user's access token stands."""
+        hidden = self._encryption.hide(user) if self._encryption is not None else user
+        return self._key(_ACCESS, provider, hidden)
+
+    def pending_key(self, provider: str, request_token: str) -> bytes:
+        """Where a pending handshake stands."""
+        # The token itself, with which a user approves, shows in no key.
+        return self._key(_PENDING, provider, text_digest(request_token))
+
+    def access_pattern(self, provider: str) -> bytes:
+        """The pattern that the keys of a provider's access tokens match, and no other key."""
+        return _literal(self._key(_ACCESS, provider)) + b":*"
+
+    def patterns(self) -> list[bytes]:
+        """The patterns that all keys match."""
+        return [_literal(self._key(kind)) + b":*" for kind in _KINDS]
+
+    def seal_token(self, key: bytes, user: str, token: AccessToken) -> bytes:
+        """Write an access token as it is to stand under the key.
+
+        Raises:
+            TypeError: If the token holds what cannot be stored.
+            ValueError: Likewise.
+        """
+        return self._seal(key, encode_token(token), name_octets(user))
+
+    def open_token(self, key: bytes, stored: bytes) -> StoredToken:
+        """Read what `seal_token` wrote for that key.
+
+        Raises:
+            StoreCorrupt: If it is not that.
+        """
+        head, name = self._open(key, stored)
+        user = name_from_octets(name)
+        if user is None:
+            raise StoreCorrupt("a stored record is not one of ours: its user's name is not text")
+        return StoredToken(user, decode_token(head))
+
+    def seal_pending(self, key: bytes, value: bytes) -> bytes:
+        """Write a pending handshake as it is to stand under the key."""
+        return self._seal(key, dump_record({}), value)
+
+    def open_pending(self, key: bytes, stored: bytes) -> bytes:
+        """Read what `seal_pending` wrote for that key.
+
+        Raises:
+            StoreCorrupt: If it is not that.
+        """
+        head, value = self._open(key, stored)
+        load_record(head)
+        return value
+
+    def sealed_anew(self, key: bytes, stored: bytes) -> bytes | None:
+        """Encrypt a record with the current key; None if it is already.
+
+        Raises:
+            StoreCorrupt: If it is not one of ours, or of a key that we have not.
+        """
+        if self._encryption is not None and self._encryption.is_current(stored):
+            return None
+        return self._seal(key, *self._open(key, stored))
+
+    def _key(self, *parts: str) -> bytes:
+        return (self._prefix + record_key(*parts)).encode()
+
+    def _seal(self, key: bytes, head: bytes, tail: bytes) -> bytes:
+        content = head + b"\n" + tail  # no line break stands in compact JSON
+        if self._encryption is not None:
+            return self._encryption.seal(content, key.decode())
+        return content + _sum(key, content)
+
+    def _open(self, key: bytes, stored: bytes) -> tuple[bytes, bytes]:
+        content = stored
+        if self._encryption is not None:
+            content = self._encryption.open(stored, key.decode())
+        if content is stored:  # in the clear
+            content = _checked(key, stored)
+        head, _, tail = content.partition(b"\n")
+        return head, tail
+
+
+def _checked(key: bytes, stored: bytes) -> bytes:
+    content, found = stored[:-_SUM_OCTETS], stored[-_SUM_OCTETS:]
+    if not content.startswith(_CLEAR) or not hmac.compare_digest(found, _sum(key, content)):
+        raise StoreCorrupt(
+            "a stored record is not one of ours: changed, encrypted, or moved from another place"
+        )
+    return content
+
+
+def _sum(key: bytes, content: bytes) -> bytes:
+    return hashlib.sha256(key + b"\0" + content).digest()
+
+
+def _literal(text: bytes) -> bytes:
+    """Write text as a pattern that only it matches."""
+    return _SPECIAL.sub(rb"\\\g<0>", text)

@@ -1,0 +1,64 @@
+"""Encrypting all records of a Redis anew while others read and write them."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from aiooauth1.errors import StoreCorrupt
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aiooauth1.stores.redis.commands import Call
+    from aiooauth1.stores.redis.executor import Link
+    from aiooauth1.stores.redis.records import Records
+
+
+__all__ = ["rotate"]
+
+_AT_ONCE = 32  # half of the connections: the others are for those who use the store
+
+
+async def rotate(link: Link, records: Records, progress: Callable[[int, int], object] | None) -> int:
+    """Encrypt every record anew that is not encrypted with the current key.
+
+    Args:
+        link: The way to Redis.
+        records: How records are encrypted.
+        progress: Called with the number of records looked at and of all, after each batch.
+
+    Returns:
+        How many records were encrypted anew.
+
+    Raises:
+        StoreUnavailable: If there is no answer in time.
+        StoreCorrupt: If records do not decrypt. All others have been seen to.
+    """
+    keys = [key for pattern in records.patterns() async for found in link.scan(pattern) for key in found]
+    rotated = corrupt = 0
+    for start in range(0, len(keys), _AT_ONCE):
+        batch = keys[start : start + _AT_ONCE]
+        outcomes = await link.each(batch, partial(_rotate, records))
+        rotated += outcomes.count(True)
+        corrupt += outcomes.count(None)
+        if progress is not None:
+            progress(start + len(batch), len(keys))
+    if corrupt:
+        raise StoreCorrupt(f"{corrupt} of {len(keys)} stored records are not ours or do not decrypt")
+    return rotated
+
+
+async def _rotate(records: Records, call: Call, key: bytes) -> bool | None:
+    # None if the record is not ours or does not decrypt: that must not keep the others from being done.
+    try:
+        while (stored := await call.read(key)) is not None:
+            new = records.sealed_anew(key, stored)
+            if new is None:
+                break
+            if (await call.swap(key, stored, new, "KEEPTTL")).done:
+                return True
+    except StoreCorrupt:
+        return None
+    return False

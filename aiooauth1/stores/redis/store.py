@@ -1,0 +1,299 @@
+"""Tokens in Redis: for services of many processes and machines. Extra: `redis`."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Self
+
+from aiooauth1.stores.expiring import check_ttl
+from aiooauth1.stores.protocols import Held
+from aiooauth1.stores.redis.client import check_client, check_version, client_for
+from aiooauth1.stores.redis.commands import NOTHING, Call
+from aiooauth1.stores.redis.executor import Link
+from aiooauth1.stores.redis.records import Records
+from aiooauth1.stores.redis.rotation import rotate
+
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from redis.asyncio import Redis, RedisCluster
+
+    from aiooauth1.credentials import AccessToken
+    from aiooauth1.stores.encryption import Encryption
+
+
+__all__ = ["RedisStore"]
+
+
+class RedisStore:
+    """A `TokenStore` in Redis 6.2 or later, standalone, with Sentinel or as a Cluster.
+
+    Every operation touches one key, and repeating one is harmless: what was written meanwhile is never
+    overwritten. One waits for a free connection, repeats what got lost on the way, and gives up after
+    `timeout` seconds.
+
+    Redis replicates asynchronously. A failover to a replica can lose the last writes: a login that was under
+    way then begins anew, and a user whose token was just stored connects anew. Pending handshakes are bounded
+    by their time alone, and by the server's `maxmemory`: keep its policy at `noeviction`, with which a full
+    Redis refuses instead of forgetting users.
+
+    One store belongs to one event loop in one process.
+
+    Args:
+        redis: A client of redis-py 5.0.1 or later, `redis.asyncio.Redis` or `redis.asyncio.RedisCluster`,
+            without `decode_responses`. It stays yours: `aclose()` leaves it open. A client that repeats
+            commands by itself, as those of redis-py 6 and later do, hides that from the store; `from_url`
+            makes one that does not. One for a Cluster needs a `socket_timeout` below `timeout`: only by that
+            does it notice a node that hangs, and ask who stands in for it.
+        prefix: What every key in Redis begins with. Any text.
+        encryption: How to encrypt the records, None to keep them in the clear.
+        timeout: How many seconds an operation may take, waiting for a connection and repetitions included.
+
+    Raises:
+        ImportError: If redis-py is not installed or too old.
+        TypeError: If `redis` is not an asyncio client of redis-py.
+        ValueError: If the client decodes responses, or `timeout` is not a positive number.
+    """
+
+    def __init__(
+        self,
+        redis: Redis | RedisCluster,
+        *,
+        prefix: str = "aiooauth1:",
+        encryption: Encryption | None = None,
+        timeout: float = 2.0,
+    ) -> None:
+        check_version()
+        check_client(redis)
+        _check_timeout(timeout)
+        self._link = Link(redis, timeout)
+        self._records = Records(prefix, encryption)
+        self._encrypts = encryption is not None
+        self._owned = False
+
+    @classmethod
+    def from_url(
+        cls,
+        url: str,
+        *,
+        prefix: str = "aiooauth1:",
+        encryption: Encryption | None = None,
+        timeout: float = 2.0,
+    ) -> Self:
+        """Make a store with a client of its own, which `aclose()` closes. Nothing is sent before first use.
+
+        Args:
+            url: `redis://`, `rediss://` (TLS) or `unix://` as redis-py takes them; `redis+cluster://` or
+                `rediss+cluster://` with any node of a Cluster. Options of the client may stand in its query.
+            prefix: What every key in Redis begins with. Any text.
+            encryption: How to encrypt the records, None to keep them in the clear.
+            timeout: How many seconds an operation may take.
+
+        Raises:
+            ImportError: If redis-py is not installed or too old.
+            ValueError: If it is not such a URL, or `timeout` is not a positive number.
+
+        >>> store = RedisStore.from_url("redis://localhost:6379/0", prefix="tweetexpress:")
+        """
+        check_version()
+        _check_timeout(timeout)
+        store = cls(client_for(url, timeout), prefix=prefix, encryption=encryption, timeout=timeout)
+        store._owned = True
+        return store
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Take no more operations, and close the client of `from_url`; one that you passed in stays open.
+
+        In a forked process nothing is closed: the connections are the other's, which goes on using them.
+
+        Raises:
+            RuntimeError: If the connections belong to another event loop, which alone can close them.
+        """
+        await self._link.aclose(client=self._owned)
+
+    async def put_access_token(self, provider: str, user: str, token: AccessToken) -> None:
+        """Store the user's token in place of any other.
+
+        Raises:
+            StoreUnavailable: If it did not work in time; whether the token is stored is not known.
+            StoreCorrupt: If there is something that no store writes.
+            TypeError: If the token holds what cannot be stored.
+            ValueError: Likewise.
+        """
+        key = self._records.access_key(provider, user)
+
+        async def put(call: Call) -> None:
+            new = self._records.seal_token(key, user, token)
+            # Not by a mere SET: one that is carried out late must not overwrite what was stored since.
+            while not await call.swap_surely(key, await call.read_raw(key), new):
+                pass
+
+        await self._link.within_deadline(put)
+
+    async def get_access_token(self, provider: str, user: str) -> AccessToken | None:
+        """Return the user's token, None if there is none.
+
+        Raises:
+            StoreUnavailable: If there is no answer in time.
+            StoreCorrupt: If what is there is not one of ours, or does not decrypt.
+        """
+        key = self._records.access_key(provider, user)
+
+        async def get(call: Call) -> AccessToken | None:
+            stored = await call.read(key)
+            return self._records.open_token(key, stored).token if stored is not None else None
+
+        return await self._link.within_deadline(get)
+
+    async def replace_access_token(self, provider: str, user: str, old_key: str, token: AccessToken) -> bool:
+        """Store the token only while the stored one's key is `old_key`; say whether it is stored.
+
+        Raises:
+            StoreUnavailable: If it did not work in time; whether the token is stored is not known.
+            StoreCorrupt: If what is there is not one of ours, or does not decrypt.
+            TypeError: If the token holds what cannot be stored.
+            ValueError: Likewise.
+        """
+        key = self._records.access_key(provider, user)
+
+        async def replace(call: Call) -> bool:
+            new = self._records.seal_token(key, user, token)
+            while (stored := await call.read(key)) is not None:
+                held = self._records.open_token(key, stored).token
+                if held.key != old_key:
+                    return held == token
+                if await call.swap_surely(key, stored, new):
+                    return True
+            return False
+
+        return await self._link.within_deadline(replace)
+
+    async def discard_access_token(self, provider: str, user: str, key: str | None = None) -> bool:
+        """Forget the user's token, if a key is given only the one of that key; say whether it went.
+
+        Raises:
+            StoreUnavailable: If it did not work in time; whether the token is stored is not known.
+            StoreCorrupt: If a key is given, and what is there is not one of ours or does not decrypt.
+        """
+        place = self._records.access_key(provider, user)
+
+        async def discard(call: Call) -> bool:
+            while (stored := await call.read(place)) is not None:
+                if key is not None and self._records.open_token(place, stored).token.key != key:
+                    return False
+                if await call.remove(place, stored):
+                    return True
+            return False
+
+        return await self._link.within_deadline(discard)
+
+    async def users(self, provider: str) -> AsyncIterator[str]:
+        """Iterate over the users who have a token there, each once, in no order.
+
+        Who comes or goes meanwhile may be among them or not. The names stand in the records, so each is read.
+
+        Raises:
+            StoreUnavailable: If there is no answer in time to one of the questions that this takes.
+            StoreCorrupt: If what is there is not one of ours, or does not decrypt.
+        """
+        async for keys in self._link.scan(self._records.access_pattern(provider)):
+            for user in await self._link.each(keys, self._user):
+                if user is not None:
+                    yield user
+
+    async def add_pending(self, provider: str, request_token: str, value: bytes, *, ttl: float) -> bool:
+        """Add a record that goes after `ttl` seconds; False if another is there.
+
+        Raises:
+            StoreUnavailable: If it did not work in time; whether the record is there is not known.
+            StoreCorrupt: If what is there is not one of ours, or does not decrypt.
+            ValueError: If `ttl` is not a positive number of seconds.
+        """
+        check_ttl(ttl)
+        key = self._records.pending_key(provider, request_token)
+
+        async def add(call: Call) -> bool:
+            new = self._records.seal_pending(key, value)
+            while not (await call.swap(key, NOTHING, new, "PX", math.ceil(ttl * 1000))).done:
+                stored = await call.read(key)
+                if stored is not None:  # else its time has just come
+                    return self._records.open_pending(key, stored) == value
+            return True
+
+        return await self._link.within_deadline(add)
+
+    async def get_pending(self, provider: str, request_token: str) -> Held | None:
+        """Return the record, None if there is none or its time is up.
+
+        Raises:
+            StoreUnavailable: If there is no answer in time.
+            StoreCorrupt: If what is there is not one of ours, or does not decrypt.
+        """
+        key = self._records.pending_key(provider, request_token)
+
+        async def get(call: Call) -> Held | None:
+            stored = await call.read(key)
+            return Held(self._records.open_pending(key, stored), stored) if stored is not None else None
+
+        return await self._link.within_deadline(get)
+
+    async def swap_pending(self, provider: str, request_token: str, old: Held, value: bytes) -> Held | None:
+        """Put `value` in place of `old`, which keeps its time; None if it changed or went meanwhile.
+
+        Raises:
+            StoreUnavailable: If it did not work in time; whether `value` is there is not known.
+            StoreCorrupt: If what is there is not one of ours, or does not decrypt.
+        """
+        key = self._records.pending_key(provider, request_token)
+
+        async def swap(call: Call) -> Held | None:
+            new, version = self._records.seal_pending(key, value), old.version
+            while not (await call.swap(key, version, new, "KEEPTTL")).done:
+                stored = await call.read(key)
+                held = self._records.open_pending(key, stored) if stored is not None else None
+                if stored is None or held not in {old.value, value}:
+                    return None
+                if held == value:
+                    return Held(value, stored)
+                version = stored  # the same record, encrypted anew meanwhile
+            return Held(value, new)
+
+        return await self._link.within_deadline(swap)
+
+    async def rotate(self, progress: Callable[[int, int], object] | None = None) -> int:
+        """Encrypt every record anew that is not encrypted with the first key, while others use the store.
+
+        A record that is written meanwhile stays as it was written. Other processes must know the first key by
+        now, and encrypt with it, or they go on writing records that need the old one. What it did stays done
+        if it fails: call it again.
+
+        Args:
+            progress: Called with the number of records looked at and of all, after every hundred or so.
+
+        Returns:
+            How many records were encrypted anew.
+
+        Raises:
+            StoreUnavailable: If there is no answer in time to one of the questions that this takes.
+            StoreCorrupt: If records do not decrypt. All others have been seen to.
+            ValueError: If the store has no encryption.
+        """
+        if not self._encrypts:
+            raise ValueError("rotate() is for a store with encryption: give it one")
+        return await rotate(self._link, self._records, progress)
+
+    async def _user(self, call: Call, key: bytes) -> str | None:
+        stored = await call.read(key)
+        return self._records.open_token(key, stored).user if stored is not None else None
+
+
+def _check_timeout(timeout: float) -> None:
+    if not 0 < timeout < math.inf:
+        raise ValueError(f"timeout must be a positive number of seconds, not {timeout}")

@@ -1,0 +1,201 @@
+"""An open SQLite file, in which every statement is an atom by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from aiooauth1.stores.codec import Hidden
+
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+
+
+__all__ = ["Connection", "Database"]
+
+_MOST = 200  # statements in one transaction, which others wait for
+
+
+class Connection(Protocol):
+    """**Protocol:** what is used of aiosqlite's connection."""
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether it is inside a transaction."""
+
+    def execute(self, sql: str, parameters: Iterable[Any] | None = None) -> Awaitable[Any]:
+        """Run a statement, and return its cursor."""
+
+    def execute_fetchall(self, sql: str, parameters: Iterable[Any] | None = None) -> Awaitable[Iterable[Any]]:
+        """Run a statement, and return all rows."""
+
+    async def rollback(self) -> None:
+        """End the transaction without having done anything."""
+
+    async def close(self) -> None:
+        """Close it, after what runs there."""
+
+
+class _Parameters:
+    """The values of one statement, which show in no log, and fall away with the one who waits for it."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values: tuple[object, ...]) -> None:
+        self._values: tuple[object, ...] | None = values
+
+    def __repr__(self) -> str:
+        return "(…)"  # aiosqlite logs the call, and what is bound may be a secret
+
+    def __len__(self) -> int:
+        return len(self._living())
+
+    def __getitem__(self, index: int) -> object:
+        return self._living()[index]
+
+    def __iter__(self) -> Iterator[object]:
+        return iter(self._living())
+
+    def drop(self) -> None:
+        """Forget the values: nobody waits for the statement, so it is not to run if it has not yet.
+
+        Behind a lock, the statements of those who gave up would keep those of the living waiting.
+        """
+        self._values = None
+
+    def _living(self) -> tuple[object, ...]:
+        # SQLite's thread comes here when the statement's turn has come, to bind the values.
+        if (values := self._values) is None:
+            raise sqlite3.OperationalError("nobody waits for this any more")
+        return values
+
+
+@dataclass(frozen=True, slots=True)
+class _Write:
+    """A statement whose turn is to come, and who waits for it."""
+
+    run: Callable[[], Awaitable[int]]
+    changed: asyncio.Future[int]
+    alone: bool = False
+
+
+class Database:
+    """The file as it is open: a connection that writes, and one that reads, and so never waits for a lock.
+
+    What is written while an earlier write is on its way to the disk goes there next, all of it at once: with
+    many writers a commit costs each of them little.
+
+    Args:
+        reader: The connection that reads.
+        writer: The connection that writes.
+    """
+
+    def __init__(self, reader: Connection, writer: Connection) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._waiting: deque[_Write] = deque()
+        self._writing: asyncio.Task[None] | None = None
+
+    async def read(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        """Run one statement that reads, and return its rows."""
+        parameters = _Parameters(values)
+        del values  # nor does what is bound show in the locals of a traceback
+        try:
+            rows = await self._reader.execute_fetchall(sql, parameters)
+            return [tuple(map(_hidden, row)) for row in rows]
+        finally:
+            parameters.drop()
+
+    async def one(self, sql: str, *values: object) -> Any:
+        """Run one statement that reads one value, and return that, None if there is none."""
+        rows = await self.read(sql, *values)
+        return rows[0][0] if rows else None
+
+    async def write(self, sql: str, *values: object) -> int:
+        """Run one statement that writes, an atom by itself, and return how many rows it changed.
+
+        Whoever has the answer knows that it is on the disk.
+        """
+        parameters = _Parameters(values)
+        del values
+        try:
+            return await self._in_turn(lambda: self._changed(sql, parameters))
+        finally:
+            parameters.drop()
+
+    async def checkpoint(self) -> None:
+        """Bring what stands in the log into the file, and empty the log, as far as others let us."""
+        await self._in_turn(self._checkpointed, alone=True)
+
+    async def aclose(self) -> None:
+        """Close both connections, after what runs there."""
+        if self._writing is not None and self._writing.get_loop() is asyncio.get_running_loop():
+            await asyncio.wait([self._writing])
+        for connection in (self._reader, self._writer):
+            await connection.close()
+
+    async def _in_turn(self, run: Callable[[], Awaitable[int]], *, alone: bool = False) -> int:
+        changed: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Write(run, changed, alone))
+        if self._writing is None:
+            self._writing = asyncio.create_task(self._write_all())
+        return await changed
+
+    async def _write_all(self) -> None:
+        try:
+            while self._waiting:
+                batch = [self._waiting.popleft()]
+                while self._waiting and not (batch[0].alone or self._waiting[0].alone or len(batch) == _MOST):
+                    batch.append(self._waiting.popleft())
+                for write, answer in zip(batch, await self._answers(batch), strict=True):
+                    if write.changed.done():  # nobody waits for it any more
+                        continue
+                    if isinstance(answer, BaseException):
+                        write.changed.set_exception(answer)
+                    else:
+                        write.changed.set_result(answer)
+        finally:
+            self._writing = None
+
+    async def _answers(self, batch: list[_Write]) -> Sequence[int | BaseException]:
+        """Run them, and return what each changed, or why nobody can be told so."""
+        try:
+            if len(batch) == 1:
+                return [await batch[0].run()]
+            await self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                # All are in the queue of SQLite's thread, in this order, before it answers the first.
+                *answers, end = await asyncio.gather(
+                    *[write.run() for write in batch], self._committed(), return_exceptions=True
+                )
+            except BaseException:  # the loop ends
+                await self._writer.rollback()
+                raise
+            if isinstance(end, BaseException):
+                # A disk fails, say, and SQLite took back what was done before: nobody is told of success.
+                await self._writer.rollback()
+                reason = next((answer for answer in answers if isinstance(answer, sqlite3.Error)), end)
+                return [reason] * len(batch)
+        except Exception as error:  # noqa: BLE001 - whoever waits is told
+            return [error] * len(batch)
+        return answers
+
+    async def _changed(self, sql: str, parameters: _Parameters) -> int:
+        cursor = await self._writer.execute(sql, parameters)
+        return int(cursor.rowcount)
+
+    async def _committed(self) -> int:
+        await self._writer.execute("COMMIT")
+        return 0
+
+    async def _checkpointed(self) -> int:
+        await self._writer.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
+        return 0
+
+
+def _hidden(value: Any) -> Any:
+    return Hidden(value) if isinstance(value, bytes) else value

@@ -1,0 +1,298 @@
+"""One SQLite file, shared by tasks and processes: opened on first use, with a deadline for each operation."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import stat
+import threading
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from aiooauth1.errors import StoreCorrupt, StoreUnavailable
+from aiooauth1.stores.sqlite.database import Database
+
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+
+    from aiooauth1.stores.sqlite.database import Connection
+
+
+__all__ = ["SQLiteFile"]
+
+_T = TypeVar("_T")
+_LONGEST = 1_000_000  # seconds, of which SQLite can count the milliseconds
+_PAUSE = 0.01  # seconds between two attempts to open a file that others are opening
+_PRAGMAS = (
+    "PRAGMA synchronous=FULL",  # a token that was stored is there after a power cut
+    "PRAGMA fullfsync=ON",  # on a Mac too, where a mere fsync stops at the drive's own memory
+    "PRAGMA secure_delete=ON",  # what was deleted is not in the file
+    "PRAGMA temp_store=MEMORY",  # and never in another file
+    "PRAGMA trusted_schema=OFF",  # nothing that somebody wrote into the schema runs
+)
+# In one statement, so of one moment: another process may be making the schema.
+_WHAT_IT_IS = (
+    "SELECT (SELECT application_id FROM pragma_application_id),"
+    " (SELECT user_version FROM pragma_user_version), (SELECT count(*) FROM sqlite_master)"
+)
+_LOCKED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+_UNAVAILABLE = {
+    sqlite3.SQLITE_BUSY: "another process keeps it locked",
+    sqlite3.SQLITE_LOCKED: "another connection keeps it locked",
+    sqlite3.SQLITE_FULL: "the disk is full",
+    sqlite3.SQLITE_READONLY: "it may not be written",
+    sqlite3.SQLITE_IOERR: "the disk fails",
+    sqlite3.SQLITE_CANTOPEN: "it cannot be opened",
+    sqlite3.SQLITE_PERM: "it may not be opened",
+    sqlite3.SQLITE_AUTH: "it may not be opened",
+    sqlite3.SQLITE_NOMEM: "there is no memory",
+    sqlite3.SQLITE_INTERRUPT: "it was interrupted",
+    sqlite3.SQLITE_PROTOCOL: "its locks are in disorder",
+    sqlite3.SQLITE_NOLFS: "the file system takes no file of this size",
+}
+
+
+class SQLiteFile:
+    """A file of one schema.
+
+    Args:
+        path: Where it is. It is made if it is not there, readable for its owner only.
+        connect: aiosqlite's function of that name.
+        application_id: What marks the file as of this schema: 32 bits.
+        version: The schema's version.
+        schema: The statements that make it.
+        timeout: How many seconds an operation may take.
+
+    Raises:
+        ValueError: If the path is empty or `:memory:`, or the timeout not a number of seconds above 0.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        connect: Callable[..., Awaitable[Connection]],
+        *,
+        application_id: int,
+        version: int,
+        schema: Sequence[str],
+        timeout: float,
+    ) -> None:
+        if os.fspath(path) in {"", ":memory:"}:
+            raise ValueError(
+                "a SQLite store needs the path of a file; for tokens in memory there is MemoryStore"
+            )
+        if not 0 < timeout < _LONGEST:
+            raise ValueError(f"timeout must be a number of seconds above 0, not {timeout!r}")
+        self._connect = connect
+        self._path = str(Path(path).absolute())  # the working directory may be another one by first use
+        self._mark = (application_id, version)
+        self._schema = schema
+        self._timeout = timeout
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._process = 0  # in which it was opened
+        self._opening: asyncio.Task[Database | _Failure] | None = None
+        self._database: Database | None = None
+        self._closed = False
+        self._closing = asyncio.Lock()  # aiosqlite never answers a second close while the first is under way
+
+    @asynccontextmanager
+    async def operation(self) -> AsyncIterator[Database]:
+        """Give the open file for one operation, which has so long and no longer.
+
+        Raises:
+            StoreUnavailable: If it was not done in time, or SQLite cannot do it now.
+            StoreCorrupt: If this is not a file of ours.
+            RuntimeError: If it is closed, or open in another event loop or process.
+        """
+        try:
+            async with asyncio.timeout(self._timeout):
+                yield await self._open_database()
+        except TimeoutError:
+            failure = _Failure(StoreUnavailable, f"it did not answer within {self._timeout:g} s")
+        except (sqlite3.Error, ValueError) as error:  # aiosqlite's connections, when closed, say ValueError
+            if self._closed:
+                failure = _CLOSED
+            elif isinstance(error, sqlite3.Error):
+                failure = _failure(error)
+            else:
+                raise
+        else:
+            return
+        raise self._error(failure) from None
+
+    async def aclose(self) -> None:
+        """Close the file, once what was begun is done. Closing it again does nothing.
+
+        In a forked process it is the other's, whose threads are not here.
+        """
+        self._closed = True
+        if self._is_elsewhere():
+            return
+        if self._opening is not None and self._loop is asyncio.get_running_loop():
+            await asyncio.wait([self._opening])
+        async with self._closing:
+            if self._database is not None:
+                await self._database.aclose()
+                self._database = None
+
+    async def _open_database(self) -> Database:
+        loop = asyncio.get_running_loop()
+        if self._closed:
+            raise self._error(_CLOSED)
+        if self._is_elsewhere():
+            raise RuntimeError(
+                f"the token store {self._path!r} was opened before this process was forked: make one here"
+            )
+        if self._loop not in {None, loop}:
+            raise RuntimeError(
+                f"the token store {self._path!r} is open in another event loop: make one for each loop"
+            )
+        if self._database is not None:
+            return self._database
+        if self._opening is None:
+            # In a task of its own, which no cancelled caller ends: one opens, and all others wait for it.
+            self._loop = loop
+            self._process = os.getpid()
+            self._opening = loop.create_task(self._open())
+        opened = await asyncio.shield(self._opening)
+        if isinstance(opened, _Failure):
+            raise self._error(opened)
+        return opened
+
+    async def _open(self) -> Database | _Failure:
+        connections: list[Connection] = []
+        opened: Database | _Failure = _Failure(
+            StoreUnavailable, f"it did not open within {self._timeout:g} s"
+        )
+        try:
+            async with asyncio.timeout(self._timeout):
+                await asyncio.to_thread(_make_private, self._path)
+                for _ in range(2):
+                    connections.append(await self._connection())
+                    while not await self._is_ready(connections[-1]):  # noqa: ASYNC110 - another process has it
+                        await asyncio.sleep(_PAUSE)
+                reader, writer = connections
+                await reader.execute("PRAGMA query_only=ON")
+                self._database = opened = Database(reader, writer)
+        except TimeoutError:
+            pass
+        except OSError as error:
+            opened = _Failure(StoreUnavailable, f"it cannot be opened: {error.strerror}")
+        except sqlite3.Error as error:
+            opened = _failure(error)
+        except _WrongFileError as error:
+            opened = _Failure(StoreCorrupt, str(error))
+        finally:
+            self._opening = None
+            if self._database is None:
+                self._loop = None
+                for connection in connections:
+                    await connection.close()
+        return opened
+
+    async def _connection(self) -> Connection:
+        # No transactions of Python's making.
+        return await _in_daemon_thread(
+            lambda: self._connect(self._path, timeout=self._timeout, isolation_level=None)
+        )
+
+    async def _is_ready(self, connection: Connection) -> bool:
+        """Bring connection and file to where they work; False if others have the file locked just now."""
+        try:
+            for pragma in _PRAGMAS:
+                await connection.execute(pragma)
+            await self._has_schema(connection)  # or it is a file of others, which stays as it is
+            # On a new file this fails at once, and does not wait, if another process is about it as well.
+            [(mode,)] = await connection.execute_fetchall("PRAGMA journal_mode=WAL")
+            if mode != "wal":
+                raise _WrongFileError("its file system does not take SQLite's write-ahead log")
+            if not await self._has_schema(connection):
+                await connection.execute("BEGIN IMMEDIATE")
+                if not await self._has_schema(connection):
+                    await self._make_schema(connection)
+                await connection.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF not in _LOCKED:
+                raise
+            if connection.in_transaction:
+                await connection.rollback()
+            return False
+        return True
+
+    async def _make_schema(self, connection: Connection) -> None:
+        application_id, version = self._mark
+        for statement in (
+            *self._schema,
+            f"PRAGMA application_id={application_id}",
+            f"PRAGMA user_version={version}",
+        ):
+            await connection.execute(statement)
+
+    async def _has_schema(self, connection: Connection) -> bool:
+        [(application_id, version, tables)] = await connection.execute_fetchall(_WHAT_IT_IS)
+        if (application_id, version) == self._mark:
+            return True
+        if application_id == self._mark[0]:
+            raise _WrongFileError(
+                f"it is of schema version {version}, and this release knows version {self._mark[1]} only"
+            )
+        if application_id or version or tables:
+            raise _WrongFileError("it is a database of something else")
+        return False
+
+    def _is_elsewhere(self) -> bool:
+        return self._loop is not None and self._process != os.getpid()
+
+    def _error(self, failure: _Failure) -> Exception:
+        return failure.kind(f"the token store {self._path!r}: {failure.reason}")
+
+
+class _WrongFileError(Exception):
+    """The file is a database, and not one that works here."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    kind: type[Exception]
+    reason: str
+
+
+_CLOSED = _Failure(RuntimeError, "it is closed: make another one")
+
+
+def _failure(error: sqlite3.Error) -> _Failure:
+    # SQLite's own words may show what stands in the file: only its name for the error is passed on.
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    name = getattr(error, "sqlite_errorname", type(error).__name__)
+    if (reason := _UNAVAILABLE.get(code & 0xFF)) is not None:
+        return _Failure(StoreUnavailable, f"{reason} ({name})")
+    return _Failure(StoreCorrupt, f"it is damaged, or not a database of ours ({name})")
+
+
+def _make_private(path: str) -> None:
+    """Make the file, or take it away from others' eyes. SQLite gives its companions the same mode."""
+    place = Path(path).resolve()  # where a link leads to, which SQLite would make for all to read
+    try:
+        os.close(os.open(place, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    except FileExistsError:
+        # By name: closing any descriptor of an SQLite file drops all locks that this process has on it.
+        for companion in (place, *(place.with_name(place.name + ending) for ending in ("-wal", "-shm"))):
+            with suppress(FileNotFoundError, PermissionError):  # gone again; or another user's, who shares it
+                if stat.S_IMODE(companion.stat().st_mode) & 0o077:
+                    companion.chmod(0o600)
+
+
+def _in_daemon_thread(make: Callable[[], _T]) -> _T:
+    """Call it in a daemon thread: a thread that it makes is then one too.
+
+    So a connection that nobody closed does not keep the program from ending. SQLite's files bear that.
+    """
+    made: list[_T] = []
+    thread = threading.Thread(target=lambda: made.append(make()), daemon=True)
+    thread.start()
+    thread.join()
+    return made[0]

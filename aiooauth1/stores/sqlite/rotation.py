@@ -1,0 +1,106 @@
+"""Encrypting all records of a SQLite file anew, while others read and write them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiooauth1.errors import StoreCorrupt
+from aiooauth1.stores.sqlite.records import Row
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aiooauth1.stores.sqlite.database import Database
+    from aiooauth1.stores.sqlite.file import SQLiteFile
+    from aiooauth1.stores.sqlite.records import Records
+
+
+__all__ = ["rotate"]
+
+_PAGE = 100  # records
+_TOTAL = "SELECT (SELECT count(*) FROM access) + (SELECT count(*) FROM pending)"
+_PAGES = {
+    "access": "SELECT id, provider, name, record, user FROM access WHERE id > ? ORDER BY id LIMIT ?",
+    "pending": "SELECT id, provider, name, record, NULL FROM pending WHERE id > ? ORDER BY id LIMIT ?",
+}
+# Compare-and-set of many at once. It begins with UPDATE, or Python would not count the rows.
+_RENEW = {
+    "access": "UPDATE access SET record = CASE id {records} END, user = CASE id {users} END WHERE {these}",
+    "pending": "UPDATE pending SET record = CASE id {records} END WHERE {these}",
+}
+_WHEN = "WHEN ? THEN ?"
+_THESE = "id BETWEEN ? AND ? AND (id, record) IN (VALUES {pairs})"
+
+
+async def rotate(
+    file: SQLiteFile, records: Records, progress: Callable[[int, int], object] | None = None
+) -> int:
+    """Encrypt every record anew that is not encrypted with the first key.
+
+    Args:
+        file: Where they are.
+        records: How they are encrypted.
+        progress: Called with the number of records looked at and of all, after every page.
+
+    Returns:
+        How many records were encrypted anew.
+
+    Raises:
+        StoreCorrupt: If records do not decrypt. All others have been seen to.
+        ValueError: If the store has no encryption.
+    """
+    if not records.encrypted:
+        raise ValueError("to rotate keys, the store needs encryption=Encryption(new_key, old_key)")
+    async with file.operation() as database:
+        total = await database.one(_TOTAL)
+    done = renewed = 0
+    corrupt: list[StoreCorrupt] = []
+    for kind, page in _PAGES.items():
+        after = 0
+        while True:
+            async with file.operation() as database:
+                rows = [Row(*row) for row in await database.read(page, after, _PAGE)]
+                stale, unreadable = _stale(records, kind, rows)
+                changed = await _renew(database, kind, stale) if stale else 0
+            renewed += changed
+            if changed < len(stale):
+                continue  # others wrote one of them meanwhile: look at them again
+            if not rows:
+                break
+            after = rows[-1].id
+            done += len(rows)
+            corrupt += unreadable
+            if progress is not None:
+                progress(done, max(done, total))
+    async with file.operation() as database:
+        await database.checkpoint()  # what the old key opens is not to stay in the log
+    if corrupt:
+        raise StoreCorrupt(f"{len(corrupt)} of {done} records could not be encrypted anew: {corrupt[0]}")
+    return renewed
+
+
+def _stale(records: Records, kind: str, rows: list[Row]) -> tuple[list[tuple[Row, Row]], list[StoreCorrupt]]:
+    """Pick the rows that need it, each as it is and as it should be, and what is wrong with the bad ones."""
+    stale: list[tuple[Row, Row]] = []
+    unreadable: list[StoreCorrupt] = []
+    for row in rows:
+        try:
+            fresh = records.renewed(kind, row)
+        except StoreCorrupt as problem:
+            unreadable.append(problem)
+        else:
+            stale += [(row, fresh)] if fresh is not None else []
+    return stale, unreadable
+
+
+async def _renew(database: Database, kind: str, stale: list[tuple[Row, Row]]) -> int:
+    """Put new rows in place of those that nobody changed meanwhile, all in one statement."""
+    these = _THESE.format(pairs=", ".join(["(?, ?)"] * len(stale)))
+    when = " ".join([_WHEN] * len(stale))
+    values: list[object] = [part for _, new in stale for part in (new.id, new.record)]
+    if kind == "access":
+        values += [part for _, new in stale for part in (new.id, new.user)]
+    values += [stale[0][0].id, stale[-1][0].id]
+    values += [part for old, _ in stale for part in (old.id, old.record)]
+    return await database.write(_RENEW[kind].format(records=when, users=when, these=these), *values)

@@ -1,0 +1,279 @@
+"""Tokens in one SQLite file, for all processes of one machine. Extra: `sqlite`."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Self
+
+from aiooauth1.errors import StoreUnavailable, TooManyHandshakes
+from aiooauth1.stores.codec import Hidden
+from aiooauth1.stores.expiring import check_ttl
+from aiooauth1.stores.protocols import Held
+from aiooauth1.stores.sqlite.file import SQLiteFile
+from aiooauth1.stores.sqlite.records import Records
+from aiooauth1.stores.sqlite.rotation import rotate
+
+
+try:
+    import aiosqlite
+except ImportError:
+    raise ImportError(
+        "SQLiteStore needs aiosqlite: pip install 'aiooauth1[sqlite]'", name="aiosqlite"
+    ) from None
+
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from aiooauth1.credentials import AccessToken
+    from aiooauth1.stores.encryption import Encryption
+
+
+__all__ = ["SQLiteStore"]
+
+_SLOT_SECONDS = 60  # how long a process that died keeps room; longer than any request for a token may take
+_PAGE = 200  # users
+
+_SCHEMA = (
+    """
+    CREATE TABLE access (
+        id INTEGER PRIMARY KEY, provider TEXT NOT NULL, name TEXT NOT NULL,
+        record BLOB NOT NULL, user BLOB NOT NULL, UNIQUE (provider, name)
+    )
+    """,
+    """
+    CREATE TABLE pending (
+        id INTEGER PRIMARY KEY, provider TEXT NOT NULL, name TEXT NOT NULL,
+        record BLOB NOT NULL, until REAL NOT NULL, UNIQUE (provider, name)
+    )
+    """,
+    "CREATE INDEX pending_until ON pending (until)",
+    "CREATE TABLE slot (id BLOB PRIMARY KEY, until REAL NOT NULL)",
+)
+_PUT = (
+    "INSERT INTO access (provider, name, record, user) VALUES (?, ?, ?, ?)"
+    " ON CONFLICT (provider, name) DO UPDATE SET record = excluded.record, user = excluded.user"
+)
+_GET = "SELECT record FROM access WHERE provider = ? AND name = ?"
+_REPLACE = "UPDATE access SET record = ?, user = ? WHERE provider = ? AND name = ? AND record = ?"
+_DISCARD = "DELETE FROM access WHERE provider = ? AND name = ?"
+_DISCARD_ONE = "DELETE FROM access WHERE provider = ? AND name = ? AND record = ?"
+_USERS = "SELECT name, user FROM access WHERE provider = ? AND name > ? ORDER BY name LIMIT ?"
+
+# Rows whose time is up are counted only where it matters: counting all is ten times as fast.
+_ADD = (
+    "INSERT INTO pending (provider, name, record, until) SELECT ?, ?, ?, ?"
+    " WHERE (SELECT count(*) FROM pending) < ? OR (SELECT count(*) FROM pending WHERE until > ?) < ?"
+    " ON CONFLICT (provider, name) DO UPDATE SET record = excluded.record, until = excluded.until"
+    " WHERE pending.until <= ?"
+)
+_PENDING = "SELECT record FROM pending WHERE provider = ? AND name = ? AND until > ?"
+_SWAP = "UPDATE pending SET record = ? WHERE provider = ? AND name = ? AND until > ? AND record = ?"
+_COUNT = "SELECT count(*) FROM pending WHERE until > ?"
+_PURGE = "DELETE FROM pending WHERE id IN (SELECT id FROM pending WHERE until <= ? ORDER BY until LIMIT 1000)"
+_PURGE_SLOTS = "DELETE FROM slot WHERE until <= ?"
+_KEEP_SLOT = (
+    "INSERT INTO slot (id, until) SELECT ?, ? WHERE (SELECT count(*) FROM slot) +"
+    " (SELECT count(*) FROM pending WHERE until > ?) < ?"
+)
+_FREE_SLOT = "DELETE FROM slot WHERE id = ?"
+
+
+class SQLiteStore:
+    """A `TokenStore` in one SQLite file, which tasks and processes share.
+
+    The file is opened on first use, belongs to that event loop, and is readable for its owner only. Every
+    operation is one statement, or statements each of which is good by itself: a cancelled caller and a killed
+    process leave nothing half done. What was stored survives a power cut.
+
+    All operations raise `StoreUnavailable` when the file does not answer in time or SQLite cannot go on,
+    `StoreCorrupt` when the file or a record in it is not one of ours, and `RuntimeError` when the store is
+    closed or belongs to another event loop or process.
+
+    Args:
+        path: The file. It is made when it is not there. Its folder must be there, on no network drive.
+        encryption: The keys that records are encrypted with. None leaves them readable for whoever can read
+            the file.
+        timeout: How many seconds an operation may take, waiting for other processes included.
+        max_pending: How many handshakes may be pending at once, over all processes.
+        clock: Seconds since the epoch, the same for all processes.
+
+    Raises:
+        ImportError: If aiosqlite is not installed.
+        ValueError: If the path is empty or `:memory:`, or the timeout not a number of seconds above 0.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        encryption: Encryption | None = None,
+        timeout: float = 2.0,
+        max_pending: int = 100_000,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        # "aoa1": so that no other program's file is taken for one of ours.
+        self._file = SQLiteFile(
+            path, aiosqlite.connect, application_id=0x616F6131, version=1, schema=_SCHEMA, timeout=timeout
+        )
+        self._records = Records(encryption)
+        self._max_pending = max_pending
+        self._clock = clock
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the file, once what was begun is done. Closing it again does nothing."""
+        await self._file.aclose()
+
+    async def put_access_token(self, provider: str, user: str, token: AccessToken) -> None:
+        """Store the user's token in place of any other.
+
+        Raises:
+            TypeError: If the token holds something other than text and numbers.
+            ValueError: If the token is larger than a record may be: 16,384 octets.
+        """
+        place = self._records.access(provider, user)
+        sealed = self._records.seal_token(token, place), self._records.seal_user(user, place)
+        async with self._file.operation() as database:
+            await database.write(_PUT, *place[1:], *sealed)
+
+    async def get_access_token(self, provider: str, user: str) -> AccessToken | None:
+        """Return the user's token, None if there is none."""
+        place = self._records.access(provider, user)
+        async with self._file.operation() as database:
+            record = await database.one(_GET, *place[1:])
+        return self._records.open_token(record, place) if record is not None else None
+
+    async def replace_access_token(self, provider: str, user: str, old_key: str, token: AccessToken) -> bool:
+        """Store the token only while the stored one's key is `old_key`; say whether it is stored.
+
+        Raises:
+            TypeError: If the token holds something other than text and numbers.
+            ValueError: If the token is larger than a record may be: 16,384 octets.
+        """
+        place = self._records.access(provider, user)
+        fresh = self._records.seal_token(token, place), self._records.seal_user(user, place)
+        async with self._file.operation() as database:
+            while (record := await database.one(_GET, *place[1:])) is not None:
+                held = self._records.open_token(record, place)
+                if held.key != old_key:
+                    return held == token
+                if await database.write(_REPLACE, *fresh, *place[1:], record):
+                    return True
+        return False
+
+    async def discard_access_token(self, provider: str, user: str, key: str | None = None) -> bool:
+        """Forget the user's token, if a key is given only the one of that key; say whether it went."""
+        place = self._records.access(provider, user)
+        async with self._file.operation() as database:
+            if key is None:
+                return await database.write(_DISCARD, *place[1:]) == 1
+            while (record := await database.one(_GET, *place[1:])) is not None:
+                if self._records.open_token(record, place).key != key:
+                    return False
+                if await database.write(_DISCARD_ONE, *place[1:], record):
+                    return True
+        return False
+
+    async def users(self, provider: str) -> AsyncIterator[str]:
+        """Iterate over the users who have a token there, each once; those who come meanwhile may be in it."""
+        place, after = self._records.access(provider, ""), ""
+        while True:
+            async with self._file.operation() as database:
+                rows = await database.read(_USERS, place.provider, after, _PAGE)
+            for name, user in rows:
+                yield self._records.open_user(user, place._replace(name=name))
+            if len(rows) < _PAGE:
+                return
+            after = rows[-1][0]
+
+    @asynccontextmanager
+    async def pending_slot(self) -> AsyncIterator[None]:
+        """Keep room for one pending handshake, over all processes, while its request token is asked for.
+
+        Raises:
+            TooManyHandshakes: If there is no room.
+        """
+        slot, now = os.urandom(16), self._clock()
+        async with self._file.operation() as database:
+            await database.write(_PURGE, now)
+            await database.write(_PURGE_SLOTS, now)
+            if not await database.write(_KEEP_SLOT, slot, now + _SLOT_SECONDS, now, self._max_pending):
+                raise self._full()
+        try:
+            yield
+        finally:
+            # What was done in it is done, whatever becomes of the slot, which goes by itself after a while.
+            with suppress(StoreUnavailable, RuntimeError):
+                async with self._file.operation() as database:
+                    await database.write(_FREE_SLOT, slot)
+
+    async def add_pending(self, provider: str, request_token: str, value: bytes, *, ttl: float) -> bool:
+        """Add a record that is gone after `ttl` seconds; False if there is another under that token.
+
+        Raises:
+            TooManyHandshakes: If there is no room.
+            ValueError: If `ttl` is not a positive number of seconds.
+        """
+        check_ttl(ttl)
+        place, value = self._records.pending(provider, request_token), Hidden(value)
+        now, bound = self._clock(), self._max_pending
+        async with self._file.operation() as database:
+            await database.write(_PURGE, now)
+            while True:
+                sealed = self._records.seal(value, place)
+                if await database.write(_ADD, *place[1:], sealed, now + ttl, bound, now, bound, now):
+                    return True
+                if (record := await database.one(_PENDING, *place[1:], now)) is not None:
+                    return self._records.open(record, place) == value
+                if await database.one(_COUNT, now) >= bound:
+                    raise self._full()
+
+    async def get_pending(self, provider: str, request_token: str) -> Held | None:
+        """Return the record, None if there is none or its time is up."""
+        place = self._records.pending(provider, request_token)
+        async with self._file.operation() as database:
+            record = await database.one(_PENDING, *place[1:], self._clock())
+        return Held(self._records.open(record, place), record) if record is not None else None
+
+    async def swap_pending(self, provider: str, request_token: str, old: Held, value: bytes) -> Held | None:
+        """Put `value` in place of `old`, which keeps its time; None if it changed or went meanwhile."""
+        place, value = self._records.pending(provider, request_token), Hidden(value)
+        now, sealed = self._clock(), self._records.seal(value, place)
+        async with self._file.operation() as database:
+            if await database.write(_SWAP, sealed, *place[1:], now, old.version):
+                return Held(value, sealed)
+            record = await database.one(_PENDING, *place[1:], now)
+        if record is None or self._records.open(record, place) != value:
+            return None
+        return Held(value, record)
+
+    async def rotate(self, progress: Callable[[int, int], object] | None = None) -> int:
+        """Encrypt every record anew that is not encrypted with the first key, while others use the store.
+
+        A record that is written meanwhile stays as it was written. Other processes must know the first key by
+        now, and encrypt with it, or they go on writing records that need the old one.
+
+        Args:
+            progress: Called with the number of records looked at and of all, after every hundred or so.
+
+        Returns:
+            How many records were encrypted anew.
+
+        Raises:
+            StoreCorrupt: If records do not decrypt. All others have been seen to.
+            ValueError: If the store has no encryption.
+        """
+        return await rotate(self._file, self._records, progress)
+
+    def _full(self) -> TooManyHandshakes:
+        return TooManyHandshakes(
+            f"{self._max_pending} handshakes are pending already: try again in some minutes"
+        )

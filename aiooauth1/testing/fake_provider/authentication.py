@@ -1,0 +1,226 @@
+"""Decides who is speaking: checks a signed request against what the provider knows.
+
+The order matters. What is malformed is told first; then consumer and token, which have the secrets that
+the signature needs; then timestamp and signature; and only a request that holds so far uses up its nonce:
+otherwise anybody could burn the nonces of others (RFC 5849 sections 3.2 and 3.3).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from aiooauth1.testing.fake_provider.errors import RefusalError
+from aiooauth1.testing.fake_provider.signature_methods import check_body_hash
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aiooauth1.credentials import Consumer
+    from aiooauth1.testing.fake_provider.accounts import Accounts, IssuedAccessToken, IssuedRequestToken
+    from aiooauth1.testing.fake_provider.base_string import SignedRequest
+    from aiooauth1.testing.fake_provider.request import Received
+    from aiooauth1.testing.fake_provider.signature_methods import Verifier
+
+
+__all__ = ["Caller", "Wants", "authenticate", "authenticate_by_key"]
+
+Wants = Literal["none", "request", "access", "any access"]
+"""What token an endpoint wants: none, a request token, an access token, or one of these if there is one."""
+
+_TIMESTAMP = re.compile(r"[1-9][0-9]{0,14}")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who is speaking.
+
+    Args:
+        consumer: The consumer.
+        request_token: Its request token, if that is what it came with.
+        access_token: Its access token, likewise.
+    """
+
+    consumer: Consumer
+    request_token: IssuedRequestToken | None = None
+    access_token: IssuedAccessToken | None = None
+
+    @property
+    def user(self) -> str | None:
+        """The user for whom the consumer speaks; None for itself alone."""
+        return None if self.access_token is None else self.access_token.user
+
+
+def authenticate(
+    received: Received,
+    signed: SignedRequest,
+    accounts: Accounts,
+    verifiers: Mapping[str, Verifier],
+    *,
+    wants: Wants,
+    now: float,
+    window: float,
+    in_order: bool = False,
+) -> Caller:
+    """Verify a request (RFC 5849 section 3.2).
+
+    Args:
+        received: The request.
+        signed: What it says in the name of OAuth.
+        accounts: What the provider knows. The nonce is entered.
+        verifiers: The signature methods that are taken.
+        wants: What token the endpoint wants.
+        now: The time by the provider's clock, in seconds.
+        window: How many seconds a timestamp may be off.
+        in_order: Whether a timestamp before the last one is refused (OAuth Core 1.0 section 8).
+
+    Returns:
+        Who is speaking.
+
+    Raises:
+        RefusalError: If the request does not hold.
+    """
+    verifier = _check_form(signed.parameters, verifiers, wants_token=wants in {"request", "access"})
+    parameters = signed.parameters
+    consumer = accounts.consumers.get(parameters["oauth_consumer_key"])
+    if consumer is None:
+        raise RefusalError(
+            "consumer_key_unknown", "no consumer with this oauth_consumer_key is registered here"
+        )
+    caller = Caller(consumer)
+    token_key = parameters.get("oauth_token", "")
+    token_secret = ""
+    if token_key and wants == "none":
+        raise RefusalError(
+            "parameter_rejected",
+            "this endpoint is asked with the consumer's credentials alone, without oauth_token",
+            ("oauth_parameters_rejected", "oauth_token"),
+        )
+    if token_key and wants == "request":
+        request_token = _request_token(accounts, token_key, consumer, now)
+        caller, token_secret = Caller(consumer, request_token=request_token), request_token.token.secret
+    elif token_key:
+        access_token = _access_token(accounts, token_key, consumer)
+        caller, token_secret = Caller(consumer, access_token=access_token), access_token.token.secret
+    timestamp = _check_timestamp(parameters, now, window)
+    if not verifier(signed.base_string, parameters["oauth_signature"], consumer.secret, token_secret):
+        raise RefusalError(
+            "signature_invalid",
+            "the signature does not match the request that arrived: a secret is wrong, or other octets were "
+            "signed than sent; the ledger has the base string as seen here",
+        )
+    check_body_hash(received, signed)
+    if in_order and timestamp is not None and not accounts.is_in_order(timestamp, consumer.key, token_key):
+        raise RefusalError("timestamp_refused", "oauth_timestamp is before that of an earlier request")
+    nonce = parameters.get("oauth_nonce", "")
+    if timestamp is not None and not accounts.use_nonce(timestamp, now, consumer.key, token_key, nonce):
+        raise RefusalError(
+            "nonce_used", "this nonce has come before with the same timestamp, consumer and token"
+        )
+    return caller
+
+
+def authenticate_by_key(received: Received, accounts: Accounts) -> Caller:
+    """Find out who is speaking where calls are not signed, and the access token is a key by itself.
+
+    Args:
+        received: The request, with `Authorization: Bearer` and the token's key.
+        accounts: What the provider knows.
+
+    Returns:
+        Who is speaking.
+
+    Raises:
+        RefusalError: If there is no such key.
+    """
+    given = [value.partition(b" ")[2] for value in received.values(b"authorization")]
+    issued = accounts.access_tokens.get(given[0].decode("latin-1")) if len(given) == 1 else None
+    if issued is None or not received.values(b"authorization")[0].startswith(b"Bearer "):
+        raise RefusalError(
+            "token_rejected",
+            "calls are not signed here: send Authorization: Bearer and the access token's key",
+        )
+    consumer = accounts.consumers[issued.consumer_key]
+    return Caller(consumer, access_token=_access_token(accounts, issued.token.key, consumer))
+
+
+def _check_form(
+    parameters: Mapping[str, str], verifiers: Mapping[str, Verifier], *, wants_token: bool
+) -> Verifier:
+    """Check that all is there that section 3.1 demands, and find the method's verifier."""
+    wanted = ["oauth_consumer_key", "oauth_signature_method", "oauth_signature"]
+    if parameters.get("oauth_signature_method") != "PLAINTEXT" or (
+        "oauth_timestamp" in parameters or "oauth_nonce" in parameters
+    ):  # PLAINTEXT may do without both (section 3.1): it does not protect against replay anyway
+        wanted += ["oauth_timestamp", "oauth_nonce"]
+    if wants_token:
+        wanted.append("oauth_token")
+    absent = [name for name in wanted if not parameters.get(name)]
+    if absent:
+        raise RefusalError(
+            "parameter_absent",
+            f"the request lacks {', '.join(absent)}",
+            ("oauth_parameters_absent", "&".join(absent)),
+        )
+    if parameters.get("oauth_version", "1.0") != "1.0":
+        raise RefusalError(
+            "version_rejected",
+            "oauth_version is 1.0 or left out (RFC 5849 section 3.1)",
+            ("oauth_acceptable_versions", "1.0-1.0"),
+        )
+    verifier = verifiers.get(parameters["oauth_signature_method"])
+    if verifier is None:
+        raise RefusalError(
+            "signature_method_rejected",
+            f"signature methods taken here: {', '.join(verifiers)}",
+            ("oauth_acceptable_signature_methods", "&".join(verifiers)),
+        )
+    return verifier
+
+
+def _request_token(accounts: Accounts, key: str, consumer: Consumer, now: float) -> IssuedRequestToken:
+    """Find a request token that may still be exchanged, or say what has become of it."""
+    issued = accounts.request_tokens.get(key)
+    if issued is None or issued.consumer_key != consumer.key:
+        raise RefusalError("token_rejected", "this consumer has no such request token")
+    if issued.state == "used":
+        raise RefusalError("token_used", "this request token was exchanged before: start a new handshake")
+    if now > issued.expires_at:
+        raise RefusalError("token_expired", "this request token is too old: start a new handshake")
+    return issued
+
+
+def _access_token(accounts: Accounts, key: str, consumer: Consumer) -> IssuedAccessToken:
+    """Find an access token that is still good, or say what has become of it."""
+    issued = accounts.access_tokens.get(key)
+    if issued is None or issued.consumer_key != consumer.key:
+        raise RefusalError("token_rejected", "this consumer has no such access token")
+    if issued.state == "revoked":
+        raise RefusalError(
+            "token_revoked", "the user has taken this access token back: connect the user anew"
+        )
+    if issued.state == "expired":
+        raise RefusalError("token_expired", "this access token has expired: connect the user anew")
+    return issued
+
+
+def _check_timestamp(parameters: Mapping[str, str], now: float, window: float) -> int | None:
+    """Check the timestamp; None where PLAINTEXT does without."""
+    given = parameters.get("oauth_timestamp")
+    if given is None:
+        return None
+    if not _TIMESTAMP.fullmatch(given):
+        raise RefusalError(
+            "parameter_rejected",
+            "oauth_timestamp is a positive integer in decimal digits: seconds since the epoch",
+            ("oauth_parameters_rejected", "oauth_timestamp"),
+        )
+    if abs(int(given) - now) > window:
+        raise RefusalError(
+            "timestamp_refused",
+            f"oauth_timestamp is more than {window:g} s away from the clock here, which says {int(now)}",
+            ("oauth_acceptable_timestamps", f"{int(now - window)}-{int(now + window)}"),
+        )
+    return int(given)

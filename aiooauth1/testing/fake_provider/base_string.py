@@ -1,0 +1,225 @@
+"""Reads what a request says in the name of OAuth, and builds its signature base string.
+
+A second reading of RFC 5849 section 3.4, written against the octets that a server gets. It shares no line
+with the signer, so that the two can disagree: a fault in one of them shows as a refused signature.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from aiooauth1.providers.provider import Provider
+from aiooauth1.testing.fake_provider.errors import RefusalError
+from aiooauth1.testing.fake_provider.request import (
+    encode,
+    is_form,
+    parse_authorization,
+    parse_form,
+    text_fields,
+)
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aiooauth1.testing.fake_provider.request import Pairs, Received
+
+
+__all__ = [
+    "BY_THE_RFC",
+    "PROTOCOL_PARAMETERS",
+    "SignedRequest",
+    "as_php_has_it",
+    "base_string_uri",
+    "read_signed_request",
+    "received_base_string",
+]
+
+PROTOCOL_PARAMETERS = frozenset(
+    {
+        b"oauth_body_hash",
+        b"oauth_callback",
+        b"oauth_consumer_key",
+        b"oauth_nonce",
+        b"oauth_signature",
+        b"oauth_signature_method",
+        b"oauth_timestamp",
+        b"oauth_token",
+        b"oauth_verifier",
+        b"oauth_version",
+    }
+)
+"""What must come at most once and all in one place (RFC 5849 sections 3.1 and 3.5). Any other parameter,
+`oauth_` or not, is the application's own."""
+
+BY_THE_RFC = Provider("RFC 5849")
+"""A provider without quirks."""
+
+_DEFAULT_PORTS = {"http": b"80", "https": b"443"}
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class SignedRequest:
+    """What a request says in the name of OAuth.
+
+    Args:
+        place: Where its protocol parameters are: `header`, `query`, `form`, or `""` if it has none.
+        parameters: The protocol parameters.
+        base_string: The signature base string, as built from what arrived.
+    """
+
+    place: str
+    parameters: Mapping[str, str]
+    base_string: bytes
+
+
+def base_string_uri(scheme: str, host: bytes, target: bytes) -> bytes:
+    """Build the base string URI (RFC 5849 section 3.4.1.2).
+
+    Args:
+        scheme: `http` or `https`.
+        host: The value of the `Host` header.
+        target: The request target.
+
+    Returns:
+        Scheme and authority in lower case, without a default port; the path as it came.
+
+    >>> base_string_uri("http", b"EXAMPLE.COM:80", b"/r%20v/X?id=123")
+    b'http://example.com/r%20v/X'
+    """
+    path = target.partition(b"?")[0]
+    if not path.startswith(b"/"):
+        # The absolute form, as sent to a proxy: its authority outdoes Host (RFC 9112 section 3.2.2).
+        _, authority, rest = path.partition(b"://")
+        if authority:
+            host, slash, path = rest.partition(b"/")
+            path = slash + path
+    name, colon, port = host.lower().rpartition(b":")
+    if not colon or port.endswith(b"]"):  # no port; the last colon of an IPv6 address is none
+        name = host.lower()
+    elif port not in (b"", _DEFAULT_PORTS[scheme]):
+        name = name + b":" + port
+    return scheme.encode("ascii") + b"://" + name + (path or b"/")
+
+
+def as_php_has_it(pairs: Pairs) -> Pairs:
+    """Number the names that end in `[]`, and forget all but the last of a repeated name.
+
+    Args:
+        pairs: The parameters of a query or form.
+
+    Returns:
+        What PHP makes of them, and its verifiers with it.
+
+    >>> as_php_has_it([(b"a[]", b"x"), (b"a[]", b"y"), (b"b", b"1"), (b"b", b"2")])
+    [(b'a[0]', b'x'), (b'a[1]', b'y'), (b'b', b'2')]
+    """
+    numbers: Counter[bytes] = Counter()
+    kept = {}
+    for given, value in pairs:
+        name = given
+        if given.endswith(b"[]"):
+            name = given[:-1] + b"%d]" % numbers[given]
+            numbers[given] += 1
+        kept[name] = value
+    return list(kept.items())
+
+
+def received_base_string(received: Received, *sources: Pairs, like: Provider = BY_THE_RFC) -> bytes:
+    """Build the signature base string (RFC 5849 section 3.4.1.1).
+
+    Args:
+        received: The request.
+        *sources: The parameters of header, query and form body.
+        like: The provider whose departures from the RFC are to be followed.
+
+    Returns:
+        The base string.
+
+    Raises:
+        RefusalError: If the request has not exactly one `Host` header.
+    """
+    hosts = received.values(b"host")
+    if len(hosts) != 1:
+        raise RefusalError("parameter_rejected", f"a request has one Host header, this one has {len(hosts)}")
+    bare = PROTOCOL_PARAMETERS if like.rules.bare_values else frozenset()
+    pairs = sorted(
+        (encode(name), value.decode("latin-1") if name in bare else encode(value))
+        for source in sources
+        for name, value in source
+        if name != b"oauth_signature"
+    )
+    parameters = encode("&".join([f"{name}={value}" for name, value in pairs]).encode("latin-1"))
+    scheme, host = received.scheme, hosts[0]
+    if like.rules.signed_origin is not None:
+        scheme, _, authority = like.rules.signed_origin.partition("://")
+        host = authority.rstrip("/").encode("ascii")
+    uri = base_string_uri(like.rules.signed_scheme or scheme, host, received.target)
+    return f"{encode(received.method.upper().encode())}&{encode(uri)}&{parameters}".encode("ascii")
+
+
+def read_signed_request(received: Received, like: Provider = BY_THE_RFC) -> SignedRequest:
+    """Find the OAuth parameters of a request and build its signature base string.
+
+    Args:
+        received: The request.
+        like: The provider whose departures from the RFC are to be followed.
+
+    Returns:
+        What was found; with the place `""` if there are no protocol parameters.
+
+    Raises:
+        RefusalError: If a protocol parameter comes twice, or in more than one place, or is not UTF-8, or if
+            the header is malformed.
+    """
+    headers = [
+        pairs
+        for value in received.values(b"authorization")
+        if (pairs := parse_authorization(value)) is not None
+    ]
+    if len(headers) > 1:
+        raise RefusalError(
+            "parameter_rejected", "there is more than one Authorization header with the scheme OAuth"
+        )
+    sources = {
+        "header": headers[0] if headers else [],
+        "query": parse_form(received.target.partition(b"?")[2]),
+        "form": parse_form(received.body) if is_form(received) else [],
+    }
+    found = {
+        place: own
+        for place, pairs in sources.items()
+        if (own := [pair for pair in pairs if pair[0] in PROTOCOL_PARAMETERS])
+    }
+    if len(found) > 1:
+        names = sorted({name.decode() for own in found.values() for name, _ in own})
+        raise RefusalError(
+            "parameter_rejected",
+            f"the OAuth parameters are in {' and '.join(found)}: one place is right (RFC 5849 section 3.5)",
+            ("oauth_parameters_rejected", "&".join(names)),
+        )
+    place, own = next(iter(found.items()), ("", []))
+    parameters: dict[str, str] = {}
+    for octets, value in own:
+        name = octets.decode("ascii")
+        if name in parameters:
+            raise RefusalError(
+                "parameter_rejected",
+                f"{name} comes more than once (RFC 5849 section 3.1)",
+                ("oauth_parameters_rejected", name),
+            )
+        try:
+            parameters[name] = value.decode("utf-8")
+        except UnicodeDecodeError:
+            raise RefusalError(
+                "parameter_rejected", f"{name} is not UTF-8", ("oauth_parameters_rejected", name)
+            ) from None
+    if like.sign_multipart_text:
+        sources["form"] += text_fields(received)
+    if like.php_arrays:
+        sources |= {name: as_php_has_it(sources[name]) for name in ("query", "form")}
+    base_string = received_base_string(received, *sources.values(), like=like) if place else b""
+    return SignedRequest(place, MappingProxyType(parameters), base_string)

@@ -1,0 +1,300 @@
+"""The three legs at the provider's end (RFC 5849 section 2), and revocation."""
+
+from __future__ import annotations
+
+import hmac
+import re
+import secrets
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from aiohttp import web
+
+from aiooauth1.testing.fake_provider.base_string import read_signed_request
+from aiooauth1.testing.fake_provider.errors import NotServedError, RefusalError, form_encode
+from aiooauth1.testing.fake_provider.pages import (
+    FORM_FIELDS,
+    PAGE_HEADERS,
+    authorize_page,
+    message_page,
+    verifier_page,
+)
+from aiooauth1.testing.fake_provider.request import is_form, parse_form
+from aiooauth1.testing.fake_provider.request_context import json_reply, token_reply
+from aiooauth1.testing.fake_provider.requirements import check_present
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from aiooauth1.testing.fake_provider.accounts import IssuedRequestToken
+    from aiooauth1.testing.fake_provider.request_context import Call, Rules
+
+
+__all__ = ["DENIALS", "access_token", "answer", "request_token", "revoke", "show_page"]
+
+DENIALS: Mapping[str, Callable[[str], tuple[tuple[str, str], ...]]] = MappingProxyType(
+    {
+        "oauth_problem": lambda token: (("oauth_problem", "user_refused"), ("oauth_token", token)),
+        "denied": lambda token: (("denied", token),),
+        "error": lambda _: (("error", "access_denied"), ("error_description", "The user said no")),
+        "empty_verifier": lambda token: (("oauth_token", token), ("oauth_verifier", "")),
+    }
+)
+"""How providers put it into the callback URL that the user said no: by the Problem Reporting extension; as X
+does; as OAuth 2 does, which Authlib's servers send, without the request token; as NetSuite does."""
+
+# An absolute URI, or at least what may stand in a Location header and is one at first sight.
+_CALLBACK = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\x00-\x20\x7f]+")
+_ASCII = "".join(map(chr, range(0x21, 0x7F)))
+
+
+def request_token(call: Call, rules: Rules) -> web.Response:
+    """Give a request token to a consumer (RFC 5849 section 2.1).
+
+    Args:
+        call: The request.
+        rules: By what to judge.
+
+    Returns:
+        The reply.
+
+    Raises:
+        RefusalError: If the request does not hold, or its callback is missing or no URL.
+        NotServedError: If it does not come by the method that is demanded.
+    """
+    quirks = rules.quirks
+    call.check_method(rules, quirks.request_token_method)
+    consumer = call.authenticate(rules, "none").consumer
+    callback = _callback(call.signed.parameters, oauth_10=quirks.insecure_oauth_10)
+    token = rules.accounts.issue_request_token(consumer, callback, call.now)
+    confirmed = not (quirks.insecure_unconfirmed_callback or quirks.insecure_oauth_10)
+    pairs = [("oauth_token", token.key), ("oauth_token_secret", token.secret)]
+    pairs += [("oauth_callback_confirmed", "true")] if confirmed else []
+    return token_reply(pairs, as_json=quirks.json_token_replies)
+
+
+def _callback(parameters: Mapping[str, str], *, oauth_10: bool) -> str:
+    callback = parameters.get("oauth_callback", "")
+    if oauth_10:
+        if callback:
+            raise RefusalError(
+                "parameter_rejected",
+                "oauth_callback belongs on the authorize URL: OAuth 1.0 is spoken here, not 1.0a",
+                ("oauth_parameters_rejected", "oauth_callback"),
+            )
+        return "oob"  # until the authorize URL names another
+    if not callback:
+        raise RefusalError(
+            "parameter_absent",
+            "the request lacks oauth_callback: an absolute URL, or oob (OAuth Core 1.0a)",
+            ("oauth_parameters_absent", "oauth_callback"),
+        )
+    if callback != "oob" and not _CALLBACK.fullmatch(callback):
+        raise RefusalError(
+            "parameter_rejected",
+            "oauth_callback is neither an absolute URL nor oob",
+            ("oauth_parameters_rejected", "oauth_callback"),
+        )
+    return callback
+
+
+def access_token(call: Call, rules: Rules) -> web.Response:
+    """Swap an approved request token and its verifier for an access token, once (RFC 5849 section 2.3).
+
+    Args:
+        call: The request.
+        rules: By what to judge.
+
+    Returns:
+        The reply.
+
+    Raises:
+        RefusalError: If the request does not hold, the user has not approved, or the verifier is wrong. The
+            request token stays as it was.
+        NotServedError: If it does not come by the method that is demanded.
+    """
+    call.check_method(rules, rules.quirks.access_token_method)
+    issued = call.authenticate(rules, "request").request_token
+    assert issued is not None  # noqa: S101  a request token is what was asked for
+    call.user = issued.user or None
+    if issued.state == "denied":
+        raise RefusalError("permission_denied", "the user said no")
+    if issued.state == "pending":
+        raise RefusalError("permission_unknown", "the user has not answered yet")
+    verifier = call.signed.parameters.get("oauth_verifier", "")
+    if not issued.verifier and "oauth_verifier" in call.signed.parameters:
+        raise RefusalError(
+            "parameter_rejected",
+            "there are no verifiers here, so none must come, not even an empty one",
+            ("oauth_parameters_rejected", "oauth_verifier"),
+        )
+    if issued.verifier and not verifier:
+        raise RefusalError(
+            "parameter_absent",
+            "the request lacks oauth_verifier",
+            ("oauth_parameters_absent", "oauth_verifier"),
+        )
+    if not hmac.compare_digest(verifier.encode(), issued.verifier.encode()):
+        raise RefusalError("verifier_invalid", "this is not the verifier that went with the callback")
+    token = rules.accounts.exchange(issued.token.key)
+    pairs = [("oauth_token", token.key), ("oauth_token_secret", token.secret), *token.params.items()]
+    return token_reply(pairs, as_json=rules.quirks.json_token_replies)
+
+
+def revoke(call: Call, rules: Rules) -> web.Response:
+    """Take back the access token that signed the request.
+
+    Args:
+        call: The request.
+        rules: By what to judge.
+
+    Returns:
+        The reply.
+
+    Raises:
+        RefusalError: If the request does not hold.
+    """
+    issued = call.authenticate(rules, "access").access_token
+    assert issued is not None  # noqa: S101  an access token is what was asked for
+    rules.accounts.end(issued.token.key, "revoked")
+    return json_reply({"revoked": issued.token.key})
+
+
+def show_page(call: Call, rules: Rules) -> web.Response:
+    """Show the page on which the user answers (RFC 5849 section 2.2).
+
+    Args:
+        call: The request.
+        rules: By what to judge.
+
+    Returns:
+        The page.
+
+    Raises:
+        NotServedError: If no request token is named that waits for an answer, or the URL is not as demanded.
+        RefusalError: If it lacks a parameter, or is signed and cannot be read.
+    """
+    quirks = rules.quirks
+    pairs = parse_form(call.received.target.partition(b"?")[2])
+    query = {name.decode("utf-8", "replace"): value.decode("utf-8", "replace") for name, value in pairs}
+    is_named_once = [name.decode("latin-1") for name, _ in pairs].count(quirks.authorize_token_name) == 1
+    token_key = query[quirks.authorize_token_name] if is_named_once else ""
+    issued = _pending(call, rules, token_key)
+    check_present(query, quirks.authorize_params)
+    if quirks.authorize_consumer_name and query.get(quirks.authorize_consumer_name) != issued.consumer_key:
+        raise NotServedError("consumer_key_unknown", "This page was not asked for by its application.", 400)
+    if quirks.sign_authorize_url:
+        _check_signed(call, rules, issued)
+    if quirks.insecure_oauth_10 and _CALLBACK.fullmatch(callback := query.get("oauth_callback", "")):
+        rules.accounts.set_callback(token_key, callback)
+    return _form_page(rules, issued)
+
+
+def answer(call: Call, rules: Rules) -> web.Response:
+    """Take the user's answer and send the browser back to the consumer (RFC 5849 section 2.2).
+
+    Args:
+        call: The request.
+        rules: By what to judge.
+
+    Returns:
+        The redirect to the callback, or a page.
+
+    Raises:
+        NotServedError: If it is not the form of a page that was shown for a request token that still waits.
+    """
+    fields = _fields(call)
+    issued = _pending(call, rules, fields["oauth_token"])
+    serial = fields["page"].partition(".")[0]
+    if not hmac.compare_digest(fields["page"].encode(), _page_value(rules, issued, serial).encode()):
+        raise NotServedError("page_rejected", "This answer does not come from the authorize page.", 403)
+    user = fields["user"].strip()
+    if not user:
+        call.why = "user_absent"
+        return _form_page(rules, issued, error="Please give your user name.")
+    call.user = user
+    quirks = rules.quirks
+    without = quirks.insecure_without_verifier or quirks.insecure_oauth_10
+    issued = rules.accounts.answer(
+        issued.token.key, user, approved=fields["answer"] == "approve", with_verifier=not without
+    )
+    denied = issued.state == "denied"
+    if issued.callback != "oob":
+        told: tuple[tuple[str, str], ...] = (("oauth_token", issued.token.key),)
+        if issued.verifier:
+            told += (("oauth_verifier", issued.verifier),)
+        told = DENIALS[rules.denial](issued.token.key) if denied else told
+        names = {"oauth_token": quirks.callback_token_name}
+        return _redirect(issued.callback, tuple((names.get(name, name), value) for name, value in told))
+    if denied:
+        return _html(message_page("Access denied", "You may close this page."))
+    if not issued.verifier:
+        return _html(message_page("Access granted", "Go back to the application."))
+    return _html(verifier_page(consumer=issued.consumer_key, verifier=issued.verifier))
+
+
+def _fields(call: Call) -> dict[str, str]:
+    """Read the form of the authorize page: each of its fields exactly once, and nothing else."""
+    pairs = parse_form(call.received.body) if is_form(call.received) else []
+    try:
+        fields = {name.decode(): value.decode() for name, value in pairs}
+    except UnicodeDecodeError:
+        fields = {}
+    known = fields.keys() == FORM_FIELDS and len(pairs) == len(FORM_FIELDS)
+    if not known or fields["answer"] not in {"approve", "deny"}:
+        raise NotServedError("form_rejected", "This is not the form of the authorize page.", 400)
+    return fields
+
+
+def _pending(call: Call, rules: Rules, token_key: str) -> IssuedRequestToken:
+    """Find a request token that waits for its user's answer."""
+    issued = rules.accounts.request_tokens.get(token_key)
+    if issued is None or issued.state != "pending" or call.now > issued.expires_at:
+        message = "This request to authorize is unknown, answered or too old. Go back to the application."
+        raise NotServedError("token_rejected", message, 400)
+    return issued
+
+
+def _check_signed(call: Call, rules: Rules, issued: IssuedRequestToken) -> None:
+    """Check that the authorize URL is signed with the consumer secret alone: it may be loaded again."""
+    signed = read_signed_request(call.received, rules.quirks)
+    parameters = signed.parameters
+    consumer = rules.accounts.consumers[issued.consumer_key]
+    verifier = rules.verifiers.get(parameters.get("oauth_signature_method", ""))
+    if (
+        parameters.get("oauth_consumer_key") != consumer.key
+        or verifier is None
+        or not verifier(signed.base_string, parameters.get("oauth_signature", ""), consumer.secret, "")
+    ):
+        raise NotServedError("signature_invalid", "This link is not signed by the application.", 401)
+
+
+def _page_value(rules: Rules, issued: IssuedRequestToken, serial: str) -> str:
+    """Tie an answer to a page that was served for this request token: nobody else can make the value up."""
+    told = hmac.digest(rules.page_key, f"{serial}.{issued.token.key}".encode(), "sha256").hex()
+    return f"{serial}.{told}"
+
+
+def _form_page(rules: Rules, issued: IssuedRequestToken, *, error: str = "") -> web.Response:
+    page = authorize_page(
+        action="authorize",  # relative to itself, so that it holds wherever the provider is mounted
+        consumer=issued.consumer_key,
+        token_key=issued.token.key,
+        page=_page_value(rules, issued, secrets.token_hex(8)),
+        error=error,
+    )
+    return _html(page, 400 if error else 200)
+
+
+def _html(page: str, status: int = 200) -> web.Response:
+    return web.Response(body=page.encode("utf-8", "replace"), headers=PAGE_HEADERS, status=status)
+
+
+def _redirect(callback: str, pairs: tuple[tuple[str, str], ...]) -> web.Response:
+    """Send the browser back, with the callback's own query kept as it is."""
+    url, hash_, fragment = quote(callback, safe=_ASCII).partition("#")
+    joint = "" if url.endswith(("?", "&")) else "&" if "?" in url else "?"
+    location = f"{url}{joint}{form_encode(pairs)}{hash_}{fragment}"
+    return web.Response(status=302, headers={"Location": location, "Cache-Control": "no-store"})

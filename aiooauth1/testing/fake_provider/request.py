@@ -1,0 +1,212 @@
+"""A request as a server gets it, and how its parts are read: octets in, octets out."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import quote_from_bytes, unquote_to_bytes
+
+from aiooauth1.testing.fake_provider.errors import RefusalError
+
+
+__all__ = [
+    "Pairs",
+    "Received",
+    "encode",
+    "is_form",
+    "parse_authorization",
+    "parse_form",
+    "parse_realm",
+    "text_fields",
+]
+
+Pairs = list[tuple[bytes, bytes]]
+"""Names and values of parameters, decoded, as octets, in order."""
+
+# One parameter of the header with the comma or end that follows it (RFC 5849 section 3.5.1). Names and values
+# are encoded as in section 3.6: only unreserved characters stand bare. The realm is a quoted-string. The
+# quantifiers are possessive: nothing is ever tried a second time.
+_ENCODED = rb"(?:[A-Za-z0-9._~-]++|%[0-9A-Fa-f]{2})"
+_HEADER_PARAMETER = re.compile(
+    rb"[ \t]*+(?:"
+    rb"(?P<name>" + _ENCODED + rb'++)="(?P<value>' + _ENCODED + rb'*+)"'
+    rb'|[Rr][Ee][Aa][Ll][Mm]="(?P<realm>(?:[^"\\]++|\\.)*+)"'
+    rb")[ \t]*+(?P<end>,|\Z)"
+)
+_OAUTH_SCHEME = re.compile(rb"OAuth(?:[ \t]+|\Z)", re.IGNORECASE)
+_BOUNDARY = re.compile(rb'multipart/form-data[ \t]*+;.*?boundary="?([^";,]++)"?', re.IGNORECASE | re.DOTALL)
+_FIELD_NAME = re.compile(rb';[ \t]*+name="([^"]*+)"', re.IGNORECASE)
+_FILE_NAME = re.compile(rb";[ \t]*+filename\*?=", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A request as a server gets it.
+
+    Args:
+        method: The method.
+        target: The request target, octet for octet: `/path?query`, or an absolute URL from a proxy's client.
+        headers: Names and values, octet for octet.
+        body: The body, without transfer and content coding.
+        scheme: `http` or `https`: by which it came.
+    """
+
+    method: str
+    target: bytes
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    body: bytes = b""
+    scheme: str = "http"
+
+    def values(self, name: bytes) -> list[bytes]:
+        """All values of a header.
+
+        Args:
+            name: Its name, in lower case.
+
+        Returns:
+            The values in the order of arrival.
+        """
+        return [value for given, value in self.headers if given.lower() == name]
+
+
+def encode(text: bytes) -> str:
+    """Percent-encode (RFC 5849 section 3.6).
+
+    Args:
+        text: Any octets.
+
+    Returns:
+        Them with all but unreserved characters escaped.
+
+    >>> encode("a b~ü".encode())
+    'a%20b~%C3%BC'
+    """
+    return quote_from_bytes(text, safe="")
+
+
+def parse_form(text: bytes) -> Pairs:
+    """Read a query or a form body (RFC 5849 section 3.4.1.3.1).
+
+    Only `&` separates; an empty segment is no parameter; a `+` is a space; a `%` without two hexadecimal
+    digits after it is a `%`.
+
+    Args:
+        text: The query without its `?`, or the form.
+
+    Returns:
+        Names and values as octets, in order.
+
+    >>> parse_form(b"a=1+%2B&&b&a=%zz")
+    [(b'a', b'1 +'), (b'b', b''), (b'a', b'%zz')]
+    """
+    pairs = []
+    for segment in text.replace(b"+", b" ").split(b"&"):
+        if segment:
+            name, _, value = segment.partition(b"=")
+            pairs.append((unquote_to_bytes(name), unquote_to_bytes(value)))
+    return pairs
+
+
+def parse_authorization(header: bytes) -> Pairs | None:
+    """Read an `Authorization` header (RFC 5849 section 3.5.1).
+
+    Args:
+        header: The header's value.
+
+    Returns:
+        Names and values as octets, the realm left out; None if the scheme is not OAuth.
+
+    Raises:
+        RefusalError: If it does not follow the section's grammar, to the letter.
+
+    >>> parse_authorization(b'OAuth realm="x", oauth_nonce="a%2Bb"')
+    [(b'oauth_nonce', b'a+b')]
+    """
+    read = _read_authorization(header)
+    return None if read is None else read[0]
+
+
+def parse_realm(header: bytes) -> bytes | None:
+    """Read the realm of an `Authorization` header (RFC 5849 section 3.5.1).
+
+    Args:
+        header: The header's value.
+
+    Returns:
+        The realm; None if there is none, or the scheme is not OAuth.
+
+    Raises:
+        RefusalError: As `parse_authorization` does.
+
+    >>> parse_realm(b'OAuth realm="My photos", oauth_nonce="a"')
+    b'My photos'
+    """
+    read = _read_authorization(header)
+    return None if read is None else read[1]
+
+
+def _read_authorization(header: bytes) -> tuple[Pairs, bytes | None] | None:
+    scheme = _OAUTH_SCHEME.match(header)
+    if scheme is None:
+        return None
+    pairs: Pairs = []
+    found: bytes | None = None
+    position, end = scheme.end(), b","
+    while end:
+        parameter = _HEADER_PARAMETER.match(header, position)
+        if parameter is None:
+            if position == scheme.end() == len(header):
+                return pairs, found
+            raise RefusalError(
+                "parameter_rejected",
+                f"the Authorization header breaks RFC 5849 section 3.5.1 from octet {position} on: "
+                'it is made of name="value", percent-encoded, with commas between',
+            )
+        name, value, realm, end = parameter.groups()
+        if name is None:
+            found = re.sub(rb"\\(.)", rb"\1", realm, flags=re.DOTALL)
+        elif name.lower() == b"realm":  # one of unreserved characters alone; it is not encoded but quoted
+            found = value
+        else:
+            pairs.append((unquote_to_bytes(name), unquote_to_bytes(value)))
+        position = parameter.end()
+    return pairs, found
+
+
+def is_form(received: Received) -> bool:
+    """Tell whether the body's parameters are signed (RFC 5849 section 3.4.1.3.1).
+
+    Args:
+        received: The request.
+
+    Returns:
+        Whether its media type is exactly `application/x-www-form-urlencoded`, in any letter case and with
+        whatever parameters.
+    """
+    types = received.values(b"content-type")
+    return (
+        len(types) == 1
+        and types[0].partition(b";")[0].strip().lower() == b"application/x-www-form-urlencoded"
+    )
+
+
+def text_fields(received: Received) -> Pairs:
+    """Read the text fields of a multipart form (RFC 7578).
+
+    Args:
+        received: The request, with its whole body.
+
+    Returns:
+        Names and values as octets, in order; parts with a file name are left out.
+    """
+    types = received.values(b"content-type")
+    boundary = _BOUNDARY.match(types[0]) if len(types) == 1 else None
+    if boundary is None:
+        return []
+    pairs = []
+    for part in (b"\r\n" + received.body).split(b"\r\n--" + boundary[1])[1:-1]:
+        head, _, value = part.partition(b"\r\n\r\n")
+        name = _FIELD_NAME.search(head)
+        if name is not None and _FILE_NAME.search(head) is None:
+            pairs.append((name[1], value))
+    return pairs

@@ -1,0 +1,135 @@
+"""What a provider demands beyond the RFC: checks of a request by the data that describe the provider."""
+
+from __future__ import annotations
+
+import re
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from aiooauth1.testing.fake_provider.base_string import BY_THE_RFC
+from aiooauth1.testing.fake_provider.errors import NotServedError, RefusalError
+from aiooauth1.testing.fake_provider.request import encode, is_form, parse_form, parse_realm, text_fields
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from aiooauth1.providers.provider import Provider
+    from aiooauth1.testing.fake_provider.authentication import Wants
+    from aiooauth1.testing.fake_provider.base_string import SignedRequest
+    from aiooauth1.testing.fake_provider.request import Received
+
+
+__all__ = ["check_demands", "check_method", "check_present"]
+
+# What libraries send of their own accord, which says nothing of the consumer.
+_NOBODY = re.compile(rb"\s*(?:Python|python-requests|aiohttp|curl)\b.*")
+_PLACES: Mapping[str, str] = MappingProxyType({"header": "header", "query": "query", "body": "form"})
+
+
+def check_demands(received: Received, signed: SignedRequest, like: Provider, wants: Wants) -> None:
+    """Check all that can be seen without knowing who is speaking.
+
+    Args:
+        received: The request.
+        signed: What it says in the name of OAuth.
+        like: The provider whose demands count.
+        wants: What token the endpoint wants, which tells the legs apart.
+
+    Raises:
+        NotServedError: If it does not say who asks.
+        RefusalError: If it does not come as that provider wants it.
+    """
+    if like.needs_user_agent and all(map(_NOBODY.fullmatch, received.values(b"user-agent"))):
+        raise NotServedError("user_agent_absent", "say in User-Agent which application is asking", 403)
+    if not signed.place:
+        return  # it is not signed at all, which is told elsewhere
+    _check_place(signed, like, wants)
+    _check_realm(received, signed, like)
+    _check_order(received, like)
+    if like.rules.empty_token and wants in {"none", "any access"} and "oauth_token" not in signed.parameters:
+        raise _absent("oauth_token", "without a token, oauth_token comes empty here")
+    if not like.rules.send_version and "oauth_version" in signed.parameters:
+        raise _rejected("oauth_version", "oauth_version is left out here")
+    if like.nonce_length != BY_THE_RFC.nonce_length:
+        nonce = signed.parameters.get("oauth_nonce", "")
+        if len(nonce) != like.nonce_length:
+            raise _rejected("oauth_nonce", f"a nonce has {like.nonce_length} characters here")
+    if like.rules.body_hash and "access" in wants and "oauth_body_hash" not in signed.parameters:
+        signs_fields = like.sign_multipart_text and text_fields(received)
+        if not is_form(received) and not signs_fields:
+            raise _absent("oauth_body_hash", "each body that is no form has its hash here, an empty one too")
+    if wants == "none":
+        sent = [name for name, _ in _parameters(received)]
+        check_present((name.decode("utf-8", "replace") for name in sent), like.request_params)
+
+
+def check_method(received: Received, method: str) -> None:
+    """Check that a token endpoint is asked by its own method.
+
+    Args:
+        received: The request.
+        method: The method.
+
+    Raises:
+        NotServedError: If it is another.
+    """
+    if received.method != method:
+        raise NotServedError("method_not_allowed", f"this takes {method}", 405, allow=f"{method}, OPTIONS")
+
+
+def check_present(sent: Iterable[str], wanted: Iterable[str]) -> None:
+    """Check that parameters are there, whatever they say.
+
+    Args:
+        sent: The names that came.
+        wanted: The names that must come.
+
+    Raises:
+        RefusalError: If one did not.
+    """
+    absent = sorted(set(wanted) - set(sent))
+    if absent:
+        raise _absent("&".join(absent), f"the request lacks {', '.join(absent)}")
+
+
+def _check_place(signed: SignedRequest, like: Provider, wants: Wants) -> None:
+    placement = {"none": like.request_token_placement, "request": like.access_token_placement}
+    wanted = placement.get(wants, like.placement)
+    if signed.place != _PLACES[wanted]:
+        raise _rejected("oauth_signature", f"the OAuth parameters belong into the {wanted} here")
+
+
+def _check_realm(received: Received, signed: SignedRequest, like: Provider) -> None:
+    wanted = None if like.realm is None else like.realm.encode("ascii")
+    if like.rules.realm_is_url:
+        host = next(iter(received.values(b"host")), b"")
+        wanted = received.scheme.encode("ascii") + b"://" + host + received.target.partition(b"?")[0]
+    if wanted is None or signed.place != "header":
+        return
+    realms = [parse_realm(value) for value in received.values(b"authorization")]
+    if wanted not in realms:
+        raise _rejected("realm", f"the realm is {wanted.decode('latin-1')!r} here")
+
+
+def _check_order(received: Received, like: Provider) -> None:
+    if not like.rules.sorted_parameters:
+        return
+    for text in (received.target.partition(b"?")[2], received.body if is_form(received) else b""):
+        names = [(encode(name), encode(value)) for name, value in parse_form(text)]
+        names = [(name, value) for name, value in names if name != "oauth_signature"]
+        if names != sorted(names):
+            raise _rejected(names[0][0], "parameters come sorted by their encoded names here")
+
+
+def _parameters(received: Received) -> list[tuple[bytes, bytes]]:
+    query = parse_form(received.target.partition(b"?")[2])
+    return query + (parse_form(received.body) if is_form(received) else [])
+
+
+def _absent(names: str, advice: str) -> RefusalError:
+    return RefusalError("parameter_absent", advice, ("oauth_parameters_absent", names))
+
+
+def _rejected(name: str, advice: str) -> RefusalError:
+    return RefusalError("parameter_rejected", advice, ("oauth_parameters_rejected", name))

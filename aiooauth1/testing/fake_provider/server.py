@@ -1,0 +1,250 @@
+"""The HTTP server of a FakeProvider: reads requests as octets, has them answered, and enters them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from email.utils import formatdate
+from typing import TYPE_CHECKING
+
+from aiohttp import hdrs, web
+
+from aiooauth1.testing.fake_provider.base_string import read_signed_request
+from aiooauth1.testing.fake_provider.errors import NotServedError, RefusalError
+from aiooauth1.testing.fake_provider.ledger import Arrival
+from aiooauth1.testing.fake_provider.pages import PAGE_HEADERS, message_page
+from aiooauth1.testing.fake_provider.request import Received, is_form
+from aiooauth1.testing.fake_provider.request_context import Call
+from aiooauth1.testing.fake_provider.routes import find_route
+
+
+if TYPE_CHECKING:
+    import ssl
+
+    from aiooauth1.testing.fake_provider.ledger import Ledger, Verdict
+    from aiooauth1.testing.fake_provider.request_context import Rules
+    from aiooauth1.testing.fake_provider.routes import Route
+
+
+__all__ = ["After", "Before", "Server", "drop"]
+
+Before = Callable[[web.BaseRequest], Awaitable[web.StreamResponse | None]]
+"""A hook that is awaited before a request's body is read. What it returns is the reply; None lets the
+endpoint work, unless the hook has dropped the connection."""
+
+After = Callable[[web.BaseRequest, web.StreamResponse], Awaitable[web.StreamResponse | None]]
+"""A hook that is awaited when a request's work is done. What it returns is sent instead of the reply; None
+keeps the reply."""
+
+_HEAD_LIMIT = 1 << 20  # octets of a request line or a header: long ones are what tests are about
+_NO_BODY = (b"", 0, hashlib.sha256().hexdigest())
+
+
+async def drop(request: web.BaseRequest, _reply: web.StreamResponse | None = None) -> None:
+    """Drop the connection without a reply: a hook for `before` (nothing is done) or `after` (all is done).
+
+    Args:
+        request: The request.
+    """
+    if request.transport is not None:
+        request.transport.abort()
+
+
+class Server:
+    """The server. It knows nothing of OAuth but where to ask.
+
+    Args:
+        rules: By what the endpoints judge.
+        ledger: Where arrivals are entered.
+        clock: The provider's clock, in seconds since the epoch.
+        port: The port; 0 takes a free one at the first start.
+        base_path: The path below which the provider is; empty for the root.
+        ssl_context: With it the server speaks https.
+        body_limit: How many octets of a body are kept.
+
+    Attributes:
+        before: The hook before the work, or None.
+        after: The hook after the work, or None.
+        port: The port; 0 before the first start.
+    """
+
+    def __init__(
+        self,
+        rules: Rules,
+        ledger: Ledger,
+        clock: Callable[[], float],
+        *,
+        port: int,
+        base_path: str,
+        ssl_context: ssl.SSLContext | None,
+        body_limit: int,
+    ) -> None:
+        self.before: Before | None = None
+        self.after: After | None = None
+        self.port = port
+        self._rules = rules
+        self._ledger = ledger
+        self._clock = clock
+        self._prefix = base_path.encode("ascii") + b"/"
+        self._ssl_context = ssl_context
+        self._scheme = "http" if ssl_context is None else "https"
+        self._body_limit = body_limit
+        self._count = 0
+        self._date = (0, "")
+        self._runner: web.ServerRunner | None = None
+        self._process = 0  # in which the port is open
+
+    @property
+    def url(self) -> str:
+        """Where the provider is, ending in `/`; empty as long as there is no port."""
+        return f"{self._scheme}://127.0.0.1:{self.port}{self._prefix.decode('ascii')}" if self.port else ""
+
+    async def start(self) -> None:
+        """Open the port.
+
+        Raises:
+            RuntimeError: If it is open already.
+            OSError: If the port cannot be had.
+        """
+        if self._runner is not None:
+            raise RuntimeError("this FakeProvider is started already")
+        self._process = os.getpid()
+        server = web.Server(
+            self._handle, access_log=None, max_line_size=_HEAD_LIMIT, max_field_size=_HEAD_LIMIT
+        )
+        self._runner = runner = web.ServerRunner(server, shutdown_timeout=1.0)
+        try:
+            await runner.setup()
+            await web.TCPSite(
+                runner, "127.0.0.1", self.port, backlog=1024, ssl_context=self._ssl_context
+            ).start()
+        except BaseException:
+            await self.aclose()
+            raise
+        self.port = runner.addresses[0][1]
+
+    async def aclose(self) -> None:
+        """Close the port and every connection; in a forked process nothing, since they are the other's."""
+        runner, self._runner = self._runner, None
+        if runner is not None and self._process == os.getpid():
+            await runner.cleanup()
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request, and enter it."""
+        now = self._clock()
+        # aiohttp decodes the target so that nothing is lost: undone, these are the request line's octets.
+        target = request.raw_path.encode("utf-8", "surrogateescape")
+        route = self._find(target)
+        received = Received(request.method, target, request.raw_headers, b"", self._scheme)
+        call = Call(received, 0, _NO_BODY[2], now, route.rest, route.allow)
+        if self.before is not None:
+            instead = await self.before(request)
+            if request.transport is None or request.transport.is_closing():
+                self._enter(request, route, call, "intercepted", 0)
+                return web.Response()  # which goes nowhere
+            if instead is not None:
+                self._enter(request, route, call, "intercepted", instead.status)
+                return self._dated(instead, now)
+        try:
+            await self._complete(request, call)
+        except Exception:  # the connection broke off, or what came cannot be decoded
+            call.why = "body_incomplete"
+            self._enter(request, route, call, "refused", 0)
+            raise
+        reply = self._answer(route, call)
+        self._enter(request, route, call, "refused" if call.why else "accepted", reply.status)
+        instead = None if self.after is None else await self.after(request, reply)
+        return self._dated(reply if instead is None else instead, now)
+
+    def _find(self, target: bytes) -> Route:
+        path = target.partition(b"?")[0]
+        if not path.startswith(b"/"):  # the absolute form, as sent to a proxy
+            path = b"/" + path.partition(b"://")[2].partition(b"/")[2]
+        below = path.removeprefix(self._prefix)
+        return find_route(below if len(below) < len(path) else b"/")  # a route has no leading slash: unknown
+
+    async def _complete(self, request: web.BaseRequest, call: Call) -> None:
+        """Read the body: all of it is measured, its beginning is kept."""
+        if request.headers.get(hdrs.EXPECT, "").lower() == "100-continue":
+            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            request.writer.output_size = 0  # the reply's head is still to come
+        if not request.body_exists:
+            return
+        digest = hashlib.sha256()
+        kept = bytearray()
+        async for chunk in request.content.iter_any():
+            call.length += len(chunk)
+            digest.update(chunk)
+            kept += chunk[: self._body_limit - len(kept)]
+        call.sha256 = digest.hexdigest()
+        call.received = replace(call.received, body=bytes(kept))
+
+    def _answer(self, route: Route, call: Call) -> web.Response:
+        try:
+            endpoint = route.endpoint(call.received.method)
+            if route.signed:
+                call.signed = read_signed_request(call.received, self._rules.quirks)
+            self._check_whole(call)
+            return endpoint(call, self._rules)
+        except RefusalError as refusal:
+            call.why = refusal.problem
+            headers = {
+                "Content-Type": "application/x-www-form-urlencoded",
+                "WWW-Authenticate": refusal.challenge(self.url),
+            }
+            return web.Response(status=refusal.status, body=refusal.body(), headers=headers)
+        except NotServedError as refusal:
+            call.why = refusal.why
+            headers = {} if refusal.allow is None else {"Allow": refusal.allow}
+            if route.signed:
+                return web.Response(status=refusal.status, text=f"{refusal.message}\n", headers=headers)
+            page = message_page("Not possible", refusal.message).encode()
+            return web.Response(status=refusal.status, body=page, headers={**PAGE_HEADERS, **headers})
+
+    def _check_whole(self, call: Call) -> None:
+        """Refuse what cannot be verified, since it is about the body and not all of that is kept."""
+        needed = is_form(call.received) or "oauth_body_hash" in call.signed.parameters
+        needed = needed or self._rules.quirks.sign_multipart_text
+        if needed and len(call.received.body) < call.length:
+            message = f"what is verified together with its body has at most {self._body_limit} octets here"
+            raise NotServedError("body_too_large", message, 413)
+
+    def _enter(
+        self, request: web.BaseRequest, route: Route, call: Call, verdict: Verdict, status: int
+    ) -> None:
+        self._count += 1
+        parameters = call.signed.parameters
+        version = f"HTTP/{request.version.major}.{request.version.minor}".encode("ascii")
+        peer = request.get_extra_info("peername") if request.transport else None
+        self._ledger.add(
+            Arrival(
+                number=self._count,
+                time=call.now,
+                peer_port=peer[1] if peer else 0,
+                request_line=b" ".join((call.received.method.encode(), call.received.target, version)),
+                headers=call.received.headers,
+                body=call.received.body,
+                body_length=call.length,
+                body_sha256=call.sha256,
+                endpoint=route.name,
+                verdict=verdict,
+                why=call.why,
+                status=status,
+                consumer_key=parameters.get("oauth_consumer_key"),
+                token_key=parameters.get("oauth_token"),
+                user=call.user,
+                signature_method=parameters.get("oauth_signature_method"),
+                nonce=parameters.get("oauth_nonce"),
+                timestamp=parameters.get("oauth_timestamp"),
+                base_string=call.signed.base_string.decode("ascii"),
+            )
+        )
+
+    def _dated(self, reply: web.StreamResponse, now: float) -> web.StreamResponse:
+        """Give a reply the provider's own time, which may be far from the machine's."""
+        if self._date[0] != int(now):
+            self._date = (int(now), formatdate(int(now), usegmt=True))
+        reply.headers.setdefault(hdrs.DATE, self._date[1])
+        return reply

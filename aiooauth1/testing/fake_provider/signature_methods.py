@@ -1,0 +1,110 @@
+"""Verifies signatures: one function for each signature method, in a table by the method's name.
+
+To teach a FakeProvider another method, give it a table with one more entry.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Callable
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from aiooauth1.testing.fake_provider.errors import RefusalError
+from aiooauth1.testing.fake_provider.request import encode, is_form
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aiooauth1.providers.provider import Provider
+    from aiooauth1.testing.fake_provider.base_string import SignedRequest
+    from aiooauth1.testing.fake_provider.request import Received
+
+
+__all__ = ["VERIFIERS", "Verifier", "check_body_hash", "verifiers_of"]
+
+Verifier = Callable[[bytes, str, str, str], bool]
+"""Takes base string, signature, consumer secret and token secret (`""` where there is no token), and tells
+whether the signature holds. It compares in constant time."""
+
+
+def _key(consumer_secret: str, token_secret: str) -> bytes:
+    """Build the key of HMAC, which is PLAINTEXT's whole signature (RFC 5849 sections 3.4.2 and 3.4.4)."""
+    return f"{encode(consumer_secret.encode())}&{encode(token_secret.encode())}".encode("ascii")
+
+
+def _hmac(digest: str) -> Verifier:
+    """Make the verifier of an HMAC method (RFC 5849 section 3.4.2)."""
+
+    def verify(base_string: bytes, signature: str, consumer_secret: str, token_secret: str) -> bool:
+        right = base64.b64encode(hmac.digest(_key(consumer_secret, token_secret), base_string, digest))
+        return hmac.compare_digest(right, signature.encode())
+
+    return verify
+
+
+def _plaintext(_base_string: bytes, signature: str, consumer_secret: str, token_secret: str) -> bool:
+    """Verify PLAINTEXT (RFC 5849 section 3.4.4)."""
+    return hmac.compare_digest(_key(consumer_secret, token_secret), signature.encode())
+
+
+VERIFIERS: Mapping[str, Verifier] = MappingProxyType(
+    {
+        "HMAC-SHA1": _hmac("sha1"),
+        "HMAC-SHA256": _hmac("sha256"),
+        "HMAC-SHA512": _hmac("sha512"),
+        "PLAINTEXT": _plaintext,
+    }
+)
+"""The signature methods that a FakeProvider verifies unless it is told otherwise."""
+
+
+def verifiers_of(like: Provider | None) -> Mapping[str, Verifier]:
+    """Return what a FakeProvider verifies that is told nothing.
+
+    Args:
+        like: The provider that it is like.
+
+    Returns:
+        That provider's method alone; all of them if there is no such provider.
+
+    Raises:
+        ValueError: If its method needs a verifier that is not known here.
+    """
+    if like is None:
+        return VERIFIERS
+    name = like.signature_method.name
+    if name not in VERIFIERS:
+        raise ValueError(f"nothing here verifies {name}: give signature_methods={{{name!r}: …}}")
+    return {name: VERIFIERS[name]}
+
+
+def check_body_hash(received: Received, signed: SignedRequest) -> None:
+    """Check `oauth_body_hash`, where it came (the Request Body Hash extension).
+
+    Args:
+        received: The request, with its whole body.
+        signed: What it says in the name of OAuth.
+
+    Raises:
+        RefusalError: If the hash does not match the body, or comes with a form, which the signature covers.
+    """
+    given = signed.parameters.get("oauth_body_hash")
+    if given is None:
+        return
+    if is_form(received):
+        raise RefusalError(
+            "parameter_rejected",
+            "oauth_body_hash must not come with a form body, whose parameters are signed themselves",
+            ("oauth_parameters_rejected", "oauth_body_hash"),
+        )
+    # The extension fixes SHA-1 for the SHA-1 methods; what came later takes the method's own hash.
+    name = "sha" + signed.parameters["oauth_signature_method"].rpartition("-SHA")[2]
+    digest = hashlib.new(name if name in {"sha256", "sha512"} else "sha1", received.body)
+    if not hmac.compare_digest(base64.b64encode(digest.digest()), given.encode()):
+        raise RefusalError(
+            "signature_invalid", f"oauth_body_hash is not the {digest.name} of the body that arrived"
+        )

@@ -1,0 +1,1 @@
+"""FakeProviderProcess: a FakeProvider in a process of its own."""

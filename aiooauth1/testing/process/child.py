@@ -1,0 +1,155 @@
+"""The child process that a FakeProviderProcess is: started, asked over its standard input, and ended."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aiooauth1.testing.process.protocol import encode_message
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aiooauth1.testing.process.protocol import Message
+
+
+__all__ = ["Child"]
+
+_LINE_LIMIT = 1 << 26  # an arrival with a body of a MiB, each octet of it escaped
+_START_TIMEOUT = 60.0
+_STOP_TIMEOUT = 10.0
+
+
+class Child:
+    """A process that runs `python -m aiooauth1.testing`.
+
+    It ends when it is closed, and also when this process dies in any way, since that closes its standard
+    input.
+
+    Args:
+        arguments: Its command line, without secrets: others on the machine could read them there.
+    """
+
+    def __init__(self, arguments: Sequence[str]) -> None:
+        self._arguments = tuple(arguments)
+        self._process: asyncio.subprocess.Process | None = None
+        self._lock = asyncio.Lock()
+        self._questions = 0
+
+    @property
+    def pid(self) -> int:
+        """Its process id. Before the start and after the end: RuntimeError."""
+        return self._running().pid
+
+    async def start(self) -> Message:
+        """Start the process and wait until its port is open.
+
+        Returns:
+            What it says first: where it is, and its consumer.
+
+        Raises:
+            RuntimeError: If it is started already, or does not come up; standard error says why.
+            TimeoutError: If it says nothing within a minute.
+        """
+        if self._process is not None:
+            raise RuntimeError("this FakeProviderProcess is started already")
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-P",
+            "-m",
+            "aiooauth1.testing",
+            *self._arguments,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            env=_environment(),
+            limit=_LINE_LIMIT,
+            start_new_session=True,  # Ctrl-C is for us: the child ends when we close it
+        )
+        try:
+            async with asyncio.timeout(_START_TIMEOUT):
+                return await _read(self._process)
+        except BaseException:
+            await self.aclose()
+            raise
+
+    async def aclose(self) -> None:
+        """End the process, once it has answered what it is being asked, and wait for its end."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        assert process.stdin is not None and process.stdout is not None  # noqa: S101, PT018  both are pipes
+        process.stdin.close()
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_STOP_TIMEOUT), self._lock:
+                    await process.stdout.read()  # to the end, so that both pipes are closed when it is
+                    await process.wait()
+        finally:
+            if process.returncode is None:
+                with suppress(ProcessLookupError):
+                    process.kill()
+                await process.wait()
+
+    async def ask(self, do: str, **arguments: str) -> list[Any]:
+        """Ask one question; others wait until it is answered.
+
+        Args:
+            do: The command, one of those in `control.py`.
+            **arguments: What it takes.
+
+        Returns:
+            The values of the answer.
+
+        Raises:
+            KeyError: If the provider knows nothing of that name.
+            RuntimeError: If the process does not run, or cannot do it.
+        """
+        async with self._lock:
+            process = self._running()
+            assert process.stdin is not None  # noqa: S101  it is a pipe
+            self._questions += 1
+            number = self._questions
+            process.stdin.write(encode_message({"id": number, "do": do, **arguments}))
+            with suppress(ConnectionError):  # the child is gone, as reading from it will tell
+                await process.stdin.drain()
+            values: list[Any] = []
+            while True:
+                message = await _read(process)
+                if message["id"] != number:
+                    continue  # an answer whose asker was cancelled
+                if "end" in message:
+                    return values
+                if "error" in message:
+                    kind = KeyError if message["error"] == "KeyError" else RuntimeError
+                    raise kind(message["message"])
+                values.append(message["value"])
+
+    def _running(self) -> asyncio.subprocess.Process:
+        if self._process is None:
+            raise RuntimeError("this FakeProviderProcess does not run: enter it with `async with`")
+        return self._process
+
+
+async def _read(process: asyncio.subprocess.Process) -> Message:
+    assert process.stdout is not None  # noqa: S101  it is a pipe
+    line = await process.stdout.readline()
+    if not line:
+        raise RuntimeError("the FakeProvider's process has ended: standard error says why")
+    message: Message = json.loads(line)
+    return message
+
+
+def _environment() -> dict[str, str]:
+    """The child's environment: as ours, and it finds this very package, also where that is not installed."""
+    environment = dict(os.environ)
+    root = Path(__file__).resolve().parents[3]
+    if root.name not in {"site-packages", "dist-packages"}:
+        paths = [str(root), environment.get("PYTHONPATH", "")]
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+    return environment

@@ -1,0 +1,168 @@
+"""What a FakeProvider in a process of its own and the process that started it say to each other.
+
+JSON, a message a line, over the child's standard input and output, which nobody else can reach: no port has
+to be protected, and no secret stands in arguments or environment, where others on the machine could read it.
+
+A question is `{"id": 1, "do": "posts"}` with what the command takes; its answer is any number of
+`{"id": 1, "value": …}` and then `{"id": 1, "end": true}`, or `{"id": 1, "error": "KeyError", "message": …}`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from aiooauth1.credentials import AccessToken, Consumer
+from aiooauth1.testing.fake_provider.ledger import Arrival
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from aiooauth1.testing.fake_provider.fake_provider import FakeProvider
+
+
+__all__ = ["Message", "answer", "arrival_from", "encode_message", "greeting", "token_from"]
+
+Message = dict[str, Any]
+"""What a line holds."""
+
+
+def encode_message(message: Message) -> bytes:
+    """Render a message.
+
+    Args:
+        message: The message.
+
+    Returns:
+        One line.
+    """
+    return json.dumps(message).encode("ascii") + b"\n"
+
+
+def greeting(fake: FakeProvider) -> Message:
+    """What the child says first: where it is, and its consumer.
+
+    Args:
+        fake: The provider, started.
+
+    Returns:
+        The message.
+    """
+    return {
+        "url": fake.url,
+        "name": fake.provider.name,
+        "consumer_key": fake.consumer.key,
+        "consumer_secret": fake.consumer.secret,
+    }
+
+
+def answer(fake: FakeProvider, line: bytes) -> Iterator[Message]:
+    """Do what a question asks.
+
+    Args:
+        fake: The provider.
+        line: The question.
+
+    Yields:
+        The lines of the answer.
+    """
+    number = None
+    try:
+        question = json.loads(line)
+        number = question.pop("id")
+        for value in _COMMANDS[question.pop("do")](fake, **question):
+            yield {"id": number, "value": value}
+    except (AttributeError, KeyError, TypeError, ValueError) as error:  # a question that cannot be answered
+        yield {"id": number, "error": type(error).__name__, "message": str(error)}
+    else:
+        yield {"id": number, "end": True}
+
+
+def arrival_from(value: Message) -> Arrival:
+    """Read an arrival.
+
+    Args:
+        value: What the child sent.
+
+    Returns:
+        The arrival.
+    """
+    return Arrival(
+        **{
+            **value,
+            "request_line": value["request_line"].encode("latin-1"),
+            "headers": tuple((n.encode("latin-1"), v.encode("latin-1")) for n, v in value["headers"]),
+            "body": value["body"].encode("latin-1"),
+        }
+    )
+
+
+def token_from(value: Message) -> AccessToken:
+    """Read an access token.
+
+    Args:
+        value: What the child sent.
+
+    Returns:
+        The token.
+    """
+    return AccessToken(value["key"], value["secret"], params=value["params"])
+
+
+def _ledger(fake: FakeProvider) -> Iterable[Message]:
+    for arrival in fake.ledger:
+        value = {name.name: getattr(arrival, name.name) for name in dataclasses.fields(arrival)}
+        value["request_line"] = arrival.request_line.decode("latin-1")  # each octet one character
+        value["headers"] = [[n.decode("latin-1"), v.decode("latin-1")] for n, v in arrival.headers]
+        value["body"] = arrival.body.decode("latin-1")
+        yield value
+
+
+def _posts(fake: FakeProvider) -> Iterable[Message]:
+    return map(dataclasses.asdict, fake.posts)
+
+
+def _summary(fake: FakeProvider) -> Iterable[Message]:
+    return [dataclasses.asdict(fake.summary())]
+
+
+def _cpu_time(_: FakeProvider) -> Iterable[float]:
+    return [time.process_time()]
+
+
+def _issue_access_token(fake: FakeProvider, *, user: str, consumer_key: str) -> Iterable[Message]:
+    token = fake.issue_access_token(user, consumer=Consumer(consumer_key, ""))  # its key is what counts
+    return [{"key": token.key, "secret": token.secret, "params": dict(token.params)}]
+
+
+def _revoke(fake: FakeProvider, *, token_key: str) -> Iterable[object]:
+    fake.revoke(token_key)
+    return ()
+
+
+def _expire(fake: FakeProvider, *, token_key: str) -> Iterable[object]:
+    fake.expire(token_key)
+    return ()
+
+
+def _add_consumer(fake: FakeProvider, *, key: str, secret: str) -> Iterable[object]:
+    fake.add_consumer(Consumer(key, secret))
+    return ()
+
+
+_COMMANDS: Mapping[str, Callable[..., Iterable[object]]] = MappingProxyType(
+    {
+        "add_consumer": _add_consumer,
+        "cpu_time": _cpu_time,
+        "expire": _expire,
+        "issue_access_token": _issue_access_token,
+        "ledger": _ledger,
+        "posts": _posts,
+        "revoke": _revoke,
+        "summary": _summary,
+    }
+)

@@ -1,0 +1,79 @@
+"""A provider as text, for a FakeProvider in a process of its own; there is no secret in it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from datetime import date
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from aiooauth1.providers.provider import Provider
+from aiooauth1.signing.methods import HMAC_SHA1, HMAC_SHA256, HMAC_SHA512, PLAINTEXT
+from aiooauth1.signing.rules import SigningRules
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aiooauth1.signing.methods import SignatureMethod
+
+
+__all__ = ["describe", "provider_from"]
+
+_METHODS: Mapping[str, SignatureMethod] = MappingProxyType(
+    {method.name: method for method in (HMAC_SHA1, HMAC_SHA256, HMAC_SHA512, PLAINTEXT)}
+)
+
+
+def describe(provider: Provider) -> str:
+    """Write a provider down.
+
+    Args:
+        provider: The provider.
+
+    Returns:
+        JSON, which `provider_from` reads.
+
+    Raises:
+        ValueError: If its signature method is one with a key, or of your own.
+    """
+    if provider.signature_method.name not in _METHODS:
+        raise ValueError(f"a FakeProviderProcess verifies no {provider.signature_method.name}")
+    fields = {field.name: getattr(provider, field.name) for field in dataclasses.fields(provider)}
+    fields |= {
+        "signature_method": provider.signature_method.name,
+        "rules": dataclasses.asdict(provider.rules),
+        "request_params": dict(provider.request_params),
+        "authorize_params": dict(provider.authorize_params),
+        "sunset": provider.sunset and provider.sunset.isoformat(),
+    }
+    return json.dumps(fields)
+
+
+def provider_from(text: str) -> Provider:
+    """Read a provider.
+
+    Args:
+        text: What `describe` wrote.
+
+    Returns:
+        An equal one.
+
+    Raises:
+        ValueError: If it is not that.
+
+    >>> provider = Provider("photos", realm="photos", request_params={"scope": "read"})
+    >>> provider_from(describe(provider)) == provider
+    True
+    """
+    try:
+        fields = json.loads(text)
+        fields |= {
+            "signature_method": _METHODS[fields["signature_method"]],
+            "rules": SigningRules(**fields["rules"]),
+            "sunset": fields["sunset"] and date.fromisoformat(fields["sunset"]),
+        }
+        return Provider(**fields)
+    except (KeyError, TypeError) as error:
+        raise ValueError("this is no provider as describe() writes one down") from error

@@ -1,0 +1,1 @@
+"""What measures: repetition, report, servers and back ends."""

@@ -1,0 +1,454 @@
+"""The demo as a user runs it: a program of its own, on real sockets, judged by exit status and output."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+import psutil
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aiooauth1.cli.demo.audit import Audit
+from aiooauth1.cli.demo.posts import LONGEST_LINE, Post, make_posts, parse_line, read_posts
+from aiooauth1.cli.demo.reposter import Reposting
+from aiooauth1.cli.demo.service import Service
+from aiooauth1.testing import Arrival, FakeProvider
+
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from aiohttp import web
+
+
+pytestmark = pytest.mark.socket
+
+ROOT = Path(__file__).parents[2]
+COMMAND = [sys.executable, "-m", "aiooauth1", "demo"]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8", "COLUMNS": "100"}
+TIMEOUT = 50
+GOOD = b'{"user": "ann", "text": "Hello"}'
+# Whatever the provider and the consumer keep secret, and every token and nonce, has such a run of digits.
+SECRET = re.compile(r"[0-9a-f]{24}")
+CONTROL = re.compile(r"[^\n -~\u2500-\u257f]")
+
+BAD_LINES = {
+    b'{"user": "ann", "text": ': "not JSON: Expecting value at character 25",
+    b"hello": "not JSON: Expecting value at character 1",
+    b'{"user": "ann", "text": "\xff"}': "not UTF-8: octet 26",
+    b'["ann", "Hello"]': 'not an object with "user" and "text"',
+    b"null": 'not an object with "user" and "text"',
+    b'{"text": "Hello"}': '"user" is missing',
+    b'{"user": "ann"}': '"text" is missing',
+    b'{"user": "ann", "text": "Hello", "date": "today"}': 'unknown key "date"',
+    b'{"user": "ann", "text": "Hello", "\\u001b[2J": 1}': 'unknown key "\\u001b[2J"',
+    b'{"user": "ann", "text": "Hello", "text": "Hello"}': '"text" stands there twice',
+    b'{"user": 7, "text": "Hello"}': '"user" is not a string',
+    b'{"user": "ann", "text": null}': '"text" is not a string',
+    b'{"user": "", "text": "Hello"}': '"user" is empty',
+    b'{"user": "ann", "text": " "}': '"text" is empty',
+    b'{"user": "ann ", "text": "Hello"}': '"user" begins or ends with a space',
+    b'{"user": "ann", "text": "\\ud83d"}': '"text" has half a surrogate pair',
+    b"[" * 100_000: "nested too deep",
+    b'{"user": "ann", "text": ' + b"9" * 5000 + b"}": '"text" is not a string',
+    b'{"user": "ann", "text": "' + b"x" * LONGEST_LINE + b'"}': f"longer than {LONGEST_LINE} octets",
+}
+
+
+def demo(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[str]:
+    """Run the demo to its end."""
+    done = subprocess.run(  # noqa: S603  our own interpreter, our own program
+        [*COMMAND, *arguments],
+        env=ENVIRONMENT,
+        input=stdin,
+        capture_output=True,
+        timeout=TIMEOUT,
+        check=False,
+    )
+    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def figures(stdout: str) -> dict[str, str]:
+    """The rows of the table."""
+    rows = [line.split("│") for line in stdout.splitlines() if line.startswith("│")]
+    return {row[1].strip(): row[2].strip() for row in rows}
+
+
+@pytest.fixture
+def running() -> Iterator[subprocess.Popen[bytes]]:
+    """The demo, waiting for standard input; it is ended whatever the test does."""
+    with subprocess.Popen(  # noqa: S603  our own interpreter, our own program
+        [*COMMAND, "--input", "-"],
+        env=ENVIRONMENT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def line(stream: IO[bytes] | None) -> str:
+    """The next line of a running program's output, waited for no longer than a test may take."""
+    assert stream is not None
+    assert select.select([stream], [], [], TIMEOUT)[0], "the program says nothing"
+    return stream.readline().decode()
+
+
+def provider_process(first_line: str) -> psutil.Process:
+    found = re.search(r"process (\d+)", first_line)
+    assert found, first_line
+    return psutil.Process(int(found[1]))
+
+
+def test_posts_for_three_users_and_the_ledger_agrees() -> None:
+    found = demo("--posts", "60", "--concurrency", "16")
+    assert found.returncode == 0, found.stderr
+    assert found.stderr == ""
+    assert "Connected ann, ben, cleo by the three legs." in found.stdout
+    rows = figures(found.stdout)
+    expected = {
+        "users": "3",
+        "sent": "60",
+        "accepted": "60",
+        "refused": "0",
+        "failed": "0",
+        "duplicates": "0",
+    }
+    assert {name: rows[name] for name in expected} == expected
+    assert re.fullmatch(r"[1-9][\d,]* a second", rows["rate"])
+    share = float(rows["signing's share of the CPU *"].removesuffix("%"))
+    assert 0 < share < 100
+    assert "The provider's ledger agrees" in found.stdout
+    assert (
+        "recognised as TokenRejected (status 401, token_revoked), and the token was dropped" in found.stdout
+    )
+
+
+def test_prints_no_secret_and_where_nobody_looks_no_control_character(tmp_path: Path) -> None:
+    source = tmp_path / "posts.jsonl"
+    source.write_bytes(
+        b'{"user": "zo\xc3\xab\\u001b[2J", "text": "Hello \\u001b[2J"}\n' + b"\n".join(BAD_LINES)
+    )
+    for arguments in (["--posts", "20"], ["--input", str(source)], ["--posts", "20", "--json"]):
+        found = demo(*arguments)
+        assert not SECRET.search(found.stdout + found.stderr)
+        assert not CONTROL.search(found.stdout + found.stderr)
+
+
+def test_shows_its_progress_on_a_terminal() -> None:
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(  # noqa: S603  our own interpreter, our own program
+        [*COMMAND, "--posts", "60"],
+        env={**ENVIRONMENT, "TERM": "xterm"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+    ) as process:
+        os.close(theirs)
+        shown = b""
+        try:
+            while select.select([ours], [], [], TIMEOUT)[0] and (chunk := os.read(ours, 4096)):
+                shown += chunk
+        except OSError:
+            pass  # how Linux says that nobody has the terminal open any more
+        finally:
+            os.close(ours)
+        assert process.wait(TIMEOUT) == 0
+    assert b"60/60" in shown
+
+
+def test_names_each_bad_line_posts_the_rest_and_says_so(tmp_path: Path) -> None:
+    source = tmp_path / "posts.jsonl"
+    source.write_bytes(b"".join(GOOD + b"\n" + bad + b"\n" for bad in BAD_LINES))
+    found = demo("--input", str(source))
+    assert found.returncode == 3, found.stderr
+    rows = figures(found.stdout)
+    count = str(len(BAD_LINES))
+    assert (rows["bad lines"], rows["sent"], rows["accepted"], rows["duplicates"]) == (
+        count,
+        count,
+        count,
+        "0",
+    )
+    complaints = found.stderr.splitlines()
+    assert len(complaints) == len(BAD_LINES)
+    for number, (complaint, reason) in enumerate(zip(complaints, BAD_LINES.values(), strict=True), 1):
+        assert complaint.startswith(f"line {2 * number}: ")
+        assert reason in complaint
+        assert len(complaint) < 120
+    assert "The provider's ledger agrees" in found.stdout
+
+
+def test_reads_standard_input_and_connects_each_user_named_there() -> None:
+    given_posts = b"\xef\xbb\xbf" + b"\r\n".join(
+        [
+            GOOD,
+            b"",
+            GOOD,  # the same once more: a post of its own
+            '{"user": "zoë", "text": "50 % & 7 + 7 = \\u2615\\u0000?"}'.encode(),
+            b'{"user": "ben", "text": "no line end"}',
+        ]
+    )
+    found = demo("--input", "-", "--json", stdin=given_posts)
+    assert found.returncode == 0, found.stderr
+    document = json.loads(found.stdout)
+    assert document["users"] == 3
+    assert document["bad_lines"] == 0
+    assert document["sent"] == document["accepted"] == 4
+    assert document["ledger_agrees"] is document["revocation_recognised"] is True
+    assert "TokenRejected" in found.stderr
+
+
+def test_an_empty_input_is_no_fault() -> None:
+    found = demo("--input", "-")
+    assert found.returncode == 0, found.stderr
+    assert figures(found.stdout)["sent"] == "0"
+    assert "TokenRejected" in found.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--input", "{tmp}/nowhere.jsonl"], "No such file"),
+        (["--input", "{tmp}"], "directory"),
+        (["--input", "-", "--posts", "5"], "not both"),
+        (["--posts", "0"], "--posts"),
+        (["--concurrency", "0"], "--concurrency"),
+        (["--frequency", "1"], "--frequency"),
+    ],
+)
+def test_wrong_usage_is_told_before_anything_happens(
+    arguments: list[str], reason: str, tmp_path: Path
+) -> None:
+    found = demo(*(argument.format(tmp=tmp_path) for argument in arguments))
+    assert found.returncode == 2
+    assert found.stdout == ""
+    assert reason in found.stderr
+    assert "Traceback" not in found.stderr
+
+
+def test_help_says_what_the_exit_statuses_mean() -> None:
+    found = demo("--help")
+    assert found.returncode == 0
+    assert re.search(r"\b3 .*lines of the input were bad", found.stdout)
+
+
+@pytest.mark.parametrize("missing", ["typer", "rich"])
+def test_without_the_extra_it_says_how_to_get_it(missing: str) -> None:
+    code = f"import sys; sys.modules[{missing!r}] = None; from aiooauth1.cli import main; main()"
+    found = subprocess.run(  # noqa: S603  our own interpreter, our own code
+        [sys.executable, "-c", code],
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+        check=False,
+    )
+    assert found.returncode == 1
+    assert found.stderr == f"aiooauth1: the command line needs {missing}: pip install 'aiooauth1[cli]'\n"
+
+
+def test_reads_the_input_as_it_comes_and_ends_cleanly_on_ctrl_c(running: subprocess.Popen[bytes]) -> None:
+    assert running.stdin is not None
+    provider = provider_process(line(running.stdout))
+    running.stdin.write(b"no JSON\n")
+    running.stdin.flush()
+    assert line(running.stderr).startswith("line 1: not JSON")
+    running.send_signal(signal.SIGINT)
+    # Standard input stays open: nobody has to end it first.
+    assert running.wait(TIMEOUT) == 130
+    assert running.stderr is not None
+    assert running.stderr.read().decode() == "Stopped: 0 posts were sent, 0 of them accepted.\n"
+    provider.wait(TIMEOUT)
+
+
+def test_a_provider_that_dies_is_told_and_is_no_success(running: subprocess.Popen[bytes]) -> None:
+    provider = provider_process(line(running.stdout))
+    provider.kill()
+    _, complaint = running.communicate(GOOD + b"\n", TIMEOUT)
+    assert running.returncode == 1
+    assert b"process has ended" in complaint
+    assert b"Traceback" not in complaint
+
+
+def test_a_reader_that_goes_away_ends_it_quietly(running: subprocess.Popen[bytes]) -> None:
+    assert running.stdout is not None
+    provider = provider_process(line(running.stdout))
+    running.stdout.close()
+    assert running.stdin is not None
+    running.stdin.close()
+    assert running.wait(TIMEOUT) == 1
+    assert running.stderr is not None
+    assert running.stderr.read() == b""
+    provider.wait(TIMEOUT)
+
+
+async def take(posts: AsyncIterator[Post]) -> list[Post]:
+    return [post async for post in posts]
+
+
+@given(
+    st.one_of(st.binary(max_size=200), st.text(max_size=50).map(lambda text: f'{{"user": "{text}"'.encode()))
+)
+def test_a_line_is_a_post_or_a_value_error(octets: bytes) -> None:
+    try:
+        post = parse_line(octets)
+    except ValueError as error:
+        assert str(error).isprintable()  # noqa: PT017  either outcome is right
+    else:
+        assert post.user.strip()
+        assert post.text.strip()
+
+
+@given(st.text(min_size=1).map(str.strip).filter(bool), st.text(min_size=1).filter(str.strip))
+def test_what_is_written_as_json_is_read_the_same(user: str, text: str) -> None:
+    for ascii_only in (True, False):
+        octets = json.dumps({"user": user, "text": text}, ensure_ascii=ascii_only).encode()
+        assert parse_line(octets) == Post(user, text)
+
+
+async def test_lines_are_whole_wherever_the_chunks_end(tmp_path: Path) -> None:
+    texts = ["x" * length for length in (1, 65_000, 65_536, 200_000, LONGEST_LINE - 40, 3)]
+    source = tmp_path / "posts.jsonl"
+    source.write_text("\n".join(json.dumps({"user": "ann", "text": text}) for text in texts))
+    rejected: list[tuple[int, str]] = []
+    with source.open("rb", buffering=0) as file:
+        posts = await take(read_posts(file.fileno(), lambda *bad: rejected.append(bad)))
+    assert [post.text for post in posts] == texts
+    assert rejected == []
+
+
+async def test_input_that_cannot_be_read_any_further_is_told(tmp_path: Path) -> None:
+    rejected: list[tuple[int, str]] = []
+    descriptor = os.open(tmp_path, os.O_RDONLY)
+    try:
+        assert await take(read_posts(descriptor, lambda *bad: rejected.append(bad))) == []
+    finally:
+        os.close(descriptor)
+    assert rejected == [(1, "cannot be read, nor what follows: Is a directory")]
+
+
+async def test_rounds_go_on_where_the_last_one_ended_and_no_more_is_under_way_than_said() -> None:
+    under_way = most = taken = done = 0
+
+    async def before(_: web.BaseRequest) -> None:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await asyncio.sleep(0.001)  # so that requests meet
+
+    async def after(_: web.BaseRequest, __: web.StreamResponse) -> None:
+        nonlocal under_way
+        under_way -= 1
+
+    async def posts() -> AsyncIterator[Post]:
+        nonlocal taken
+        async for post in make_posts(100, ("ann", "ben")):
+            taken += 1
+            assert taken - done <= 5 + 1  # read no faster than they are sent
+            yield post
+
+    def finished() -> None:
+        nonlocal done
+        done += 1
+
+    async with FakeProvider(ledger_limit=60) as fake:
+        fake.before, fake.after = before, after
+        async with Service(fake.provider, fake.consumer, fake.approve, connections=5) as service:
+            reposting = Reposting(service, concurrency=5, done=finished)
+            source, audit, rounds = posts(), Audit(), []
+            while sent := await reposting.round(source, 40):
+                rounds.append(list(sent))
+                audit.look(sent, fake.ledger)
+        assert [number for numbers in rounds for number in numbers] == list(range(1, 101))
+        assert len(rounds) == 3
+        assert audit.disagreements(reposting.tally.accepted) == []
+        assert audit.accepted == reposting.tally.sent == len(fake.posts) == done == 100
+        assert 1 < most <= 5
+
+
+async def test_what_is_refused_or_cannot_be_connected_is_counted_and_named() -> None:
+    async def approve(url: str, user: str) -> str:
+        return await (fake.deny if user == "ben" else fake.approve)(url, user)
+
+    async with (
+        FakeProvider() as fake,
+        Service(fake.provider, fake.consumer, approve, connections=5) as service,
+    ):
+        await service.connect("ann")
+        token = await service.token_of("ann")
+        assert token is not None
+        fake.revoke(token.key)
+        reposting = Reposting(service, concurrency=1, done=lambda: None)
+        audit = Audit()
+        audit.look(await reposting.round(make_posts(9, ("ann", "ben", "cleo")), 100), fake.ledger)
+    tally = reposting.tally
+    # Ann's token is dropped with the first refusal, and then there is none to send with.
+    assert (tally.sent, tally.accepted, tally.refused, tally.failed) == (9, 3, 1, 5)
+    kinds = {trouble.partition(":")[0] for trouble in tally.troubles}
+    assert kinds == {"TokenRejected", "UnknownUser", "AuthorizationDenied"}
+    assert audit.disagreements(tally.accepted) == ["6 not accepted", "1 refused"]
+
+
+async def ledger_of(count: int) -> tuple[dict[int, Post], list[Arrival]]:
+    """Posts that were sent, and a real ledger of them."""
+    async with (
+        FakeProvider() as fake,
+        Service(fake.provider, fake.consumer, fake.approve, connections=1) as service,
+    ):
+        reposting = Reposting(service, concurrency=1, done=lambda: None)
+        sent = await reposting.round(make_posts(count, ("ann",)), 100)
+        return sent, list(fake.ledger)
+
+
+async def test_the_audit_finds_every_kind_of_disagreement() -> None:
+    sent, ledger = await ledger_of(4)
+    first = next(number for number, arrival in enumerate(ledger) if arrival.endpoint == "posts")
+
+    def found(ledger: list[Arrival], sent: dict[int, Post] = sent) -> list[str]:
+        renumbered = [replace(arrival, number=number) for number, arrival in enumerate(ledger, 1)]
+        audit = Audit()
+        audit.look(sent, renumbered)
+        return audit.disagreements(4)
+
+    assert found(ledger) == []
+    assert found([*ledger, ledger[-1]]) == ["1 accepted again", "1 accepted without a reply that says so"]
+    assert found(ledger[:-1]) == ["1 not accepted"]
+    other_user = replace(ledger[-1], user="ben")
+    assert found([*ledger[:-1], other_user]) == ["1 accepted for another user or with another text"]
+    other_text = replace(ledger[-1], body=ledger[-1].body.replace(b"blog", b"Blog"))
+    assert found([*ledger[:-1], other_text]) == ["1 accepted for another user or with another text"]
+    assert found(ledger, {number: sent[number] for number in (1, 2, 3)}) == ["1 accepted that nobody sent"]
+    refused = replace(ledger[-1], verdict="refused", why="nonce_used")
+    assert found([*ledger, refused]) == ["1 refused"]
+    assert found([*ledger[:first], refused, *ledger[first:]]) == ["1 refused"]
+
+
+async def test_the_audit_notices_a_duplicate_of_an_earlier_round_and_a_gap_in_the_ledger() -> None:
+    sent, ledger = await ledger_of(4)
+    audit = Audit()
+    audit.look(sent, ledger)
+    audit.look(sent, ledger)
+    assert audit.missing == 4  # nothing new arrived
+    audit = Audit()
+    audit.look(sent, ledger)
+    last = ledger[-1]
+    audit.look({}, [*ledger, replace(last, number=last.number + 1)])
+    assert audit.duplicates == 1
+    audit.look({}, [replace(last, number=last.number + 5)])
+    assert audit.forgotten == 3

@@ -1,0 +1,653 @@
+"""The rules of a handshake: whose it is, what a callback may do to it, and what it keeps of it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from aiohttp import web
+from handshakes.endpoint import REQUEST_TOKEN, Endpoint, http
+from handshakes.faulty_store import FaultyStore
+from handshakes.shown import leaks
+from handshakes.stage import BIND, CALLBACK, Stage, Step, staged
+from yarl import URL
+
+from aiooauth1 import (
+    AccessToken,
+    AuthorizationDenied,
+    CallbackError,
+    Handshake,
+    MemoryStore,
+    OAuth1Session,
+    OutcomeUnknown,
+    ProviderError,
+    RedirectRefused,
+    StoreCorrupt,
+    StoreUnavailable,
+    TokenResponseError,
+    TooManyHandshakes,
+)
+from aiooauth1.flows.handshake.pending import PendingRecord
+from aiooauth1.testing import FakeProvider, drop
+
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+
+pytestmark = pytest.mark.socket
+
+
+@pytest.fixture
+async def stage() -> AsyncIterator[Stage]:
+    async with staged(FakeProvider()) as ready:
+        yield ready
+
+
+@pytest.fixture
+async def handshake(stage: Stage) -> AsyncIterator[Handshake]:
+    async with stage.handshake() as running:
+        yield running
+
+
+async def record_of(stage: Stage, key: str) -> PendingRecord:
+    held = await stage.store.get_pending(stage.fake.provider.name, key)
+    assert held is not None
+    return PendingRecord.load(held.value)
+
+
+async def works(stage: Stage, handshake: Handshake, step: Step) -> None:
+    """Assert that the user's own callback still gives the token, with one exchange altogether."""
+    token = await handshake.complete(step.callback, bind=BIND)
+    assert token.params["screen_name"] == "ann"
+    assert len(stage.fake.exchanges) == 1
+
+
+# The way
+
+
+async def test_a_user_is_connected_and_the_service_posts_for_them(stage: Stage, handshake: Handshake) -> None:
+    pending = await handshake.begin(CALLBACK, bind=BIND, data={"next": "/home"}, params={"scope": "a b"})
+    assert pending.url == f"{stage.fake.url}oauth/authorize?oauth_token={pending.request_token.key}"
+    callback = await stage.fake.approve(pending.url, user="ann")
+    looked = await handshake.pending(callback, bind=BIND)
+    assert looked == pending
+    token = await handshake.complete(callback, bind=BIND, save_as="ann")
+    async with OAuth1Session(stage.fake.consumer, provider=stage.fake.provider, store=stage.store) as session:
+        await session.post("posts", json={"text": "Hello"}, user="ann")
+    assert [(post.user, post.text) for post in stage.fake.posts] == [("ann", "Hello")]
+    assert await stage.stored() == token
+    assert stage.fake.refused() == []
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        str,
+        URL,
+        lambda url: URL(url, encoded=True),
+        lambda url: URL(url).query,
+        lambda url: dict(URL(url).query),
+        lambda url: list(URL(url).query.items()),
+        lambda url: URL(url).raw_query_string,
+        lambda url: "/connected?" + URL(url).raw_query_string,
+    ],
+    ids=["text", "URL", "URL as it is", "multidict", "dict", "pairs", "query", "path"],
+)
+async def test_a_callback_is_taken_in_every_form_that_frameworks_give_it(
+    stage: Stage, handshake: Handshake, form: Callable[[str], Any]
+) -> None:
+    step = await stage.approved(handshake)
+    assert (await handshake.complete(form(step.callback), bind=BIND)).params["screen_name"] == "ann"
+
+
+async def test_the_pin_way(stage: Stage, handshake: Handshake) -> None:
+    step = await stage.approved(handshake, "oob")
+    token = await handshake.complete_with_verifier(step.key, f" {step.verifier} \n", bind=BIND, save_as="ann")
+    assert await stage.stored() == token
+
+
+async def test_access_tokens_may_go_to_a_store_of_their_own(stage: Stage) -> None:
+    tokens = MemoryStore()
+    async with stage.handshake(tokens=tokens) as handshake:
+        step = await stage.approved(handshake)
+        token = await handshake.complete(step.callback, bind=BIND, save_as="ann")
+    assert await tokens.get_access_token(stage.fake.provider.name, "ann") == token
+    assert await stage.stored() is None
+
+
+async def test_save_as_without_a_store_for_it_is_refused_before_the_exchange(stage: Stage) -> None:
+    class OnlyPending:
+        add_pending = stage.store.add_pending
+        get_pending = stage.store.get_pending
+        swap_pending = stage.store.swap_pending
+
+    async with stage.handshake(store=OnlyPending()) as handshake:
+        step = await stage.approved(handshake)
+        with pytest.raises(TypeError, match="tokens="):
+            await handshake.complete(step.callback, bind=BIND, save_as="ann")
+        await works(stage, handshake, step)
+
+
+# Beginning
+
+
+@pytest.mark.parametrize("bind", ["", None, 7, b"browser"])
+async def test_a_handshake_is_bound_to_somebody(stage: Stage, handshake: Handshake, bind: Any) -> None:
+    step = await stage.approved(handshake)
+    for call in (
+        handshake.begin(CALLBACK, bind=bind),
+        handshake.complete(step.callback, bind=bind),
+        handshake.complete_with_verifier(step.key, step.verifier, bind=bind),
+        handshake.pending(step.callback, bind=bind),
+    ):
+        with pytest.raises(ValueError, match="bind"):
+            await call
+    assert len(stage.fake.accepted("request_token")) == 1
+    await works(stage, handshake, step)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [{"a": 1}, {"a": None}, {"a": {}}, {1: "a"}, {"a": "x" * 4096}, {"x" * 4096: ""}, {"a": "\0" * 700}],
+    ids=["number", "None", "dict", "name", "long", "long name", "long as it is stored"],
+)
+@pytest.mark.parametrize("name", ["data", "authorize_params"])
+async def test_data_that_could_not_be_kept_is_refused_before_the_provider_is_asked(
+    stage: Stage, handshake: Handshake, name: str, data: Any
+) -> None:
+    options: dict[str, Any] = {name: data}
+    with pytest.raises(ValueError, match=name):
+        await handshake.begin(CALLBACK, bind=BIND, **options)
+    assert len(stage.fake.ledger) == 0
+
+
+@pytest.mark.parametrize("data", [{}, {"v": "1"}, {"": ""}, {"\ud800": "é☃\0"}, {"a": "x" * 4000}])
+async def test_data_comes_back_as_it_was_given(
+    stage: Stage, handshake: Handshake, data: dict[str, str]
+) -> None:
+    pending = await handshake.begin(CALLBACK, bind=BIND, data=data)
+    callback = await stage.fake.approve(pending.url)
+    for _ in range(2):
+        looked = await handshake.pending(callback, bind=BIND)
+        assert looked is not None
+        assert looked.data == data
+        await handshake.complete(callback, bind=BIND)
+
+
+async def test_begin_is_refused_before_the_provider_is_asked_when_the_store_is_full(stage: Stage) -> None:
+    async with stage.handshake(store=MemoryStore(max_pending=2)) as handshake:
+        begun = [handshake.begin(CALLBACK, bind=f"browser {number}") for number in range(5)]
+        ends = await asyncio.gather(*begun, return_exceptions=True)
+    assert sum(isinstance(end, TooManyHandshakes) for end in ends) == 3
+    assert len(stage.fake.ledger) == 2
+
+
+async def test_a_store_that_is_away_at_begin_is_told(stage: Stage) -> None:
+    async with stage.handshake(store=FaultyStore(stage.store, {"add_pending"})) as handshake:
+        with pytest.raises(StoreUnavailable):
+            await handshake.begin(CALLBACK, bind=BIND)
+
+
+@pytest.mark.parametrize(
+    "flag",
+    [
+        b"",
+        b"&oauth_callback_confirmed=",
+        b"&oauth_callback_confirmed=false",
+        b"&oauth_callback_confirmed=1",
+        b"&oauth_callback_confirmed=true&oauth_callback_confirmed=true",
+    ],
+    ids=["missing", "empty", "false", "1", "twice"],
+)
+async def test_a_provider_that_does_not_confirm_the_callback_starts_no_handshake(flag: bytes) -> None:
+    """Session fixation: by OAuth 1.0 a victim could approve the handshake that an attacker began."""
+    store = FaultyStore(MemoryStore())
+    reply = b"oauth_token=rt&oauth_token_secret=rt-secret-CANARY" + flag
+    async with Endpoint(http(reply)) as endpoint, endpoint.handshake(store=store) as handshake:
+        with pytest.raises(TokenResponseError, match="did not confirm") as raised:
+            await handshake.begin(CALLBACK, bind=BIND)
+    assert store.done == []
+    assert leaks(raised.value, ["rt-secret-CANARY"]) == []
+
+
+@pytest.mark.parametrize("confirmed", [b"True", b"TRUE", b"tRuE"])
+async def test_a_callback_may_be_confirmed_in_any_letter_case(confirmed: bytes) -> None:
+    reply = REQUEST_TOKEN.replace(b"true", confirmed)
+    async with Endpoint(http(reply)) as endpoint, endpoint.handshake() as handshake:
+        assert (await handshake.begin(CALLBACK, bind=BIND)).request_token.callback_confirmed
+
+
+async def test_a_request_token_that_is_pending_already_is_refused_and_the_first_one_stays() -> None:
+    async with Endpoint(http(REQUEST_TOKEN)) as endpoint, endpoint.handshake() as handshake:
+        first = await handshake.begin(CALLBACK, bind=BIND)
+        with pytest.raises(TokenResponseError, match="pending already"):
+            await handshake.begin(CALLBACK, bind="an attacker's browser")
+        assert await handshake.pending("oauth_token=rt", bind=BIND) == first
+
+
+async def test_a_request_token_too_long_to_keep_is_refused_at_begin_not_when_it_is_too_late() -> None:
+    secret = b"%22" * 1020
+    reply = b"oauth_token=" + secret + b"&oauth_token_secret=" + secret + b"&oauth_callback_confirmed=true"
+    more = b"".join(b"&p%d=" % number + b"v" * 90 for number in range(40))
+    async with Endpoint(http(reply + more)) as endpoint, endpoint.handshake() as handshake:
+        with pytest.raises(TokenResponseError, match="too long to be kept"):
+            await handshake.begin(CALLBACK, bind=BIND, data={"a": "x" * 4000})
+
+
+# Whose handshake it is
+
+
+@pytest.mark.parametrize(
+    "bind", ["another browser", "browser ", "BROWSER", "browse", "é", "\ud800", "x" * 100_000]
+)
+async def test_login_csrf_a_callback_in_another_browser_burns_nothing(
+    stage: Stage, handshake: Handshake, bind: str
+) -> None:
+    step = await stage.approved(handshake)
+    before = await record_of(stage, step.key)
+    for _ in range(3):
+        with pytest.raises(CallbackError, match="elsewhere"):
+            await handshake.complete(step.callback, bind=bind, save_as="mallory")
+        with pytest.raises(CallbackError, match="elsewhere"):
+            await handshake.complete_with_verifier(step.key, "guess", bind=bind)
+    assert await handshake.pending(step.callback, bind=bind) is None
+    assert stage.fake.exchanges == []
+    assert await record_of(stage, step.key) == before
+    await works(stage, handshake, step)
+    with pytest.raises(
+        CallbackError, match="elsewhere"
+    ):  # nor does the token go to another browser afterwards
+        await handshake.complete(step.callback, bind=bind)
+
+
+@pytest.mark.parametrize(
+    "callback",
+    [
+        "oauth_token=never-heard-of&oauth_verifier=v",
+        "oauth_token=%F0%9D%84%9E&oauth_verifier=v",
+        "oauth_token=a:b/../c*&oauth_verifier=v",
+        "oauth_verifier=v",
+        "oauth_token=&oauth_verifier=v",
+        "",
+        "https://consumer.example/connected",
+    ],
+)
+async def test_a_stranger_s_callback_is_refused_and_asks_the_provider_nothing(
+    stage: Stage, handshake: Handshake, callback: str
+) -> None:
+    step = await stage.approved(handshake)
+    with pytest.raises(CallbackError):
+        await handshake.complete(callback, bind=BIND)
+    assert await handshake.pending(callback, bind=BIND) is None
+    await works(stage, handshake, step)
+
+
+async def test_provider_mix_up_two_providers_with_one_request_token_stay_apart() -> None:
+    def reply(name: bytes) -> list[bytes]:
+        return [http(REQUEST_TOKEN), http(b"oauth_token=at-" + name + b"&oauth_token_secret=s")]
+
+    store = MemoryStore()
+    async with (
+        Endpoint(*reply(b"good"), name="good") as good,
+        Endpoint(*reply(b"evil"), name="evil") as evil,
+        good.handshake(store=store) as of_good,
+        evil.handshake(store=store) as of_evil,
+    ):
+        await of_good.begin("https://consumer.example/good", bind="victim")
+        callback = "https://consumer.example/good?oauth_token=rt&oauth_verifier=verifier-of-good"
+        with pytest.raises(CallbackError):  # there is nothing of evil's under that request token
+            await of_evil.complete(callback, bind="victim")
+        await of_evil.begin("https://consumer.example/evil", bind="attacker")
+        with pytest.raises(CallbackError):  # and now there is, and it is not the victim's
+            await of_evil.complete(callback, bind="victim")
+        assert (await of_good.complete(callback, bind="victim")).key == "at-good"
+        assert (await of_evil.complete("oauth_token=rt&oauth_verifier=w", bind="attacker")).key == "at-evil"
+        assert len(evil.requests) == 2
+        assert all(b"verifier-of-good" not in request for request in evil.requests)
+
+
+async def test_a_record_copied_to_another_place_in_the_store_is_not_taken(
+    stage: Stage, handshake: Handshake
+) -> None:
+    mine = await stage.approved(handshake)
+    name = stage.fake.provider.name
+    held = await stage.store.get_pending(name, mine.key)
+    assert held is not None
+    await stage.store.add_pending(name, "copied", held.value, ttl=60)
+    await stage.store.add_pending("elsewhere", mine.key, held.value, ttl=60)
+    elsewhere = replace(stage.fake.provider, name="elsewhere")
+    other = Handshake(elsewhere, stage.fake.consumer, store=stage.store)
+    for one, key in ((handshake, "copied"), (other, mine.key)):
+        with pytest.raises(CallbackError, match="begun elsewhere"):
+            await one.complete_with_verifier(key, mine.verifier, bind=BIND)
+    await works(stage, handshake, mine)
+
+
+async def test_a_record_that_cannot_be_read_is_told_as_such(stage: Stage, handshake: Handshake) -> None:
+    step = await stage.approved(handshake)
+    name = stage.fake.provider.name
+    held = await stage.store.get_pending(name, step.key)
+    assert held is not None
+    await stage.store.swap_pending(name, step.key, held, b"{}")
+    for call in (handshake.complete(step.callback, bind=BIND), handshake.pending(step.callback, bind=BIND)):
+        with pytest.raises(StoreCorrupt):
+            await call
+    assert stage.fake.exchanges == []
+
+
+async def test_a_handshake_ends_with_its_time() -> None:
+    now = 0.0
+    async with (
+        staged(FakeProvider(), MemoryStore(clock=lambda: now)) as stage,
+        stage.handshake(ttl=600) as handshake,
+    ):
+        step = await stage.approved(handshake)
+        now = 599.0
+        assert await handshake.pending(step.callback, bind=BIND) is not None
+        now = 600.0
+        with pytest.raises(CallbackError, match="unknown, used or expired"):
+            await handshake.complete(step.callback, bind=BIND)
+        assert stage.fake.exchanges == []
+
+
+# The user says no
+
+
+@pytest.mark.parametrize("denial", ["oauth_problem", "denied"])
+async def test_a_denial_that_names_its_request_token_ends_the_handshake(denial: str) -> None:
+    async with staged(FakeProvider(denial=denial)) as stage, stage.handshake() as handshake:
+        pending = await handshake.begin(CALLBACK, bind=BIND, data={"next": "/home"})
+        callback = await stage.fake.deny(pending.url)
+        looked = await handshake.pending(callback, bind=BIND)
+        assert looked is not None
+        assert looked.data == {"next": "/home"}
+        for _ in range(2):
+            with pytest.raises(AuthorizationDenied):
+                await handshake.complete(callback, bind=BIND)
+        with pytest.raises(CallbackError, match="said no"):
+            await handshake.complete_with_verifier(pending.request_token.key, "v", bind=BIND)
+        record = await record_of(stage, pending.request_token.key)
+        assert (record.secret, dict(record.params)) == ("", {})
+        assert stage.fake.exchanges == []
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "denied={}",
+        "denied={}&oauth_verifier=v",
+        "oauth_problem=user_refused&oauth_token={}",
+        "oauth_problem=permission_denied&oauth_token={}",
+        "error=access_denied&oauth_token={}",
+    ],
+)
+async def test_a_denial_ends_the_handshake_in_its_own_browser_alone(
+    stage: Stage, handshake: Handshake, query: str
+) -> None:
+    step = await stage.approved(handshake)
+    denial = "https://consumer.example/connected?" + query.format(step.key)
+    with pytest.raises(CallbackError, match="elsewhere"):
+        await handshake.complete(denial, bind="another browser")
+    with pytest.raises(CallbackError, match="unknown"):
+        await handshake.complete(denial.replace(step.key, "unknown"), bind=BIND)
+    assert (await record_of(stage, step.key)).outcome is None
+    with pytest.raises(AuthorizationDenied):
+        await handshake.complete(denial, bind=BIND)
+    with pytest.raises(CallbackError, match="said no"):
+        await handshake.complete(step.callback, bind=BIND)
+    assert stage.fake.exchanges == []
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "denied",
+        "denied=",
+        "oauth_problem=user_refused",
+        "oauth_problem=permission_denied",
+        "error=access_denied",
+    ],
+)
+async def test_a_denial_that_names_no_request_token_touches_nothing(
+    stage: Stage, handshake: Handshake, query: str
+) -> None:
+    step = await stage.approved(handshake)
+    with pytest.raises(AuthorizationDenied):
+        await handshake.complete(f"https://consumer.example/connected?{query}", bind=BIND)
+    await works(stage, handshake, step)
+
+
+async def test_a_denial_after_the_token_came_takes_nothing_back(stage: Stage, handshake: Handshake) -> None:
+    step = await stage.approved(handshake)
+    await works(stage, handshake, step)
+    with pytest.raises(CallbackError, match="complete"):
+        await handshake.complete(f"denied={step.key}", bind=BIND)
+    await works(stage, handshake, step)
+
+
+async def test_a_denial_while_the_exchange_is_under_way_does_not_stop_it(
+    stage: Stage, handshake: Handshake
+) -> None:
+    step = await stage.approved(handshake)
+    reached, opened = asyncio.Event(), asyncio.Event()
+
+    async def hold(*_: Any) -> None:
+        reached.set()
+        await opened.wait()
+
+    stage.fake.before = hold
+    completing = asyncio.create_task(handshake.complete(step.callback, bind=BIND))
+    await reached.wait()
+    async with stage.handshake() as elsewhere:
+        for one in (handshake, elsewhere):
+            with pytest.raises(CallbackError, match="another request"):
+                await one.complete(f"denied={step.key}", bind=BIND)
+    opened.set()
+    assert (await completing).params["screen_name"] == "ann"
+
+
+async def test_what_else_the_provider_reports_in_the_callback_is_told_and_ends_nothing(
+    stage: Stage, handshake: Handshake
+) -> None:
+    step = await stage.approved(handshake)
+    with pytest.raises(CallbackError, match="the provider reports in the callback: server_error"):
+        await handshake.complete(f"error=server_error&oauth_token={step.key}", bind=BIND)
+    await works(stage, handshake, step)
+
+
+# What a callback may bring along
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "&oauth_token=other",
+        "&oauth_token=",
+        "&oauth%5Ftoken=other",
+        "&oauth_verifier=other",
+        "&denied=a&denied=b",
+        "&oauth_problem=%00",
+    ],
+)
+async def test_a_callback_with_a_parameter_twice_or_unclean_is_refused_and_burns_nothing(
+    stage: Stage, handshake: Handshake, more: str
+) -> None:
+    step = await stage.approved(handshake)
+    with pytest.raises(CallbackError):
+        await handshake.complete(step.callback + more, bind=BIND)
+    assert await handshake.pending(step.callback + more, bind=BIND) is None
+    await works(stage, handshake, step)
+
+
+@pytest.mark.parametrize(
+    "verifier",
+    [
+        "",
+        " ",
+        "%20",
+        "v" * 1_000_000,
+        "v" * 2049,
+        "%00",
+        "v%0D%0AX-Evil:%201",
+        "%C2%85",
+        "%FF",
+        "%ED%A0%80",
+        "\ud800",
+    ],
+    ids=lambda verifier: repr(verifier)[:30],
+)
+async def test_a_callback_without_a_clean_verifier_asks_the_provider_nothing(
+    stage: Stage, handshake: Handshake, verifier: str
+) -> None:
+    step = await stage.approved(handshake)
+    with pytest.raises(CallbackError):
+        await handshake.complete(f"oauth_token={step.key}&oauth_verifier={verifier}", bind=BIND)
+    await works(stage, handshake, step)
+
+
+@pytest.mark.parametrize(
+    "verifier",
+    ["", " \n", "v" * 1_000_000, "v" * 2049, "a\0b", "a\r\nX-Evil: 1", "a\x85b", "a\ud800"],
+    ids=ascii,
+)
+async def test_a_typed_verifier_that_is_none_asks_the_provider_nothing(
+    stage: Stage, handshake: Handshake, verifier: str
+) -> None:
+    step = await stage.approved(handshake, "oob")
+    with pytest.raises(CallbackError, match="verifier"):
+        await handshake.complete_with_verifier(step.key, verifier, bind=BIND)
+    assert stage.fake.exchanges == []
+    token = await handshake.complete_with_verifier(step.key, step.verifier, bind=BIND)
+    assert token.params["screen_name"] == "ann"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "self=1",
+        "request_token=EVIL",
+        "oauth_token_secret=EVIL",
+        "consumer=EVIL",
+        "bind=EVIL",
+        "save_as=EVIL",
+        "a%00=b",
+    ],
+)
+async def test_nothing_else_in_a_callback_changes_what_is_signed(
+    stage: Stage, handshake: Handshake, more: str
+) -> None:
+    """Merged into the session's state, a callback's `oauth_token_secret` would replace the stored one."""
+    step = await stage.approved(handshake)
+    url, query = step.callback.split("?")
+    token = await handshake.complete(f"{url}?{more}&{query}&{more}", bind=BIND)
+    assert token.params["screen_name"] == "ann"
+    (arrival,) = stage.fake.exchanges
+    assert arrival.verdict == "accepted"
+    assert b"EVIL" not in arrival.request_line + arrival.body + (arrival.header("Authorization") or b"")
+
+
+# What is looked at, kept and forgotten
+
+
+async def test_looking_at_a_handshake_consumes_nothing(stage: Stage, handshake: Handshake) -> None:
+    step = await stage.approved(handshake)
+    for _ in range(3):
+        assert await handshake.pending(step.callback, bind=BIND) == step.pending
+    await works(stage, handshake, step)
+    looked = await handshake.pending(step.callback, bind=BIND)
+    assert looked is not None
+    assert (looked.request_token.key, looked.request_token.secret) == (step.key, "")
+
+
+async def test_the_request_token_s_secret_is_forgotten_once_there_is_a_token(
+    stage: Stage, handshake: Handshake
+) -> None:
+    step = await stage.approved(handshake)
+    secret = step.pending.request_token.secret
+    held = await stage.store.get_pending(stage.fake.provider.name, step.key)
+    assert held is not None
+    assert secret.encode() in held.value
+    await works(stage, handshake, step)
+    held = await stage.store.get_pending(stage.fake.provider.name, step.key)
+    assert held is not None
+    assert secret.encode() not in held.value
+    assert step.verifier.encode() not in held.value
+
+
+async def test_a_held_record_does_not_show_the_secret_in_it(stage: Stage, handshake: Handshake) -> None:
+    step = await stage.approved(handshake)
+    held = await stage.store.get_pending(stage.fake.provider.name, step.key)
+    assert held is not None
+    assert step.pending.request_token.secret not in f"{held!r} {held} {step.pending!r}"
+
+
+async def test_two_tabs_of_one_browser_both_finish(stage: Stage, handshake: Handshake) -> None:
+    steps = [await stage.approved(handshake) for _ in range(2)]
+    tokens = [await handshake.complete(step.callback, bind=BIND) for step in reversed(steps)]
+    assert len({token.key for token in tokens}) == 2
+
+
+async def test_many_users_at_once_each_get_their_own_token(stage: Stage, handshake: Handshake) -> None:
+    async def connect(number: int) -> AccessToken:
+        pending = await handshake.begin(CALLBACK, bind=f"browser {number}")
+        callback = await stage.fake.approve(pending.url, user=f"user {number}")
+        return await handshake.complete(callback, bind=f"browser {number}", save_as=f"user {number}")
+
+    tokens = await asyncio.gather(*map(connect, range(40)))
+    for number, token in enumerate(tokens):
+        assert token.params["screen_name"] == f"user {number}"
+        assert await stage.stored(f"user {number}") == token
+
+
+# Its life
+
+
+async def test_it_is_made_without_a_loop_and_closed_as_often_as_one_likes(stage: Stage) -> None:
+    handshake = await asyncio.to_thread(stage.handshake)
+    async with handshake:
+        step = await stage.approved(handshake)
+        await works(stage, handshake, step)
+    await handshake.aclose()
+    with pytest.raises(RuntimeError, match="closed"):
+        await handshake.begin(CALLBACK, bind=BIND)
+
+
+# No way of failing shows a secret
+
+
+async def test_no_failure_of_a_handshake_shows_a_secret_its_binding_or_its_verifier() -> None:
+    fake = FakeProvider(request_token_ttl=600)
+    async with staged(fake) as stage, stage.handshake(timeout=0.5) as handshake:
+        ways: list[tuple[Any, type[Exception]]] = [
+            (drop, OutcomeUnknown),
+            (_echo(500), ProviderError),
+            (_echo(401), ProviderError),
+            (_echo(200), TokenResponseError),
+            (_echo(302), RedirectRefused),
+        ]
+        for hook, error in ways:
+            step = await stage.approved(handshake)
+            fake.before = hook
+            with pytest.raises(error) as raised:
+                await handshake.complete(step.callback, bind="browser")
+            fake.before = None
+            secrets = [fake.consumer.secret, step.pending.request_token.secret]
+            assert leaks(raised.value, secrets) == []
+        step = await stage.approved(handshake)
+        for bind, callback in (
+            ("CANARY", step.callback),
+            (BIND, f"oauth_token={step.key}&oauth_verifier=CANARY%00"),
+        ):
+            with pytest.raises(CallbackError) as refused:
+                await handshake.complete(callback, bind=bind)
+            assert leaks(refused.value, ["CANARY", step.verifier, fake.consumer.secret]) == []
+
+
+def _echo(status: int) -> Any:
+    async def answer(request: Any) -> Any:
+        return web.Response(status=status, text=f"oauth_problem=x&{request.headers.get('Authorization')}")
+
+    return answer

@@ -1,0 +1,342 @@
+"""The three legs one by one: what goes out, what comes back, and what is refused before it goes out."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import threading
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
+
+import aiohttp
+import pytest
+from handshakes.endpoint import CONSUMER, REQUEST_TOKEN, Endpoint, http
+from handshakes.shown import leaks
+
+from aiooauth1 import (
+    Consumer,
+    Handshake,
+    MemoryStore,
+    Provider,
+    ProviderError,
+    RequestToken,
+    SigningError,
+    TokenResponseError,
+)
+from aiooauth1.flows.handshake.legs import Legs
+from aiooauth1.signing import HMAC_SHA256, HMAC_SHA512, PLAINTEXT, SignatureMethod
+from aiooauth1.testing import FakeProvider
+
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+
+CALLBACK = "https://consumer.example/connected?flow=7&a=b%20c#top"
+ASKED = RequestToken("rt & key", "rt-secret")
+
+
+@pytest.fixture
+async def fake() -> AsyncIterator[FakeProvider]:
+    async with FakeProvider() as running:
+        yield running
+
+
+def query_of(url: str) -> list[tuple[str, str]]:
+    return parse_qsl(urlsplit(url).query, keep_blank_values=True, strict_parsing=True)
+
+
+async def all_legs(legs: Legs, fake: FakeProvider) -> str:
+    """Go through the three legs; return for whom the access token speaks."""
+    asked = await legs.fetch_request_token(CALLBACK, params={"lang": "é +&="})
+    back = await fake.approve(legs.authorization_url(asked), user="ann")
+    token = await legs.fetch_access_token(asked, dict(query_of(back))["oauth_verifier"], params={"x": "a+b"})
+    return token.params["screen_name"]
+
+
+@pytest.mark.socket
+@pytest.mark.parametrize("method", ["POST", "GET"])
+@pytest.mark.parametrize("placement", ["header", "query", "body"])
+async def test_the_provider_verifies_each_leg_wherever_its_parameters_go(
+    fake: FakeProvider, method: str, placement: Any
+) -> None:
+    if (method, placement) == ("GET", "body"):
+        with pytest.raises(ValueError, match="GET"):
+            replace(fake.provider, request_token_method=method, request_token_placement=placement)
+        return
+    provider = replace(
+        fake.provider,
+        request_token_method=method,
+        access_token_method=method,
+        request_token_placement=placement,
+        access_token_placement=placement,
+    )
+    async with Legs(provider, fake.consumer) as legs:
+        assert await all_legs(legs, fake) == "ann"
+    assert fake.refused() == []
+    asked = [arrival for arrival in fake.ledger if arrival.endpoint != "authorize"]
+    assert [arrival.method for arrival in asked] == [method] * 2
+    assert [arrival.header("Authorization") is not None for arrival in asked] == [placement == "header"] * 2
+    assert [b"oauth_signature" in arrival.target for arrival in asked] == [placement == "query"] * 2
+    assert [b"oauth_signature" in arrival.body for arrival in asked] == [placement == "body"] * 2
+
+
+@pytest.mark.socket
+@pytest.mark.parametrize(
+    "signature_method", [HMAC_SHA256, HMAC_SHA512, PLAINTEXT], ids=lambda method: method.name
+)
+async def test_every_signature_method_goes_through_the_legs(
+    fake: FakeProvider, signature_method: SignatureMethod
+) -> None:
+    provider = replace(fake.provider, signature_method=signature_method)
+    async with Legs(provider, fake.consumer, allow_http=True) as legs:
+        assert await all_legs(legs, fake) == "ann"
+
+
+class Slow:
+    """A method that takes long, as RSA with a large key does, and keeps account of where it was at work."""
+
+    name = HMAC_SHA256.name
+    hash_name = HMAC_SHA256.hash_name
+    takes_long = True
+
+    def __init__(self) -> None:
+        self.threads: list[int] = []
+
+    def sign(self, base_string: str, consumer_secret: str, token_secret: str) -> str:
+        self.threads.append(threading.get_ident())
+        return HMAC_SHA256.sign(base_string, consumer_secret, token_secret)
+
+
+@pytest.mark.socket
+@pytest.mark.parametrize("placement", ["header", "query", "body"])
+async def test_a_method_that_takes_long_holds_up_no_loop(fake: FakeProvider, placement: Any) -> None:
+    slow = Slow()
+    provider = replace(
+        fake.provider,
+        signature_method=slow,
+        request_token_placement=placement,
+        access_token_placement=placement,
+    )
+    async with Legs(provider, fake.consumer) as legs:
+        assert await all_legs(legs, fake) == "ann"
+    assert len(slow.threads) == 2
+    assert threading.get_ident() not in slow.threads
+
+
+@pytest.mark.socket
+async def test_an_authorize_url_whose_signature_takes_long_holds_up_no_loop(fake: FakeProvider) -> None:
+    slow = Slow()
+    provider = replace(fake.provider, signature_method=slow, sign_authorize_url=True)
+    async with Handshake(provider, fake.consumer, store=MemoryStore()) as handshake:
+        pending = await handshake.begin("oob", bind="ann's browser")
+        assert len(slow.threads) == 2  # the request for the request token, and the URL
+        assert threading.get_ident() not in slow.threads
+        # It is signed as whoever calls the leg alone has it signed, who says where.
+        asked = dict(query_of(pending.url))
+        alone = await asyncio.to_thread(handshake.authorization_url, pending.request_token)
+        assert dict(query_of(alone)).keys() == asked.keys() >= {"oauth_signature", "oauth_token"}
+        pin = await fake.approve(pending.url, user="ann")
+        token = await handshake.complete_with_verifier(pending.request_token.key, pin, bind="ann's browser")
+    assert token.params["screen_name"] == "ann"
+    assert len(slow.threads) == 4
+    assert threading.get_ident() not in slow.threads
+
+
+@pytest.mark.socket
+async def test_clock_and_nonce_are_the_callers(fake: FakeProvider) -> None:
+    numbers = itertools.count(1)
+    now = 1_700_000_000.9
+    async with (
+        FakeProvider(consumer=fake.consumer, clock=lambda: now) as then,
+        Legs(then.provider, fake.consumer, clock=lambda: now, nonce=lambda: f"nonce{next(numbers)}") as legs,
+    ):
+        assert await all_legs(legs, then) == "ann"
+        signed = [arrival for arrival in then.ledger if arrival.nonce]
+    assert [(arrival.nonce, arrival.timestamp) for arrival in signed] == [
+        ("nonce1", "1700000000"),
+        ("nonce2", "1700000000"),
+    ]
+
+
+@pytest.mark.socket
+async def test_the_callback_arrives_as_it_was_given(fake: FakeProvider) -> None:
+    async with Legs(fake.provider, fake.consumer) as legs:
+        asked = await legs.fetch_request_token(CALLBACK)
+        back = await fake.approve(legs.authorization_url(asked), user="ann")
+    url, _, fragment = CALLBACK.partition("#")
+    assert back.startswith(f"{url}&oauth_token={asked.key}&oauth_verifier=")
+    assert back.endswith(f"#{fragment}")
+
+
+@pytest.mark.parametrize(
+    "callback", ["", "/connected", "consumer.example/connected", "OOB", "//consumer.example/"]
+)
+async def test_a_callback_that_is_no_absolute_url_is_refused_unsent(callback: str) -> None:
+    async with Endpoint(http(REQUEST_TOKEN)) as endpoint, Legs(endpoint.provider, CONSUMER) as legs:
+        with pytest.raises(ValueError, match="callback must be an absolute URL"):
+            await legs.fetch_request_token(callback)
+        assert endpoint.requests == []
+
+
+@pytest.mark.socket
+async def test_a_parameter_that_the_signature_has_itself_is_refused_unsent() -> None:
+    async with Endpoint(http(REQUEST_TOKEN)) as endpoint, Legs(endpoint.provider, CONSUMER) as legs:
+        for name in ("oauth_callback", "oauth_consumer_key", "oauth_nonce"):
+            with pytest.raises(SigningError, match=name):
+                await legs.fetch_request_token(CALLBACK, params={name: "mine"})
+        assert endpoint.requests == []
+
+
+# Where to send the user
+
+
+REMOTE = Provider(
+    "remote",
+    request_token_url="https://provider.example/request_token",
+    authorize_url="https://provider.example/authorize",
+    access_token_url="https://provider.example/access_token",
+)
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        (
+            "https://provider.example/authorize",
+            "https://provider.example/authorize?oauth_token=rt%20%26%20key&a=%C3%A9%2B%20%26",
+        ),
+        (
+            "https://provider.example/authorize?x=%2f",
+            "https://provider.example/authorize?x=%2f&oauth_token=rt%20%26%20key&a=%C3%A9%2B%20%26",
+        ),
+    ],
+)
+def test_the_authorize_url_has_the_token_and_what_else_is_given(url: str, expected: str) -> None:
+    legs = Legs(replace(REMOTE, authorize_url=url), CONSUMER)
+    assert legs.authorization_url(ASKED, a="é+ &") == expected
+
+
+def test_a_signed_authorize_url_is_signed_without_the_token_s_secret() -> None:
+    legs = Legs(REMOTE, CONSUMER, clock=lambda: 7.0, nonce=lambda: "n")
+    url = legs.authorization_url(ASKED, signed=True, a="é+ &")
+    other = legs.authorization_url(replace(ASKED, secret="other"), signed=True, a="é+ &")
+    assert url == other
+    query = dict(query_of(url))
+    assert query.pop("oauth_signature")
+    assert query == {
+        "a": "é+ &",
+        "oauth_consumer_key": CONSUMER.key,
+        "oauth_nonce": "n",
+        "oauth_signature_method": "HMAC-SHA1",
+        "oauth_timestamp": "7",
+        "oauth_token": ASKED.key,
+        "oauth_version": "1.0",
+    }
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_no_parameter_takes_the_request_token_s_place(signed: bool) -> None:
+    """Where it is filled from outside, the user would approve a stranger's handshake."""
+    with pytest.raises((ValueError, SigningError), match="oauth_token"):
+        Legs(REMOTE, CONSUMER).authorization_url(ASKED, signed=signed, oauth_token="a stranger's")
+
+
+# What is refused before anything is sent
+
+
+async def test_a_provider_without_an_endpoint_is_told_by_its_name() -> None:
+    async with Legs(Provider("bare"), CONSUMER) as legs:
+        with pytest.raises(ValueError, match="'bare' has no request_token_url"):
+            await legs.fetch_request_token(CALLBACK)
+        with pytest.raises(ValueError, match="'bare' has no authorize_url"):
+            legs.authorization_url(ASKED)
+        with pytest.raises(ValueError, match="'bare' has no access_token_url"):
+            await legs.fetch_access_token(ASKED, "v")
+
+
+async def test_plain_http_elsewhere_and_plaintext_over_http_are_refused() -> None:
+    http_elsewhere = replace(REMOTE, access_token_url="http://provider.example/access_token")
+    async with Legs(http_elsewhere, CONSUMER) as legs:
+        with pytest.raises(SigningError, match="plain http"):
+            await legs.fetch_access_token(ASKED, "v")
+    async with Endpoint(http(b"")) as endpoint:
+        async with Legs(replace(endpoint.provider, signature_method=PLAINTEXT), CONSUMER) as legs:
+            with pytest.raises(SigningError, match="PLAINTEXT over http"):
+                await legs.fetch_access_token(ASKED, "v")
+        assert endpoint.requests == []
+
+
+@pytest.mark.parametrize("consumer", [None, ("key", "secret"), RequestToken("key", "secret")])
+def test_a_consumer_is_a_consumer(consumer: Any) -> None:
+    with pytest.raises(TypeError, match="consumer must be a Consumer"):
+        Legs(REMOTE, consumer)
+
+
+@pytest.mark.parametrize("ttl", [0, -1, float("nan"), float("inf")])
+def test_a_time_to_come_back_that_is_none_or_has_no_end_is_refused(ttl: float) -> None:
+    with pytest.raises(ValueError, match="ttl"):
+        Handshake(REMOTE, CONSUMER, store=MemoryStore(), ttl=ttl)
+
+
+@pytest.mark.parametrize("timeout", [0, -1, float("nan")])
+def test_a_timeout_that_would_be_none_is_refused(timeout: float) -> None:
+    with pytest.raises(ValueError, match="timeout"):
+        Handshake(REMOTE, CONSUMER, store=MemoryStore(), timeout=timeout)
+
+
+# Its life
+
+
+@pytest.mark.socket
+async def test_it_is_made_without_a_loop_and_used_by_each_leg_alone(fake: FakeProvider) -> None:
+    legs = Legs(fake.provider, fake.consumer)
+    asked = await legs.fetch_request_token("oob")
+    pin = await fake.approve(legs.authorization_url(asked), user="ann")
+    assert (await legs.fetch_access_token(asked, pin)).params["screen_name"] == "ann"
+    with pytest.raises(ProviderError):
+        await legs.fetch_access_token(asked, pin)
+    await legs.aclose()
+    await legs.aclose()
+    for call in (legs.fetch_request_token("oob"), legs.fetch_access_token(asked, pin)):
+        with pytest.raises(RuntimeError, match="closed"):
+            await call
+
+
+@pytest.mark.socket
+async def test_a_session_of_the_callers_stays_open(fake: FakeProvider) -> None:
+    async with aiohttp.ClientSession() as session:
+        async with Legs(fake.provider, fake.consumer, http=session) as legs:
+            assert await all_legs(legs, fake) == "ann"
+        assert not session.closed
+        async with Legs(fake.provider, fake.consumer, http=session) as legs:
+            assert await all_legs(legs, fake) == "ann"
+
+
+@pytest.mark.socket
+async def test_a_wrong_consumer_secret_is_refused_and_not_shown(fake: FakeProvider) -> None:
+    async with Legs(fake.provider, Consumer(fake.consumer.key, "wrong-CANARY")) as legs:
+        with pytest.raises(ProviderError) as raised:
+            await legs.fetch_request_token(CALLBACK)
+    assert raised.value.status == 401
+    assert leaks(raised.value, ["wrong-CANARY"]) == []
+
+
+@pytest.mark.socket
+async def test_a_request_token_whose_callback_is_not_confirmed_is_refused() -> None:
+    reply = http(b"oauth_token=rt&oauth_token_secret=rt-secret-CANARY")
+    async with Endpoint(reply) as endpoint, Legs(endpoint.provider, CONSUMER) as legs:
+        with pytest.raises(TokenResponseError, match="did not confirm the callback") as raised:
+            await legs.fetch_request_token(CALLBACK)
+    assert leaks(raised.value, ["rt-secret-CANARY"]) == []
+
+
+@pytest.mark.socket
+async def test_the_time_that_a_token_lasts_counts_from_the_caller_s_clock() -> None:
+    reply = b"oauth_token=at&oauth_token_secret=s&oauth_expires_in=60"
+    async with (
+        Endpoint(http(reply)) as endpoint,
+        Legs(endpoint.provider, CONSUMER, clock=lambda: 1000.5) as legs,
+    ):
+        assert (await legs.fetch_access_token(ASKED, "v")).expires_at == 1060.5

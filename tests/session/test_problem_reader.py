@@ -1,0 +1,304 @@
+"""Reading a refusal from a live response: little of it, and nothing of it away from the caller."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import zlib
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import pytest
+from aiohttp import TCPConnector
+from wire.listener import Arrival, Listener, broken, reply
+from wire.people import signing
+
+from aiooauth1 import (
+    NonceRejected,
+    ProviderError,
+    RateLimited,
+    SignatureRejected,
+    TimestampRefused,
+    TokenRejected,
+    raise_for_problem,
+)
+from aiooauth1.session.problem_reader import read_refusal
+
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from aiooauth1 import OAuth1Session
+
+
+pytestmark = pytest.mark.socket
+
+REPORT = b"oauth_problem=token_revoked&oauth_problem_advice=Connect%20again"
+MOST_READ = 64 * 1024
+LENGTHS = [len(REPORT), 5_000, MOST_READ - 1, MOST_READ, MOST_READ + 1, 300_000, 3_000_000]
+
+
+@pytest.fixture
+async def listener() -> AsyncIterator[Listener]:
+    async with Listener() as running:
+        yield running
+
+
+@pytest.fixture
+async def session() -> AsyncIterator[OAuth1Session]:
+    async with TCPConnector(limit=1) as connector, signing(connector=connector) as made:
+        yield made
+
+
+def body_of(length: int) -> bytes:
+    """Return a report and then, to the given length, octets that do not compress well."""
+    noise = bytes((number * number >> 7) * 31 % 251 for number in range(length - len(REPORT) - 1))
+    return REPORT + b"&" + noise if noise else REPORT
+
+
+def in_chunks(body: bytes) -> bytes:
+    pieces = [body[start : start + 50_000] for start in range(0, len(body), 50_000)]
+    return b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in [*pieces, b""])
+
+
+def head(status: int, *fields: str) -> bytes:
+    return "\r\n".join([f"HTTP/1.1 {status} Reason", *fields, "", ""]).encode()
+
+
+def chunked(body: bytes, *fields: str) -> bytes:
+    return head(401, "Transfer-Encoding: chunked", *fields) + in_chunks(body)
+
+
+# how a body is sent, so that its length is known or not, and its octets are its own or not
+SENT: dict[str, Callable[[bytes], bytes | AsyncIterator[bytes]]] = {
+    "with its length": lambda body: reply(401, body=body),
+    "in chunks": chunked,
+    "to the end of the connection": lambda body: broken(head(401) + body),
+    "by gzip": lambda body: reply(401, {"Content-Encoding": "gzip"}, gzip.compress(body)),
+    "by gzip, in chunks": lambda body: chunked(gzip.compress(body), "Content-Encoding: gzip"),
+    "by deflate, in chunks": lambda body: chunked(zlib.compress(body), "Content-Encoding: deflate"),
+}
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+@pytest.mark.parametrize("sent", SENT.values(), ids=SENT)
+async def test_the_caller_can_read_the_whole_refusal_after_it(
+    listener: Listener, session: OAuth1Session, sent: Callable[[bytes], Any], length: int
+) -> None:
+    body = body_of(length)
+    listener.answer = lambda _: sent(body)
+    async with session.get(listener.origin) as response:
+        for _ in range(2):
+            with pytest.raises(TokenRejected) as raised:
+                await raise_for_problem(response)
+            assert (raised.value.status, raised.value.problem) == (401, "token_revoked")
+            assert (raised.value.advice or "").startswith("Connect again")
+        assert await response.read() == body
+        with pytest.raises(TokenRejected):
+            await raise_for_problem(response)
+        assert await response.read() == body
+    async with session.get(listener.origin) as response:  # the connection was given back
+        assert response.status == 401
+
+
+READERS: dict[str, Callable[[aiohttp.ClientResponse], Any]] = {
+    "text": lambda response: response.text("latin-1"),
+    "chunks": lambda response: _joined(response.content.iter_chunked(1000)),
+    "any": lambda response: _joined(response.content.iter_any()),
+    "chunks as sent": lambda response: _joined(response.content.iter_chunks()),
+    "exactly": lambda response: response.content.readexactly(300_000),
+}
+
+
+async def _joined(pieces: Any) -> bytes:
+    return b"".join([piece if isinstance(piece, bytes) else piece[0] async for piece in pieces])
+
+
+@pytest.mark.parametrize("name", READERS)
+async def test_the_caller_can_read_it_in_every_way(
+    listener: Listener, session: OAuth1Session, name: str
+) -> None:
+    body = body_of(300_000)
+    listener.answer = lambda _: chunked(gzip.compress(body), "Content-Encoding: gzip")
+    async with session.get(listener.origin) as response:
+        with pytest.raises(TokenRejected):
+            await raise_for_problem(response)
+        read = await READERS[name](response)
+        assert (read.encode("latin-1") if isinstance(read, str) else read) == body
+
+
+@pytest.mark.parametrize("length", [MOST_READ, MOST_READ + 1])
+async def test_no_more_than_64_kib_are_waited_for(
+    listener: Listener, session: OAuth1Session, length: int
+) -> None:
+    """The provider holds the rest back until the problem has been raised."""
+    body, rest, raised = body_of(length), b"x" * 1_000_000, asyncio.Event()
+
+    async def answer() -> AsyncIterator[bytes]:
+        yield head(401, f"Content-Length: {len(body) + len(rest)}") + body
+        await raised.wait()
+        yield rest
+
+    listener.answer = lambda _: answer()
+    async with session.get(listener.origin) as response:
+        with pytest.raises(TokenRejected):
+            await raise_for_problem(response)
+        raised.set()
+        assert await response.read() == body + rest
+
+
+async def test_what_the_caller_has_begun_to_read_stays_read(
+    listener: Listener, session: OAuth1Session
+) -> None:
+    listener.answer = lambda _: reply(401, body=REPORT)
+    async with session.get(listener.origin) as response:
+        assert await response.content.readexactly(10) == REPORT[:10]
+        with pytest.raises(TokenRejected):
+            await raise_for_problem(response)
+        assert await response.read() == REPORT[10:]
+
+
+async def test_a_body_that_is_not_to_be_decompressed_is_left_as_it_is(
+    listener: Listener, session: OAuth1Session
+) -> None:
+    body = gzip.compress(REPORT)
+    listener.answer = lambda _: reply(401, {"Content-Encoding": "gzip"}, body)
+    async with session.get(listener.origin, auto_decompress=False) as response:
+        with pytest.raises(ProviderError) as raised:
+            await raise_for_problem(response)
+        assert raised.value.problem is None
+        assert await response.read() == body
+
+
+async def test_a_refusal_of_a_head_has_only_its_header(listener: Listener, session: OAuth1Session) -> None:
+    field = 'OAuth oauth_problem="token_expired"'
+    listener.answer = lambda _: head(401, "Content-Length: 99", f"WWW-Authenticate: {field}")
+    async with session.head(listener.origin) as response:
+        with pytest.raises(TokenRejected):
+            await raise_for_problem(response)
+        assert await response.read() == b""
+
+
+@pytest.mark.parametrize("status", [200, 201, 204, 301, 302, 304, 399])
+async def test_what_is_no_refusal_is_left_unread(
+    listener: Listener, session: OAuth1Session, status: int
+) -> None:
+    """Its body never comes, and nobody waits for it."""
+
+    async def answer() -> AsyncIterator[bytes]:
+        yield head(status, "Content-Length: 99", 'WWW-Authenticate: OAuth oauth_problem="token_expired"')
+        await asyncio.Event().wait()
+
+    listener.answer = lambda _: answer()
+    async with session.get(listener.origin, allow_redirects=False) as response:
+        assert response.status == status
+        assert await read_refusal(response) is None
+        await raise_for_problem(response)
+
+
+# A body that cannot be read says nothing, and who reads it sees why.
+
+UNREADABLE: dict[str, Callable[[Arrival], bytes | AsyncIterator[bytes]]] = {
+    "breaks off": lambda _: broken(head(401, "Content-Length: 999") + REPORT),
+    "breaks off in a chunk": lambda _: broken(head(401, "Transfer-Encoding: chunked") + b"fff\r\n" + REPORT),
+    "is no gzip": lambda _: reply(401, {"Content-Encoding": "gzip"}, REPORT),
+    "breaks off in its gzip": lambda _: broken(
+        head(401, "Content-Length: 999", "Content-Encoding: gzip") + gzip.compress(body_of(5_000))[:99]
+    ),
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+async def test_a_body_that_cannot_be_read(listener: Listener, session: OAuth1Session, name: str) -> None:
+    listener.answer = UNREADABLE[name]
+    async with session.post(listener.origin) as response:
+        with pytest.raises(ProviderError) as raised:
+            await raise_for_problem(response)
+        assert (raised.value.status, raised.value.problem) == (401, None)
+        assert raised.value.__cause__ is None
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await response.read()
+    listener.answer = lambda _: reply()
+    async with session.get(listener.origin) as response:
+        assert response.status == 200
+
+
+async def test_a_body_that_never_comes_is_given_up_with_the_callers_timeout(
+    listener: Listener, session: OAuth1Session
+) -> None:
+    async def answer() -> AsyncIterator[bytes]:
+        yield head(503, "Content-Length: 999") + b"half"
+        await asyncio.Event().wait()
+
+    listener.answer = lambda _: answer()
+    timeout = aiohttp.ClientTimeout(total=0.5)
+    async with session.post(listener.origin, timeout=timeout) as response:
+        with pytest.raises(ProviderError) as raised:
+            await raise_for_problem(response)
+        assert raised.value.status == 503
+
+
+@pytest.mark.parametrize("how", ["release", "close"])
+async def test_a_response_that_is_over_says_by_its_head_what_it_can(
+    listener: Listener, session: OAuth1Session, how: str
+) -> None:
+    listener.answer = lambda _: reply(
+        401, {"WWW-Authenticate": "OAuth oauth_problem=nonce_used"}, body_of(300_000)
+    )
+    response = await session.get(listener.origin)
+    getattr(response, how)()
+    with pytest.raises(NonceRejected):
+        await raise_for_problem(response)
+
+
+# Which error
+
+
+MEANINGS: list[tuple[int, str, type[ProviderError]]] = [
+    (401, "signature_invalid", SignatureRejected),
+    (401, "token_revoked", TokenRejected),
+    (401, "token_expired", TokenRejected),
+    (401, "token_rejected", TokenRejected),
+    (401, "token_used", TokenRejected),
+    (401, "timestamp_refused", TimestampRefused),
+    (401, "nonce_used", NonceRejected),
+    (401, "consumer_key_refused", ProviderError),
+    (400, "parameter_absent", ProviderError),
+    (429, "", RateLimited),
+    (429, "token_revoked", RateLimited),
+    (401, "", ProviderError),
+    (500, "", ProviderError),
+]
+
+
+@pytest.mark.parametrize("meaning", MEANINGS, ids=lambda meaning: f"{meaning[0]} {meaning[1]}")
+@pytest.mark.parametrize("where", ["body", "header", "both"])
+async def test_each_problem_is_its_error_wherever_it_stands(
+    listener: Listener, session: OAuth1Session, where: str, meaning: tuple[int, str, type[ProviderError]]
+) -> None:
+    status, problem, error = meaning
+    fields = {"Retry-After": "7"}
+    if problem and where != "body":
+        fields["WWW-Authenticate"] = f'OAuth realm="x", oauth_problem="{problem}"'
+    body = f"oauth_problem={problem}".encode() if problem and where != "header" else b"no"
+    listener.answer = lambda _: reply(status, fields, body)
+    with pytest.raises(ProviderError) as raised:
+        await session.post(listener.origin, raise_for_status=raise_for_problem)
+    assert type(raised.value) is error
+    assert (raised.value.status, raised.value.problem) == (status, problem or None)
+    if isinstance(raised.value, RateLimited):
+        assert raised.value.retry_after == 7
+
+
+async def test_the_body_of_an_error_is_its_beginning_without_what_it_echoes(
+    listener: Listener, session: OAuth1Session
+) -> None:
+    echo = {"error": "bad\x00 signature", "oauth_signature": "a&b", "status": "words", "more": "x" * 9_999}
+    listener.answer = lambda _: reply(400, body=json.dumps(echo).encode())
+    with pytest.raises(ProviderError) as raised:
+        await session.post(listener.origin, raise_for_status=raise_for_problem)
+    assert raised.value.body.startswith(
+        '{"error": "bad\\u0000 signature", "oauth_signature": "***", "status": "words"'
+    )
+    assert len(raised.value.body) == 500

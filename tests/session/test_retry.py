@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import copy
+import dataclasses
+import pickle
+import random
+
+import pytest
+
+from aiooauth1.responses.problem import Problem
+from aiooauth1.responses.rate_limit import retry_after
+from aiooauth1.session.retry import Budget, Retry, Sent, after_error, after_reply, pause
+
+
+RETRY = Retry()
+METHODS = ("GET", "HEAD", "PUT", "DELETE", "POST", "PATCH")
+READS = {"GET", "HEAD"}
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("has_key", [False, True])
+def test_what_was_not_sent_is_sent_again(method: str, has_key: bool) -> None:
+    assert after_error(Sent.NOTHING, method, RETRY, has_key=has_key)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_may_have_been_done_is_sent_again_only_where_that_does_no_harm(method: str) -> None:
+    assert after_error(Sent.PERHAPS, method, RETRY, has_key=False) == (method in READS)
+    assert after_error(Sent.PERHAPS, method, RETRY, has_key=True)
+
+
+def test_the_application_says_which_methods_do_no_harm() -> None:
+    retry = Retry(resend=frozenset({"get", "put"}))
+    assert retry.resend == {"GET", "PUT"}
+    assert after_error(Sent.PERHAPS, "PUT", retry, has_key=False)
+    assert not after_error(Sent.PERHAPS, "HEAD", retry, has_key=False)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    ("status", "wait", "again"),
+    [
+        (429, None, set(METHODS)),
+        (429, 60.0, set(METHODS)),
+        (429, 60.1, set()),
+        (503, 5.0, set(METHODS)),
+        (503, None, READS),
+        (503, 61.0, set()),
+        (500, None, READS),
+        (502, None, READS),
+        (504, None, READS),
+        (501, None, set()),
+        (400, None, set()),
+        (401, None, set()),
+        (403, None, set()),
+        (404, None, set()),
+        (409, None, set()),
+    ],
+)
+def test_a_refusal_is_tried_again_by_the_table(
+    status: int, wait: float | None, again: set[str], method: str
+) -> None:
+    assert after_reply(Problem(status), method, RETRY, has_key=False, wait=wait) == (method in again)
+    with_key = after_reply(Problem(status), method, RETRY, has_key=True, wait=wait)
+    assert with_key == (bool(again))
+
+
+def test_pauses_are_drawn_from_the_whole_range_which_doubles_up_to_the_cap() -> None:
+    highest = [pause(attempt, RETRY, None, lambda: 1.0) for attempt in range(1, 10)]
+    assert highest == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 20.0, 20.0, 20.0]
+    assert pause(10**9, RETRY, None, lambda: 1.0) == 20.0
+    assert [pause(attempt, RETRY, None, lambda: 0.0) for attempt in range(1, 10)] == [0.0] * 9
+
+
+@pytest.mark.parametrize("drawn", [0.0, 0.5, 0.999])
+@pytest.mark.parametrize("wait", [0.0, 7.0, 59.9, 60.0])
+def test_what_the_provider_asks_for_is_waited_for_and_the_spread_comes_on_top(
+    wait: float, drawn: float
+) -> None:
+    assert pause(1, RETRY, wait, lambda: drawn) == pytest.approx(wait + drawn * RETRY.base)
+
+
+@pytest.mark.parametrize("wait", [0.0, 5.0, 59.9, RETRY.max_wait])
+def test_a_thousand_that_wait_for_the_same_end_do_not_wake_together(wait: float) -> None:
+    dice = random.Random(5849)  # noqa: S311  a spread, no secret
+    woken = sorted(pause(1, RETRY, wait, dice.random) for _ in range(1000))
+    assert len(set(woken)) == 1000
+    assert wait <= woken[0] < woken[-1] <= wait + RETRY.base
+    tenths = [sum(int((at - wait) / RETRY.base * 10) == tenth for at in woken) for tenth in range(10)]
+    assert all(60 < woken_then < 140 for woken_then in tenths), tenths
+
+
+HOSTILE = ("-5", "+5", "nan", "inf", "1e9", "9" * 400, "１２", "", "120abc", "60", "61", "0")  # noqa: RUF001  digits of another script are the attack
+HOSTILE_DATES = (
+    "Thu, 01 Jan 1970 00:01:00 GMT",
+    "Fri, 31 Dec 9999 23:59:59 GMT",
+    "Mon, 01 Jan 0001 00:00:00 GMT",
+    "Mon, 21 Sep 2026 14:14:20 +9999",
+    "Mon, 99 Sep 2026 99:34:20 GMT",
+    "Mon, 21 Sep 2026 14:14:20",
+)
+
+
+@pytest.mark.parametrize("drawn", [0.0, 0.999])
+@pytest.mark.parametrize("now", [0.0, 1_790_000_000.0, None])
+@pytest.mark.parametrize("value", [*HOSTILE, *HOSTILE_DATES])
+def test_whatever_retry_after_says_no_pause_is_longer_than_the_bound_and_its_spread(
+    value: str, now: float | None, drawn: float
+) -> None:
+    wait = retry_after(value, now)
+    for attempt in (1, 2, 3):
+        if after_reply(Problem(429), "POST", RETRY, has_key=False, wait=wait):
+            assert 0 <= pause(attempt, RETRY, wait, lambda: drawn) <= RETRY.max_wait + 2 ** (attempt - 1) / 2
+
+
+@pytest.mark.parametrize("wait", [float("nan"), float("inf"), 1e300, 60.001])
+def test_a_wait_above_the_bound_or_no_number_is_neither_taken_nor_slept(wait: float) -> None:
+    assert not after_reply(Problem(429), "GET", RETRY, has_key=True, wait=wait)
+    assert RETRY.max_wait <= pause(1, RETRY, wait, lambda: 0.5) <= RETRY.max_wait + RETRY.base
+
+
+def test_the_spread_is_never_longer_than_the_cap() -> None:
+    assert pause(50, RETRY, 60.0, lambda: 1.0) == RETRY.max_wait + RETRY.cap
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"attempts": 0}, {"base": -1.0}, {"cap": float("inf")}, {"max_wait": float("nan")}, {"max_wait": -0.1}],
+)
+def test_malformed_rules_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        Retry(**wrong)  # type: ignore[arg-type]
+
+
+def test_the_rules_are_a_value() -> None:
+    assert Retry() == Retry()
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        RETRY.attempts = 5  # type: ignore[misc]
+    retry = Retry(attempts=5, resend=frozenset({"PUT"}), idempotency_header="Idempotency-Key")
+    for there in (pickle.loads(pickle.dumps(retry)), copy.deepcopy(retry), dataclasses.replace(retry)):  # noqa: S301  our own octets
+        assert (there, hash(there)) == (retry, hash(retry))
+
+
+def test_an_outage_is_amplified_by_a_fifth_once_the_reserve_is_spent() -> None:
+    budget = Budget()
+    first = sum(budget.spend("a") for _ in range(1000))
+    assert first == 100
+    retries = 0
+    for _ in range(10_000):
+        budget.earn("a")
+        retries += budget.spend("a") + budget.spend("a")
+    assert retries == pytest.approx(2_000, abs=1)
+
+
+def test_each_origin_has_a_budget_of_its_own() -> None:
+    budget = Budget(reserve=1)
+    assert budget.spend("a")
+    assert not budget.spend("a")
+    assert budget.spend("b")
+
+
+def test_a_budget_that_was_not_touched_for_long_is_full_and_no_more() -> None:
+    budget = Budget(reserve=2, share=1.0)
+    for _ in range(100):
+        budget.earn("a")
+    assert [budget.spend("a") for _ in range(3)] == [True, True, False]
+    for _ in range(100):
+        budget.earn("a")
+    assert [budget.spend("a") for _ in range(3)] == [True, True, False]

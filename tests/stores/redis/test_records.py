@@ -1,0 +1,267 @@
+"""Records in Redis: bound to their keys, refused when somebody meddled with them, under names of any kind."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import pickle
+import random
+import re
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+
+from aiooauth1 import AccessToken
+from aiooauth1.errors import StoreCorrupt
+from aiooauth1.stores.encryption import Encryption
+from aiooauth1.stores.protocols import Held
+from aiooauth1.stores.redis import RedisStore
+from aiooauth1.stores.redis.records import Records
+from aiooauth1.testing.store_contract import HOSTILE_NAMES
+
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from pathlib import Path
+
+    import redis
+    from real_redis.server import RedisServer
+
+
+ANN = AccessToken("ann-key", "ann-secret-4f1c", params={"user_id": "1"})
+PROVIDERS = ["x", "tumblr"]
+
+KINDS_OF_ENCRYPTION: dict[str, Callable[[], Encryption | None]] = {
+    "in the clear": lambda: None,
+    "encrypted": lambda: Encryption(Encryption.generate_key()),
+    "names hidden": lambda: Encryption(Encryption.generate_key(), name_key=Encryption.generate_key()),
+}
+
+
+@pytest.fixture
+def raw(own_redis: RedisServer) -> Iterator[redis.Redis]:
+    with own_redis.client() as client:
+        yield client
+
+
+@pytest.fixture(params=KINDS_OF_ENCRYPTION)
+def encryption(request: pytest.FixtureRequest) -> Encryption | None:
+    return KINDS_OF_ENCRYPTION[request.param]()
+
+
+@pytest.fixture
+async def store(own_redis: RedisServer, encryption: Encryption | None) -> AsyncIterator[RedisStore]:
+    async with RedisStore.from_url(own_redis.url, encryption=encryption) as store:
+        yield store
+
+
+# Meddled with
+
+
+class Canary:
+    """Unpickled, it leaves a file."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
+        return open, (str(self._file), "w")
+
+
+def tampered(record: bytes, others: list[bytes], dice: random.Random, canary: bytes) -> list[bytes]:
+    """The record after ten meddlers."""
+    place, bit = dice.randrange(len(record)), 1 << dice.randrange(8)
+    fields: dict[str, object] = {"key": "k", "secret": "s", "params": {}, "expires_at": None}
+    return [
+        dice.choice([other for other in others if other != record]),
+        record[:place] + bytes([record[place] ^ bit]) + record[place + 1 :],
+        record[:place],
+        record + b"\n",
+        record[:place] + record[place + 1 :],
+        canary,
+        json.dumps({**fields, "v": 0}).encode() + b"\nann",
+        b'{"v":1,"expires_at":' + b"9" * 5000 + b',"key":"k","params":{},"secret":"s"}\nann',
+        b'{"v":' + b"[" * 5000 + b"]" * 5000 + b"}\nann",
+        dice.randbytes(dice.randrange(1, 200)),
+    ]
+
+
+@pytest.mark.socket
+async def test_a_thousand_tampered_records_are_all_refused(
+    store: RedisStore, raw: redis.Redis, tmp_path: Path
+) -> None:
+    dice = random.Random(20_260_101)  # noqa: S311 - the same meddling each time
+    trap = tmp_path / "canary"
+    canary = pickle.dumps(Canary(trap))
+    reads: dict[bytes, Callable[[], Awaitable[object]]] = {}
+    for number in range(25):
+        provider, name = PROVIDERS[number % 2], f"name {number // 2}"
+        await store.put_access_token(provider, name, ANN)
+        (token,) = set(raw.scan_iter()) - set(reads)
+        reads[token] = partial(store.get_access_token, provider, name)
+        await store.add_pending(provider, name, b'{"v":1}', ttl=600)
+        (pending,) = set(raw.scan_iter()) - set(reads)
+        reads[pending] = partial(store.get_pending, provider, name)
+    records = {key: get(raw, key) for key in reads}
+    refused = 0
+    for key, read in reads.items():
+        for _ in range(2):
+            for value in tampered(records[key], list(records.values()), dice, canary):
+                raw.set(key, value, keepttl=True)
+                with pytest.raises(StoreCorrupt) as corrupt:
+                    await read()
+                assert "secret" not in str(corrupt.value)
+                refused += 1
+        raw.set(key, records[key], keepttl=True)
+        assert await read() is not None
+    assert refused == 1000
+    assert not trap.exists(), "what was stored was run"
+
+
+def get(raw: redis.Redis, key: bytes) -> bytes:
+    value = raw.get(key)
+    assert isinstance(value, bytes)
+    return value
+
+
+@pytest.mark.socket
+async def test_a_pending_record_is_compared_by_what_it_holds(store: RedisStore, raw: redis.Redis) -> None:
+    await store.add_pending("x", "token", b"1", ttl=600)
+    held = await store.get_pending("x", "token")
+    assert held is not None
+    assert await store.swap_pending("x", "token", Held(b"another", b"another version"), b"2") is None
+    (key,) = raw.scan_iter()
+    raw.set(key, held.version[:-1] + bytes([held.version[-1] ^ 1]), keepttl=True)
+    with pytest.raises(StoreCorrupt):
+        await store.swap_pending("x", "token", held, b"2")
+    with pytest.raises(StoreCorrupt):
+        await store.add_pending("x", "token", b"2", ttl=600)
+
+
+@pytest.mark.socket
+async def test_what_is_no_string_is_refused(store: RedisStore, raw: redis.Redis) -> None:
+    await store.put_access_token("x", "ann", ANN)
+    (key,) = raw.scan_iter()
+    raw.delete(key)
+    raw.rpush(key, "a list")
+    for operation in (
+        store.get_access_token("x", "ann"),
+        store.put_access_token("x", "ann", ANN),
+        store.replace_access_token("x", "ann", ANN.key, ANN),
+        store.discard_access_token("x", "ann"),
+        anext(aiter(store.users("x"))),
+    ):
+        with pytest.raises(StoreCorrupt, match="not even a string"):
+            await operation
+
+
+@pytest.mark.socket
+async def test_a_broken_record_can_be_put_right(store: RedisStore, raw: redis.Redis) -> None:
+    await store.put_access_token("x", "ann", ANN)
+    (key,) = raw.scan_iter()
+    for broken in (b"", b"broken"):
+        raw.set(key, broken)
+        for operation in (
+            store.get_access_token("x", "ann"),
+            store.replace_access_token("x", "ann", ANN.key, ANN),
+            store.discard_access_token("x", "ann", ANN.key),
+            anext(aiter(store.users("x"))),
+        ):
+            with pytest.raises(StoreCorrupt):
+                await operation
+        await store.put_access_token("x", "ann", ANN)
+        assert await store.get_access_token("x", "ann") == ANN
+    raw.set(key, b"broken")
+    assert await store.discard_access_token("x", "ann") is True
+    assert await store.get_access_token("x", "ann") is None
+
+
+@pytest.mark.socket
+async def test_a_store_in_the_clear_becomes_an_encrypted_one(
+    own_redis: RedisServer, raw: redis.Redis
+) -> None:
+    async with RedisStore.from_url(own_redis.url) as before:
+        await before.put_access_token("x", "ann", ANN)
+        await before.add_pending("x", "token", b"1", ttl=600)
+    key = Encryption.generate_key()
+    async with RedisStore.from_url(own_redis.url, encryption=Encryption(key)) as strict:
+        with pytest.raises(StoreCorrupt):
+            await strict.get_access_token("x", "ann")
+    both = Encryption(key, accept_plain=True)
+    async with RedisStore.from_url(own_redis.url, encryption=both) as migrating:
+        assert await migrating.get_access_token("x", "ann") == ANN
+        (place,) = raw.scan_iter(match="*access*")
+        raw.set(place, get(raw, place).replace(b"ann-secret", b"ann-sEcret"))
+        with pytest.raises(StoreCorrupt):
+            await migrating.get_access_token("x", "ann")
+        await migrating.put_access_token("x", "ann", ANN)
+        assert await migrating.rotate() == 1, "the token was put encrypted, the handshake is left"
+    async with RedisStore.from_url(own_redis.url, encryption=Encryption(key)) as strict:
+        assert await strict.get_access_token("x", "ann") == ANN
+        held = await strict.get_pending("x", "token")
+        assert held is not None
+        assert held.value == b"1"
+
+
+# Names of any kind
+
+
+def hostile_pairs(number: int) -> list[tuple[str, str]]:
+    """Pairs of names, all different, most of them of what means something to somebody."""
+    dice = random.Random(20_260_101)  # noqa: S311 - the same names each time
+    pieces = [*"ab:{}*?[]\\^~%/.\0\n\r\"' ", "access", "pending", "é", "e\u0301", "\ud800", "\udc00", "😀"]
+
+    def name() -> str:
+        return "".join(dice.choices(pieces, k=dice.randrange(6)))
+
+    short = [text for text in HOSTILE_NAMES if len(text) < 100]
+    pairs = dict.fromkeys((one, other) for one in short[:20] for other in HOSTILE_NAMES)
+    while len(pairs) < number:
+        pairs[name(), name()] = None
+    return list(pairs)[:number]
+
+
+def test_ten_thousand_hostile_names_have_keys_of_their_own(encryption: Encryption | None) -> None:
+    records = Records("aiooauth1:", encryption)
+    pairs = hostile_pairs(10_000)
+    assert len(set(pairs)) == 10_000
+    keys = {records.access_key(*pair) for pair in pairs} | {records.pending_key(*pair) for pair in pairs}
+    assert len(keys) == 20_000
+    for key in keys:
+        assert len(key) < 200
+        assert re.fullmatch(rb"aiooauth1:[A-Za-z0-9._@+~:-]+", key), "no tag, no pattern, no separator"
+
+
+def test_a_prefix_is_no_pattern() -> None:
+    records = Records("*[a]?\\{x}:", None)
+    assert records.access_key("x", "ann") == b"*[a]?\\{x}:access:x:ann"
+    assert records.access_pattern("x") == b"\\*\\[a\\]\\?\\\\{x}:access:x:*"
+
+
+@pytest.mark.socket
+async def test_thousands_of_hostile_names_never_meet(
+    store: RedisStore, encryption: Encryption | None
+) -> None:
+    dice = random.Random(20_260_101)  # noqa: S311 - the same names each time
+    # Names in the clear are what can be mixed up. Encryption has a say in keys only where it hides them.
+    number = 10_000 if encryption is None else 2_000
+    pairs = [pair for pair in hostile_pairs(number) if len(pair[1]) < 100]
+    names = {pair: f"key {number}" for number, pair in enumerate(pairs)}
+    for start in range(0, len(pairs), 500):
+        batch = pairs[start : start + 500]
+        await asyncio.gather(
+            *(store.put_access_token(*pair, AccessToken(names[pair], "s")) for pair in batch)
+        )
+    gone = set(dice.sample(pairs, number // 10))
+    for start in range(0, len(pairs), 500):
+        batch = pairs[start : start + 500]
+        tokens = await asyncio.gather(*(store.get_access_token(*pair) for pair in batch))
+        assert [token and token.key for token in tokens] == [names[pair] for pair in batch]
+        going = [store.discard_access_token(*pair, names[pair]) for pair in batch if pair in gone]
+        assert all(await asyncio.gather(*going))
+    for provider in dict.fromkeys(dice.choices([provider for provider, _ in pairs], k=50)):
+        listed = [user async for user in store.users(provider)]
+        expected = {user for one, user in pairs if one == provider and (one, user) not in gone}
+        assert len(listed) == len(expected)
+        assert set(listed) == expected

@@ -1,0 +1,481 @@
+"""One SQLite file: processes, crashes, locks, files of others, modes, loops, and the end of it all."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+import time
+import traceback
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import aiosqlite
+import pytest
+
+from aiooauth1.credentials import AccessToken
+from aiooauth1.errors import StoreCorrupt, StoreUnavailable
+from aiooauth1.stores.sqlite import SQLiteStore
+from aiooauth1.stores.sqlite.file import SQLiteFile
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+WORKER = Path(__file__).parents[2] / "support" / "sqlite_worker.py"
+TOKEN = AccessToken("key", "canary-secret", params={"screen_name": "canary-name"})
+
+
+class Worker:
+    """A process of its own, which does what it is told."""
+
+    def __init__(self, process: subprocess.Popen[str], lines: IO[str], orders: IO[str]) -> None:
+        self.process = process
+        self.lines = lines
+        self.orders = orders
+
+    def tell(self, command: str, path: Path) -> None:
+        self.orders.write(f"{command} {path}\n")
+        self.orders.flush()
+
+    def answer(self) -> str:
+        return self.lines.readline().strip()
+
+
+@contextmanager
+def worker() -> Iterator[Worker]:
+    with subprocess.Popen(  # noqa: S603 - our own program
+        [sys.executable, str(WORKER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            here = Worker(process, process.stdout, process.stdin)
+            assert here.answer() == "ready"
+            yield here
+        finally:
+            process.kill()
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Another program has the file for writing."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
+
+
+def modes_in(folder: Path) -> dict[str, int]:
+    return {file.name: stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()}
+
+
+def threads() -> int:
+    return len(list(Path("/proc/self/task").iterdir()))
+
+
+def query(path: Path, sql: str) -> object:
+    with closing(sqlite3.connect(path)) as connection:
+        row = connection.execute(sql).fetchone()
+        return row[0] if row else None
+
+
+def execute(path: Path, sql: str, *values: object) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(sql, values)
+
+
+def test_four_processes_open_a_new_file_at_once_fifty_times(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        workers = [stack.enter_context(worker()) for _ in range(4)]
+        for number in range(50):
+            for one in workers:
+                one.tell("open_new_file", tmp_path / f"{number}.db")
+            assert [one.answer() for one in workers] == ["good"] * 4, f"file {number}"
+            assert query(tmp_path / f"{number}.db", "SELECT count(*) FROM access") == 4
+
+
+async def test_of_four_processes_one_wins_each_swap(tmp_path: Path) -> None:
+    async with SQLiteStore(tmp_path / "tokens.db") as store:
+        for number in range(50):
+            await store.add_pending("x", str(number), b"free", ttl=60)
+    with ExitStack() as stack:
+        workers = [stack.enter_context(worker()) for _ in range(4)]
+        for one in workers:
+            one.tell("claim", tmp_path / "tokens.db")
+        won = [number for one in workers for number in one.answer().split(",") if number]
+    assert sorted(won, key=int) == [str(number) for number in range(50)]
+
+
+@pytest.mark.parametrize("lines", [1, 20, 61, 107, 333])
+async def test_a_killed_process_leaves_a_good_file(tmp_path: Path, lines: int) -> None:
+    path = tmp_path / "tokens.db"
+    with worker() as one:
+        one.tell("write", path)
+        told = [int(one.answer()) for _ in range(lines)]
+        one.process.send_signal(signal.SIGKILL)
+    assert query(path, "PRAGMA integrity_check") == "ok"
+    async with SQLiteStore(path) as store:
+        for number in told:
+            assert await store.get_access_token("x", f"user {number}") == AccessToken(
+                f"key {number}", "s" * 500
+            )
+        await store.put_access_token("x", "ann", TOKEN)
+        assert await store.get_access_token("x", "ann") == TOKEN
+
+
+def test_a_full_disk_is_told_and_loses_nothing(tmp_path: Path) -> None:
+    with worker() as one:
+        one.tell("run_out_of_room", tmp_path / "tokens.db")
+        answer, _, then = one.answer().partition("; then ")
+    assert answer.startswith("StoreUnavailable: ")
+    assert then == "AccessToken(key='k', secret=***)"
+
+
+def test_a_store_that_was_not_closed_does_not_keep_the_program_from_ending(tmp_path: Path) -> None:
+    with worker() as one:
+        one.tell("forget_to_close", tmp_path / "tokens.db")
+        assert one.answer() == "stored"
+        one.orders.close()
+        assert one.process.wait(timeout=20) == 0
+    assert query(tmp_path / "tokens.db", "SELECT count(*) FROM access") == 1
+
+
+@pytest.mark.parametrize("mode", [None, 0o644, 0o666])
+async def test_the_file_is_its_owners_alone(tmp_path: Path, mode: int | None) -> None:
+    path = tmp_path / "tokens.db"
+    before = os.umask(0)
+    try:
+        if mode is not None:
+            path.touch(mode)
+        async with SQLiteStore(path) as store:
+            await store.put_access_token("x", "ann", TOKEN)
+            modes = modes_in(tmp_path)
+    finally:
+        os.umask(before)
+    assert modes == {"tokens.db": 0o600, "tokens.db-wal": 0o600, "tokens.db-shm": 0o600}
+
+
+async def test_a_lock_makes_writes_fail_in_time_and_reads_go_on(tmp_path: Path) -> None:
+    async with SQLiteStore(tmp_path / "tokens.db", timeout=0.3) as store:
+        await store.put_access_token("x", "ann", TOKEN)
+        await store.add_pending("x", "token", b"one", ttl=60)
+        held = await store.get_pending("x", "token")
+        assert held is not None
+        with locked(tmp_path / "tokens.db"):
+            for write in (
+                store.put_access_token("x", "ann", TOKEN),
+                store.replace_access_token("x", "ann", TOKEN.key, AccessToken("new", "s")),
+                store.discard_access_token("x", "ann"),
+                store.discard_access_token("x", "ann", TOKEN.key),
+                store.add_pending("x", "another", b"one", ttl=60),
+                store.swap_pending("x", "token", held, b"two"),
+            ):
+                begin = time.monotonic()
+                with pytest.raises(StoreUnavailable, match=r"did not answer within 0\.3 s|SQLITE_BUSY"):
+                    await write
+                assert time.monotonic() - begin < 1.5
+            assert await store.get_access_token("x", "ann") == TOKEN
+            assert [user async for user in store.users("x")] == ["ann"]
+            assert await store.get_pending("x", "token") == held
+        await store.put_access_token("x", "ann", AccessToken("new", "s"))
+
+
+async def test_writes_that_nobody_waits_for_any_more_do_not_hold_up_the_next(tmp_path: Path) -> None:
+    async with SQLiteStore(tmp_path / "tokens.db", timeout=0.5) as store:
+        await store.put_access_token("x", "ann", TOKEN)
+        with locked(tmp_path / "tokens.db"):
+            lost = await asyncio.gather(
+                *(store.put_access_token("x", f"user {number}", TOKEN) for number in range(1000)),
+                return_exceptions=True,
+            )
+            assert {type(answer) for answer in lost} == {StoreUnavailable}
+        begin = time.monotonic()
+        while True:  # the one that SQLite was about may still have its half second
+            try:
+                await store.put_access_token("x", "bob", TOKEN)
+            except StoreUnavailable:
+                continue
+            break
+        assert time.monotonic() - begin < 1.5
+        assert len([user async for user in store.users("x")]) <= 3, "writes were done that had failed"
+
+
+async def test_an_unlocked_file_is_written_while_others_wait_for_it(tmp_path: Path) -> None:
+    async with SQLiteStore(tmp_path / "tokens.db", timeout=20) as store:
+        await store.put_access_token("x", "ann", TOKEN)
+        with locked(tmp_path / "tokens.db"):
+            waiting = asyncio.create_task(store.put_access_token("x", "bob", TOKEN))
+            assert await store.get_access_token("x", "ann") == TOKEN
+            assert not waiting.done()
+        await waiting
+        assert await store.get_access_token("x", "bob") == TOKEN
+
+
+async def test_a_file_that_is_locked_when_it_is_opened_first_opens_later(tmp_path: Path) -> None:
+    path = tmp_path / "tokens.db"
+    async with SQLiteStore(path, timeout=0.3) as store:
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            with pytest.raises(StoreUnavailable):
+                await store.get_access_token("x", "ann")
+        while True:
+            try:
+                await store.put_access_token("x", "ann", TOKEN)
+            except StoreUnavailable:
+                continue
+            break
+        assert await store.get_access_token("x", "ann") == TOKEN
+
+
+def _other_version(path: Path) -> None:
+    asyncio.run(_made(path))
+    execute(path, "PRAGMA user_version=2")
+
+
+def _truncated(path: Path) -> None:
+    asyncio.run(_made(path))
+    path.write_bytes(path.read_bytes()[:5000])
+
+
+def _garbled(path: Path) -> None:
+    asyncio.run(_made(path))
+    octets = bytearray(path.read_bytes())
+    octets[100:4096] = b"\xaa" * 3996
+    path.write_bytes(octets)
+
+
+async def _made(path: Path) -> None:
+    async with SQLiteStore(path) as store:
+        await store.put_access_token("x", "ann", TOKEN)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda path: path.write_bytes(b"a text file, and not a short one" * 100), "SQLITE_NOTADB"),
+        (lambda path: execute(path, "CREATE TABLE posts (id)"), "a database of something else"),
+        (lambda path: execute(path, "PRAGMA user_version=1"), "a database of something else"),
+        (_other_version, "schema version 2, and this release knows version 1 only"),
+        (_truncated, "SQLITE_"),
+        (_garbled, "SQLITE_"),
+    ],
+)
+def test_a_file_of_others_is_refused_and_left_alone(tmp_path: Path, make: object, words: str) -> None:
+    assert callable(make)
+    path = tmp_path / "tokens.db"
+    make(path)
+    before = path.read_bytes()
+
+    async def use() -> None:
+        async with SQLiteStore(path) as store:
+            for _ in range(2):
+                with pytest.raises(StoreCorrupt, match=words) as refused:
+                    await store.get_access_token("x", "ann")
+                assert str(path) in str(refused.value)
+
+    asyncio.run(use())
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("place", ["no folder/tokens.db", "folder"])
+async def test_a_path_that_cannot_be_opened_is_unavailable_until_it_can(tmp_path: Path, place: str) -> None:
+    (tmp_path / "folder").mkdir()
+    async with SQLiteStore(tmp_path / place) as store:
+        with pytest.raises(StoreUnavailable, match="cannot be opened"):
+            await store.get_access_token("x", "ann")
+        (tmp_path / "no folder").mkdir()
+        (tmp_path / "folder").rmdir()
+        assert await store.get_access_token("x", "ann") is None
+
+
+async def test_a_link_to_a_new_file_leads_to_one_that_is_its_owners_alone(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "tokens.db").symlink_to(tmp_path / "real" / "tokens.db")
+    before = os.umask(0)
+    try:
+        await _made(tmp_path / "tokens.db")
+    finally:
+        os.umask(before)
+    assert modes_in(tmp_path / "real") == {"tokens.db": 0o600}
+
+
+@pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf")])
+def test_a_timeout_that_is_none_is_refused(tmp_path: Path, timeout: float) -> None:
+    with pytest.raises(ValueError, match="timeout must be a number of seconds above 0"):
+        SQLiteStore(tmp_path / "tokens.db", timeout=timeout)
+
+
+@pytest.mark.parametrize("path", ["", ":memory:"])
+def test_a_store_without_a_file_is_refused(path: str) -> None:
+    with pytest.raises(ValueError, match="MemoryStore"):
+        SQLiteStore(path)
+
+
+async def test_a_relative_path_is_that_of_the_beginning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with SQLiteStore("tokens.db") as store:
+        (tmp_path / "elsewhere").mkdir()
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        await store.put_access_token("x", "ann", TOKEN)
+    assert (tmp_path / "tokens.db").exists()
+
+
+async def test_a_log_is_kept_and_taken_up_again_if_somebody_turned_it_off(tmp_path: Path) -> None:
+    path = tmp_path / "tokens.db"
+    await _made(path)
+    assert query(path, "PRAGMA journal_mode=DELETE") == "delete"
+    async with SQLiteStore(path) as store:
+        assert await store.get_access_token("x", "ann") == TOKEN
+        assert query(path, "PRAGMA journal_mode") == "wal"
+
+
+async def test_the_first_thousand_callers_open_once(tmp_path: Path) -> None:
+    async with SQLiteStore(tmp_path / "tokens.db") as store:
+        before = threads()
+        answers = await asyncio.gather(*(store.get_access_token("x", str(number)) for number in range(1000)))
+        assert answers == [None] * 1000
+        assert threads() <= before + 3  # two connections, one of the pool
+
+
+async def test_a_caller_who_gives_up_while_it_opens_harms_nobody(tmp_path: Path) -> None:
+    for steps in range(30):
+        async with SQLiteStore(tmp_path / f"{steps}.db") as store:
+            first = asyncio.create_task(store.put_access_token("x", "ann", TOKEN))
+            second = asyncio.create_task(store.put_access_token("x", "bob", TOKEN))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            first.cancel()
+            await second
+            assert await store.get_access_token("x", "bob") == TOKEN
+
+
+async def test_closing_while_it_opens_leaves_nothing_open(tmp_path: Path) -> None:
+    for steps in range(30):
+        store = SQLiteStore(tmp_path / f"{steps}.db")
+        task = asyncio.create_task(store.put_access_token("x", "ann", TOKEN))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        await store.aclose()
+        answer = (await asyncio.gather(task, return_exceptions=True))[0]
+        assert answer is None or (isinstance(answer, RuntimeError) and "is closed" in str(answer))
+        assert not [name for name in modes_in(tmp_path) if name.endswith("-wal")]
+
+
+async def test_a_closed_store_says_so(tmp_path: Path) -> None:
+    store = SQLiteStore(tmp_path / "tokens.db")
+    await store.put_access_token("x", "ann", TOKEN)
+    for _ in range(2):
+        await store.aclose()
+    with pytest.raises(RuntimeError, match="closed: make another one"):
+        await store.get_access_token("x", "ann")
+    never_opened = SQLiteStore(tmp_path / "another.db")
+    await never_opened.aclose()
+    assert not (tmp_path / "another.db").exists()
+    with pytest.raises(RuntimeError, match="closed"):
+        await never_opened.get_access_token("x", "ann")
+
+
+async def test_what_was_written_survives_a_power_cut_on_every_system(tmp_path: Path) -> None:
+    """On a Mac a plain fsync leaves what was written in the drive's own memory."""
+    made: list[aiosqlite.Connection] = []
+
+    def connect(*args: Any, **options: Any) -> aiosqlite.Connection:
+        made.append(aiosqlite.connect(*args, **options))
+        return made[-1]
+
+    file = SQLiteFile(
+        tmp_path / "a.db", connect, application_id=1, version=1, schema=("CREATE TABLE t (x)",), timeout=10
+    )
+    async with file.operation():
+        for connection in made:
+            assert [*await connection.execute_fetchall("PRAGMA synchronous")] == [(2,)]  # FULL
+            assert [*await connection.execute_fetchall("PRAGMA fullfsync")] == [(1,)]
+    await file.aclose()
+    assert len(made) == 2
+
+
+async def test_it_may_be_closed_from_many_sides_at_once(tmp_path: Path) -> None:
+    for steps in range(10):
+        store = SQLiteStore(tmp_path / f"{steps}.db")
+        await store.put_access_token("x", "ann", TOKEN)
+        first = asyncio.create_task(store.aclose())
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        async with asyncio.timeout(10):
+            await asyncio.gather(store.aclose(), store.aclose())
+            await first
+        assert not [name for name in modes_in(tmp_path) if name.endswith("-wal")]
+
+
+async def test_a_closing_that_was_cancelled_is_taken_up_by_the_next(tmp_path: Path) -> None:
+    for steps in range(10):
+        store = SQLiteStore(tmp_path / f"{steps}.db")
+        await store.put_access_token("x", "ann", TOKEN)
+        first = asyncio.create_task(store.aclose())
+        second = asyncio.create_task(store.aclose())
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        first.cancel()
+        async with asyncio.timeout(10):
+            await second
+            await store.aclose()
+            await asyncio.wait([first])
+        assert not [name for name in modes_in(tmp_path) if name.endswith("-wal")]
+
+
+def test_a_store_made_outside_a_loop_works_in_one_and_refuses_another(tmp_path: Path) -> None:
+    store = SQLiteStore(tmp_path / "tokens.db")
+    asyncio.run(store.put_access_token("x", "ann", TOKEN))
+    with pytest.raises(RuntimeError, match="open in another event loop: make one for each loop"):
+        asyncio.run(store.get_access_token("x", "ann"))
+    asyncio.run(store.aclose())  # which may be done anywhere
+
+
+async def test_no_log_and_no_traceback_shows_a_secret(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    shown = []
+    async with SQLiteStore(tmp_path / "tokens.db", timeout=0.2) as store:
+        await store.put_access_token("x", "canary-user", TOKEN)
+        await store.replace_access_token("x", "canary-user", TOKEN.key, TOKEN)
+        assert await store.get_access_token("x", "canary-user") == TOKEN
+        with locked(tmp_path / "tokens.db"):
+            for write in (
+                store.put_access_token("x", "canary-bob", TOKEN),
+                store.replace_access_token("x", "canary-user", TOKEN.key, TOKEN),
+            ):
+                try:
+                    await write
+                except StoreUnavailable as error:
+                    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+                    assert len(frames) > 2
+                    shown += [repr(error), *traceback.format_exception(error), repr(vars(error))]
+                    shown += [repr(frame.f_locals) for frame in frames[1:]]
+    assert len(shown) > 2
+    assert "executing" in caplog.text, "the driver logs what it does"
+    assert "canary" not in caplog.text
+    assert "canary-secret" not in "".join(shown)
+    assert "canary-name" not in "".join(shown)
+
+
+def test_without_aiosqlite_the_error_names_the_extra() -> None:
+    program = (
+        "import sys; sys.modules['aiosqlite'] = None\n"
+        "try: import aiooauth1.stores.sqlite\n"
+        "except ImportError as error: print(error, error.name)\n"
+    )
+    done = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30
+    )
+    assert done.stdout.strip() == ("SQLiteStore needs aiosqlite: pip install 'aiooauth1[sqlite]' aiosqlite")

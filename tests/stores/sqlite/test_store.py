@@ -1,0 +1,365 @@
+"""The store in a SQLite file: the contract, several processes, crashes, locks, and what the file shows."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import itertools
+import json
+import pickle
+import random
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING
+from urllib.parse import quote, quote_plus
+
+import pytest
+
+from aiooauth1.credentials import AccessToken
+from aiooauth1.errors import StoreCorrupt, TooManyHandshakes
+from aiooauth1.stores.codec import encode_token
+from aiooauth1.stores.encryption import Encryption
+from aiooauth1.stores.sqlite import SQLiteStore
+from aiooauth1.testing.store_contract import BoundedContract, SharedContract, StoreContract
+
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+
+class TestSQLiteStore(StoreContract, BoundedContract, SharedContract):
+    now = 1000.0
+    keys: tuple[str, ...] = ()
+    name_key: str | None = None
+
+    def make(self, path: Path, max_pending: int = 100_000) -> SQLiteStore:
+        encryption = Encryption(*self.keys, name_key=self.name_key) if self.keys else None
+        return SQLiteStore(
+            path / "tokens.db", encryption=encryption, max_pending=max_pending, clock=lambda: self.now
+        )
+
+    @pytest.fixture
+    async def store(self, tmp_path: Path) -> AsyncIterator[SQLiteStore]:
+        async with self.make(tmp_path) as store:
+            yield store
+
+    @pytest.fixture
+    async def bounded(self, tmp_path: Path) -> AsyncIterator[SQLiteStore]:
+        async with self.make(tmp_path, max_pending=3) as store:
+            yield store
+
+    @pytest.fixture
+    async def stores(self, tmp_path: Path) -> AsyncIterator[tuple[SQLiteStore, SQLiteStore]]:
+        async with self.make(tmp_path) as one, self.make(tmp_path) as other:
+            yield one, other
+
+    async def pass_time(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class TestEncryptedSQLiteStore(TestSQLiteStore):
+    keys = (Encryption.generate_key(), Encryption.generate_key())
+
+
+class TestSQLiteStoreOfHiddenNames(TestSQLiteStore):
+    keys = (Encryption.generate_key(),)
+    name_key = Encryption.generate_key()
+
+
+SECRETS = ("canary-key-5849", "canary secret/5849+=&é", "canary-value-5849", "canary-user-5849")
+TOKEN = AccessToken(SECRETS[0], SECRETS[1], params={"screen_name": SECRETS[2]})
+
+
+def files_in(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+def octets_of(folder: Path) -> bytes:
+    files = files_in(folder)
+    assert files.keys() >= {"tokens.db", "tokens.db-wal"}
+    return b"".join(files.values())
+
+
+def spellings(text: str) -> list[bytes]:
+    """How a secret may be written."""
+    octets = text.encode()
+    base64_texts = [base64.b64encode(octets[cut:])[1:-4] for cut in range(3)]
+    return [
+        *(octets, quote(text, safe="").encode(), quote_plus(text).encode(), octets.hex().encode()),
+        *(json.dumps(text)[1:-1].encode(), text.encode("utf-16-le"), *base64_texts),
+        *(part.replace(b"+", b"-").replace(b"/", b"_") for part in base64_texts),
+    ]
+
+
+def execute(path: Path, sql: str, *values: object) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(sql, values)
+
+
+async def test_nothing_secret_stands_in_the_file(tmp_path: Path) -> None:
+    encryption = Encryption(Encryption.generate_key(), name_key=Encryption.generate_key())
+    async with SQLiteStore(tmp_path / "tokens.db", encryption=encryption) as store:
+        await store.put_access_token("x", SECRETS[3], TOKEN)
+        await store.replace_access_token("x", SECRETS[3], TOKEN.key, TOKEN)
+        await store.add_pending("x", SECRETS[0], SECRETS[1].encode(), ttl=60)
+        held = await store.get_pending("x", SECRETS[0])
+        assert held is not None
+        await store.swap_pending("x", SECRETS[0], held, SECRETS[2].encode())
+        found = octets_of(tmp_path)
+    for secret in SECRETS:
+        for spelling in spellings(secret):
+            assert spelling not in found
+
+
+async def test_without_encryption_the_same_search_finds_them(tmp_path: Path) -> None:
+    async with SQLiteStore(tmp_path / "tokens.db") as store:
+        await store.put_access_token("x", SECRETS[3], TOKEN)
+        found = octets_of(tmp_path)
+    for secret in SECRETS:
+        assert any(spelling in found for spelling in spellings(secret))
+
+
+async def test_what_was_discarded_is_not_in_the_file_any_more(tmp_path: Path) -> None:
+    path = tmp_path / "tokens.db"
+    async with SQLiteStore(path) as store:
+        for number in range(300):
+            await store.put_access_token("x", f"user {number}", TOKEN)
+        for number in range(300):
+            assert await store.discard_access_token("x", f"user {number}") is True
+    found = files_in(tmp_path)
+    assert list(found) == ["tokens.db"], "closing brings the log into the file"
+    assert SECRETS[1].encode() not in found["tokens.db"]
+
+
+async def test_names_stay_readable_when_the_keys_change(tmp_path: Path) -> None:
+    old, new, names = (Encryption.generate_key() for _ in range(3))
+    path = tmp_path / "tokens.db"
+    async with SQLiteStore(path, encryption=Encryption(old, name_key=names)) as store:
+        await store.put_access_token("x", "ann", TOKEN)
+    async with SQLiteStore(path, encryption=Encryption(new, old, name_key=names)) as store:
+        assert await store.replace_access_token("x", "ann", TOKEN.key, TOKEN) is True
+    async with SQLiteStore(path, encryption=Encryption(new, name_key=names)) as store:
+        assert [user async for user in store.users("x")] == ["ann"]
+        assert await store.get_access_token("x", "ann") == TOKEN
+
+
+async def test_another_name_key_finds_nothing_and_a_missing_key_is_named(tmp_path: Path) -> None:
+    key, names = Encryption.generate_key(), Encryption.generate_key()
+    path = tmp_path / "tokens.db"
+    async with SQLiteStore(path, encryption=Encryption(key, name_key=names)) as store:
+        await store.put_access_token("x", "ann", TOKEN)
+    other = Encryption(key, name_key=Encryption.generate_key())
+    async with SQLiteStore(path, encryption=other) as store:
+        assert await store.get_access_token("x", "ann") is None
+        with pytest.raises(StoreCorrupt):
+            [user async for user in store.users("x")]
+    async with SQLiteStore(path, encryption=Encryption(Encryption.generate_key(), name_key=names)) as store:
+        with pytest.raises(StoreCorrupt, match=r"key [0-9a-f]{8}, which is not one of ours"):
+            await store.get_access_token("x", "ann")
+
+
+async def test_an_encrypted_store_that_is_opened_without_its_keys_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "tokens.db"
+    async with SQLiteStore(path, encryption=Encryption(Encryption.generate_key())) as store:
+        await store.put_access_token("x", "ann", TOKEN)
+    async with SQLiteStore(path) as store:
+        with pytest.raises(StoreCorrupt, match="give the store its encryption"):
+            await store.get_access_token("x", "ann")
+
+
+async def test_1000_tampered_records_are_corrupt(tmp_path: Path) -> None:
+    """Swapped, flipped, cut, lengthened, of an old format: none decrypts, and all others still do."""
+    path = tmp_path / "tokens.db"
+    chance = random.Random(5849)  # noqa: S311 - the same changes in every run
+    users = [f"user {number}" for number in range(1000)]
+    async with SQLiteStore(path, encryption=Encryption(Encryption.generate_key())) as store:
+        await asyncio.gather(*(store.put_access_token("x", user, TOKEN) for user in users))
+        await store.put_access_token("y", users[0], TOKEN)
+        await store.put_access_token("x", "ann", TOKEN)
+        with closing(sqlite3.connect(path)) as connection, connection:
+            stored = dict(connection.execute("SELECT provider || ' ' || user, record FROM access"))
+            for number, user in enumerate(users):
+                record = stored[f"x {user}"]
+                at = chance.randrange(len(record))
+                tampered = [
+                    record[:at] + bytes([record[at] ^ (1 << chance.randrange(8))]) + record[at + 1 :],
+                    stored[f"x {users[number - 1]}"],
+                    stored[f"y {users[0]}"] if number else record[::-1],
+                    record[:at],
+                    record + b"\0",
+                    b"\0" + record[1:],
+                    pickle.dumps(TOKEN.params["screen_name"]) * 10,
+                    encode_token(TOKEN),
+                ][number % 8]
+                connection.execute("UPDATE access SET record = ? WHERE user = ?", (tampered, user.encode()))
+        answers = await asyncio.gather(
+            *(store.get_access_token("x", user) for user in users), return_exceptions=True
+        )
+        assert [type(answer) for answer in answers] == [StoreCorrupt] * 1000
+        assert not [answer for answer in answers if "canary" in str(answer)]
+        for user in users[:8]:
+            with pytest.raises(StoreCorrupt):
+                await store.replace_access_token("x", user, TOKEN.key, TOKEN)
+            with pytest.raises(StoreCorrupt):
+                await store.discard_access_token("x", user, TOKEN.key)
+        assert await store.get_access_token("x", "ann") == TOKEN
+        for user in users[:8]:
+            await store.put_access_token("x", user, TOKEN)  # the way out of it
+            assert await store.get_access_token("x", user) == TOKEN
+            assert await store.discard_access_token("x", users[9]) in {True, False}
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        b"",
+        b"{}",
+        pickle.dumps({"key": "k"}),
+        b'{"v":2' + encode_token(TOKEN)[1:],
+        b'{"a":' * 5000,
+        b'{"v":1' + b"1" * 5000 + b"}",
+        encode_token(TOKEN)[:-1],
+        None,
+        5849,
+        1.5,
+        "a text",
+        encode_token(TOKEN).decode(),
+        b"x" * 1_000_000,
+    ],
+    ids=lambda forged: repr(forged)[:20],
+)
+async def test_forged_records_and_names_in_the_clear_are_corrupt(tmp_path: Path, forged: object) -> None:
+    path = tmp_path / "tokens.db"
+    async with SQLiteStore(path) as store:
+        await store.put_access_token("x", "ann", TOKEN)
+        await store.add_pending("x", "token", b"one", ttl=60)
+        execute(path, "DROP TABLE access")
+        execute(path, "CREATE TABLE access (id INTEGER PRIMARY KEY, provider, name, record, user)")
+        execute(path, "INSERT INTO access VALUES (1, 'x', 'ann', ?, ?)", forged, forged)
+        if forged is None:
+            assert await store.get_access_token("x", "ann") is None
+        else:
+            with pytest.raises(StoreCorrupt):
+                await store.get_access_token("x", "ann")
+        with pytest.raises(StoreCorrupt):
+            [user async for user in store.users("x")]
+        if not isinstance(forged, bytes) and forged is not None:
+            execute(path, "UPDATE pending SET record = ?", forged)
+            with pytest.raises(StoreCorrupt):
+                await store.get_pending("x", "token")
+
+
+async def test_a_users_name_that_was_exchanged_is_corrupt(tmp_path: Path) -> None:
+    for encryption in (None, Encryption(Encryption.generate_key(), name_key=Encryption.generate_key())):
+        path = tmp_path / f"{encryption is None}.db"
+        async with SQLiteStore(path, encryption=encryption) as store:
+            await store.put_access_token("x", "ann", TOKEN)
+            await store.put_access_token("x", "bob", TOKEN)
+            execute(path, "UPDATE access SET user = (SELECT user FROM access WHERE id = 2) WHERE id = 1")
+            with pytest.raises(StoreCorrupt):
+                [user async for user in store.users("x")]
+
+
+async def test_10000_hostile_names_do_not_meet(tmp_path: Path) -> None:
+    pieces = [
+        ":",
+        "a",
+        "{x}",
+        "*",
+        "?",
+        "[a]",
+        "\n",
+        "\0",
+        "~",
+        "%3A",
+        "e\u0301",
+        "é",
+        "\ud800",
+        "'",
+        "\\",
+        "",
+        " ",
+    ]
+    names = sorted({"".join(parts) for parts in itertools.product(pieces, repeat=4)})
+    assert len(names) > 10_000
+    pairs = [(name[: len(name) // 2], name[len(name) // 2 :]) for name in names[::7]]
+    pairs += [("x", name) for name in names]
+    pairs = list(dict.fromkeys(pairs))[:10_000]
+    assert len(pairs) == 10_000
+    tokens = {pair: AccessToken(f"key {number}", "s") for number, pair in enumerate(pairs)}
+    async with SQLiteStore(tmp_path / "tokens.db", timeout=20) as store:
+        await asyncio.gather(*(store.put_access_token(*pair, token) for pair, token in tokens.items()))
+        assert await asyncio.gather(*(store.get_access_token(*pair) for pair in tokens)) == list(
+            tokens.values()
+        )
+        gone = pairs[::2]
+        assert all(await asyncio.gather(*(store.discard_access_token(*pair) for pair in gone)))
+        left = await asyncio.gather(*(store.get_access_token(*pair) for pair in pairs[1::2]))
+        assert left == [tokens[pair] for pair in pairs[1::2]], "another's token was discarded"
+        for provider in {provider for provider, _ in pairs[:50]}:
+            expected = {user for other, user in pairs[1::2] if other == provider}
+            assert {user async for user in store.users(provider)} == expected
+
+
+async def test_a_slot_of_a_process_that_died_is_free_again_after_a_while(tmp_path: Path) -> None:
+    now = 1000.0
+    path = tmp_path / "tokens.db"
+    async with SQLiteStore(path, max_pending=1, clock=lambda: now) as store:
+        async with store.pending_slot():
+            pass
+        execute(path, "INSERT INTO slot VALUES (x'00', ?)", now + 60)  # what a process leaves that was killed
+        with pytest.raises(TooManyHandshakes):
+            await store.pending_slot().__aenter__()
+        now += 61
+        async with store.pending_slot():
+            assert await store.add_pending("x", "token", b"one", ttl=60) is True
+
+
+async def test_the_bound_is_one_for_all_processes(tmp_path: Path) -> None:
+    path = tmp_path / "tokens.db"
+    async with SQLiteStore(path, max_pending=2) as one, SQLiteStore(path, max_pending=2) as other:
+        async with one.pending_slot(), other.pending_slot():
+            for store in (one, other):
+                with pytest.raises(TooManyHandshakes):
+                    await store.pending_slot().__aenter__()
+        await one.add_pending("x", "a", b"one", ttl=60)
+        await other.add_pending("x", "b", b"one", ttl=60)
+        for store in (one, other):
+            with pytest.raises(TooManyHandshakes, match="2 handshakes are pending already"):
+                await store.add_pending("x", "c", b"one", ttl=60)
+
+
+async def test_abandoned_handshakes_leave_nothing_when_their_time_is_up(tmp_path: Path) -> None:
+    now = 1000.0
+    path = tmp_path / "tokens.db"
+    async with SQLiteStore(path, max_pending=5000, clock=lambda: now, timeout=20) as store:
+        await asyncio.gather(*(store.add_pending("x", f"{n}", b"one", ttl=600) for n in range(5000)))
+        with pytest.raises(TooManyHandshakes):
+            await store.pending_slot().__aenter__()
+        now += 601
+        for number in range(5):
+            async with store.pending_slot():
+                await store.add_pending("y", f"{number}", b"one", ttl=600)
+        with closing(sqlite3.connect(path)) as connection:
+            assert connection.execute("SELECT count(*) FROM pending").fetchone() == (5,)
+
+
+@pytest.mark.parametrize("size", [16_385, 100_000])
+async def test_a_token_that_is_too_large_is_refused_when_it_is_put(tmp_path: Path, size: int) -> None:
+    async with SQLiteStore(tmp_path / "tokens.db") as store:
+        await store.put_access_token("x", "ann", TOKEN)
+        for refused in (
+            store.put_access_token("x", "ann", AccessToken("k", "s" * size)),
+            store.replace_access_token("x", "ann", TOKEN.key, AccessToken("k", "s" * size)),
+        ):
+            with pytest.raises(ValueError, match="16384 octets"):
+                await refused
+        assert await store.get_access_token("x", "ann") == TOKEN
+
+
+@pytest.mark.parametrize("ttl", [0, -1, float("nan"), float("inf")])
+async def test_a_handshake_has_an_end(tmp_path: Path, ttl: float) -> None:
+    async with SQLiteStore(tmp_path / "tokens.db") as store:
+        with pytest.raises(ValueError, match="ttl must be a positive number"):
+            await store.add_pending("x", "token", b"1", ttl=ttl)

@@ -1,0 +1,95 @@
+"""A handshake that has come as far as its callback, with a provider that really verifies."""
+
+from __future__ import annotations
+
+import time
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from yarl import URL
+
+from aiooauth1 import Handshake, MemoryStore
+
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from aiooauth1.credentials import AccessToken
+    from aiooauth1.flows.handshake.handshake import PendingHandshake
+    from aiooauth1.stores import TokenStore
+    from aiooauth1.testing import FakeProvider
+
+
+__all__ = ["BIND", "CALLBACK", "LEASE", "Clock", "Stage", "Step", "staged"]
+
+CALLBACK = "https://consumer.example/connected?flow=7"
+BIND = "browser"
+LEASE = 30.0  # seconds that a claim lasts with the timeout that a handshake has by itself
+
+
+class Clock:
+    """The machine's time, and what a test adds to it."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.ahead
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A handshake whose user has approved.
+
+    Attributes:
+        pending: What `begin` returned.
+        callback: Where the provider sent the browser.
+        verifier: The verifier in it, or the PIN where the callback is `oob`.
+    """
+
+    pending: PendingHandshake
+    callback: str
+    verifier: str
+
+    @property
+    def key(self) -> str:
+        """The request token's key."""
+        return self.pending.request_token.key
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A provider, a store and a clock; handshakes with them.
+
+    Attributes:
+        fake: The provider.
+        store: The store.
+        clock: The clock of every handshake.
+    """
+
+    fake: FakeProvider
+    store: TokenStore
+    clock: Clock
+
+    def handshake(self, **options: Any) -> Handshake:
+        """Make a handshake with the provider: another process, as it were, with the same store."""
+        given = {"store": self.store, "clock": self.clock, **options}
+        return Handshake(self.fake.provider, self.fake.consumer, **given)
+
+    async def approved(self, handshake: Handshake, callback: str = CALLBACK, *, bind: str = BIND) -> Step:
+        """Begin, and have ann approve."""
+        pending = await handshake.begin(callback, bind=bind)
+        back = await self.fake.approve(pending.url, user="ann")
+        return Step(pending, back, back if callback == "oob" else URL(back).query["oauth_verifier"])
+
+    async def stored(self, user: str = "ann") -> AccessToken | None:
+        """Return what is stored for a user."""
+        return await self.store.get_access_token(self.fake.provider.name, user)
+
+
+@asynccontextmanager
+async def staged(fake: FakeProvider, store: TokenStore | None = None) -> AsyncIterator[Stage]:
+    """Start the provider."""
+    async with fake:
+        yield Stage(fake, store or MemoryStore(), Clock())

@@ -1,0 +1,63 @@
+"""A provider as text: every field comes back, and nothing else is read."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+
+from aiooauth1 import Provider
+from aiooauth1.signing import HMAC_SHA256, SigningRules
+from aiooauth1.signing.rsa import RSA_SHA1
+from aiooauth1.testing.process.provider_json import describe, provider_from
+
+
+PROVIDERS = {
+    "plain": Provider("plain"),
+    "of its own kind": Provider(
+        "photos",
+        base_url="https://photos.example/v1/",
+        origins=("https://up.photos.example",),
+        signature_method=HMAC_SHA256,
+        realm="photos",
+        rules=SigningRules(send_version=False, signed_origin="https://behind.photos.example"),
+        request_params={"scope": "read write"},
+        authorize_params={"perms": "write"},
+        request_token_method="GET",
+        placement="query",
+        sunset=date(2026, 1, 31),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PROVIDERS)
+def test_every_provider_comes_back(name: str) -> None:
+    assert provider_from(describe(PROVIDERS[name])) == PROVIDERS[name]
+
+
+def test_a_method_with_a_key_is_refused() -> None:
+    key = generate_private_key(public_exponent=65537, key_size=2048)
+    with pytest.raises(ValueError, match="verifies no RSA-SHA1"):
+        describe(Provider("keyed", signature_method=RSA_SHA1(key)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "nonsense",
+        "1",
+        "null",
+        "[]",
+        "{}",
+        '{"signature_method": "RSA-SHA1", "rules": {}, "sunset": null, "name": "a"}',
+        '{"signature_method": "PLAINTEXT", "rules": [], "sunset": null, "name": "a"}',
+        '{"signature_method": "PLAINTEXT", "rules": {}, "sunset": 7, "name": "a"}',
+        '{"signature_method": "PLAINTEXT", "rules": {}, "sunset": null, "name": "a", "another": 1}',
+    ],
+)
+def test_what_is_no_provider_is_a_value_error(text: str) -> None:
+    """So that a command line that holds it is told to be wrong, without a traceback."""
+    with pytest.raises(ValueError, match=r"no provider as describe|Expecting value"):
+        provider_from(text)
