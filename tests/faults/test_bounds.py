@@ -68,7 +68,7 @@ async def test_no_reply_takes_time_or_memory_and_the_next_request_works(
         *(sys.executable, "-m", "hostile_replies.child", reader, hostile.url, *names),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        cwd=ROOT / "tests",
+        cwd=ROOT / "tests" / "support",
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     output, errors = await asyncio.wait_for(process.communicate(), 50)

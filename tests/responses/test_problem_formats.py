@@ -165,7 +165,7 @@ def test_a_timestamp_that_authlib_finds_too_old() -> None:
     assert (type(refusal), refusal.problem) == (TimestampRefused, "invalid_request")
 
 
-@pytest.mark.parametrize("name", [*KINDS, *BAD_REQUEST_PROBLEMS, "user_refused"])
+@pytest.mark.parametrize("name", [*KINDS, *sorted(BAD_REQUEST_PROBLEMS), "user_refused"])
 def test_the_fake_provider_is_understood_by_each_of_its_two_reports(name: str) -> None:
     refusal = RefusalError(name, "100 % & more, or less", ("oauth_acceptable_timestamps", "1-2"))
     for headers, body in [

@@ -179,7 +179,7 @@ def test_what_nobody_used_is_at_home_wherever_it_is_used_first() -> None:
 
 FORKED = """
 import asyncio, os, sys
-sys.path[:0] = ["tests"]
+sys.path[:0] = ["tests/support"]
 from handshakes.endpoint import REQUEST_TOKEN, Endpoint, http
 from wire.listener import Listener
 from wire.people import signing
@@ -236,7 +236,7 @@ async def test_a_forked_process_is_told_and_does_no_harm() -> None:
 
 FORKED_THINGS = """
 import asyncio, os, sys, time
-sys.path[:0] = ["tests"]
+sys.path[:0] = ["tests/support"]
 from aiooauth1 import AccessToken, MemoryStore, OAuth1Session
 from aiooauth1.stores.cached import CachedStore
 from aiooauth1.stores.redis import RedisStore
@@ -508,7 +508,7 @@ async def test_closing_waits_for_an_exchange_no_longer_than_it_may_take() -> Non
 
 QUIET = """
 import asyncio, contextlib, random, sys
-sys.path[:0] = ["tests"]
+sys.path[:0] = ["tests/support"]
 from handshakes.endpoint import REQUEST_TOKEN, Endpoint, http
 from wire.listener import DROP, Listener, reply
 from wire.people import signing

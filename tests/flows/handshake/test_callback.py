@@ -48,7 +48,7 @@ def said(callback: Any) -> tuple[str | None, str | None, bool, str | None]:
         (["oauth_verifier", "v"], ["oauth_token", "rt"]),
         iter([("oauth_verifier", "v"), ("oauth_token", "rt")]),
     ],
-    ids=str,
+    ids=lambda callback: type(callback).__name__,
 )
 def test_an_approval_in_every_form(callback: Any) -> None:
     assert said(callback) == ("rt", "v", False, None)

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from handshakes.shown import leaks
 
-from aiooauth1 import AccessToken, StoreCorrupt, pending_record
+from aiooauth1 import AccessToken, StoreCorrupt
+from aiooauth1.flows.handshake import pending
 from aiooauth1.flows.handshake.pending import DENIED, PendingRecord, Refusal
 
 
@@ -194,10 +195,10 @@ def test_ten_thousand_damaged_records_are_read_whole_or_corrupt_and_show_nothing
 
 
 def test_no_digest_is_compared_but_in_constant_time() -> None:
-    """No `==`, `!=` or `in` has a digest, binding, verifier or salt on a side, in any room that has one."""
-    rooms = Path(inspect.getfile(pending_record)).parent
-    for room in ("pending_record", "handshake", "exchange"):
-        assert list(_comparisons((rooms / f"{room}.py").read_text(encoding="utf-8"))) == []
+    """No `==`, `!=` or `in` has a digest, binding, verifier or salt on a side, in any module that has one."""
+    folder = Path(inspect.getfile(pending)).parent
+    for module in ("pending", "handshake", "exchange"):
+        assert list(_comparisons((folder / f"{module}.py").read_text(encoding="utf-8"))) == []
     for question in (PendingRecord.is_bound_to, PendingRecord.is_refused):
         assert "compare_digest(" in inspect.getsource(question)
 
