@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from aiooauth1.stores import AccessTokenStore, Held, MemoryStore, PendingStore, TokenStore
 
 
+__version__: str
+
 __all__ = [
     "AccessToken",
     "AccessTokenStore",
@@ -101,9 +103,12 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in __all__:
+    if name == "__version__":
+        value: Any = import_module("importlib.metadata").version(__name__)
+    elif name in __all__:
+        value = getattr(import_module(f"{__name__}.{_MODULES.get(name, 'errors')}"), name)
+    else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_MODULES.get(name, 'errors')}"), name)
     globals()[name] = value
     return value
 
