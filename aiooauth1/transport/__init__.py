@@ -6,4 +6,5 @@
 - `delivery`: was anything sent?
 - `clock`: the time at each origin (clock skew)
 - `nonce`: random nonces
+- `public_only`: a connector that connects to public addresses only (SSRF guard)
 """

@@ -81,6 +81,7 @@ FROM_TRANSPORT_UP = tuple(
     f"{package}{ending}" for package, layer in LAYERS.items() if 3 <= layer <= 7 for ending in (".py", "/")
 )
 OUTSIDE = {
+    "aiohappyeyeballs": ("transport/public_only.py",),
     "aiohttp": FROM_TRANSPORT_UP,
     "multidict": FROM_TRANSPORT_UP,
     "yarl": FROM_TRANSPORT_UP,
