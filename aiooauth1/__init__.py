@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         TokenResponseError,
         TooManyHandshakes,
         UnknownUser,
+        VerifierRejected,
     )
     from aiooauth1.flows.handshake.handshake import Handshake
     from aiooauth1.providers.provider import Provider, ProviderSunsetWarning
@@ -78,6 +79,7 @@ __all__ = [
     "TokenStore",
     "TooManyHandshakes",
     "UnknownUser",
+    "VerifierRejected",
     "raise_for_problem",
 ]
 

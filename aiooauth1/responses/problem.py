@@ -11,9 +11,10 @@ import re
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aiooauth1.errors import ProviderError, RateLimited, SignatureRejected, TokenRejected
+from aiooauth1.responses.headers import request_id, shown_headers
 from aiooauth1.responses.problem_catalog import HINTS, KINDS, MEANINGS, meaning_of
 from aiooauth1.responses.problem_formats import Report, in_body, in_challenges
 from aiooauth1.responses.redaction import (
@@ -40,6 +41,7 @@ DENIALS = frozenset({"user_refused", "permission_denied", "access_denied"})
 _NAME_LENGTH = 64
 _ADVICE_LENGTH = 200
 _BODY_LENGTH = 500
+_PLACE_LENGTH = 200
 _TOO_MANY_REQUESTS = 429
 
 _COMPARE = (
@@ -64,6 +66,9 @@ class Problem:
         server_base_string: The signature base string that the provider made of the request, if it tells, with
             secrets taken out (RFC 5849 section 3.4.1).
         hints: What to look at to solve it; nothing unless it is about the signature.
+        headers: The response's header fields, without secrets, `oauth_` values and cookies.
+        request_id: The provider's own name for the request; None if no header field has one.
+        clock_difference: The provider's clock minus ours, in seconds; None if not known.
         meaning: What the name means, in the names of the OAuth Problem Reporting extension, for example
             `token_rejected` for X's `89`; empty if that is not known. If not given, what the name means.
     """
@@ -77,6 +82,9 @@ class Problem:
     server_base_string: str | None = None
     hints: tuple[str, ...] = ()
     meaning: str | None = None
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False, compare=False)
+    request_id: str | None = field(default=None, compare=False)
+    clock_difference: float | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "parameters", MappingProxyType(dict(self.parameters)))
@@ -90,32 +98,64 @@ class Problem:
         given = {one.name: getattr(self, one.name) for one in fields(self)}
         return partial(type(self), **given | {"parameters": dict(self.parameters)}), ()
 
-    def error(self) -> ProviderError:
-        """Return the error that stands for it."""
+    @property
+    def error_type(self) -> type[ProviderError]:
+        """The class of the error that stands for it."""
+        return KINDS.get(self.meaning or "", ProviderError)
+
+    def error(
+        self,
+        *,
+        method: str | None = None,
+        url: str | None = None,
+        user: str | None = None,
+        base_string: str | None = None,
+        clock_difference: float | None = None,
+    ) -> ProviderError:
+        """Return the error that stands for it. It keeps this problem as `details`.
+
+        Args:
+            method: The request's method. The message names it, the URL without its query, and the user.
+            url: The request's URL, without a signature in it.
+            user: The application's name for the user of the call.
+            base_string: The signature base string that was signed, for `SignatureRejected.base_string`.
+            clock_difference: The provider's clock minus ours, in seconds. None: what the problem says of it.
+        """
+        details: dict[str, Any] = {}
+        if self.error_type is RateLimited:
+            details = {"retry_after": self.retry_after}
+        elif self.error_type is SignatureRejected:
+            details = {
+                "base_string": base_string,
+                "server_base_string": self.server_base_string,
+                "hints": self.hints,
+            }
         says = f": {self.name}" if self.name else ", and names no problem"
         advice = f" ({self.advice})" if self.advice else ""
-        message = f"the provider refused with status {self.status}{says}{advice}"
-        kind = KINDS.get(self.meaning or "", ProviderError)
-        if kind is RateLimited:
-            return RateLimited(
-                message,
-                status=self.status,
-                problem=self.name,
-                advice=self.advice,
-                body=self.body,
-                retry_after=self.retry_after,
-            )
-        if kind is SignatureRejected:
-            return SignatureRejected(
-                message,
-                status=self.status,
-                problem=self.name,
-                advice=self.advice,
-                body=self.body,
-                server_base_string=self.server_base_string,
-                hints=self.hints,
-            )
-        return kind(message, status=self.status, problem=self.name, advice=self.advice, body=self.body)
+        return self.error_type(
+            f"the provider refused {_request(method, url, user)}with status {self.status}{says}{advice}",
+            status=self.status,
+            problem=self.name,
+            advice=self.advice,
+            body=self.body,
+            details=self,
+            method=method,
+            url=url,
+            user=user,
+            headers=self.headers,
+            request_id=self.request_id,
+            clock_difference=self.clock_difference if clock_difference is None else clock_difference,
+            **details,
+        )
+
+
+def _request(method: str | None, url: str | None, user: str | None) -> str:
+    """Name a request in a message. A query may hold what is nobody's business, and a name anything at all."""
+    place = url.partition("#")[0].partition("?")[0] if url else ""
+    named = [clean(method, _NAME_LENGTH)] if method else []
+    named += [clean(place, _PLACE_LENGTH)] if place else []
+    named += [f"for user {user[:_NAME_LENGTH]!a}"] if user is not None else []
+    return " ".join([*named, ""])
 
 
 _SECONDS = re.compile(r"[0-9]{1,9}")
@@ -124,11 +164,13 @@ _WORD = re.compile(r"[A-Za-z0-9_.-]{1,64}+(?=[\s,;>\"'&)\]])")
 
 
 def problem_of(error: ProviderError) -> Problem:
-    """Return the problem that an error stands for, as far as the error tells it.
+    """Return the problem that an error was made of, or as much of one as an error made by hand tells.
 
-    >>> problem_of(Problem(401, "89", meaning="token_rejected").error()).error().problem
-    '89'
+    >>> problem_of(Problem(401, "89", meaning="token_rejected").error()).meaning
+    'token_rejected'
     """
+    if isinstance(error.details, Problem):
+        return error.details
     meaning = next((meaning for meaning, kind in KINDS.items() if kind is type(error)), "")
     return Problem(error.status, error.problem, error.advice, body=error.body, meaning=meaning)
 
@@ -151,6 +193,7 @@ def read_problem(
     >>> read_problem(401, [], b'{"errors": [{"code": 89, "message": "Invalid or expired token."}]}').meaning
     'token_rejected'
     """
+    headers = list(headers)
     veil = Veil.over(secrets)
     longest = LOOKED_AT + veil.reach + 1  # one more tells that it goes on
     challenges, retry_after = b"", None
@@ -179,6 +222,7 @@ def read_problem(
     if base_string is not None:
         hints = (_COMPARE, *hints)
     known = report.name in MEANINGS
+    shown = shown_headers(headers, veil)
     return Problem(
         status=status,
         name=(report.name if known else presentable(report.name, _NAME_LENGTH, veil)) or None,
@@ -191,6 +235,8 @@ def read_problem(
         server_base_string=base_string,
         hints=hints if KINDS.get(meaning) is SignatureRejected else (),
         meaning=meaning,
+        headers=shown,
+        request_id=request_id(shown),
     )
 
 

@@ -17,6 +17,7 @@ from aiooauth1.errors import (
     SignatureRejected,
     TimestampRefused,
     TokenRejected,
+    VerifierRejected,
 )
 
 
@@ -39,6 +40,7 @@ KINDS: Mapping[str, type[ProviderError]] = MappingProxyType(
         "token_rejected": TokenRejected,
         "token_revoked": TokenRejected,
         "token_used": TokenRejected,
+        "verifier_invalid": VerifierRejected,
     }
 )
 """The error that stands for a meaning; for any other it is ProviderError."""

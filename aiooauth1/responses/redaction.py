@@ -20,7 +20,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 
-__all__ = ["LOOKED_AT", "Veil", "base_string_in", "clean", "hide", "presentable", "redact", "scrub", "window"]
+__all__ = [
+    "LOOKED_AT",
+    "Veil",
+    "base_string_in",
+    "clean",
+    "hide",
+    "is_clear",
+    "presentable",
+    "redact",
+    "scrub",
+    "window",
+]
 
 LOOKED_AT = 8192
 """Octets of the header fields and of the body that are looked at."""
@@ -179,6 +190,17 @@ def presentable(text: str, length: int, veil: Veil = Veil()) -> str:
     octets = window(text.encode("utf-8", "surrogatepass"), _ROOM * length, veil)
     text = clean(_before_base_string(hide(octets.decode("utf-8", "replace"), veil)), _ROOM * length)
     return hide(_ECHOED.sub(r"\1***", text), veil)[:length].strip()
+
+
+def is_clear(text: str, veil: Veil) -> bool:
+    """Say whether a text can be shown as it is, but for its length and line breaks."""
+    printable = text.replace("\n", "")
+    return not (
+        _UNPRINTABLE.search(printable)
+        or _ECHOED.search(printable)
+        or _MARK.search(printable)
+        or _spans(text.encode(), veil)
+    )
 
 
 def redact(body: bytes) -> str:

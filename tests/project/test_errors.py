@@ -13,7 +13,14 @@ import pytest
 
 import aiooauth1
 from aiooauth1 import errors
-from aiooauth1.errors import OAuth1Error, ProviderError, RateLimited, SignatureRejected, SigningError
+from aiooauth1.errors import (
+    OAuth1Error,
+    OutcomeUnknown,
+    ProviderError,
+    RateLimited,
+    SignatureRejected,
+    SigningError,
+)
 from aiooauth1.signing import base_string_uri
 
 
@@ -28,6 +35,7 @@ PARENTS = {
     "TokenResponseError": "HandshakeError",
     "ProviderError": "OAuth1Error",
     "SignatureRejected": "ProviderError",
+    "VerifierRejected": "ProviderError",
     "TokenRejected": "ProviderError",
     "TimestampRefused": "ProviderError",
     "NonceRejected": "ProviderError",
@@ -37,6 +45,7 @@ PARENTS = {
     "StoreCorrupt": "OAuth1Error",
     "OutcomeUnknown": "OAuth1Error",
 }
+HEADERS = [("X-Request-Id", "r1"), ("Via", "a"), ("via", "b")]
 ALL: list[type[OAuth1Error]] = [getattr(errors, name) for name in ["OAuth1Error", *PARENTS]]
 PROVIDERS: list[type[ProviderError]] = [kind for kind in ALL if issubclass(kind, ProviderError)]
 
@@ -102,6 +111,19 @@ def test_a_refusal_tells_status_problem_advice_and_body(kind: type[ProviderError
         kind("refused")  # type: ignore[call-arg]  # there is no refusal without a status
 
 
+@pytest.mark.parametrize("kind", [*PROVIDERS, OutcomeUnknown])
+def test_an_error_tells_of_which_request_it_is(kind: type[ProviderError | OutcomeUnknown]) -> None:
+    error = full(kind)
+    assert isinstance(error, (ProviderError, OutcomeUnknown))
+    assert (error.method, error.url, error.user) == ("POST", "https://api.example/posts?a=b", "ann")
+    assert (error.request_id, error.clock_difference) == ("r1", -3.5)
+    assert dict(error.headers) == {"X-Request-Id": "r1", "Via": "a"}
+    assert (error.headers["x-request-id"], error.headers.get("VIA"), len(error.headers)) == ("r1", "a", 2)
+    bare = kind("x", status=401) if issubclass(kind, ProviderError) else kind("x")
+    assert (bare.method, bare.url, bare.user, bare.request_id, bare.clock_difference) == (None,) * 5
+    assert dict(bare.headers) == {}
+
+
 def test_a_rate_limit_tells_how_long_to_wait() -> None:
     assert RateLimited("slowly", status=429, retry_after=1.5).retry_after == 1.5
     assert RateLimited("slowly", status=429).retry_after is None
@@ -115,10 +137,17 @@ def full(kind: type[OAuth1Error]) -> OAuth1Error:
     options: dict[str, Any] = {}
     if issubclass(kind, ProviderError):
         options = {"status": 401, "problem": "p", "advice": "a", "body": "b"}
+    if issubclass(kind, (ProviderError, OutcomeUnknown)):
+        options |= {"method": "POST", "url": "https://api.example/posts?a=b", "user": "ann"}
+        options |= {"headers": HEADERS, "request_id": "r1", "clock_difference": -3.5}
     if issubclass(kind, RateLimited):
         options["retry_after"] = 2.0
     if issubclass(kind, SignatureRejected):
-        options |= {"server_base_string": "GET&http", "hints": ("a secret", "a proxy")}
+        options |= {
+            "base_string": "POST&http",
+            "server_base_string": "GET&http",
+            "hints": ("a secret", "a proxy"),
+        }
     error = kind("refused: é", **options)
     error.add_note("while posting for ann")
     return error

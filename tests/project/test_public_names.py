@@ -55,6 +55,7 @@ CONTRACT = {
         "TokenResponseError",
         "TooManyHandshakes",
         "UnknownUser",
+        "VerifierRejected",
     ],
     "aiooauth1.providers": ["Provider"],
     "aiooauth1.signing": [

@@ -23,8 +23,9 @@ from aiooauth1.errors import (
     SignatureRejected,
     TimestampRefused,
     TokenRejected,
+    VerifierRejected,
 )
-from aiooauth1.responses.problem import Problem, clean, read_problem, redact, scrub
+from aiooauth1.responses.problem import Problem, clean, problem_of, read_problem, redact, scrub
 
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ MEANINGS: dict[str, type[ProviderError]] = {
     "token_revoked": TokenRejected,
     "token_used": TokenRejected,
     "user_refused": ProviderError,
+    "verifier_invalid": VerifierRejected,
     "version_rejected": ProviderError,
     "a_problem_of_our_own": ProviderError,
 }
@@ -92,6 +94,51 @@ def test_a_bare_refusal_names_no_problem() -> None:
     error = problem.error()
     assert (type(error), error.problem, error.advice, error.body) == (ProviderError, None, None, "")
     assert "names no problem" in str(error)
+
+
+def test_an_error_names_the_request_and_keeps_its_problem() -> None:
+    headers = [("X-Request-ID", "r-1"), ("Via", "proxy"), ("Set-Cookie", "id=s3cret")]
+    problem = read_problem(401, headers, b"oauth_problem=signature_invalid")
+    url = "https://api.example/posts?draft=1#top"
+    error = problem.error(
+        method="POST", url=url, user="ann\n\x1b", base_string="POST&x", clock_difference=2.5
+    )
+    assert str(error) == (
+        "the provider refused POST https://api.example/posts for user 'ann\\n\\x1b' with status 401:"
+        " signature_invalid"
+    )
+    assert isinstance(error, SignatureRejected)
+    assert (error.method, error.url, error.user, error.base_string) == ("POST", url, "ann\n\x1b", "POST&x")
+    assert (error.request_id, dict(error.headers), error.clock_difference) == (
+        "r-1",
+        {"X-Request-ID": "r-1", "Via": "proxy"},
+        2.5,
+    )
+    assert error.details is problem
+    assert problem_of(copy.deepcopy(error)) == problem_of(error) == problem
+    assert problem_of(TokenRejected("made by hand", status=401)).meaning in {
+        "token_rejected",
+        "token_expired",
+    }
+    assert problem.error_type is SignatureRejected
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        'OAuth oauth_signature="c0nsum3r%26"',
+        "c0nsum3r",
+        "a%63%30nsum3r",
+        "l\N{LATIN SMALL LETTER E WITH ACUTE}",
+    ],
+)
+def test_the_headers_of_an_error_hold_no_secret_and_end(value: str) -> None:
+    headers = [("X-Echo", value), ("Link", f"</?oauth_token=t0k3n>; {'x' * 9000}"), *[("X-N", "1")] * 500]
+    error = read_problem(401, headers, b"", ["c0nsum3r"]).error()
+    shown = "".join(error.headers.values())
+    assert not re.search("c0n|nsum3r|t0k3n|[^ -~]", shown)
+    assert len(shown) <= 64 * 1024
+    assert len(error.headers.getall("X-N")) < 64  # type: ignore[attr-defined]  # ours has it
 
 
 @pytest.mark.parametrize("name", [None, "token_revoked", "timestamp_refused"])

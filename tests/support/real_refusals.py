@@ -13,6 +13,7 @@ from aiooauth1.errors import (
     SignatureRejected,
     TimestampRefused,
     TokenRejected,
+    VerifierRejected,
 )
 from aiooauth1.responses.problem import Problem, read_problem
 
@@ -213,7 +214,7 @@ FORMS: list[Form] = [
     pecl("token_revoked", TokenRejected),
     pecl("token_used", TokenRejected),
     pecl("unknown_problem", ProviderError, "&code=503"),
-    pecl("verifier_invalid", ProviderError),
+    pecl("verifier_invalid", VerifierRejected),
     Form(
         "Copy.com, PECL with a tail",
         400,

@@ -30,6 +30,7 @@ from aiooauth1 import (
     StoreUnavailable,
     TimestampRefused,
     TokenResponseError,
+    VerifierRejected,
 )
 from aiooauth1.flows.handshake.pending import PendingRecord
 from aiooauth1.testing import FakeProvider, drop
@@ -666,7 +667,7 @@ async def test_the_same_wrong_pin_is_refused_again_without_asking_and_the_right_
         with pytest.raises(ProviderError) as raised:
             await handshake.complete_with_verifier(step.key, "0", bind=BIND)
         refusals.append((type(raised.value), raised.value.status, raised.value.problem, raised.value.advice))
-    assert refusals == [(ProviderError, 401, "verifier_invalid", refusals[0][3])] * 3
+    assert refusals == [(VerifierRejected, 401, "verifier_invalid", refusals[0][3])] * 3
     assert len(stage.fake.exchanges) == 1
     with pytest.raises(ProviderError):
         await handshake.complete_with_verifier(step.key, "1", bind=BIND)
