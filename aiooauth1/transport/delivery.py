@@ -1,16 +1,48 @@
-"""Was anything sent? What aiohttp's errors say about it."""
+"""Was anything sent? A fact that the request itself knows, and what a caller is told when no answer came.
+
+aiohttp calls `ClientRequest.send` once for every attempt, redirect hop and silent resend, when the connection
+is there and before a byte is written. An `ObservedRequest` notes that moment, so no list of exception classes
+has to guess it: the fact holds for any connector, proxy and error.
+"""
 
 from __future__ import annotations
 
+from functools import cache
+from typing import TYPE_CHECKING, TypeVar, cast
+
 from aiohttp import (
     ClientConnectorError,
+    ClientError,
     ClientHttpProxyError,
+    ClientRequest,
     ConnectionTimeoutError,
     ServerFingerprintMismatch,
+    hdrs,
 )
+from multidict import CIMultiDict
+
+from aiooauth1.errors import OAuth1Error, OutcomeUnknown
 
 
-__all__ = ["NOT_SENT_ERRORS"]
+if TYPE_CHECKING:
+    from aiohttp import ClientResponse, RequestInfo
+    from aiohttp.connector import Connection
+    from yarl import URL
+
+
+__all__ = [
+    "NOT_SENT_ERRORS",
+    "PRIVATE_NAMES",
+    "SAFE_METHODS",
+    "ObservedRequest",
+    "body_error",
+    "is_network_error",
+    "observe",
+    "outcome_unknown",
+]
+
+SAFE_METHODS = frozenset({hdrs.METH_GET, hdrs.METH_HEAD})
+"""The methods whose requests change nothing (RFC 9110 section 9.2.1), so that they may be repeated."""
 
 NOT_SENT_ERRORS = (
     ClientConnectorError,
@@ -18,4 +50,102 @@ NOT_SENT_ERRORS = (
     ClientHttpProxyError,
     ServerFingerprintMismatch,
 )
-"""The errors of aiohttp after which no byte of the request has gone out."""
+"""Errors after which no byte was sent: a guess, for callers that do not observe their requests yet."""
+
+PRIVATE_NAMES = ("_on_chunk_request_sent", "_on_headers_request_sent")
+"""What this module overrides of aiohttp's `ClientRequest` without being invited to.
+
+Trace hooks get URL and header fields from there, which nothing documented lets a subclass change.
+"""
+
+_LIBRARIES = ("aiohttp", "asyncio", "ssl", "uvloop", "anyio", "aiohappyeyeballs")
+_Kind = TypeVar("_Kind", bound="ObservedRequest")
+
+
+class ObservedRequest(ClientRequest):
+    """A request that knows whether it began to be written, and that shows its signature to nobody.
+
+    Attributes:
+        has_begun: Whether bytes of this request may have been written; whoever sends it again sets it back.
+        unsigned_url: What aiohttp shows in place of `url` while that has a signature in its query; else None.
+    """
+
+    has_begun: bool = False
+    unsigned_url: URL | None = None
+
+    async def send(self, conn: Connection) -> ClientResponse:
+        """Write the request; a subclass signs it first."""
+        transport = conn.transport
+        # aiohttp writes nothing to a transport that is closing: the server may have closed it meanwhile.
+        self.has_begun = transport is not None and not transport.is_closing()
+        return await super().send(conn)
+
+    @property
+    def request_info(self) -> RequestInfo:
+        """What responses and errors say of the request."""
+        info = super().request_info
+        return info if self.unsigned_url is None else info._replace(url=self.unsigned_url)
+
+    async def _on_chunk_request_sent(self, method: str, url: URL, chunk: bytes) -> None:
+        await super()._on_chunk_request_sent(method, self.unsigned_url or url, chunk)
+
+    async def _on_headers_request_sent(self, method: str, url: URL, headers: CIMultiDict[str]) -> None:
+        shown = CIMultiDict(headers)
+        shown.popall(hdrs.AUTHORIZATION, None)
+        await super()._on_headers_request_sent(method, self.unsigned_url or url, shown)
+
+
+def observe(request: ClientRequest, kind: type[_Kind]) -> _Kind:
+    """Make a request of anybody's `ClientSession` one of `kind`, in a middleware, and return it.
+
+    A session of our own has `request_class=kind`; a session that a caller passes in has another one.
+    """
+    if not isinstance(request, kind):
+        request.__class__ = _mixed(kind, type(request))  # type: ignore[arg-type]  # classes are hashable
+    return cast("_Kind", request)
+
+
+@cache
+def _mixed(kind: type[ClientRequest], given: type[ClientRequest]) -> type[ClientRequest]:
+    return kind if given is ClientRequest else type(given.__name__, (kind, given), {})
+
+
+def is_network_error(error: BaseException) -> bool:
+    """Say whether an error is of the network: aiohttp's, the system's, or of a connector of somebody else's.
+
+    Python's own errors for mistakes in a program are not, nor are ours.
+    """
+    if isinstance(error, (ClientError, OSError, EOFError)):
+        return True
+    is_mistake = type(error).__module__ == "builtins" or isinstance(error, OAuth1Error)
+    return isinstance(error, Exception) and not is_mistake
+
+
+def body_error(error: BaseException) -> BaseException | None:
+    """Return the error that the caller's own body raised in mid-request, if that is why it failed.
+
+    Its traceback begins in the caller's code: the frames of aiohttp know the whole request.
+    """
+    cause = error.__cause__
+    if not isinstance(error, ClientError) or cause is None or isinstance(cause, ClientError):
+        return None
+    traceback = cause.__traceback__
+    while traceback and traceback.tb_frame.f_globals.get("__name__", "").startswith(_LIBRARIES):
+        traceback = traceback.tb_next
+    return None if traceback is None else cause.with_traceback(traceback)
+
+
+def outcome_unknown(what: str, error: BaseException) -> OutcomeUnknown:
+    """Return the error that says that a request went out and that no answer came.
+
+    It must be raised outside the handler of `error`, which quotes request and answer.
+
+    Args:
+        what: What was sent.
+        error: How the attempt ended.
+    """
+    unknown = OutcomeUnknown(
+        f"{what} was sent and no answer came ({type(error).__name__}): it may have been done"
+    )
+    unknown.__cause__ = body_error(error)
+    return unknown
