@@ -1,4 +1,8 @@
-"""The command line: `aiooauth1`, also `python -m aiooauth1`. It needs the extra `cli`."""
+"""The command line: `aiooauth1`, also `python -m aiooauth1`. It needs the extra `cli`.
+
+`app.py` has every command with its options. What a command does is in a module of its own, imported when the
+command runs; `outcome.py` has the exit statuses and turns errors into one line.
+"""
 
 from __future__ import annotations
 
@@ -7,20 +11,17 @@ import sys
 
 __all__ = ["main"]
 
-_OF_THE_EXTRA = {"click", "rich", "typer"}
-
 
 def main() -> None:
     """Run the command that the process's arguments name, and end the process.
 
     Raises:
-        SystemExit: Always. Status 2 is a usage error; else each command's help says what its statuses mean.
+        SystemExit: Always. 0 done, 1 refused or failed, 2 bad usage or input, 3 unknown outcome.
     """
     try:
         from aiooauth1.cli.app import app  # noqa: PLC0415  what it imports may be missing
     except ModuleNotFoundError as error:
-        missing = (error.name or "").partition(".")[0]
-        if missing not in _OF_THE_EXTRA:
+        if error.name != "typer":
             raise
-        sys.exit(f"aiooauth1: the command line needs {missing}: pip install 'aiooauth1[cli]'")
+        sys.exit("aiooauth1: the command line needs typer: pip install 'aiooauth1[cli]'")
     app(prog_name="aiooauth1")

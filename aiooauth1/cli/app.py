@@ -1,50 +1,68 @@
-"""The commands and their options; what they do is in a module each."""
+"""The register of commands: their names, options and help.
+
+To add a command, write a module with a function that takes plain values and returns an exit status (or a
+coroutine of one), and add a function here that has the options and hands it to `run_command`. The module is
+imported inside that function: `aiooauth1 --help` imports none of them. Help texts fit a screen of 80 columns.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import sys
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from aiooauth1.cli.demo.run import MADE_UP_POSTS, Plan, run
-
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from aiooauth1.cli.outcome import run_command
 
 
 __all__ = ["app"]
 
-_INTERRUPTED = 130  # 128 + SIGINT, as shells count
-
 # Tracebacks that show local variables would show secrets.
 app = typer.Typer(
-    add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
-@app.callback()
-def root() -> None:
-    """The asynchronous OAuth 1.0a consumer SDK, on aiohttp."""
+
+@app.callback(invoke_without_command=True)
+def root(
+    *,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
+) -> None:
+    """OAuth 1.0a from the command line: sign in, call APIs, see why a signature fails.
+
+    \b
+    Try it without an account anywhere:  aiooauth1 demo
+
+    \b
+    Exit status:
+      0  done
+      1  refused or failed
+      2  bad usage or input
+      3  a request went out, and its outcome is unknown
+    """  # noqa: D301  \b keeps the lines; it is no escape
+    if version:
+        from aiooauth1 import __version__
+
+        typer.echo(f"aiooauth1 {__version__}")
+        raise typer.Exit
 
 
 @app.command()
 def demo(
+    *,
     posts: Annotated[
         int | None,
         typer.Option(
-            min=1,
-            metavar="N",
-            show_default=False,
-            help=f"How many posts to make up: {MADE_UP_POSTS} if not given.",
+            min=1, metavar="N", show_default=False, help="How many posts to make up. [default: 1000]"
         ),
     ] = None,
     concurrency: Annotated[
-        int, typer.Option(min=1, max=1000, metavar="N", help="How many posts are on their way at a time.")
+        int, typer.Option(min=1, max=1000, metavar="N", help="How many posts are under way at a time.")
     ] = 64,
     source: Annotated[
         str | None,
@@ -57,45 +75,30 @@ def demo(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object; the story goes to standard error.")
     ] = False,
+    debug: Debug = False,
 ) -> None:
     """Connect users to a provider on this machine, and repost their blog posts there.
 
     The provider runs in a process of its own and verifies every request. Three users are connected by the
-    three legs; with --input each user named there is, when first named. Empty lines are skipped. At the end
-    one user's token is revoked.
+    three legs; with --input each user named there is. At the end one user's token is revoked.
+
+    \b
+    Example:  aiooauth1 demo --posts 200 --concurrency 16
 
     \b
     Exit status:
-      0    the provider's ledger has every post that was sent exactly once
-      1    it has not, or something else went wrong
-      2    wrong usage; nothing was sent
-      3    as 0, but some lines of the input were bad: standard error names them
+      0    the provider's ledger has every post exactly once
+      1    it does not, or something else failed
+      2    bad usage, or some lines of the input were bad: standard error
+           names them; the others were posted
       130  interrupted
-    """  # noqa: D301  \b is click's mark, not an escape
+    """  # noqa: D301  \b keeps the lines; it is no escape
     if posts is not None and source is not None:
         raise typer.BadParameter("give --posts or --input, not both")
-    try:
-        with _opened(source) as descriptor:
-            plan = Plan(
-                posts=posts or MADE_UP_POSTS, concurrency=concurrency, source=descriptor, as_json=as_json
-            )
-            status = asyncio.run(run(plan))
-    except KeyboardInterrupt:
-        status = _INTERRUPTED
-    raise typer.Exit(status)
 
+    def work() -> int:
+        from aiooauth1.cli.demo.run import run_demo
 
-@contextmanager
-def _opened(source: str | None) -> Iterator[int | None]:
-    if source is None:
-        yield None
-        return
-    if source == "-" and sys.stdin is None:
-        raise typer.BadParameter("--input -: standard input is closed")
-    try:
-        # Opened before anything else runs: opening a named pipe waits, and Ctrl-C must end that.
-        file = sys.stdin.buffer if source == "-" else Path(source).open("rb", buffering=0)  # noqa: SIM115
-    except OSError as error:
-        raise typer.BadParameter(f"--input {source}: {error.strerror}") from None
-    with file:
-        yield file.fileno()
+        return run_demo(posts=posts, concurrency=concurrency, source=source, as_json=as_json)
+
+    raise typer.Exit(run_command("demo", work, debug=debug))

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aiohttp import ClientError
 from rich.console import Console
@@ -19,21 +22,24 @@ from aiooauth1.cli.demo.posts import Post, make_posts, read_posts
 from aiooauth1.cli.demo.report import FOOTNOTE, Report, quotient, signing_seconds
 from aiooauth1.cli.demo.reposter import Reposting
 from aiooauth1.cli.demo.service import Service
+from aiooauth1.cli.outcome import DONE, FAILED, USAGE, CommandError
 from aiooauth1.errors import OAuth1Error, TokenRejected
 from aiooauth1.testing import AuthorizePageError, FakeProviderProcess
 
 
-__all__ = ["MADE_UP_POSTS", "Plan", "run"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
-MADE_UP_POSTS = 1000
-"""How many posts are made up where nothing else is said."""
+
+__all__ = ["Plan", "run", "run_demo"]
+
+_MADE_UP_POSTS = 1000
 
 _USERS = ("ann", "ben", "cleo")
 _ROUND = 4000  # requests between two looks at the ledger: neither process keeps more of it
 _LEDGER_LIMIT = _ROUND + 1000
 _SAMPLES = 100  # posts of which what signing costs is measured
 _LONGEST_NAME = 40
-_AGREED, _FAILED, _BAD_LINES = 0, 1, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +83,31 @@ class _Screen:
         return Progress(*columns, console=self.err, disable=not sys.stderr.isatty())
 
 
+def run_demo(*, posts: int | None, concurrency: int, source: str | None, as_json: bool) -> int:
+    """Open the input, run the demo and return the exit status."""
+    with _opened(source) as descriptor:
+        plan = Plan(
+            posts=posts or _MADE_UP_POSTS, concurrency=concurrency, source=descriptor, as_json=as_json
+        )
+        return asyncio.run(run(plan))
+
+
+@contextmanager
+def _opened(source: str | None) -> Iterator[int | None]:
+    if source is None:
+        yield None
+        return
+    if source == "-" and sys.stdin is None:
+        raise CommandError("--input -: standard input is closed", USAGE)
+    try:
+        # Opened before anything else runs: opening a named pipe waits, and Ctrl-C must end that.
+        file = sys.stdin.buffer if source == "-" else Path(source).open("rb", buffering=0)  # noqa: SIM115
+    except OSError as error:
+        raise CommandError(f"--input {source}: {error.strerror}", USAGE) from None
+    with file:
+        yield file.fileno()
+
+
 async def run(plan: Plan) -> int:
     """Run the demo.
 
@@ -85,7 +116,7 @@ async def run(plan: Plan) -> int:
 
     Returns:
         The exit status: 0 if the ledger has each post exactly once, 1 if it has not or something else went
-        wrong, 3 if all is well but for lines of the input.
+        wrong, 2 if all is well but for lines of the input.
     """
     screen = _Screen(as_json=plan.as_json)
     try:
@@ -95,12 +126,12 @@ async def run(plan: Plan) -> int:
         raise  # nobody reads what is printed any more
     except (OAuth1Error, AuthorizePageError, ClientError, OSError, RuntimeError) as error:
         screen.complain(f"aiooauth1 demo: {type(error).__name__}: {error}")
-        return _FAILED
+        return FAILED
     if plan.as_json:
         screen.out.print(report.json(), markup=False, highlight=False, soft_wrap=True)
     if not (report.ledger_agrees and report.revocation_recognised):
-        return _FAILED
-    return _BAD_LINES if screen.bad_lines else _AGREED
+        return FAILED
+    return USAGE if screen.bad_lines else DONE
 
 
 async def _perform(plan: Plan, screen: _Screen, fake: FakeProviderProcess) -> Report:
