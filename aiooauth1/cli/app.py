@@ -46,9 +46,9 @@ def root(
       3  a request went out, and its outcome is unknown
     """  # noqa: D301  \b keeps the lines; it is no escape
     if version:
-        from aiooauth1 import __version__
+        from importlib.metadata import version as installed_version
 
-        typer.echo(f"aiooauth1 {__version__}")
+        typer.echo(f"aiooauth1 {installed_version('aiooauth1')}")
         raise typer.Exit
 
 
