@@ -35,14 +35,17 @@ if TYPE_CHECKING:
     from aiooauth1.flows.handshake.handshake import Handshake
     from aiooauth1.providers.provider import Provider, ProviderSunsetWarning
     from aiooauth1.responses.problem import Problem
+    from aiooauth1.responses.rate_limit import RateLimit, RateLimitWindow
     from aiooauth1.session.retry import Retry
     from aiooauth1.session.session import OAuth1Session, raise_for_problem
     from aiooauth1.session.signing_middleware import OAuth1Middleware
     from aiooauth1.session.token_rejection import TokenRejection
     from aiooauth1.stores import AccessTokenStore, Held, MemoryStore, PendingStore, TokenStore
+    from aiooauth1.transport.rate_limit import rate_limit
 
 
 __version__: str
+
 
 __all__ = [
     "AccessToken",
@@ -64,6 +67,8 @@ __all__ = [
     "Provider",
     "ProviderError",
     "ProviderSunsetWarning",
+    "RateLimit",
+    "RateLimitWindow",
     "RateLimited",
     "RedirectRefused",
     "RequestToken",
@@ -81,6 +86,7 @@ __all__ = [
     "UnknownUser",
     "VerifierRejected",
     "raise_for_problem",
+    "rate_limit",
 ]
 
 _MODULES = {
@@ -96,11 +102,14 @@ _MODULES = {
     "Problem": "responses.problem",
     "Provider": "providers",
     "ProviderSunsetWarning": "providers",
+    "RateLimit": "responses.rate_limit",
+    "RateLimitWindow": "responses.rate_limit",
     "RequestToken": "credentials",
     "Retry": "session.retry",
     "TokenRejection": "session.token_rejection",
     "TokenStore": "stores",
     "raise_for_problem": "session.session",
+    "rate_limit": "transport.rate_limit",
 }
 
 

@@ -17,6 +17,7 @@ from aiooauth1.errors import ProviderError, RateLimited, SignatureRejected, Toke
 from aiooauth1.responses.headers import request_id, shown_headers
 from aiooauth1.responses.problem_catalog import HINTS, KINDS, MEANINGS, meaning_of
 from aiooauth1.responses.problem_formats import Report, in_body, in_challenges
+from aiooauth1.responses.rate_limit import http_date, rate_limit_of
 from aiooauth1.responses.redaction import (
     LOOKED_AT,
     Veil,
@@ -61,7 +62,8 @@ class Problem:
             it does not say.
         advice: What it says about it, printable ASCII, at most 200 characters; None if nothing.
         parameters: The other `oauth_` parameters of the report, for example `oauth_acceptable_timestamps`.
-        retry_after: How many seconds the provider asks us to wait; None if it does not say.
+        retry_after: How many seconds to wait before asking again, as the rate-limit fields say; None if they
+            do not.
         body: The beginning of the body, printable ASCII, with the values of `oauth_` parameters taken out.
         server_base_string: The signature base string that the provider made of the request, if it tells, with
             secrets taken out (RFC 5849 section 3.4.1).
@@ -158,7 +160,6 @@ def _request(method: str | None, url: str | None, user: str | None) -> str:
     return " ".join([*named, ""])
 
 
-_SECONDS = re.compile(r"[0-9]{1,9}")
 _BREAK = re.compile(r"[\r\n<]")
 _WORD = re.compile(r"[A-Za-z0-9_.-]{1,64}+(?=[\s,;>\"'&)\]])")
 
@@ -176,7 +177,12 @@ def problem_of(error: ProviderError) -> Problem:
 
 
 def read_problem(
-    status: int, headers: Iterable[tuple[str, str]], body: bytes, secrets: Iterable[str] = ()
+    status: int,
+    headers: Iterable[tuple[str, str]],
+    body: bytes,
+    secrets: Iterable[str] = (),
+    *,
+    now: float | None = None,
 ) -> Problem:
     """Read what a refusal says of itself. Never raises, whatever the provider sent.
 
@@ -185,6 +191,7 @@ def read_problem(
         headers: The header fields.
         body: The beginning of the body, decompressed.
         secrets: What must not come back out of it, should the provider echo our request.
+        now: Seconds since the epoch by our own clock; None: it is not known how the clocks differ.
 
     >>> read_problem(401, [], b"oauth_problem=token_revoked&oauth_problem_advice=Ask%20again").name
     'token_revoked'
@@ -196,12 +203,12 @@ def read_problem(
     headers = list(headers)
     veil = Veil.over(secrets)
     longest = LOOKED_AT + veil.reach + 1  # one more tells that it goes on
-    challenges, retry_after = b"", None
+    challenges, date = b"", None
     for field_name, value in headers:
         if field_name.lower() == "www-authenticate" and len(challenges) < longest:
             challenges += b", " * bool(challenges) + value[:longest].encode("utf-8", "replace")
-        elif field_name.lower() == "retry-after" and _SECONDS.fullmatch(seconds := value[:64].strip()):
-            retry_after = float(seconds)
+        elif field_name.lower() == "date":
+            date = http_date(value)
     octets = window(challenges, LOOKED_AT, veil)
     header, header_is_cut = octets.decode("utf-8", "replace"), len(octets) < len(challenges)
     octets = window(body[:longest], LOOKED_AT, veil)
@@ -223,6 +230,7 @@ def read_problem(
         hints = (_COMPARE, *hints)
     known = report.name in MEANINGS
     shown = shown_headers(headers, veil)
+    limits = rate_limit_of(headers, now)
     return Problem(
         status=status,
         name=(report.name if known else presentable(report.name, _NAME_LENGTH, veil)) or None,
@@ -230,13 +238,14 @@ def read_problem(
         parameters={
             name: presentable(value, _ADVICE_LENGTH, veil) for name, value in report.parameters.items()
         },
-        retry_after=retry_after,
+        retry_after=limits.wait if meaning == "rate_limited" else limits.wait_after(status),
         body=presentable(text, _BODY_LENGTH, veil),
         server_base_string=base_string,
         hints=hints if KINDS.get(meaning) is SignatureRejected else (),
         meaning=meaning,
         headers=shown,
         request_id=request_id(shown),
+        clock_difference=date - now if date is not None and now is not None else None,
     )
 
 

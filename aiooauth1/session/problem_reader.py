@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from typing import TYPE_CHECKING
 
@@ -60,7 +61,7 @@ async def read_refusal(
 
         start = await _peek(response)
         secrets = [one.secret for one in credentials]
-        kept = read_problem(response.status, response.headers.items(), start, secrets)
+        kept = read_problem(response.status, response.headers.items(), start, secrets, now=time.time())
         if secrets:
             vars(response)[_KEPT] = kept
     return kept

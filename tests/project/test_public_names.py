@@ -31,9 +31,12 @@ CONTRACT = {
         "PendingStore",
         "Problem",
         "Provider",
+        "RateLimit",
+        "RateLimitWindow",
         "RequestToken",
         "TokenStore",
         "raise_for_problem",
+        "rate_limit",
         *errors.__all__,
     ],
     "aiooauth1.errors": [
