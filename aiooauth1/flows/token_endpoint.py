@@ -11,7 +11,7 @@ from yarl import URL
 
 from aiooauth1.errors import OutcomeUnknown, RedirectRefused, TokenResponseError
 from aiooauth1.flows.bounded_response import WithBoundedHead
-from aiooauth1.responses.problem import read_problem
+from aiooauth1.responses.redaction import Veil, presentable
 from aiooauth1.transport.delivery import NOT_SENT_ERRORS
 from aiooauth1.transport.request import FORM, finish, hide_query, name_consumer, place, url_on_the_wire
 
@@ -28,11 +28,13 @@ if TYPE_CHECKING:
     from aiooauth1.signing.signature import Prepared
 
 
-__all__ = ["TokenRequest", "ask"]
+__all__ = ["TokenReply", "TokenRequest", "send_token_request"]
 
 _MOST_READ = 64 * 1024
 _LAST_SUCCESS = 299
 _FIRST_REFUSAL = 400
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_LONGEST_ORIGIN = 200
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -62,6 +64,31 @@ class TokenRequest:
     credentials: tuple[Consumer | RequestToken, ...]
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class TokenReply:
+    """What the endpoint answered: a 2xx, or a refusal.
+
+    Attributes:
+        status: The HTTP status code.
+        headers: The header fields.
+        body: The body, decompressed; that of a refusal is empty if it could not be read whole.
+    """
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether the status alone says no."""
+        return self.status >= _FIRST_REFUSAL
+
+    @property
+    def date(self) -> str:
+        """The Date header field, or an empty text."""
+        return next((value for name, value in self.headers if name.lower() == "date"), "")
+
+
 class _Once:
     """Signs one request: aiohttp repeats a GET on a dropped connection, and a token is given once."""
 
@@ -80,6 +107,10 @@ class _Once:
         # A caller's session may keep cookies, and those are not this user's.
         request.headers.popall(hdrs.COOKIE, None)
         ours = self._request
+        # A caller's session may name a type for all its requests, and what is signed is a form or nothing.
+        request.headers.popall(hdrs.CONTENT_TYPE, None)
+        if ours.form is not None or ours.placement == "body":
+            request.headers[hdrs.CONTENT_TYPE] = FORM
         name_consumer(request, ours.user_agent, needed=ours.needs_user_agent)
         prepared = ours.prepare(url_on_the_wire(request))
         await place(request, await finish(ours.signer, prepared), ours.placement)
@@ -100,8 +131,8 @@ class _Once:
         raise failure
 
 
-async def ask(http: ClientSession, request: TokenRequest, *, seconds: float) -> bytes:
-    """Send a token request once and return the body of a 2xx answer, at most 64 KiB of it decompressed.
+async def send_token_request(http: ClientSession, request: TokenRequest, *, seconds: float) -> TokenReply:
+    """Send a token request once and return the answer, at most 64 KiB of it decompressed.
 
     Args:
         http: The session to send it with; its cookies and redirects are not used.
@@ -109,7 +140,6 @@ async def ask(http: ClientSession, request: TokenRequest, *, seconds: float) -> 
         seconds: How long everything together may take.
 
     Raises:
-        ProviderError: If the provider refused.
         RedirectRefused: If it answered with a redirect.
         TokenResponseError: If the answer is too long or compressed in a way that we did not ask for.
         OutcomeUnknown: If the request went out, and no whole answer came, or one whose head does not end.
@@ -123,7 +153,7 @@ async def ask(http: ClientSession, request: TokenRequest, *, seconds: float) -> 
         if not once.perhaps_sent:
             raise
         answer = _unknown(error)
-    if isinstance(answer, bytes):
+    if isinstance(answer, TokenReply):
         return answer
     # Outside the handler above, likewise.
     raise answer
@@ -138,13 +168,14 @@ def _unknown(error: Exception) -> OutcomeUnknown:
 
 async def _answer(
     http: ClientSession, request: TokenRequest, once: _Once, seconds: float
-) -> bytes | OAuth1Error:
-    """Return the body or what is wrong, which is raised elsewhere: reports may show the locals on its way."""
+) -> TokenReply | OAuth1Error:
+    """Return the answer or what is wrong, raised elsewhere: reports may show the locals on its way."""
     async with http.request(
         request.method,
         URL(request.url, encoded=True),
         data=BytesPayload(request.form, content_type=FORM) if request.form is not None else None,
         headers={hdrs.ACCEPT_ENCODING: "identity"},
+        skip_auto_headers=(hdrs.CONTENT_TYPE,),  # an empty POST has no type
         allow_redirects=False,
         raise_for_status=False,
         auto_decompress=False,
@@ -157,16 +188,31 @@ async def _answer(
                 body = await _read(response)
             except (TokenResponseError, ClientError, OSError):
                 body = b""  # a refusal is one, whatever its body, and though that breaks off
-            secrets = [one.secret for one in request.credentials]
-            return read_problem(response.status, response.headers.items(), body, secrets).error()
+            return TokenReply(response.status, tuple(response.headers.items()), body)
         if not 200 <= response.status <= _LAST_SUCCESS:  # noqa: PLR2004
-            return RedirectRefused(
-                f"the token endpoint answered with status {response.status}, not with a token"
-            )
+            return RedirectRefused(_redirect(response, request))
         try:
-            return await _read(response)
+            return TokenReply(response.status, tuple(response.headers.items()), await _read(response))
         except TokenResponseError as error:
             return error.with_traceback(None)
+
+
+def _redirect(response: ClientResponse, request: TokenRequest) -> str:
+    """Say where a redirect leads: to which origin, and no more, since the rest may echo the request."""
+    said = f"the token endpoint answered with status {response.status}, not with a token"
+    location = response.headers.get(hdrs.LOCATION)
+    if location is None or response.status not in _REDIRECTS:
+        return said
+    endpoint = URL(request.url, encoded=True)
+    try:
+        target = endpoint.join(URL(location)).origin()
+    except ValueError:
+        return f"{said}: it redirects to what is no URL"
+    if target == endpoint.origin():
+        return f"{said}: it redirects to another path of {target}; use the URL that the provider documents"
+    veil = Veil.over(one.secret for one in request.credentials)
+    shown = presentable(str(target), _LONGEST_ORIGIN, veil)
+    return f"{said}: it redirects to {shown}; if that is the provider's, use its URL for this endpoint"
 
 
 async def _read(response: ClientResponse) -> bytes:

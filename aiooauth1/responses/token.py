@@ -22,17 +22,22 @@ _SECRET = "oauth_token_secret"  # noqa: S105  likewise
 _CONFIRMED = "oauth_callback_confirmed"
 _EXPIRES_IN = "oauth_expires_in"  # of the OAuth Session extension, in seconds
 _MOST_FIELDS = 64
+_LONGEST_FLAG = 16
 _LONGEST_NEEDED = 2048  # octets, as they will be stored: a token that no store takes is a lost one
 _MOST_PARAMS = 4096  # likewise
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _SECONDS = re.compile(r"[0-9]{1,10}")
+_BOM = b"\xef\xbb\xbf"
+_ASCII_SPACE = b" \t\r\n\x0b\x0c"
 
 
 def parse_request_token(
     body: bytes, *, json: bool = False, insecure_unconfirmed: bool = False
 ) -> RequestToken:
     """Read a request token and whether the callback was confirmed.
+
+    White space and a byte order mark at the ends of the body are ignored: NetSuite and WordPress send them.
 
     Args:
         body: The body, decompressed.
@@ -47,13 +52,11 @@ def parse_request_token(
     RequestToken(key='ab3cd9j4', secret=***)
     """
     key, secret, rest = _token(body, json=json)
-    confirmed = [text.lower() for text in rest.pop(_CONFIRMED, [])] == ["true"]
+    flags = rest.pop(_CONFIRMED, [])
+    confirmed = [text.lower() for text in flags] == ["true"]
     # Without it the provider speaks OAuth 1.0, where an attacker can have a victim approve his own handshake.
     if not confirmed and not insecure_unconfirmed:
-        raise TokenResponseError(
-            "the provider did not confirm the callback (oauth_callback_confirmed=true, once): is the callback"
-            " URL registered there?"
-        )
+        raise TokenResponseError(_unconfirmed(flags))
     return RequestToken(key, secret, callback_confirmed=confirmed, params=_params(rest))
 
 
@@ -75,12 +78,35 @@ def parse_access_token(body: bytes, now: float, *, json: bool = False) -> Access
     return AccessToken(key, secret, params=params, expires_at=expires_at)
 
 
+def _unconfirmed(flags: list[str]) -> str:
+    """Say what came instead of the confirmation, and what to do."""
+    if not flags:
+        came = f"there is no {_CONFIRMED}"
+    elif len(flags) > 1:
+        came = f"{_CONFIRMED} came {len(flags)} times"
+    else:
+        came = f"{_CONFIRMED} is {_shown(flags[0])}, not true"
+    return (
+        f"the provider did not confirm the callback: {came}. Is the callback URL registered there? A provider"
+        " that never confirms it needs Provider(insecure_unconfirmed_callback=True)"
+    )
+
+
+def _shown(flag: str) -> str:
+    """Return a flag as it may be shown: nothing but a short word, since it came from outside."""
+    return repr(flag) if len(flag) <= _LONGEST_FLAG and flag.isascii() and flag.isalnum() else "another text"
+
+
 def _token(body: bytes, *, json: bool) -> tuple[str, str, dict[str, list[str]]]:
+    body = _trimmed(body)
     fields = _json_fields(body) if json else _fields(body)
     for name in (_TOKEN, _SECRET):
         if (times := len(fields.get(name, ()))) != 1:
             how = "no" if times == 0 else f"{times} times"
-            raise TokenResponseError(f"the token response has {how} {name}: it must be there exactly once")
+            came = _came(body, json=json) if times == 0 else ""
+            raise TokenResponseError(
+                f"the token response has {how} {name}: {came or 'it must be there exactly once'}"
+            )
         if _stored(fields[name][0]) > _LONGEST_NEEDED:
             raise TokenResponseError(f"the token response's {name} is longer than {_LONGEST_NEEDED} octets")
         if _CONTROL.search(fields[name][0]):
@@ -89,6 +115,29 @@ def _token(body: bytes, *, json: bool) -> tuple[str, str, dict[str, list[str]]]:
     if not key:
         raise TokenResponseError(f"the token response's {_TOKEN} is empty")
     return key, secret, fields
+
+
+def _trimmed(body: bytes) -> bytes:
+    """Return the body without white space and byte order marks at its ends: PHP files bring any number."""
+    start, end = 0, len(body)
+    while start < end and (body[start] in _ASCII_SPACE or body.startswith(_BOM, start, end)):
+        start += 1 if body[start] in _ASCII_SPACE else len(_BOM)
+    while start < end and (body[end - 1] in _ASCII_SPACE or body.endswith(_BOM, start, end)):
+        end -= 1 if body[end - 1] in _ASCII_SPACE else len(_BOM)
+    return body[start:end]
+
+
+def _came(body: bytes, *, json: bool) -> str:
+    """Say what the body is instead of a token, if that can be seen at its beginning."""
+    if not body:
+        return "the body is empty"
+    if body.startswith(b"<"):
+        return "a web page or XML came; is that the URL of the token endpoint?"
+    if not json and body.startswith((b"{", b"[", b'"')):
+        return "JSON came; if this provider answers with JSON, use Provider(json_token_replies=True)"
+    if json and body.startswith((b"oauth_token=", b"oauth_token_secret=", b"oauth_callback_confirmed=")):
+        return "a form came; use Provider(json_token_replies=False)"
+    return ""
 
 
 def _fields(body: bytes) -> dict[str, list[str]]:
@@ -107,7 +156,8 @@ def _json_fields(body: bytes) -> dict[str, list[str]]:
     except (ValueError, RecursionError):
         pairs = None
     if not isinstance(pairs, _Pairs):
-        raise TokenResponseError("the token response is no JSON object")
+        came = _came(body, json=True)
+        raise TokenResponseError(f"the token response is no JSON object{came and ': '}{came}")
     if len(pairs) > _MOST_FIELDS:
         raise TokenResponseError(f"the token response has more than {_MOST_FIELDS} fields")
     fields: dict[str, list[str]] = {}
@@ -140,10 +190,20 @@ def _params(fields: Mapping[str, list[str]]) -> dict[str, str]:
     params: dict[str, str] = {}
     room = _MOST_PARAMS
     for name, values in fields.items():
-        room -= _stored(name) + _stored(values[0])
+        shown, value = _printable(name), _printable(values[0])
+        room -= _stored(shown) + _stored(value)
         if room >= 0:
-            params[name] = values[0]
+            params.setdefault(shown, value)
     return params
+
+
+def _printable(text: str) -> str:
+    r"""Return a text with its control characters escaped: a user's name ends up in logs and header fields.
+
+    >>> _printable("ann\r\n")
+    'ann\\x0d\\x0a'
+    """
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def _stored(text: str) -> int:

@@ -44,7 +44,8 @@ CONFIRMED = TOKEN + b"&oauth_callback_confirmed=true"
             {"user_id": "7", "screen_name": "é b", "flag": ""},
         ),
         (TOKEN + b"&user_id=7&user_id=8", "key", "secret", {"user_id": "7"}),
-        (TOKEN + b"&note=a%0Ab", "key", "secret", {"note": "a\nb"}),
+        (TOKEN + b"&note=a%0D%0Ab%00%7F%C2%85", "key", "secret", {"note": "a\\x0d\\x0ab\\x00\\x7f\\x85"}),
+        (TOKEN + b"&n%0Aote=a", "key", "secret", {"n\\x0aote": "a"}),
         (b"&&" + TOKEN + b"&&", "key", "secret", {}),
         (b"oauth_token=k;x=y&oauth_token_secret=s", "k;x=y", "s", {}),
         (b"oauth_token=" + b"k" * 2046 + b"&oauth_token_secret=s", "k" * 2046, "s", {}),
@@ -110,13 +111,15 @@ NO_TOKENS = {
     "a return in the secret": b"oauth_token=key&oauth_token_secret=sec%0Dret",
     "a null in the key": b"oauth_token=key%00&oauth_token_secret=secret",
     "a C1 control in the key": b"oauth_token=key%C2%85&oauth_token_secret=secret",
-    "a raw line feed": TOKEN + b"\n",
+    "an encoded line feed at the end": TOKEN + b"%0A",
+    "a raw line feed in the key": b"oauth_token=k\ney&oauth_token_secret=secret",
+    "nothing but white space and marks": b" \r\n\xef\xbb\xbf\t" * 10_000,
     "octets that are not UTF-8": TOKEN + b"&name=%FF",
     "raw octets that are not UTF-8": TOKEN + b"&name=\xff",
     "a surrogate": b"oauth_token=%ED%A0%80&oauth_token_secret=secret",
     "an overlong dot": b"oauth_token=%C0%AE&oauth_token_secret=secret",
     "UTF-16": TOKEN.decode().encode("utf-16"),
-    "a byte order mark": b"\xef\xbb\xbf" + TOKEN,
+    "a byte order mark within": b"oauth_token=key&\xef\xbb\xbfoauth_token_secret=secret",
     "JSON": b'{"oauth_token": "key", "oauth_token_secret": "secret"}',
     "HTML": b"<html><a href='?oauth_token=key&amp;oauth_token_secret=secret'></a></html>",
     "lines": b"oauth_token=key\r\noauth_token_secret=secret",
@@ -138,6 +141,70 @@ def test_what_has_no_usable_token_is_refused_and_not_shown(body: bytes) -> None:
         with pytest.raises(TokenResponseError) as raised:
             parse()
         assert leaks(raised.value, ["secret=", "=key", "other", "<html"]) == []
+
+
+ENDS = {
+    "a line feed (NetSuite)": (b"", b"\n"),
+    "CRLF": (b"", b"\r\n"),
+    "a blank line before (WordPress)": (b"\r\n", b""),
+    "blanks, tabs, feeds": (b" \t\f\v\n\r", b" \t\f\v\n\r"),
+    "a UTF-8 byte order mark (WordPress)": (b"\xef\xbb\xbf", b""),
+    "several marks and lines, as several PHP files bring them": (
+        b"\n\xef\xbb\xbf\xef\xbb\xbf\r\n\xef\xbb\xbf",
+        b"\xef\xbb\xbf\n",
+    ),
+    "100,000 marks": (b"\xef\xbb\xbf" * 100_000, b" " * 100_000),
+}
+
+
+@pytest.mark.parametrize(("before", "after"), ENDS.values(), ids=ENDS)
+def test_white_space_and_byte_order_marks_at_the_ends_of_a_reply_are_ignored(
+    before: bytes, after: bytes
+) -> None:
+    for body, as_json in (
+        (CONFIRMED, False),
+        (b'{"oauth_token": "key", "oauth_token_secret": "secret", "oauth_callback_confirmed": true}', True),
+    ):
+        asked = parse_request_token(before + body + after, json=as_json)
+        assert (asked.key, asked.secret, asked.callback_confirmed) == ("key", "secret", True)
+        given = parse_access_token(before + body + after, NOW, json=as_json)
+        assert (given.key, given.secret) == ("key", "secret")
+
+
+@pytest.mark.parametrize(
+    ("body", "json", "says"),
+    [
+        (b"", False, "the body is empty"),
+        (b"\xef\xbb\xbf\n", False, "the body is empty"),
+        (b"", True, "the body is empty"),
+        (b"\n<!DOCTYPE html><title>Log in</title>", False, "a web page or XML came"),
+        (b"<html>", True, "a web page or XML came"),
+        (b'{"oauth_token": "key", "oauth_token_secret": "s"}', False, "json_token_replies=True"),
+        (b'["oauth_token"]', False, "json_token_replies=True"),
+        (TOKEN, True, "json_token_replies=False"),
+    ],
+)
+def test_a_reply_without_a_token_is_told_as_what_it_is(body: bytes, json: bool, says: str) -> None:
+    with pytest.raises(TokenResponseError, match=says):
+        parse_request_token(body, json=json)
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        ("", "there is no oauth_callback_confirmed"),
+        ("&oauth_callback_confirmed=1", "oauth_callback_confirmed is '1', not true"),
+        ("&oauth_callback_confirmed=false", "is 'false', not true"),
+        ("&oauth_callback_confirmed=%1B%5B31m", "is another text, not true"),
+        ("&oauth_callback_confirmed=true" * 2, "came 2 times"),
+    ],
+)
+def test_a_callback_that_is_not_confirmed_is_told_with_the_value_and_the_option(
+    flags: str, says: str
+) -> None:
+    with pytest.raises(TokenResponseError, match=says) as raised:
+        parse_request_token(TOKEN + flags.encode())
+    assert "insecure_unconfirmed_callback=True" in str(raised.value)
 
 
 def test_64_fields_are_taken() -> None:

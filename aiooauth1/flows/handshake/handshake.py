@@ -135,6 +135,8 @@ class Handshake(Legs):
         check_bind(bind)
         _check_texts("data", data)
         _check_texts("authorize_params", authorize_params)
+        if self._provider.sign_authorize_url:
+            self._refuse_to_show_the_key()
         self._home.enter()
         slot = getattr(self._store, "pending_slot", nullcontext)
         async with slot():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from functools import partial
 from types import MappingProxyType
@@ -12,11 +13,20 @@ from yarl import URL
 
 from aiooauth1._internal.lifecycle import Home
 from aiooauth1.credentials import AccessToken, Consumer, RequestToken
-from aiooauth1.errors import TokenResponseError
-from aiooauth1.flows.token_endpoint import TokenRequest, ask
+from aiooauth1.errors import (
+    NonceRejected,
+    OAuth1Error,
+    ProviderError,
+    SigningError,
+    TimestampRefused,
+    TokenResponseError,
+)
+from aiooauth1.flows.token_endpoint import TokenRequest, send_token_request
+from aiooauth1.responses.problem import read_problem
 from aiooauth1.responses.token import parse_access_token, parse_request_token
+from aiooauth1.signing.methods import PLAINTEXT
 from aiooauth1.signing.sign import Signer
-from aiooauth1.transport.clocks import NeverBack
+from aiooauth1.transport.clock import ProviderClocks, server_time
 from aiooauth1.transport.nonce import fresh_nonce
 from aiooauth1.transport.origin import Origin, refuse_bare_transport
 from aiooauth1.transport.params import Pairs
@@ -34,7 +44,20 @@ __all__ = ["NO_PARAMS", "Legs"]
 
 _Token = TypeVar("_Token", RequestToken, AccessToken)
 
+_UNEXPLAINED = 60.0  # seconds that a Date must be off before a refusal without a reason is laid to the clock
+_SAME_TIME = (
+    2.0  # seconds that two clocks may differ by the time on the way, so that no other is to be learned
+)
+_UNAUTHORIZED = 401
+
 NO_PARAMS: Mapping[str, str] = MappingProxyType({})
+
+
+class _Refused(NamedTuple):
+    """A refusal, and the time that it tells of the provider's clock."""
+
+    error: ProviderError
+    time: float | None
 
 
 class _Unsigned(NamedTuple):
@@ -79,7 +102,8 @@ class Legs:
         self._ours: ClientSession | None = None
         self._home = Home("handshake")
         self._timeout = timeout
-        self._clock = NeverBack(clock) if provider.monotonic_timestamps else clock
+        self._clock = clock
+        self._clocks = ProviderClocks(clock, never_back=provider.monotonic_timestamps)
         self._pairs = Pairs(is_sorted=provider.rules.sorted_parameters)
         self._nonce = nonce or partial(fresh_nonce, provider.nonce_length)
         self._allow_http = allow_http or provider.allow_http
@@ -118,21 +142,15 @@ class Legs:
         if callback != "oob" and not URL(callback).scheme:
             raise ValueError("callback must be an absolute URL, or 'oob' for the PIN way")
         provider = self._provider
-        answer = self._ask(
+        unconfirmed = provider.insecure_unconfirmed_callback or provider.insecure_oauth_10
+        return await self._ask(
             "request_token",
             None,
             {**provider.request_params, **params},
+            partial(parse_request_token, json=provider.json_token_replies, insecure_unconfirmed=unconfirmed),
             # OAuth 1.0 has the callback on the authorize URL instead.
             callback=None if provider.insecure_oauth_10 else callback,
         )
-        unconfirmed = provider.insecure_unconfirmed_callback or provider.insecure_oauth_10
-        parse = partial(
-            parse_request_token, json=provider.json_token_replies, insecure_unconfirmed=unconfirmed
-        )
-        token = _parsed(parse, await answer)
-        if isinstance(token, TokenResponseError):
-            raise token
-        return token
 
     def authorization_url(
         self, request_token: RequestToken, /, *, signed: bool = False, **params: str
@@ -147,7 +165,7 @@ class Legs:
 
         Raises:
             ValueError: If the provider has no such page, or a parameter would take the place of one of ours.
-            SigningError: If the URL cannot be signed rightly.
+            SigningError: If the URL cannot be signed rightly, or its signature would be the secret.
         """
         url = self._prepare_authorization_url(request_token, params, signed=signed)
         return url if isinstance(url, str) else url.signer.finish(url.prepared).url()
@@ -170,9 +188,11 @@ class Legs:
             if taken := sorted(params.keys() & ours):
                 raise ValueError(f"{taken[0]} of the authorize URL is the handshake's own parameter")
             return self._with_query(url, ours | dict(params))
+        self._refuse_to_show_the_key()
         signer = self._signer(RequestToken(request_token.key, ""))
+        now = self._clocks.now(Origin.of(URL(url, encoded=True)))
         prepared = signer.prepare(
-            "GET", self._with_query(url, params), nonce=self._nonce(), timestamp=int(self._clock())
+            "GET", self._with_query(url, params), nonce=self._nonce(), timestamp=int(now)
         )
         return _Unsigned(signer, prepared)
 
@@ -197,11 +217,9 @@ class Legs:
             TimeoutError: Likewise.
         """
         # An empty verifier is none: a provider without verifiers would not find the signature right.
-        answer = self._ask("access_token", request_token, params, verifier=verifier or None)
-        token = _parsed(self._access_token, await answer)
-        if isinstance(token, TokenResponseError):
-            raise token
-        return token
+        return await self._ask(
+            "access_token", request_token, params, self._access_token, verifier=verifier or None
+        )
 
     def _access_token(self, body: bytes) -> AccessToken:
         return parse_access_token(body, self._clock(), json=self._provider.json_token_replies)
@@ -211,18 +229,20 @@ class Legs:
         endpoint: str,
         token: RequestToken | None,
         params: Mapping[str, str],
+        parse: Callable[[bytes], _Token],
         *,
         callback: str | None = None,
         verifier: str | None = None,
-    ) -> bytes:
-        provider = self._provider
-        method: str = getattr(provider, f"{endpoint}_method")
+    ) -> _Token:
+        """Send a token request, and once more with a corrected clock where that does no harm."""
+        method: str = getattr(self._provider, f"{endpoint}_method")
         url = self._endpoint(f"{endpoint}_url")
         form = None
         if params and method == "POST":
             form = self._pairs.query(params).encode()
         else:
             url = self._with_query(url, params)
+        origin = Origin.of(URL(url, encoded=True))
         signer = self._signer(token)
 
         def prepare(wire_url: str) -> Prepared:
@@ -230,7 +250,7 @@ class Legs:
                 method,
                 wire_url,
                 nonce=self._nonce(),
-                timestamp=int(self._clock()),
+                timestamp=int(self._clocks.now(origin)),
                 form=form,
                 callback=callback,
                 verifier=verifier,
@@ -240,14 +260,78 @@ class Legs:
             method=method,
             url=url,
             form=form,
-            placement=getattr(provider, f"{endpoint}_placement"),
-            user_agent=provider.user_agent,
-            needs_user_agent=provider.needs_user_agent,
+            placement=getattr(self._provider, f"{endpoint}_placement"),
+            user_agent=self._provider.user_agent,
+            needs_user_agent=self._provider.needs_user_agent,
             prepare=prepare,
             signer=signer,
             credentials=(self._consumer,) if token is None else (self._consumer, token),
         )
-        return await ask(self._http(), request, seconds=self._timeout)
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._timeout
+        answer = await self._attempt(request, parse, self._timeout)
+        if isinstance(answer, _Refused):
+            # One more request token does no harm. An exchange may be done, unless the reason is explicit.
+            is_explicit = isinstance(answer.error, TimestampRefused)
+            learned = self._learn_clock(origin, answer, may_guess=token is None)
+            left = deadline - loop.time()
+            if learned and (is_explicit or token is None) and left > 0:
+                first, answer = answer, await self._attempt(request, parse, left)
+                if (
+                    not is_explicit
+                    and isinstance(answer, _Refused)
+                    and type(answer.error) is type(first.error)
+                ):
+                    self._clocks.forget(origin)  # it did not help: the Date was no witness
+        if isinstance(answer, _Refused):
+            raise answer.error
+        if isinstance(answer, OAuth1Error):
+            raise answer
+        return answer
+
+    async def _attempt(
+        self, request: TokenRequest, parse: Callable[[bytes], _Token], seconds: float
+    ) -> _Token | _Refused | TokenResponseError:
+        """Send the request once; return the token, or the error as if new: its traceback knew the body."""
+        reply = await send_token_request(self._http(), request, seconds=seconds)
+        unusable: TokenResponseError | None = None
+        if not reply.is_refusal:
+            try:
+                return parse(reply.body)
+            except TokenResponseError as useless:
+                unusable = useless.with_traceback(None)
+        secrets = [one.secret for one in request.credentials]
+        problem = read_problem(reply.status, reply.headers, reply.body, secrets)
+        # MediaWiki and others report problems with a status of 200.
+        says_no = b"oauth_problem" in reply.body or b"oauth_token" not in reply.body
+        if unusable is not None and not (says_no and (problem.name or problem.advice)):
+            return unusable
+        theirs = server_time(problem.parameters.get("oauth_acceptable_timestamps", ""), reply.date)
+        refusal = problem.error()
+        vars(refusal).update(clock_difference=None if theirs is None else theirs - self._clock())
+        return _Refused(refusal, theirs)
+
+    def _learn_clock(self, origin: Origin, refused: _Refused, *, may_guess: bool) -> bool:
+        """Correct the clock by what a refusal tells; say whether that may be the remedy."""
+        error, theirs = refused
+        off = 0.0 if theirs is None else abs(theirs - self._clocks.now(origin))
+        if isinstance(error, TimestampRefused):
+            return off > _SAME_TIME and self._clocks.learn(origin, theirs)
+        if off <= _UNEXPLAINED:
+            return False
+        # passport-http-oauth says so of a bad timestamp: a fresh nonce was not used before.
+        if isinstance(error, NonceRejected):
+            return self._clocks.learn(origin, theirs)
+        unexplained = type(error) is ProviderError and error.status == _UNAUTHORIZED
+        return may_guess and unexplained and self._clocks.learn(origin, theirs)
+
+    def _refuse_to_show_the_key(self) -> None:
+        """Refuse to sign a URL that a browser gets with a method whose signature is the key itself."""
+        if self._provider.signature_method.name == PLAINTEXT.name:
+            raise SigningError(
+                "a PLAINTEXT signature is the consumer secret itself, and the browser would get it in the"
+                " authorize URL: use an HMAC or RSA method, or do not sign that URL"
+            )
 
     def _endpoint(self, name: str) -> str:
         url: str = getattr(self._provider, name)
@@ -280,11 +364,3 @@ class Legs:
         if self._ours is None:
             self._ours = ClientSession(cookie_jar=DummyCookieJar())
         return self._ours
-
-
-def _parsed(parse: Callable[[bytes], _Token], body: bytes) -> _Token | TokenResponseError:
-    """Return the token, or the error as if new: the traceback that it had knows the body, secrets and all."""
-    try:
-        return parse(body)
-    except TokenResponseError as error:
-        return error.with_traceback(None)

@@ -625,7 +625,7 @@ async def test_no_failure_of_a_handshake_shows_a_secret_its_binding_or_its_verif
             (drop, OutcomeUnknown),
             (_echo(500), ProviderError),
             (_echo(401), ProviderError),
-            (_echo(200), TokenResponseError),
+            (_echo(200), ProviderError),
             (_echo(302), RedirectRefused),
         ]
         for hook, error in ways:

@@ -83,6 +83,7 @@ def said_by_pairs(pairs: Iterable[tuple[str, str]]) -> Said | None:
 
 def token_in(body: bytes, *, confirmed: bool) -> Token | None:
     """Read a token response; `confirmed`: it must confirm the callback, and so is one of a request token."""
+    body = _without_ends(body)
     fields = _texts(body)
     if fields is None or len(body.split(b"&")) > 64:
         return None
@@ -96,6 +97,23 @@ def token_in(body: bytes, *, confirmed: bool) -> Token | None:
     if not needed[0] or (confirmed and (len(flags) != 1 or flags[0] not in _any_case("true"))):
         return None
     return Token(needed[0], needed[1], _params(fields, confirmed=confirmed))
+
+
+def _without_ends(body: bytes) -> bytes:
+    """Take white space and byte order marks off both ends, one at a time."""
+    ends = [b"\xef\xbb\xbf", *(bytes([octet]) for octet in b" \t\r\n\f\v")]
+    while any(body.startswith(end) or body.endswith(end) for end in ends):
+        for end in ends:
+            body = body.removeprefix(end)
+            body = body.removesuffix(end)
+    return body
+
+
+def _escaped(text: str) -> str:
+    return "".join(
+        f"\\x{ord(character):02x}" if unicodedata.category(character) == "Cc" else character
+        for character in text
+    )
 
 
 def _texts(body: bytes) -> list[tuple[str, str]] | None:
@@ -117,9 +135,10 @@ def _params(fields: list[tuple[str, str]], *, confirmed: bool) -> dict[str, str]
         if name in taken:
             continue
         taken.add(name)
-        used += _octets_in_json(name) + _octets_in_json(value)
-        if used <= 4096:
-            params[name] = value
+        shown, text = _escaped(name), _escaped(value)
+        used += _octets_in_json(shown) + _octets_in_json(text)
+        if used <= 4096 and shown not in params:
+            params[shown] = text
     return params
 
 
