@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from aiooauth1.testing.fake_provider.endpoints import DENIALS
 from aiooauth1.testing.fake_provider.fake_provider import FakeProvider
 from aiooauth1.testing.process.protocol import answer, encode_message, greeting
-from aiooauth1.testing.process.provider_json import provider_from
+from aiooauth1.testing.process.provider_json import load_provider
 
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=0, help="the port; 0, the default, takes a free one")
     parser.add_argument("--base-path", default="", help="the path below which it is, such as /v1")
     parser.add_argument("--name", default="", help="the provider's name in token stores")
-    parser.add_argument("--like", type=provider_from, help="the provider to be like, as JSON")
+    parser.add_argument("--like", type=load_provider, help="the provider to be like, as JSON")
     parser.add_argument("--window", type=float, default=300, help="seconds that a timestamp may be off")
     parser.add_argument(
         "--request-token-ttl", type=float, default=600, help="seconds that a request token is good"

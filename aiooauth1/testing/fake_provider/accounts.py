@@ -78,18 +78,7 @@ class Accounts:
         self._last_timestamps: dict[tuple[str, str], int] = {}
 
     def use_nonce(self, timestamp: int, now: float, consumer_key: str, token_key: str, nonce: str) -> bool:
-        """Enter a nonce (RFC 5849 section 3.3).
-
-        Args:
-            timestamp: The request's timestamp: nonces may come again with another one.
-            now: The time by the provider's clock.
-            consumer_key: Whose nonce it is.
-            token_key: The token that it came with; empty: none.
-            nonce: The nonce.
-
-        Returns:
-            False if it was there already.
-        """
+        """Enter a nonce (RFC 5849 section 3.3)."""
         if timestamp not in self._nonces:
             # Beyond the window the timestamp itself is refused, so that the nonces may be forgotten.
             for old in [stamp for stamp in self._nonces if stamp < now - self._window - 1]:
@@ -100,31 +89,13 @@ class Accounts:
         return len(seen) > before
 
     def is_in_order(self, timestamp: int, consumer_key: str, token_key: str) -> bool:
-        """Enter a timestamp.
-
-        Args:
-            timestamp: The request's timestamp.
-            consumer_key: Who sends it.
-            token_key: The token that it came with; empty: none.
-
-        Returns:
-            False if a later one was there already.
-        """
+        """Enter a timestamp."""
         last = self._last_timestamps.get((consumer_key, token_key), 0)
         self._last_timestamps[consumer_key, token_key] = max(last, timestamp)
         return timestamp >= last
 
     def issue_request_token(self, consumer: Consumer, callback: str, now: float) -> RequestToken:
-        """Make a request token (RFC 5849 section 2.1).
-
-        Args:
-            consumer: Who asks for it.
-            callback: Where the user is to be sent back to, or `oob`.
-            now: The time by the provider's clock.
-
-        Returns:
-            The token.
-        """
+        """Make a request token (RFC 5849 section 2.1)."""
         token = RequestToken("rt-" + secrets.token_hex(12), secrets.token_hex(16))
         self.request_tokens[token.key] = IssuedRequestToken(
             token, consumer.key, callback, now + self._request_token_ttl
@@ -132,28 +103,13 @@ class Accounts:
         return token
 
     def set_callback(self, token_key: str, callback: str) -> None:
-        """Enter the callback that the authorize URL names, as OAuth 1.0 has it.
-
-        Args:
-            token_key: The request token, which is pending.
-            callback: Where the user is to be sent back to.
-        """
+        """Enter the callback that the authorize URL names, as OAuth 1.0 has it."""
         self.request_tokens[token_key] = replace(self.request_tokens[token_key], callback=callback)
 
     def answer(
         self, token_key: str, user: str, *, approved: bool, with_verifier: bool = True
     ) -> IssuedRequestToken:
-        """Enter the user's answer (RFC 5849 section 2.2).
-
-        Args:
-            token_key: The request token, which is pending.
-            user: Who answers.
-            approved: Whether the answer is yes.
-            with_verifier: Whether the consumer is given a verifier.
-
-        Returns:
-            What now stands in the books.
-        """
+        """Enter the user's answer (RFC 5849 section 2.2)."""
         issued = self.request_tokens[token_key]
         if approved:
             # A verifier that a person has to type is short, which is what single use and ttl are for.
@@ -167,28 +123,13 @@ class Accounts:
         return issued
 
     def exchange(self, token_key: str) -> AccessToken:
-        """Swap an approved request token for an access token (RFC 5849 section 2.3).
-
-        Args:
-            token_key: The request token. It is used up.
-
-        Returns:
-            The access token.
-        """
+        """Swap an approved request token for an access token (RFC 5849 section 2.3)."""
         issued = self.request_tokens[token_key]
         self.request_tokens[token_key] = replace(issued, state="used")
         return self.issue_access_token(issued.user, issued.consumer_key)
 
     def issue_access_token(self, user: str, consumer_key: str) -> AccessToken:
-        """Make an access token.
-
-        Args:
-            user: For whom it speaks.
-            consumer_key: To which consumer it is given.
-
-        Returns:
-            The token, with `user_id` and `screen_name` among its params.
-        """
+        """Make an access token."""
         user_id = self._user_ids.setdefault(user, str(1000 + len(self._user_ids)))
         token = AccessToken(
             f"{user_id}-{secrets.token_hex(12)}",
@@ -199,45 +140,18 @@ class Accounts:
         return token
 
     def end(self, token_key: str, state: Literal["revoked", "expired"]) -> None:
-        """Let an access token be good no more.
-
-        Args:
-            token_key: The token's key.
-            state: What has become of it.
-
-        Raises:
-            KeyError: If there is no such access token.
-        """
+        """Let an access token be good no more."""
         self.access_tokens[token_key] = replace(self.access_tokens[token_key], state=state)
 
     def add_post(self, user: str, text: str) -> Post:
-        """Make a post.
-
-        Args:
-            user: For whom.
-            text: What it says.
-
-        Returns:
-            The post.
-        """
+        """Make a post."""
         self._last_post += 1
         post = Post(self._last_post, user, text)
         self.posts[post.id] = post
         return post
 
     def change_post(self, number: int, text: str) -> Post:
-        """Let a post say something else.
-
-        Args:
-            number: The post's number.
-            text: What it says from now on.
-
-        Returns:
-            The post.
-
-        Raises:
-            KeyError: If there is no such post.
-        """
+        """Let a post say something else."""
         post = replace(self.posts[number], text=text)
         self.posts[number] = post
         return post

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from aiooauth1.credentials import Consumer
     from aiooauth1.testing.fake_provider.accounts import Accounts, IssuedAccessToken, IssuedRequestToken
     from aiooauth1.testing.fake_provider.base_string import SignedRequest
-    from aiooauth1.testing.fake_provider.request import Received
+    from aiooauth1.testing.fake_provider.request import ReceivedRequest
     from aiooauth1.testing.fake_provider.signature_methods import Verifier
 
 
-__all__ = ["Caller", "Wants", "authenticate", "authenticate_by_key"]
+__all__ = ["Caller", "RequiredToken", "authenticate", "authenticate_by_key"]
 
-Wants = Literal["none", "request", "access", "any access"]
+RequiredToken = Literal["none", "request", "access", "any access"]
 """What token an endpoint wants: none, a request token, an access token, or one of these if there is one."""
 
 _TIMESTAMP = re.compile(r"[1-9][0-9]{0,14}")
@@ -54,34 +54,17 @@ class Caller:
 
 
 def authenticate(
-    received: Received,
+    received: ReceivedRequest,
     signed: SignedRequest,
     accounts: Accounts,
     verifiers: Mapping[str, Verifier],
     *,
-    wants: Wants,
+    wants: RequiredToken,
     now: float,
     window: float,
     in_order: bool = False,
 ) -> Caller:
-    """Verify a request (RFC 5849 section 3.2).
-
-    Args:
-        received: The request.
-        signed: What it says in the name of OAuth.
-        accounts: What the provider knows. The nonce is entered.
-        verifiers: The signature methods that are taken.
-        wants: What token the endpoint wants.
-        now: The time by the provider's clock, in seconds.
-        window: How many seconds a timestamp may be off.
-        in_order: Whether a timestamp before the last one is refused (OAuth Core 1.0 section 8).
-
-    Returns:
-        Who is speaking.
-
-    Raises:
-        RefusalError: If the request does not hold.
-    """
+    """Verify a request (RFC 5849 section 3.2)."""
     verifier = _check_form(signed.parameters, verifiers, wants_token=wants in {"request", "access"})
     parameters = signed.parameters
     consumer = accounts.consumers.get(parameters["oauth_consumer_key"])
@@ -122,19 +105,8 @@ def authenticate(
     return caller
 
 
-def authenticate_by_key(received: Received, accounts: Accounts) -> Caller:
-    """Find out who is speaking where calls are not signed, and the access token is a key by itself.
-
-    Args:
-        received: The request, with `Authorization: Bearer` and the token's key.
-        accounts: What the provider knows.
-
-    Returns:
-        Who is speaking.
-
-    Raises:
-        RefusalError: If there is no such key.
-    """
+def authenticate_by_key(received: ReceivedRequest, accounts: Accounts) -> Caller:
+    """Find out who is speaking where calls are not signed, and the access token is a key by itself."""
     given = [value.partition(b" ")[2] for value in received.values(b"authorization")]
     issued = accounts.access_tokens.get(given[0].decode("latin-1")) if len(given) == 1 else None
     if issued is None or not received.values(b"authorization")[0].startswith(b"Bearer "):

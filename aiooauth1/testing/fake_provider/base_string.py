@@ -25,14 +25,14 @@ from aiooauth1.testing.fake_provider.request import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from aiooauth1.testing.fake_provider.request import Pairs, Received
+    from aiooauth1.testing.fake_provider.request import Pairs, ReceivedRequest
 
 
 __all__ = [
     "BY_THE_RFC",
     "PROTOCOL_PARAMETERS",
     "SignedRequest",
-    "as_php_has_it",
+    "as_php_arrays",
     "base_string_uri",
     "read_signed_request",
     "received_base_string",
@@ -79,14 +79,6 @@ class SignedRequest:
 def base_string_uri(scheme: str, host: bytes, target: bytes) -> bytes:
     """Build the base string URI (RFC 5849 section 3.4.1.2).
 
-    Args:
-        scheme: `http` or `https`.
-        host: The value of the `Host` header.
-        target: The request target.
-
-    Returns:
-        Scheme and authority in lower case, without a default port; the path as it came.
-
     >>> base_string_uri("http", b"EXAMPLE.COM:80", b"/r%20v/X?id=123")
     b'http://example.com/r%20v/X'
     """
@@ -105,16 +97,10 @@ def base_string_uri(scheme: str, host: bytes, target: bytes) -> bytes:
     return scheme.encode("ascii") + b"://" + name + (path or b"/")
 
 
-def as_php_has_it(pairs: Pairs) -> Pairs:
+def as_php_arrays(pairs: Pairs) -> Pairs:
     """Number the names that end in `[]`, and forget all but the last of a repeated name.
 
-    Args:
-        pairs: The parameters of a query or form.
-
-    Returns:
-        What PHP makes of them, and its verifiers with it.
-
-    >>> as_php_has_it([(b"a[]", b"x"), (b"a[]", b"y"), (b"b", b"1"), (b"b", b"2")])
+    >>> as_php_arrays([(b"a[]", b"x"), (b"a[]", b"y"), (b"b", b"1"), (b"b", b"2")])
     [(b'a[0]', b'x'), (b'a[1]', b'y'), (b'b', b'2')]
     """
     numbers: Counter[bytes] = Counter()
@@ -128,20 +114,8 @@ def as_php_has_it(pairs: Pairs) -> Pairs:
     return list(kept.items())
 
 
-def received_base_string(received: Received, *sources: Pairs, like: Provider = BY_THE_RFC) -> bytes:
-    """Build the signature base string (RFC 5849 section 3.4.1.1).
-
-    Args:
-        received: The request.
-        *sources: The parameters of header, query and form body.
-        like: The provider whose departures from the RFC are to be followed.
-
-    Returns:
-        The base string.
-
-    Raises:
-        RefusalError: If the request has not exactly one `Host` header.
-    """
+def received_base_string(received: ReceivedRequest, *sources: Pairs, like: Provider = BY_THE_RFC) -> bytes:
+    """Build the signature base string (RFC 5849 section 3.4.1.1)."""
     hosts = received.values(b"host")
     if len(hosts) != 1:
         raise RefusalError("parameter_rejected", f"a request has one Host header, this one has {len(hosts)}")
@@ -161,20 +135,8 @@ def received_base_string(received: Received, *sources: Pairs, like: Provider = B
     return f"{encode(received.method.upper().encode())}&{encode(uri)}&{parameters}".encode("ascii")
 
 
-def read_signed_request(received: Received, like: Provider = BY_THE_RFC) -> SignedRequest:
-    """Find the OAuth parameters of a request and build its signature base string.
-
-    Args:
-        received: The request.
-        like: The provider whose departures from the RFC are to be followed.
-
-    Returns:
-        What was found; with the place `""` if there are no protocol parameters.
-
-    Raises:
-        RefusalError: If a protocol parameter comes twice, or in more than one place, or is not UTF-8, or if
-            the header is malformed.
-    """
+def read_signed_request(received: ReceivedRequest, like: Provider = BY_THE_RFC) -> SignedRequest:
+    """Find the OAuth parameters of a request and build its signature base string."""
     headers = [
         pairs
         for value in received.values(b"authorization")
@@ -220,6 +182,6 @@ def read_signed_request(received: Received, like: Provider = BY_THE_RFC) -> Sign
     if like.sign_multipart_text:
         sources["form"] += text_fields(received)
     if like.php_arrays:
-        sources |= {name: as_php_has_it(sources[name]) for name in ("query", "form")}
+        sources |= {name: as_php_arrays(sources[name]) for name in ("query", "form")}
     base_string = received_base_string(received, *sources.values(), like=like) if place else b""
     return SignedRequest(place, MappingProxyType(parameters), base_string)

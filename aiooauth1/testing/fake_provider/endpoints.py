@@ -12,7 +12,7 @@ from urllib.parse import quote
 from aiohttp import web
 
 from aiooauth1.testing.fake_provider.base_string import read_signed_request
-from aiooauth1.testing.fake_provider.errors import NotServedError, RefusalError, form_encode
+from aiooauth1.testing.fake_provider.errors import HTTPRefusal, RefusalError, form_encode
 from aiooauth1.testing.fake_provider.pages import (
     FORM_FIELDS,
     PAGE_HEADERS,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from aiooauth1.testing.fake_provider.accounts import IssuedRequestToken
-    from aiooauth1.testing.fake_provider.request_context import Call, Rules
+    from aiooauth1.testing.fake_provider.request_context import ProviderState, RequestContext
 
 
 __all__ = ["DENIALS", "access_token", "answer", "request_token", "revoke", "show_page"]
@@ -50,25 +50,13 @@ _CALLBACK = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\x00-\x20\x7f]+")
 _ASCII = "".join(map(chr, range(0x21, 0x7F)))
 
 
-def request_token(call: Call, rules: Rules) -> web.Response:
-    """Give a request token to a consumer (RFC 5849 section 2.1).
-
-    Args:
-        call: The request.
-        rules: By what to judge.
-
-    Returns:
-        The reply.
-
-    Raises:
-        RefusalError: If the request does not hold, or its callback is missing or no URL.
-        NotServedError: If it does not come by the method that is demanded.
-    """
-    quirks = rules.quirks
-    call.check_method(rules, quirks.request_token_method)
-    consumer = call.authenticate(rules, "none").consumer
+def request_token(call: RequestContext, state: ProviderState) -> web.Response:
+    """Give a request token to a consumer (RFC 5849 section 2.1)."""
+    quirks = state.quirks
+    call.check_method(state, quirks.request_token_method)
+    consumer = call.authenticate(state, "none").consumer
     callback = _callback(call.signed.parameters, oauth_10=quirks.insecure_oauth_10)
-    token = rules.accounts.issue_request_token(consumer, callback, call.now)
+    token = state.accounts.issue_request_token(consumer, callback, call.now)
     confirmed = not (quirks.insecure_unconfirmed_callback or quirks.insecure_oauth_10)
     pairs = [("oauth_token", token.key), ("oauth_token_secret", token.secret)]
     pairs += [("oauth_callback_confirmed", "true")] if confirmed else []
@@ -100,23 +88,10 @@ def _callback(parameters: Mapping[str, str], *, oauth_10: bool) -> str:
     return callback
 
 
-def access_token(call: Call, rules: Rules) -> web.Response:
-    """Swap an approved request token and its verifier for an access token, once (RFC 5849 section 2.3).
-
-    Args:
-        call: The request.
-        rules: By what to judge.
-
-    Returns:
-        The reply.
-
-    Raises:
-        RefusalError: If the request does not hold, the user has not approved, or the verifier is wrong. The
-            request token stays as it was.
-        NotServedError: If it does not come by the method that is demanded.
-    """
-    call.check_method(rules, rules.quirks.access_token_method)
-    issued = call.authenticate(rules, "request").request_token
+def access_token(call: RequestContext, state: ProviderState) -> web.Response:
+    """Swap an approved request token and its verifier for an access token, once (RFC 5849 section 2.3)."""
+    call.check_method(state, state.quirks.access_token_method)
+    issued = call.authenticate(state, "request").request_token
     assert issued is not None  # noqa: S101  a request token is what was asked for
     call.user = issued.user or None
     if issued.state == "denied":
@@ -138,86 +113,52 @@ def access_token(call: Call, rules: Rules) -> web.Response:
         )
     if not hmac.compare_digest(verifier.encode(), issued.verifier.encode()):
         raise RefusalError("verifier_invalid", "this is not the verifier that went with the callback")
-    token = rules.accounts.exchange(issued.token.key)
+    token = state.accounts.exchange(issued.token.key)
     pairs = [("oauth_token", token.key), ("oauth_token_secret", token.secret), *token.params.items()]
-    return token_reply(pairs, as_json=rules.quirks.json_token_replies)
+    return token_reply(pairs, as_json=state.quirks.json_token_replies)
 
 
-def revoke(call: Call, rules: Rules) -> web.Response:
-    """Take back the access token that signed the request.
-
-    Args:
-        call: The request.
-        rules: By what to judge.
-
-    Returns:
-        The reply.
-
-    Raises:
-        RefusalError: If the request does not hold.
-    """
-    issued = call.authenticate(rules, "access").access_token
+def revoke(call: RequestContext, state: ProviderState) -> web.Response:
+    """Take back the access token that signed the request."""
+    issued = call.authenticate(state, "access").access_token
     assert issued is not None  # noqa: S101  an access token is what was asked for
-    rules.accounts.end(issued.token.key, "revoked")
+    state.accounts.end(issued.token.key, "revoked")
     return json_reply({"revoked": issued.token.key})
 
 
-def show_page(call: Call, rules: Rules) -> web.Response:
-    """Show the page on which the user answers (RFC 5849 section 2.2).
-
-    Args:
-        call: The request.
-        rules: By what to judge.
-
-    Returns:
-        The page.
-
-    Raises:
-        NotServedError: If no request token is named that waits for an answer, or the URL is not as demanded.
-        RefusalError: If it lacks a parameter, or is signed and cannot be read.
-    """
-    quirks = rules.quirks
+def show_page(call: RequestContext, state: ProviderState) -> web.Response:
+    """Show the page on which the user answers (RFC 5849 section 2.2)."""
+    quirks = state.quirks
     pairs = parse_form(call.received.target.partition(b"?")[2])
     query = {name.decode("utf-8", "replace"): value.decode("utf-8", "replace") for name, value in pairs}
     is_named_once = [name.decode("latin-1") for name, _ in pairs].count(quirks.authorize_token_name) == 1
     token_key = query[quirks.authorize_token_name] if is_named_once else ""
-    issued = _pending(call, rules, token_key)
+    issued = _pending(call, state, token_key)
     check_present(query, quirks.authorize_params)
     if quirks.authorize_consumer_name and query.get(quirks.authorize_consumer_name) != issued.consumer_key:
-        raise NotServedError("consumer_key_unknown", "This page was not asked for by its application.", 400)
+        raise HTTPRefusal("consumer_key_unknown", "This page was not asked for by its application.", 400)
     if quirks.sign_authorize_url:
-        _check_signed(call, rules, issued)
+        _check_signed(call, state, issued)
     if quirks.insecure_oauth_10 and _CALLBACK.fullmatch(callback := query.get("oauth_callback", "")):
-        rules.accounts.set_callback(token_key, callback)
-    return _form_page(rules, issued)
+        state.accounts.set_callback(token_key, callback)
+    return _form_page(state, issued)
 
 
-def answer(call: Call, rules: Rules) -> web.Response:
-    """Take the user's answer and send the browser back to the consumer (RFC 5849 section 2.2).
-
-    Args:
-        call: The request.
-        rules: By what to judge.
-
-    Returns:
-        The redirect to the callback, or a page.
-
-    Raises:
-        NotServedError: If it is not the form of a page that was shown for a request token that still waits.
-    """
+def answer(call: RequestContext, state: ProviderState) -> web.Response:
+    """Take the user's answer and send the browser back to the consumer (RFC 5849 section 2.2)."""
     fields = _fields(call)
-    issued = _pending(call, rules, fields["oauth_token"])
+    issued = _pending(call, state, fields["oauth_token"])
     serial = fields["page"].partition(".")[0]
-    if not hmac.compare_digest(fields["page"].encode(), _page_value(rules, issued, serial).encode()):
-        raise NotServedError("page_rejected", "This answer does not come from the authorize page.", 403)
+    if not hmac.compare_digest(fields["page"].encode(), _page_value(state, issued, serial).encode()):
+        raise HTTPRefusal("page_rejected", "This answer does not come from the authorize page.", 403)
     user = fields["user"].strip()
     if not user:
         call.why = "user_absent"
-        return _form_page(rules, issued, error="Please give your user name.")
+        return _form_page(state, issued, error="Please give your user name.")
     call.user = user
-    quirks = rules.quirks
+    quirks = state.quirks
     without = quirks.insecure_without_verifier or quirks.insecure_oauth_10
-    issued = rules.accounts.answer(
+    issued = state.accounts.answer(
         issued.token.key, user, approved=fields["answer"] == "approve", with_verifier=not without
     )
     denied = issued.state == "denied"
@@ -225,7 +166,7 @@ def answer(call: Call, rules: Rules) -> web.Response:
         told: tuple[tuple[str, str], ...] = (("oauth_token", issued.token.key),)
         if issued.verifier:
             told += (("oauth_verifier", issued.verifier),)
-        told = DENIALS[rules.denial](issued.token.key) if denied else told
+        told = DENIALS[state.denial](issued.token.key) if denied else told
         names = {"oauth_token": quirks.callback_token_name}
         return _redirect(issued.callback, tuple((names.get(name, name), value) for name, value in told))
     if denied:
@@ -235,7 +176,7 @@ def answer(call: Call, rules: Rules) -> web.Response:
     return _html(verifier_page(consumer=issued.consumer_key, verifier=issued.verifier))
 
 
-def _fields(call: Call) -> dict[str, str]:
+def _fields(call: RequestContext) -> dict[str, str]:
     """Read the form of the authorize page: each of its fields exactly once, and nothing else."""
     pairs = parse_form(call.received.body) if is_form(call.received) else []
     try:
@@ -244,45 +185,45 @@ def _fields(call: Call) -> dict[str, str]:
         fields = {}
     known = fields.keys() == FORM_FIELDS and len(pairs) == len(FORM_FIELDS)
     if not known or fields["answer"] not in {"approve", "deny"}:
-        raise NotServedError("form_rejected", "This is not the form of the authorize page.", 400)
+        raise HTTPRefusal("form_rejected", "This is not the form of the authorize page.", 400)
     return fields
 
 
-def _pending(call: Call, rules: Rules, token_key: str) -> IssuedRequestToken:
+def _pending(call: RequestContext, state: ProviderState, token_key: str) -> IssuedRequestToken:
     """Find a request token that waits for its user's answer."""
-    issued = rules.accounts.request_tokens.get(token_key)
+    issued = state.accounts.request_tokens.get(token_key)
     if issued is None or issued.state != "pending" or call.now > issued.expires_at:
         message = "This request to authorize is unknown, answered or too old. Go back to the application."
-        raise NotServedError("token_rejected", message, 400)
+        raise HTTPRefusal("token_rejected", message, 400)
     return issued
 
 
-def _check_signed(call: Call, rules: Rules, issued: IssuedRequestToken) -> None:
+def _check_signed(call: RequestContext, state: ProviderState, issued: IssuedRequestToken) -> None:
     """Check that the authorize URL is signed with the consumer secret alone: it may be loaded again."""
-    signed = read_signed_request(call.received, rules.quirks)
+    signed = read_signed_request(call.received, state.quirks)
     parameters = signed.parameters
-    consumer = rules.accounts.consumers[issued.consumer_key]
-    verifier = rules.verifiers.get(parameters.get("oauth_signature_method", ""))
+    consumer = state.accounts.consumers[issued.consumer_key]
+    verifier = state.verifiers.get(parameters.get("oauth_signature_method", ""))
     if (
         parameters.get("oauth_consumer_key") != consumer.key
         or verifier is None
         or not verifier(signed.base_string, parameters.get("oauth_signature", ""), consumer.secret, "")
     ):
-        raise NotServedError("signature_invalid", "This link is not signed by the application.", 401)
+        raise HTTPRefusal("signature_invalid", "This link is not signed by the application.", 401)
 
 
-def _page_value(rules: Rules, issued: IssuedRequestToken, serial: str) -> str:
+def _page_value(state: ProviderState, issued: IssuedRequestToken, serial: str) -> str:
     """Tie an answer to a page that was served for this request token: nobody else can make the value up."""
-    told = hmac.digest(rules.page_key, f"{serial}.{issued.token.key}".encode(), "sha256").hex()
+    told = hmac.digest(state.page_key, f"{serial}.{issued.token.key}".encode(), "sha256").hex()
     return f"{serial}.{told}"
 
 
-def _form_page(rules: Rules, issued: IssuedRequestToken, *, error: str = "") -> web.Response:
+def _form_page(state: ProviderState, issued: IssuedRequestToken, *, error: str = "") -> web.Response:
     page = authorize_page(
         action="authorize",  # relative to itself, so that it holds wherever the provider is mounted
         consumer=issued.consumer_key,
         token_key=issued.token.key,
-        page=_page_value(rules, issued, secrets.token_hex(8)),
+        page=_page_value(state, issued, secrets.token_hex(8)),
         error=error,
     )
     return _html(page, 400 if error else 200)

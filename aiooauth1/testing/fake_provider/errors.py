@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-__all__ = ["BAD_REQUEST_PROBLEMS", "NotServedError", "RefusalError", "form_encode"]
+__all__ = ["BAD_REQUEST_PROBLEMS", "HTTPRefusal", "RefusalError", "form_encode"]
 
 BAD_REQUEST_PROBLEMS = frozenset(
     {
@@ -29,12 +29,6 @@ BAD_REQUEST_PROBLEMS = frozenset(
 
 def form_encode(pairs: Iterable[tuple[str, str]]) -> str:
     """Render pairs as a form in which all but unreserved characters are escaped (RFC 5849 section 3.6).
-
-    Args:
-        pairs: Names and values.
-
-    Returns:
-        The form.
 
     >>> form_encode([("oauth_problem_advice", "a b&c")])
     'oauth_problem_advice=a%20b%26c'
@@ -58,27 +52,16 @@ class RefusalError(Exception):
         self.parameters = (("oauth_problem", problem), *parameters, ("oauth_problem_advice", advice))
 
     def body(self) -> bytes:
-        """The form that goes into the body.
-
-        Returns:
-            The form.
-        """
+        """The form that goes into the body."""
         return form_encode(self.parameters).encode("ascii")
 
     def challenge(self, realm: str) -> str:
-        """The value of `WWW-Authenticate`.
-
-        Args:
-            realm: The realm: visible ASCII without quotes and backslashes.
-
-        Returns:
-            The value; its parameters are escaped as those of a request are.
-        """
+        """The value of `WWW-Authenticate`."""
         escaped = "".join(f', {name}="{quote(value, safe="")}"' for name, value in self.parameters)
         return f'OAuth realm="{realm}"{escaped}'
 
 
-class NotServedError(Exception):
+class HTTPRefusal(Exception):
     """A request is not served, for a reason that has nothing to do with OAuth. It never leaves this package.
 
     Args:

@@ -11,8 +11,8 @@ from aiooauth1.testing.fake_provider import browser
 from aiooauth1.testing.fake_provider.accounts import Accounts
 from aiooauth1.testing.fake_provider.endpoints import DENIALS
 from aiooauth1.testing.fake_provider.ledger import Ledger
-from aiooauth1.testing.fake_provider.paths import provider_at
-from aiooauth1.testing.fake_provider.request_context import Rules
+from aiooauth1.testing.fake_provider.request_context import ProviderState
+from aiooauth1.testing.fake_provider.routes import provider_at
 from aiooauth1.testing.fake_provider.server import Server
 from aiooauth1.testing.fake_provider.signature_methods import verifiers_of
 
@@ -125,10 +125,10 @@ class FakeProvider:
         for registered in (self._consumer, *consumers):
             self.add_consumer(registered)
         verifiers = verifiers_of(like) if signature_methods is None else signature_methods
-        rules = Rules(self._accounts, verifiers, window, denial, secrets.token_bytes(32), like)
+        state = ProviderState(self._accounts, verifiers, window, denial, secrets.token_bytes(32), like)
         self._name = name
         self._server = Server(
-            rules,
+            state,
             self.ledger,
             clock,
             port=port,

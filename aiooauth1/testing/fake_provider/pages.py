@@ -34,18 +34,7 @@ def _page(title: str, content: str) -> str:
 
 
 def authorize_page(*, action: str, consumer: str, token_key: str, page: str, error: str = "") -> str:
-    """Render the page on which a user logs in and answers (RFC 5849 section 2.2).
-
-    Args:
-        action: Where the form goes.
-        consumer: What the consumer is called.
-        token_key: The request token.
-        page: The value that ties the answer to this page.
-        error: What was wrong with the answer before.
-
-    Returns:
-        The HTML.
-    """
+    """Render the page on which a user logs in and answers (RFC 5849 section 2.2)."""
     alert = f'<p role="alert">{escape(error)}</p>\n' if error else ""
     return _page(
         "Authorize access",
@@ -62,15 +51,7 @@ def authorize_page(*, action: str, consumer: str, token_key: str, page: str, err
 
 
 def verifier_page(*, consumer: str, verifier: str) -> str:
-    """Render the page that shows the verifier of a handshake whose callback is `oob`.
-
-    Args:
-        consumer: What the consumer is called.
-        verifier: The verifier.
-
-    Returns:
-        The HTML.
-    """
+    """Render the page that shows the verifier of a handshake whose callback is `oob`."""
     return _page(
         "Access granted",
         f"<p>Type this number into <strong>{escape(consumer)}</strong>:</p>\n"
@@ -79,13 +60,5 @@ def verifier_page(*, consumer: str, verifier: str) -> str:
 
 
 def message_page(title: str, message: str) -> str:
-    """Render a page that only tells something.
-
-    Args:
-        title: Its title.
-        message: What it tells.
-
-    Returns:
-        The HTML.
-    """
+    """Render a page that only tells something."""
     return _page(title, f"<p>{escape(message)}</p>")

@@ -11,7 +11,7 @@ from aiooauth1.testing.fake_provider.errors import RefusalError
 
 __all__ = [
     "Pairs",
-    "Received",
+    "ReceivedRequest",
     "encode",
     "is_form",
     "parse_authorization",
@@ -40,7 +40,7 @@ _FILE_NAME = re.compile(rb";[ \t]*+filename\*?=", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
+class ReceivedRequest:
     """A request as a server gets it.
 
     Args:
@@ -58,25 +58,12 @@ class Received:
     scheme: str = "http"
 
     def values(self, name: bytes) -> list[bytes]:
-        """All values of a header.
-
-        Args:
-            name: Its name, in lower case.
-
-        Returns:
-            The values in the order of arrival.
-        """
+        """All values of a header."""
         return [value for given, value in self.headers if given.lower() == name]
 
 
 def encode(text: bytes) -> str:
     """Percent-encode (RFC 5849 section 3.6).
-
-    Args:
-        text: Any octets.
-
-    Returns:
-        Them with all but unreserved characters escaped.
 
     >>> encode("a b~ü".encode())
     'a%20b~%C3%BC'
@@ -89,12 +76,6 @@ def parse_form(text: bytes) -> Pairs:
 
     Only `&` separates; an empty segment is no parameter; a `+` is a space; a `%` without two hexadecimal
     digits after it is a `%`.
-
-    Args:
-        text: The query without its `?`, or the form.
-
-    Returns:
-        Names and values as octets, in order.
 
     >>> parse_form(b"a=1+%2B&&b&a=%zz")
     [(b'a', b'1 +'), (b'b', b''), (b'a', b'%zz')]
@@ -110,15 +91,6 @@ def parse_form(text: bytes) -> Pairs:
 def parse_authorization(header: bytes) -> Pairs | None:
     """Read an `Authorization` header (RFC 5849 section 3.5.1).
 
-    Args:
-        header: The header's value.
-
-    Returns:
-        Names and values as octets, the realm left out; None if the scheme is not OAuth.
-
-    Raises:
-        RefusalError: If it does not follow the section's grammar, to the letter.
-
     >>> parse_authorization(b'OAuth realm="x", oauth_nonce="a%2Bb"')
     [(b'oauth_nonce', b'a+b')]
     """
@@ -128,15 +100,6 @@ def parse_authorization(header: bytes) -> Pairs | None:
 
 def parse_realm(header: bytes) -> bytes | None:
     """Read the realm of an `Authorization` header (RFC 5849 section 3.5.1).
-
-    Args:
-        header: The header's value.
-
-    Returns:
-        The realm; None if there is none, or the scheme is not OAuth.
-
-    Raises:
-        RefusalError: As `parse_authorization` does.
 
     >>> parse_realm(b'OAuth realm="My photos", oauth_nonce="a"')
     b'My photos'
@@ -173,16 +136,8 @@ def _read_authorization(header: bytes) -> tuple[Pairs, bytes | None] | None:
     return pairs, found
 
 
-def is_form(received: Received) -> bool:
-    """Tell whether the body's parameters are signed (RFC 5849 section 3.4.1.3.1).
-
-    Args:
-        received: The request.
-
-    Returns:
-        Whether its media type is exactly `application/x-www-form-urlencoded`, in any letter case and with
-        whatever parameters.
-    """
+def is_form(received: ReceivedRequest) -> bool:
+    """Tell whether the body's parameters are signed (RFC 5849 section 3.4.1.3.1)."""
     types = received.values(b"content-type")
     return (
         len(types) == 1
@@ -190,15 +145,8 @@ def is_form(received: Received) -> bool:
     )
 
 
-def text_fields(received: Received) -> Pairs:
-    """Read the text fields of a multipart form (RFC 7578).
-
-    Args:
-        received: The request, with its whole body.
-
-    Returns:
-        Names and values as octets, in order; parts with a file name are left out.
-    """
+def text_fields(received: ReceivedRequest) -> Pairs:
+    """Read the text fields of a multipart form (RFC 7578)."""
     types = received.values(b"content-type")
     boundary = _BOUNDARY.match(types[0]) if len(types) == 1 else None
     if boundary is None:

@@ -11,7 +11,7 @@ from aiohttp import web
 from aiooauth1.testing.fake_provider.authentication import Caller, authenticate, authenticate_by_key
 from aiooauth1.testing.fake_provider.base_string import BY_THE_RFC, SignedRequest
 from aiooauth1.testing.fake_provider.errors import form_encode
-from aiooauth1.testing.fake_provider.requirements import check_demands, check_method
+from aiooauth1.testing.fake_provider.requirements import check_method, check_requirements
 
 
 if TYPE_CHECKING:
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 
     from aiooauth1.providers.provider import Provider
     from aiooauth1.testing.fake_provider.accounts import Accounts
-    from aiooauth1.testing.fake_provider.authentication import Wants
-    from aiooauth1.testing.fake_provider.request import Received
+    from aiooauth1.testing.fake_provider.authentication import RequiredToken
+    from aiooauth1.testing.fake_provider.request import ReceivedRequest
     from aiooauth1.testing.fake_provider.signature_methods import Verifier
 
 
-__all__ = ["Call", "Rules", "json_reply", "nothing", "token_reply"]
+__all__ = ["ProviderState", "RequestContext", "json_reply", "nothing", "token_reply"]
 
 _UNSIGNED = SignedRequest("", {}, b"")
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class ProviderState:
     """By what a provider judges.
 
     Args:
@@ -57,7 +57,7 @@ class Rules:
 
 
 @dataclass(slots=True)
-class Call:
+class RequestContext:
     """One request on its way: endpoints enter here what they find out.
 
     Args:
@@ -72,7 +72,7 @@ class Call:
         why: Why it was refused; empty if it was not.
     """
 
-    received: Received
+    received: ReceivedRequest
     length: int
     sha256: str
     now: float
@@ -82,63 +82,35 @@ class Call:
     user: str | None = None
     why: str = ""
 
-    def authenticate(self, rules: Rules, wants: Wants) -> Caller:
-        """Find out who is speaking.
-
-        Args:
-            rules: By what to judge.
-            wants: What token the endpoint wants.
-
-        Returns:
-            The caller.
-
-        Raises:
-            RefusalError: If the request does not hold.
-            NotServedError: If it does not say who asks, where that is demanded.
-        """
-        if rules.like is not None:
-            check_demands(self.received, self.signed, rules.like, wants)
-        if "access" in wants and not rules.quirks.signs_calls:
-            caller = authenticate_by_key(self.received, rules.accounts)
+    def authenticate(self, state: ProviderState, wants: RequiredToken) -> Caller:
+        """Find out who is speaking."""
+        if state.like is not None:
+            check_requirements(self.received, self.signed, state.like, wants)
+        if "access" in wants and not state.quirks.signs_calls:
+            caller = authenticate_by_key(self.received, state.accounts)
             self.user = caller.user
             return caller
         caller = authenticate(
             self.received,
             self.signed,
-            rules.accounts,
-            rules.verifiers,
+            state.accounts,
+            state.verifiers,
             wants=wants,
             now=self.now,
-            window=rules.window,
-            in_order=rules.quirks.monotonic_timestamps,
+            window=state.window,
+            in_order=state.quirks.monotonic_timestamps,
         )
         self.user = caller.user
         return caller
 
-    def check_method(self, rules: Rules, method: str) -> None:
-        """Check that a token endpoint is asked by the one method of the provider that this is like.
-
-        Args:
-            rules: By what to judge.
-            method: The method.
-
-        Raises:
-            NotServedError: If it is another.
-        """
-        if rules.like is not None:
+    def check_method(self, state: ProviderState, method: str) -> None:
+        """Check that a token endpoint is asked by the one method of the provider that this is like."""
+        if state.like is not None:
             check_method(self.received, method)
 
 
 def token_reply(pairs: Iterable[tuple[str, str]], *, as_json: bool) -> web.Response:
-    """A reply of the token endpoints (RFC 5849 sections 2.1 and 2.3).
-
-    Args:
-        pairs: What it says.
-        as_json: Whether it is a JSON object, and not a form.
-
-    Returns:
-        The reply.
-    """
+    """A reply of the token endpoints (RFC 5849 sections 2.1 and 2.3)."""
     if as_json:
         return json_reply(dict(pairs))
     headers = {"Content-Type": "application/x-www-form-urlencoded", "Cache-Control": "no-store"}
@@ -146,26 +118,11 @@ def token_reply(pairs: Iterable[tuple[str, str]], *, as_json: bool) -> web.Respo
 
 
 def json_reply(value: object, status: int = 200) -> web.Response:
-    """A reply of the resources.
-
-    Args:
-        value: What it says.
-        status: Its status.
-
-    Returns:
-        The reply.
-    """
+    """A reply of the resources."""
     headers = {"Content-Type": "application/json"}
     return web.Response(body=json.dumps(value).encode("ascii"), headers=headers, status=status)
 
 
 def nothing(allow: str | None = None) -> web.Response:
-    """A reply without a body, to `DELETE` and `OPTIONS`.
-
-    Args:
-        allow: The methods that the resource knows, which is what `OPTIONS` asks.
-
-    Returns:
-        The reply.
-    """
+    """A reply without a body, to `DELETE` and `OPTIONS`."""
     return web.Response(status=204, headers=None if allow is None else {"Allow": allow})

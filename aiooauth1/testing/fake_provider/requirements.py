@@ -1,4 +1,4 @@
-"""What a provider demands beyond the RFC: checks of a request by the data that describe the provider."""
+"""What a provider demands beyond the RFC: checks of a request by the data that dump_provider the provider."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from aiooauth1.testing.fake_provider.base_string import BY_THE_RFC
-from aiooauth1.testing.fake_provider.errors import NotServedError, RefusalError
+from aiooauth1.testing.fake_provider.errors import HTTPRefusal, RefusalError
 from aiooauth1.testing.fake_provider.request import encode, is_form, parse_form, parse_realm, text_fields
 
 
@@ -15,33 +15,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from aiooauth1.providers.provider import Provider
-    from aiooauth1.testing.fake_provider.authentication import Wants
+    from aiooauth1.testing.fake_provider.authentication import RequiredToken
     from aiooauth1.testing.fake_provider.base_string import SignedRequest
-    from aiooauth1.testing.fake_provider.request import Received
+    from aiooauth1.testing.fake_provider.request import ReceivedRequest
 
 
-__all__ = ["check_demands", "check_method", "check_present"]
+__all__ = ["check_method", "check_present", "check_requirements"]
 
 # What libraries send of their own accord, which says nothing of the consumer.
 _NOBODY = re.compile(rb"\s*(?:Python|python-requests|aiohttp|curl)\b.*")
 _PLACES: Mapping[str, str] = MappingProxyType({"header": "header", "query": "query", "body": "form"})
 
 
-def check_demands(received: Received, signed: SignedRequest, like: Provider, wants: Wants) -> None:
-    """Check all that can be seen without knowing who is speaking.
-
-    Args:
-        received: The request.
-        signed: What it says in the name of OAuth.
-        like: The provider whose demands count.
-        wants: What token the endpoint wants, which tells the legs apart.
-
-    Raises:
-        NotServedError: If it does not say who asks.
-        RefusalError: If it does not come as that provider wants it.
-    """
+def check_requirements(
+    received: ReceivedRequest, signed: SignedRequest, like: Provider, wants: RequiredToken
+) -> None:
+    """Check all that can be seen without knowing who is speaking."""
     if like.needs_user_agent and all(map(_NOBODY.fullmatch, received.values(b"user-agent"))):
-        raise NotServedError("user_agent_absent", "say in User-Agent which application is asking", 403)
+        raise HTTPRefusal("user_agent_absent", "say in User-Agent which application is asking", 403)
     if not signed.place:
         return  # it is not signed at all, which is told elsewhere
     _check_place(signed, like, wants)
@@ -64,43 +55,27 @@ def check_demands(received: Received, signed: SignedRequest, like: Provider, wan
         check_present((name.decode("utf-8", "replace") for name in sent), like.request_params)
 
 
-def check_method(received: Received, method: str) -> None:
-    """Check that a token endpoint is asked by its own method.
-
-    Args:
-        received: The request.
-        method: The method.
-
-    Raises:
-        NotServedError: If it is another.
-    """
+def check_method(received: ReceivedRequest, method: str) -> None:
+    """Check that a token endpoint is asked by its own method."""
     if received.method != method:
-        raise NotServedError("method_not_allowed", f"this takes {method}", 405, allow=f"{method}, OPTIONS")
+        raise HTTPRefusal("method_not_allowed", f"this takes {method}", 405, allow=f"{method}, OPTIONS")
 
 
 def check_present(sent: Iterable[str], wanted: Iterable[str]) -> None:
-    """Check that parameters are there, whatever they say.
-
-    Args:
-        sent: The names that came.
-        wanted: The names that must come.
-
-    Raises:
-        RefusalError: If one did not.
-    """
+    """Check that parameters are there, whatever they say."""
     absent = sorted(set(wanted) - set(sent))
     if absent:
         raise _absent("&".join(absent), f"the request lacks {', '.join(absent)}")
 
 
-def _check_place(signed: SignedRequest, like: Provider, wants: Wants) -> None:
+def _check_place(signed: SignedRequest, like: Provider, wants: RequiredToken) -> None:
     placement = {"none": like.request_token_placement, "request": like.access_token_placement}
     wanted = placement.get(wants, like.placement)
     if signed.place != _PLACES[wanted]:
         raise _rejected("oauth_signature", f"the OAuth parameters belong into the {wanted} here")
 
 
-def _check_realm(received: Received, signed: SignedRequest, like: Provider) -> None:
+def _check_realm(received: ReceivedRequest, signed: SignedRequest, like: Provider) -> None:
     wanted = None if like.realm is None else like.realm.encode("ascii")
     if like.rules.realm_is_url:
         host = next(iter(received.values(b"host")), b"")
@@ -112,7 +87,7 @@ def _check_realm(received: Received, signed: SignedRequest, like: Provider) -> N
         raise _rejected("realm", f"the realm is {wanted.decode('latin-1')!r} here")
 
 
-def _check_order(received: Received, like: Provider) -> None:
+def _check_order(received: ReceivedRequest, like: Provider) -> None:
     if not like.rules.sorted_parameters:
         return
     for text in (received.target.partition(b"?")[2], received.body if is_form(received) else b""):
@@ -122,7 +97,7 @@ def _check_order(received: Received, like: Provider) -> None:
             raise _rejected(names[0][0], "parameters come sorted by their encoded names here")
 
 
-def _parameters(received: Received) -> list[tuple[bytes, bytes]]:
+def _parameters(received: ReceivedRequest) -> list[tuple[bytes, bytes]]:
     query = parse_form(received.target.partition(b"?")[2])
     return query + (parse_form(received.body) if is_form(received) else [])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from aiooauth1.testing.fake_provider.errors import NotServedError
+from aiooauth1.testing.fake_provider.errors import HTTPRefusal
 from aiooauth1.testing.fake_provider.request import is_form, parse_form
 from aiooauth1.testing.fake_provider.request_context import json_reply, nothing
 
@@ -14,78 +14,44 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from aiooauth1.testing.fake_provider.ledger import Post
-    from aiooauth1.testing.fake_provider.request import Received
-    from aiooauth1.testing.fake_provider.request_context import Call, Rules
+    from aiooauth1.testing.fake_provider.request import ReceivedRequest
+    from aiooauth1.testing.fake_provider.request_context import ProviderState, RequestContext
 
 
 __all__ = ["echo", "post", "posts"]
 
 
-def posts(call: Call, rules: Rules) -> web.Response:
-    """List the user's posts, or make one.
-
-    Args:
-        call: The request.
-        rules: By what to judge.
-
-    Returns:
-        The reply.
-
-    Raises:
-        RefusalError: If the request does not hold.
-    """
-    user = _user(call, rules)
+def posts(call: RequestContext, state: ProviderState) -> web.Response:
+    """List the user's posts, or make one."""
+    user = _user(call, state)
     if call.received.method == "OPTIONS":
         return nothing(call.allow)
     if call.received.method == "POST":
-        return json_reply(_shown(rules.accounts.add_post(user, _text(call.received))), 201)
-    return json_reply([_shown(post) for post in rules.accounts.posts.values() if post.user == user])
+        return json_reply(_shown(state.accounts.add_post(user, _text(call.received))), 201)
+    return json_reply([_shown(post) for post in state.accounts.posts.values() if post.user == user])
 
 
-def post(call: Call, rules: Rules) -> web.Response:
-    """Show, change or delete one of the user's posts.
-
-    Args:
-        call: The request; its `rest` is the post's number.
-        rules: By what to judge.
-
-    Returns:
-        The reply.
-
-    Raises:
-        RefusalError: If the request does not hold.
-        NotServedError: If the user has no such post.
-    """
-    user = _user(call, rules)
+def post(call: RequestContext, state: ProviderState) -> web.Response:
+    """Show, change or delete one of the user's posts."""
+    user = _user(call, state)
     number = int(call.rest) if call.rest.isdigit() and len(call.rest) < 16 else 0  # noqa: PLR2004  no such number
-    found = rules.accounts.posts.get(number)
+    found = state.accounts.posts.get(number)
     if found is None or found.user != user:
-        raise NotServedError("not_found", "this user has no such post", 404)
+        raise HTTPRefusal("not_found", "this user has no such post", 404)
     match call.received.method:
         case "OPTIONS":
             return nothing(call.allow)
         case "DELETE":
-            del rules.accounts.posts[found.id]
+            del state.accounts.posts[found.id]
             return nothing()
         case "PUT" | "PATCH":
-            return json_reply(_shown(rules.accounts.change_post(found.id, _text(call.received))))
+            return json_reply(_shown(state.accounts.change_post(found.id, _text(call.received))))
     return json_reply(_shown(found))
 
 
-def echo(call: Call, rules: Rules) -> web.Response:
-    """Tell what arrived, with an access token or without.
-
-    Args:
-        call: The request, of any method and with anything below its path.
-        rules: By what to judge.
-
-    Returns:
-        The reply: method, target, headers, body's length and SHA-256, consumer, token and user.
-
-    Raises:
-        RefusalError: If the request does not hold.
-    """
-    caller = call.authenticate(rules, "any access")
+def echo(call: RequestContext, state: ProviderState) -> web.Response:
+    """Tell what arrived, with an access token or without."""
+    caller = call.authenticate(state, "any access")
     return json_reply(
         {
             "method": call.received.method,
@@ -100,8 +66,8 @@ def echo(call: Call, rules: Rules) -> web.Response:
     )
 
 
-def _user(call: Call, rules: Rules) -> str:
-    user = call.authenticate(rules, "access").user
+def _user(call: RequestContext, state: ProviderState) -> str:
+    user = call.authenticate(state, "access").user
     assert user is not None  # noqa: S101  an access token speaks for a user
     return user
 
@@ -110,7 +76,7 @@ def _shown(shown: Post) -> dict[str, object]:
     return {"id": shown.id, "user": shown.user, "text": shown.text}
 
 
-def _text(received: Received) -> str:
+def _text(received: ReceivedRequest) -> str:
     """The text of a post: the form's `status`, JSON's `text`, or else the body as it is."""
     if is_form(received):
         for name, value in parse_form(received.body):

@@ -3,24 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from aiohttp import web
 
+from aiooauth1.providers.provider import Provider
 from aiooauth1.testing.fake_provider import endpoints, resources
-from aiooauth1.testing.fake_provider.errors import NotServedError
-from aiooauth1.testing.fake_provider.paths import ECHO, ENDPOINTS, POSTS
-from aiooauth1.testing.fake_provider.request_context import Call, Rules, nothing
+from aiooauth1.testing.fake_provider.errors import HTTPRefusal
+from aiooauth1.testing.fake_provider.request_context import ProviderState, RequestContext, nothing
 
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-__all__ = ["Endpoint", "Route", "find_route"]
+__all__ = ["ENDPOINTS", "Endpoint", "Route", "find_route", "provider_at"]
 
-Endpoint = Callable[[Call, Rules], web.Response]
+POSTS = "posts"
+"""The path of the list of posts; each post is one step below it."""
+
+ECHO = "echo"
+"""The path of the echo, which also answers anywhere below it."""
+
+ENDPOINTS: Mapping[str, str] = MappingProxyType(
+    {
+        "request_token": "oauth/request_token",
+        "authorize": "oauth/authorize",
+        "access_token": "oauth/access_token",
+        "revoke": "oauth/revoke",
+        "posts": POSTS,
+        "echo": ECHO,
+    }
+)
+"""The paths of the endpoints by their names, relative to the provider's URL."""
+
+Endpoint = Callable[[RequestContext, ProviderState], web.Response]
 
 
 class Route(NamedTuple):
@@ -47,26 +66,16 @@ class Route(NamedTuple):
         return self.name != "authorize"
 
     def endpoint(self, method: str) -> Endpoint:
-        """Find what answers a method.
-
-        Args:
-            method: The method.
-
-        Returns:
-            The function.
-
-        Raises:
-            NotServedError: If there is nothing here, or not for this method.
-        """
+        """Find what answers a method."""
         if self.name == "unknown":
-            raise NotServedError("not_found", "there is nothing here", 404)
+            raise HTTPRefusal("not_found", "there is nothing here", 404)
         found = self.methods.get(method) if self.methods else resources.echo
         if found is None:
-            raise NotServedError("method_not_allowed", f"this takes {self.allow}", 405, allow=self.allow)
+            raise HTTPRefusal("method_not_allowed", f"this takes {self.allow}", 405, allow=self.allow)
         return found
 
 
-def _options(call: Call, _: Rules) -> web.Response:
+def _options(call: RequestContext, _: ProviderState) -> web.Response:
     return nothing(call.allow)
 
 
@@ -97,15 +106,7 @@ _ROUTES: Mapping[bytes, Route] = MappingProxyType(
 
 
 def find_route(path: bytes) -> Route:
-    """Find the endpoint at a path.
-
-    Args:
-        path: The path as it came, below the provider's own URL and without a leading `/`. It is compared as
-            it is: what is signed is the path octet for octet, so `%70osts` is not `posts`.
-
-    Returns:
-        The route; that of the endpoint `unknown` if there is none.
-    """
+    """Find the endpoint at a path."""
     found = _ROUTES.get(path)
     if found is not None:
         return found
@@ -115,3 +116,31 @@ def find_route(path: bytes) -> Route:
     if slash and head == ECHO.encode():
         return Route("echo", {}, rest)
     return _UNKNOWN
+
+
+def provider_at(url: str, name: str, like: Provider | None = None, denial: str = "") -> Provider:
+    """Describe a FakeProvider to a consumer.
+
+    Args:
+        url: Its URL, which ends in `/`.
+        name: The namespace of its tokens in stores.
+        like: The provider that it is like; None: it has no quirks.
+        denial: How it tells that the user said no.
+
+    Returns:
+        The provider, with all its endpoints.
+
+    >>> provider_at("http://127.0.0.1:8080/", "fake").access_token_url
+    'http://127.0.0.1:8080/oauth/access_token'
+    """
+    like = like or Provider(name)
+    return replace(
+        like,
+        name=name,
+        request_token_url=url + ENDPOINTS["request_token"],
+        authorize_url=url + ENDPOINTS["authorize"],
+        access_token_url=url + ENDPOINTS["access_token"],
+        base_url=url,
+        origins=(),
+        denied_by_empty_verifier=like.denied_by_empty_verifier or denial == "empty_verifier",
+    )

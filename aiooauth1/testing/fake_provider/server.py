@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from aiohttp import hdrs, web
 
 from aiooauth1.testing.fake_provider.base_string import read_signed_request
-from aiooauth1.testing.fake_provider.errors import NotServedError, RefusalError
+from aiooauth1.testing.fake_provider.errors import HTTPRefusal, RefusalError
 from aiooauth1.testing.fake_provider.ledger import Arrival
 from aiooauth1.testing.fake_provider.pages import PAGE_HEADERS, message_page
-from aiooauth1.testing.fake_provider.request import Received, is_form
-from aiooauth1.testing.fake_provider.request_context import Call
+from aiooauth1.testing.fake_provider.request import ReceivedRequest, is_form
+from aiooauth1.testing.fake_provider.request_context import RequestContext
 from aiooauth1.testing.fake_provider.routes import find_route
 
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import ssl
 
     from aiooauth1.testing.fake_provider.ledger import Ledger, Verdict
-    from aiooauth1.testing.fake_provider.request_context import Rules
+    from aiooauth1.testing.fake_provider.request_context import ProviderState
     from aiooauth1.testing.fake_provider.routes import Route
 
 
@@ -43,11 +43,7 @@ _NO_BODY = (b"", 0, hashlib.sha256().hexdigest())
 
 
 async def drop(request: web.BaseRequest, _reply: web.StreamResponse | None = None) -> None:
-    """Drop the connection without a reply: a hook for `before` (nothing is done) or `after` (all is done).
-
-    Args:
-        request: The request.
-    """
+    """Drop the connection without a reply: a hook for `before` (nothing is done) or `after` (all is done)."""
     if request.transport is not None:
         request.transport.abort()
 
@@ -56,7 +52,7 @@ class Server:
     """The server. It knows nothing of OAuth but where to ask.
 
     Args:
-        rules: By what the endpoints judge.
+        state: By what the endpoints judge.
         ledger: Where arrivals are entered.
         clock: The provider's clock, in seconds since the epoch.
         port: The port; 0 takes a free one at the first start.
@@ -72,7 +68,7 @@ class Server:
 
     def __init__(
         self,
-        rules: Rules,
+        state: ProviderState,
         ledger: Ledger,
         clock: Callable[[], float],
         *,
@@ -84,7 +80,7 @@ class Server:
         self.before: Before | None = None
         self.after: After | None = None
         self.port = port
-        self._rules = rules
+        self._state = state
         self._ledger = ledger
         self._clock = clock
         self._prefix = base_path.encode("ascii") + b"/"
@@ -102,12 +98,7 @@ class Server:
         return f"{self._scheme}://127.0.0.1:{self.port}{self._prefix.decode('ascii')}" if self.port else ""
 
     async def start(self) -> None:
-        """Open the port.
-
-        Raises:
-            RuntimeError: If it is open already.
-            OSError: If the port cannot be had.
-        """
+        """Open the port."""
         if self._runner is not None:
             raise RuntimeError("this FakeProvider is started already")
         self._process = os.getpid()
@@ -137,8 +128,8 @@ class Server:
         # aiohttp decodes the target so that nothing is lost: undone, these are the request line's octets.
         target = request.raw_path.encode("utf-8", "surrogateescape")
         route = self._find(target)
-        received = Received(request.method, target, request.raw_headers, b"", self._scheme)
-        call = Call(received, 0, _NO_BODY[2], now, route.rest, route.allow)
+        received = ReceivedRequest(request.method, target, request.raw_headers, b"", self._scheme)
+        call = RequestContext(received, 0, _NO_BODY[2], now, route.rest, route.allow)
         if self.before is not None:
             instead = await self.before(request)
             if request.transport is None or request.transport.is_closing():
@@ -165,7 +156,7 @@ class Server:
         below = path.removeprefix(self._prefix)
         return find_route(below if len(below) < len(path) else b"/")  # a route has no leading slash: unknown
 
-    async def _complete(self, request: web.BaseRequest, call: Call) -> None:
+    async def _complete(self, request: web.BaseRequest, call: RequestContext) -> None:
         """Read the body: all of it is measured, its beginning is kept."""
         if request.headers.get(hdrs.EXPECT, "").lower() == "100-continue":
             await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -181,13 +172,13 @@ class Server:
         call.sha256 = digest.hexdigest()
         call.received = replace(call.received, body=bytes(kept))
 
-    def _answer(self, route: Route, call: Call) -> web.Response:
+    def _answer(self, route: Route, call: RequestContext) -> web.Response:
         try:
             endpoint = route.endpoint(call.received.method)
             if route.signed:
-                call.signed = read_signed_request(call.received, self._rules.quirks)
+                call.signed = read_signed_request(call.received, self._state.quirks)
             self._check_whole(call)
-            return endpoint(call, self._rules)
+            return endpoint(call, self._state)
         except RefusalError as refusal:
             call.why = refusal.problem
             headers = {
@@ -195,7 +186,7 @@ class Server:
                 "WWW-Authenticate": refusal.challenge(self.url),
             }
             return web.Response(status=refusal.status, body=refusal.body(), headers=headers)
-        except NotServedError as refusal:
+        except HTTPRefusal as refusal:
             call.why = refusal.why
             headers = {} if refusal.allow is None else {"Allow": refusal.allow}
             if route.signed:
@@ -203,16 +194,16 @@ class Server:
             page = message_page("Not possible", refusal.message).encode()
             return web.Response(status=refusal.status, body=page, headers={**PAGE_HEADERS, **headers})
 
-    def _check_whole(self, call: Call) -> None:
+    def _check_whole(self, call: RequestContext) -> None:
         """Refuse what cannot be verified, since it is about the body and not all of that is kept."""
         needed = is_form(call.received) or "oauth_body_hash" in call.signed.parameters
-        needed = needed or self._rules.quirks.sign_multipart_text
+        needed = needed or self._state.quirks.sign_multipart_text
         if needed and len(call.received.body) < call.length:
             message = f"what is verified together with its body has at most {self._body_limit} octets here"
-            raise NotServedError("body_too_large", message, 413)
+            raise HTTPRefusal("body_too_large", message, 413)
 
     def _enter(
-        self, request: web.BaseRequest, route: Route, call: Call, verdict: Verdict, status: int
+        self, request: web.BaseRequest, route: Route, call: RequestContext, verdict: Verdict, status: int
     ) -> None:
         self._count += 1
         parameters = call.signed.parameters

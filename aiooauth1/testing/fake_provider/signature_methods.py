@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from aiooauth1.providers.provider import Provider
     from aiooauth1.testing.fake_provider.base_string import SignedRequest
-    from aiooauth1.testing.fake_provider.request import Received
+    from aiooauth1.testing.fake_provider.request import ReceivedRequest
 
 
 __all__ = ["VERIFIERS", "Verifier", "check_body_hash", "verifiers_of"]
@@ -63,17 +63,7 @@ VERIFIERS: Mapping[str, Verifier] = MappingProxyType(
 
 
 def verifiers_of(like: Provider | None) -> Mapping[str, Verifier]:
-    """Return what a FakeProvider verifies that is told nothing.
-
-    Args:
-        like: The provider that it is like.
-
-    Returns:
-        That provider's method alone; all of them if there is no such provider.
-
-    Raises:
-        ValueError: If its method needs a verifier that is not known here.
-    """
+    """Return what a FakeProvider verifies that is told nothing."""
     if like is None:
         return VERIFIERS
     name = like.signature_method.name
@@ -82,16 +72,8 @@ def verifiers_of(like: Provider | None) -> Mapping[str, Verifier]:
     return {name: VERIFIERS[name]}
 
 
-def check_body_hash(received: Received, signed: SignedRequest) -> None:
-    """Check `oauth_body_hash`, where it came (the Request Body Hash extension).
-
-    Args:
-        received: The request, with its whole body.
-        signed: What it says in the name of OAuth.
-
-    Raises:
-        RefusalError: If the hash does not match the body, or comes with a form, which the signature covers.
-    """
+def check_body_hash(received: ReceivedRequest, signed: SignedRequest) -> None:
+    """Check `oauth_body_hash`, where it came (the Request Body Hash extension)."""
     given = signed.parameters.get("oauth_body_hash")
     if given is None:
         return

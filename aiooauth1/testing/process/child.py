@@ -48,15 +48,7 @@ class Child:
         return self._running().pid
 
     async def start(self) -> Message:
-        """Start the process and wait until its port is open.
-
-        Returns:
-            What it says first: where it is, and its consumer.
-
-        Raises:
-            RuntimeError: If it is started already, or does not come up; standard error says why.
-            TimeoutError: If it says nothing within a minute.
-        """
+        """Start the process and wait until its port is open."""
         if self._process is not None:
             raise RuntimeError("this FakeProviderProcess is started already")
         self._process = await asyncio.create_subprocess_exec(
@@ -97,19 +89,7 @@ class Child:
                 await process.wait()
 
     async def ask(self, do: str, **arguments: str) -> list[Any]:
-        """Ask one question; others wait until it is answered.
-
-        Args:
-            do: The command, one of those in `control.py`.
-            **arguments: What it takes.
-
-        Returns:
-            The values of the answer.
-
-        Raises:
-            KeyError: If the provider knows nothing of that name.
-            RuntimeError: If the process does not run, or cannot do it.
-        """
+        """Ask one question; others wait until it is answered."""
         async with self._lock:
             process = self._running()
             assert process.stdin is not None  # noqa: S101  it is a pipe

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Self
 from aiooauth1.credentials import Consumer
 from aiooauth1.testing.fake_provider import browser
 from aiooauth1.testing.fake_provider.ledger import Arrival, Post, Summary
-from aiooauth1.testing.fake_provider.paths import provider_at
+from aiooauth1.testing.fake_provider.routes import provider_at
 from aiooauth1.testing.process.child import Child
 from aiooauth1.testing.process.protocol import arrival_from, token_from
-from aiooauth1.testing.process.provider_json import describe
+from aiooauth1.testing.process.provider_json import dump_provider
 
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class FakeProviderProcess:
             f"--port={port}",
             f"--base-path={base_path}",
             *([] if ledger_limit is None else [f"--ledger-limit={ledger_limit}"]),
-            *([] if like is None else [f"--like={describe(like)}"]),
+            *([] if like is None else [f"--like={dump_provider(like)}"]),
         ]
         self._like = like
         self._denial = denial

@@ -32,26 +32,12 @@ Message = dict[str, Any]
 
 
 def encode_message(message: Message) -> bytes:
-    """Render a message.
-
-    Args:
-        message: The message.
-
-    Returns:
-        One line.
-    """
+    """Render a message."""
     return json.dumps(message).encode("ascii") + b"\n"
 
 
 def greeting(fake: FakeProvider) -> Message:
-    """What the child says first: where it is, and its consumer.
-
-    Args:
-        fake: The provider, started.
-
-    Returns:
-        The message.
-    """
+    """What the child says first: where it is, and its consumer."""
     return {
         "url": fake.url,
         "name": fake.provider.name,
@@ -61,15 +47,7 @@ def greeting(fake: FakeProvider) -> Message:
 
 
 def answer(fake: FakeProvider, line: bytes) -> Iterator[Message]:
-    """Do what a question asks.
-
-    Args:
-        fake: The provider.
-        line: The question.
-
-    Yields:
-        The lines of the answer.
-    """
+    """Do what a question asks."""
     number = None
     try:
         question = json.loads(line)
@@ -83,14 +61,7 @@ def answer(fake: FakeProvider, line: bytes) -> Iterator[Message]:
 
 
 def arrival_from(value: Message) -> Arrival:
-    """Read an arrival.
-
-    Args:
-        value: What the child sent.
-
-    Returns:
-        The arrival.
-    """
+    """Read an arrival."""
     return Arrival(
         **{
             **value,
@@ -102,14 +73,7 @@ def arrival_from(value: Message) -> Arrival:
 
 
 def token_from(value: Message) -> AccessToken:
-    """Read an access token.
-
-    Args:
-        value: What the child sent.
-
-    Returns:
-        The token.
-    """
+    """Read an access token."""
     return AccessToken(value["key"], value["secret"], params=value["params"])
 
 

@@ -19,25 +19,15 @@ if TYPE_CHECKING:
     from aiooauth1.signing.methods import SignatureMethod
 
 
-__all__ = ["describe", "provider_from"]
+__all__ = ["dump_provider", "load_provider"]
 
 _METHODS: Mapping[str, SignatureMethod] = MappingProxyType(
     {method.name: method for method in (HMAC_SHA1, HMAC_SHA256, HMAC_SHA512, PLAINTEXT)}
 )
 
 
-def describe(provider: Provider) -> str:
-    """Write a provider down.
-
-    Args:
-        provider: The provider.
-
-    Returns:
-        JSON, which `provider_from` reads.
-
-    Raises:
-        ValueError: If its signature method is one with a key, or of your own.
-    """
+def dump_provider(provider: Provider) -> str:
+    """Write a provider down."""
     if provider.signature_method.name not in _METHODS:
         raise ValueError(f"a FakeProviderProcess verifies no {provider.signature_method.name}")
     fields = {field.name: getattr(provider, field.name) for field in dataclasses.fields(provider)}
@@ -51,20 +41,11 @@ def describe(provider: Provider) -> str:
     return json.dumps(fields)
 
 
-def provider_from(text: str) -> Provider:
+def load_provider(text: str) -> Provider:
     """Read a provider.
 
-    Args:
-        text: What `describe` wrote.
-
-    Returns:
-        An equal one.
-
-    Raises:
-        ValueError: If it is not that.
-
     >>> provider = Provider("photos", realm="photos", request_params={"scope": "read"})
-    >>> provider_from(describe(provider)) == provider
+    >>> load_provider(dump_provider(provider)) == provider
     True
     """
     try:
@@ -76,4 +57,4 @@ def provider_from(text: str) -> Provider:
         }
         return Provider(**fields)
     except (KeyError, TypeError) as error:
-        raise ValueError("this is no provider as describe() writes one down") from error
+        raise ValueError("this is no provider as dump_provider() writes one down") from error

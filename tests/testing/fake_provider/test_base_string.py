@@ -25,7 +25,13 @@ from aiooauth1.testing.fake_provider.base_string import (
     received_base_string,
 )
 from aiooauth1.testing.fake_provider.errors import RefusalError
-from aiooauth1.testing.fake_provider.request import Received, encode, is_form, parse_authorization, parse_form
+from aiooauth1.testing.fake_provider.request import (
+    ReceivedRequest,
+    encode,
+    is_form,
+    parse_authorization,
+    parse_form,
+)
 from aiooauth1.testing.fake_provider.signature_methods import VERIFIERS, check_body_hash
 
 
@@ -43,7 +49,7 @@ def _header(parameters: dict[str, str]) -> tuple[bytes, bytes]:
     return b"Authorization", f"OAuth {pairs}".encode()
 
 
-def _problem(received: Received) -> str:
+def _problem(received: ReceivedRequest) -> str:
     with pytest.raises(RefusalError) as refusal:
         read_signed_request(received)
     return refusal.value.problem
@@ -52,7 +58,7 @@ def _problem(received: Received) -> str:
 # RFC 5849 section 3.4.1.1
 
 
-RFC_EXAMPLE = Received(
+RFC_EXAMPLE = ReceivedRequest(
     "POST",
     b"/request?b5=%3D%253D&a3=a&c%40=&a2=r%20b",
     (
@@ -93,7 +99,7 @@ def test_the_signature_of_the_rfc_example_is_verified() -> None:
 # The vectors
 
 
-def _received(case: dict[str, Any]) -> Received:
+def _received(case: dict[str, Any]) -> ReceivedRequest:
     """The request of a case, as a server would get it."""
     parts = urlsplit(case["url"])
     query = case["url"].partition("#")[0].partition("?")[2]
@@ -120,7 +126,7 @@ def _received(case: dict[str, Any]) -> Received:
         parameters["oauth_body_hash"] = base64.b64encode(digest).decode()
         headers.append((b"Content-Type", case["body_hash"]["content_type"].encode()))
     headers.append(_header({name: value for name, value in parameters.items() if value is not None}))
-    return Received(case["method"], target.encode(), tuple(headers), body, parts.scheme.lower())
+    return ReceivedRequest(case["method"], target.encode(), tuple(headers), body, parts.scheme.lower())
 
 
 # With an `oauth_signature` in the query too they break section 3.5: as requests they are refused.
@@ -154,7 +160,9 @@ def test_the_vectors_are_all_there() -> None:
 
 def test_a_signature_in_the_query_is_left_out_of_the_base_string() -> None:
     parameters = f"oauth_consumer_key=k&a=1&oauth_signature_method=HMAC-SHA1&oauth_signature={'s' * 28}"
-    signed = read_signed_request(Received("GET", b"/r?" + parameters.encode(), ((b"Host", b"h.example"),)))
+    signed = read_signed_request(
+        ReceivedRequest("GET", b"/r?" + parameters.encode(), ((b"Host", b"h.example"),))
+    )
     assert signed.place == "query"
     assert b"oauth_signature%3D" not in signed.base_string
     assert b"a%3D1%26oauth_consumer_key%3Dk" in signed.base_string
@@ -188,7 +196,7 @@ def test_base_string_uri(scheme: str, host: bytes, target: bytes, expected: byte
 @pytest.mark.parametrize("hosts", [(), (b"a.example", b"b.example")])
 def test_a_request_without_exactly_one_host_is_refused(hosts: tuple[bytes, ...]) -> None:
     headers = (*((b"Host", host) for host in hosts), _header({"oauth_nonce": "n"}))
-    assert _problem(Received("GET", b"/", headers)) == "parameter_rejected"
+    assert _problem(ReceivedRequest("GET", b"/", headers)) == "parameter_rejected"
 
 
 # Parameters, section 3.4.1.3.1
@@ -228,7 +236,7 @@ def test_a_form_is_read_as_octets(text: bytes, pairs: list[tuple[bytes, bytes]])
 )
 def test_only_a_form_by_its_media_type_is_signed(types: list[bytes], *, counts: bool) -> None:
     headers = ((b"Host", b"h"), *((b"content-TYPE", kind) for kind in types), _header({"oauth_nonce": "n"}))
-    received = Received("PUT", b"/", headers, b"in_body=1")
+    received = ReceivedRequest("PUT", b"/", headers, b"in_body=1")
     assert is_form(received) is counts
     assert (b"in_body" in read_signed_request(received).base_string) is counts
 
@@ -256,7 +264,8 @@ def test_only_a_form_by_its_media_type_is_signed(types: list[bytes], *, counts: 
 )
 def test_a_header_that_breaks_the_grammar_is_refused(header: bytes) -> None:
     assert (
-        _problem(Received("GET", b"/", ((b"Host", b"h"), (b"Authorization", header)))) == "parameter_rejected"
+        _problem(ReceivedRequest("GET", b"/", ((b"Host", b"h"), (b"Authorization", header))))
+        == "parameter_rejected"
     )
 
 
@@ -292,19 +301,19 @@ def test_a_protocol_parameter_in_two_places_or_twice_is_refused(name: bytes) -> 
     twice = (b"Authorization", b'OAuth %b="a", %b="a"' % (name, name))
     pair = name + b"=a"
     for received in (
-        Received("POST", b"/?" + pair, (host, header)),
-        Received("POST", b"/", (host, header, form), pair),
-        Received("POST", b"/?" + pair, (host, form), b"oauth_nonce=n"),
-        Received("POST", b"/?" + pair + b"&" + pair, (host,)),
-        Received("POST", b"/", (host, form), pair + b"&" + pair),
-        Received("POST", b"/", (host, twice)),
-        Received("POST", b"/", (host, header, header)),
+        ReceivedRequest("POST", b"/?" + pair, (host, header)),
+        ReceivedRequest("POST", b"/", (host, header, form), pair),
+        ReceivedRequest("POST", b"/?" + pair, (host, form), b"oauth_nonce=n"),
+        ReceivedRequest("POST", b"/?" + pair + b"&" + pair, (host,)),
+        ReceivedRequest("POST", b"/", (host, form), pair + b"&" + pair),
+        ReceivedRequest("POST", b"/", (host, twice)),
+        ReceivedRequest("POST", b"/", (host, header, header)),
     ):
         assert _problem(received) == "parameter_rejected"
 
 
 def test_other_parameters_with_the_prefix_are_the_application_s_own() -> None:
-    received = Received(
+    received = ReceivedRequest(
         "GET", b"/?oauth_custom=1&oauth_custom=2", ((b"Host", b"h"), _header({"oauth_nonce": "n"}))
     )
     signed = read_signed_request(received)
@@ -313,16 +322,18 @@ def test_other_parameters_with_the_prefix_are_the_application_s_own() -> None:
 
 
 def test_a_parameter_that_is_not_utf_8_is_refused() -> None:
-    assert _problem(Received("GET", b"/?oauth_token=%ff", ((b"Host", b"h"),))) == "parameter_rejected"
+    assert _problem(ReceivedRequest("GET", b"/?oauth_token=%ff", ((b"Host", b"h"),))) == "parameter_rejected"
 
 
 def test_a_request_without_protocol_parameters_is_unsigned() -> None:
-    received = Received("GET", b"/?a=1", ((b"Authorization", b"Basic YTpi"),))
+    received = ReceivedRequest("GET", b"/?a=1", ((b"Authorization", b"Basic YTpi"),))
     assert read_signed_request(received) == SignedRequest("", {}, b"")
 
 
 def test_what_a_signed_request_says_does_not_show_in_its_repr() -> None:
-    shown = repr(read_signed_request(Received("GET", b"/?oauth_signature=canary%26", ((b"Host", b"h"),))))
+    shown = repr(
+        read_signed_request(ReceivedRequest("GET", b"/?oauth_signature=canary%26", ((b"Host", b"h"),)))
+    )
     assert "canary" not in shown
 
 
@@ -331,7 +342,7 @@ def test_what_a_signed_request_says_does_not_show_in_its_repr() -> None:
 def test_no_octets_are_an_error_of_any_other_kind(target: bytes, header: bytes, body: bytes) -> None:
     headers = ((b"Host", b"h"), (b"Content-Type", FORM), (b"Authorization", b"OAuth " + header))
     try:
-        signed = read_signed_request(Received("POST", b"/?" + target, headers, body))
+        signed = read_signed_request(ReceivedRequest("POST", b"/?" + target, headers, body))
     except RefusalError as refusal:
         assert refusal.status == 400  # noqa: PT017  either outcome is right, no third is
     else:
@@ -378,7 +389,7 @@ def test_what_oauthlib_signs_is_verified_and_nothing_else(
     url = f"http://h.example:8080/{quote(path)}?{joined[0]}"
     url, headers, body = client.sign(url, method, joined[1] if form else None, headers)
     octets = tuple((name.encode(), value.encode()) for name, value in headers.items())
-    received = Received(
+    received = ReceivedRequest(
         method,
         url.removeprefix("http://h.example:8080").encode(),
         ((b"Host", b"h.example:8080"), *octets),
@@ -391,7 +402,7 @@ def test_what_oauthlib_signs_is_verified_and_nothing_else(
     assert verify(signed.base_string, signature, *secrets)
     assert not verify(signed.base_string, signature, secrets[1] + "x", secrets[0])
     if signature_method != "PLAINTEXT":
-        moved = Received(method, received.target + b"&x", received.headers, received.body)
+        moved = ReceivedRequest(method, received.target + b"&x", received.headers, received.body)
         assert not verify(read_signed_request(moved).base_string, signature, *secrets)
 
 
@@ -416,7 +427,7 @@ def _with_hash(
     name = {"HMAC-SHA256": "sha256", "HMAC-SHA512": "sha512"}.get(method, "sha1")
     value = base64.b64encode(hashlib.new(name, hashed).digest()).decode()
     header = _header({"oauth_signature_method": method, "oauth_body_hash": value})
-    received = Received("POST", b"/", ((b"Host", b"h"), (b"Content-Type", kind), header), body)
+    received = ReceivedRequest("POST", b"/", ((b"Host", b"h"), (b"Content-Type", kind), header), body)
     try:
         check_body_hash(received, read_signed_request(received))
     except RefusalError as refusal:

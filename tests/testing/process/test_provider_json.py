@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from aiooauth1 import Provider
 from aiooauth1.signing import HMAC_SHA256, SigningRules
 from aiooauth1.signing.rsa import RSA_SHA1
-from aiooauth1.testing.process.provider_json import describe, provider_from
+from aiooauth1.testing.process.provider_json import dump_provider, load_provider
 
 
 PROVIDERS = {
@@ -33,13 +33,13 @@ PROVIDERS = {
 
 @pytest.mark.parametrize("name", PROVIDERS)
 def test_every_provider_comes_back(name: str) -> None:
-    assert provider_from(describe(PROVIDERS[name])) == PROVIDERS[name]
+    assert load_provider(dump_provider(PROVIDERS[name])) == PROVIDERS[name]
 
 
 def test_a_method_with_a_key_is_refused() -> None:
     key = generate_private_key(public_exponent=65537, key_size=2048)
     with pytest.raises(ValueError, match="verifies no RSA-SHA1"):
-        describe(Provider("keyed", signature_method=RSA_SHA1(key)))
+        dump_provider(Provider("keyed", signature_method=RSA_SHA1(key)))
 
 
 @pytest.mark.parametrize(
@@ -59,5 +59,5 @@ def test_a_method_with_a_key_is_refused() -> None:
 )
 def test_what_is_no_provider_is_a_value_error(text: str) -> None:
     """So that a command line that holds it is told to be wrong, without a traceback."""
-    with pytest.raises(ValueError, match=r"no provider as describe|Expecting value"):
-        provider_from(text)
+    with pytest.raises(ValueError, match=r"no provider as dump_provider|Expecting value"):
+        load_provider(text)
