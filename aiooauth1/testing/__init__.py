@@ -16,6 +16,7 @@ async with FakeProvider() as fake:
 
 from __future__ import annotations
 
+from aiooauth1.testing.clock import FrozenClock
 from aiooauth1.testing.fake_provider.browser import AuthorizePageError, approve, deny
 from aiooauth1.testing.fake_provider.fake_provider import FakeProvider
 from aiooauth1.testing.fake_provider.ledger import Arrival, Ledger, Post, Summary
@@ -32,6 +33,7 @@ __all__ = [
     "Before",
     "FakeProvider",
     "FakeProviderProcess",
+    "FrozenClock",
     "Ledger",
     "Post",
     "Summary",

@@ -143,6 +143,13 @@ class Accounts:
         """Let an access token be good no more."""
         self.access_tokens[token_key] = replace(self.access_tokens[token_key], state=state)
 
+    def revoke_user(self, user: str) -> int:
+        """Revoke every access token of a user that is still good, and return how many that were."""
+        keys = [key for key, held in self.access_tokens.items() if held.user == user and held.state == "good"]
+        for key in keys:
+            self.end(key, "revoked")
+        return len(keys)
+
     def add_post(self, user: str, text: str) -> Post:
         """Make a post."""
         self._last_post += 1

@@ -158,9 +158,8 @@ def answer(call: RequestContext, state: ProviderState) -> web.Response:
     call.user = user
     quirks = state.quirks
     without = quirks.insecure_without_verifier or quirks.insecure_oauth_10
-    issued = state.accounts.answer(
-        issued.token.key, user, approved=fields["answer"] == "approve", with_verifier=not without
-    )
+    approved = fields["answer"] == "approve" and not state.script.take_denial()
+    issued = state.accounts.answer(issued.token.key, user, approved=approved, with_verifier=not without)
     denied = issued.state == "denied"
     if issued.callback != "oob":
         told: tuple[tuple[str, str], ...] = (("oauth_token", issued.token.key),)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from aiooauth1.credentials import Consumer
 from aiooauth1.testing.fake_provider import browser
@@ -13,6 +13,7 @@ from aiooauth1.testing.fake_provider.endpoints import DENIALS
 from aiooauth1.testing.fake_provider.ledger import Ledger
 from aiooauth1.testing.fake_provider.request_context import ProviderState
 from aiooauth1.testing.fake_provider.routes import provider_at
+from aiooauth1.testing.fake_provider.script import Fault, Script
 from aiooauth1.testing.fake_provider.server import Server
 from aiooauth1.testing.fake_provider.signature_methods import verifiers_of
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from aiooauth1.credentials import AccessToken
     from aiooauth1.providers.provider import Provider
     from aiooauth1.testing.fake_provider.ledger import Arrival, Post, Summary
+    from aiooauth1.testing.fake_provider.script import Drop, LimitStyle
     from aiooauth1.testing.fake_provider.server import After, Before
     from aiooauth1.testing.fake_provider.signature_methods import Verifier
 
@@ -124,13 +126,15 @@ class FakeProvider:
         self._accounts = Accounts(window=window, request_token_ttl=request_token_ttl)
         for registered in (self._consumer, *consumers):
             self.add_consumer(registered)
+        self._script = Script(clock)
         verifiers = verifiers_of(like) if signature_methods is None else signature_methods
-        state = ProviderState(self._accounts, verifiers, window, denial, secrets.token_bytes(32), like)
+        state = ProviderState(
+            self._accounts, verifiers, window, denial, secrets.token_bytes(32), self._script, like
+        )
         self._name = name
         self._server = Server(
             state,
             self.ledger,
-            clock,
             port=port,
             base_path=base_path,
             ssl_context=ssl_context,
@@ -284,6 +288,116 @@ class FakeProvider:
             KeyError: If there is no such access token.
         """
         self._accounts.end(token_key, "expired")
+
+    def revoke_user(self, user: str) -> int:
+        """Take back every access token of a user, as one who removes the application at the provider.
+
+        Args:
+            user: The user.
+
+        Returns:
+            How many tokens that were.
+        """
+        return self._accounts.revoke_user(user)
+
+    def deny_next(self, times: int = 1) -> None:
+        """Let the next user who answers say no, whatever `approve` or the browser clicks.
+
+        Args:
+            times: How many users in a row.
+
+        Raises:
+            ValueError: If `times` is below 1.
+        """
+        if times < 1:
+            raise ValueError(f"times must be at least 1, not {times}")
+        self._script.denials += times
+
+    def fail_next(
+        self,
+        status: int,
+        times: int = 1,
+        endpoint: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        body: str = "",
+    ) -> None:
+        """Answer the next requests with a status, and do nothing of what they ask.
+
+        The ledger has them as `intercepted`.
+
+        Args:
+            status: The status, from 101 to 599.
+            times: How many requests.
+            endpoint: Only at this endpoint (`request_token`, `authorize`, `access_token`, `revoke`, `posts`,
+                `post`, `echo`); None means any.
+            headers: What the reply's header says, such as `{"Retry-After": "7"}`.
+            body: What it says beside that, such as `oauth_problem=token_expired`.
+
+        Raises:
+            ValueError: If one of these is out of its range.
+        """
+        self._script.add(Fault(endpoint, status, dict(headers or {}), body), times)
+
+    def drop_next(self, when: Drop, times: int = 1, endpoint: str | None = None) -> None:
+        """Drop the connections of the next requests without a reply.
+
+        Args:
+            when: `before` anything is done, or `after` all is done, so that only the reply is lost.
+            times: How many requests.
+            endpoint: Only at this endpoint, as in `fail_next`; None means any.
+
+        Raises:
+            ValueError: If one of these is out of its range.
+        """
+        self._script.add(Fault(endpoint, drop=when), times)
+
+    def slow(self, seconds: float) -> None:
+        """Send every reply that much later from now on; the work is done at once.
+
+        Args:
+            seconds: The delay in seconds of real time; 0 ends it.
+
+        Raises:
+            ValueError: If it is negative or not a number.
+        """
+        if not seconds >= 0:
+            raise ValueError(f"seconds must be at least 0, not {seconds}")
+        self._script.delay = seconds
+
+    def skew(self, seconds: float) -> None:
+        """Let the provider's clock be off from now on: what it judges timestamps by, and its `Date` headers.
+
+        Args:
+            seconds: How far it is ahead, in seconds; negative: behind; 0 sets it right.
+        """
+        self._script.skew = seconds
+
+    def rate_limit(
+        self,
+        limit: int | None,
+        window: float = 900,
+        *,
+        per: Literal["user", "app"] = "user",
+        style: LimitStyle = "x",
+    ) -> None:
+        """Take at most so many calls of the API in a window, and answer 429 to more.
+
+        Verified requests at `posts`, `post` and `echo` count; refused ones do not. A window begins with its
+        first request, by the provider's clock. A limit per user and one per app may hold at once.
+
+        Args:
+            limit: How many requests; None takes the limit away.
+            window: The length of the window in seconds.
+            per: `user`: each user of each consumer has a window; `app`: each consumer has one.
+            style: How replies tell of it. `x`: `x-rate-limit-*` for the user's window and
+                `x-app-limit-24hour-*` for the application's (with only that one, in both). `retry-after`:
+                `Retry-After` with the 429 and nothing before. `ietf`: `RateLimit` and `RateLimit-Policy`.
+
+        Raises:
+            ValueError: If one of these is out of its range.
+        """
+        self._script.limits.set(per, limit, window, style)
 
     approve = staticmethod(browser.approve)
     deny = staticmethod(browser.deny)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from aiooauth1.testing.fake_provider.accounts import Accounts
     from aiooauth1.testing.fake_provider.authentication import RequiredToken
     from aiooauth1.testing.fake_provider.request import ReceivedRequest
+    from aiooauth1.testing.fake_provider.script import Script
     from aiooauth1.testing.fake_provider.signature_methods import Verifier
 
 
@@ -39,6 +40,7 @@ class ProviderState:
         window: How many seconds a timestamp may be off.
         denial: How it tells the consumer that the user said no: a key of `DENIALS`.
         page_key: The key of the values that tie an answer to its page.
+        script: What a test has scripted.
         like: The provider that it is like, whose demands are its own; None: it goes by the RFC, and takes
             what that leaves open either way.
     """
@@ -48,6 +50,7 @@ class ProviderState:
     window: float
     denial: str
     page_key: bytes
+    script: Script
     like: Provider | None = None
 
     @property
@@ -70,6 +73,7 @@ class RequestContext:
         signed: What it says in the name of OAuth.
         user: The user for whom it was found to speak.
         why: Why it was refused; empty if it was not.
+        headers: What the reply's header says beside the endpoint's own fields.
     """
 
     received: ReceivedRequest
@@ -81,6 +85,7 @@ class RequestContext:
     signed: SignedRequest = _UNSIGNED
     user: str | None = None
     why: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
 
     def authenticate(self, state: ProviderState, wants: RequiredToken) -> Caller:
         """Find out who is speaking."""
@@ -101,6 +106,12 @@ class RequestContext:
             in_order=state.quirks.monotonic_timestamps,
         )
         self.user = caller.user
+        return caller
+
+    def authenticate_counted(self, state: ProviderState, wants: RequiredToken) -> Caller:
+        """Find out who is speaking, and count the request towards the limits that a test has scripted."""
+        caller = self.authenticate(state, wants)
+        state.script.limits.spend(caller.consumer.key, caller.user, self.now, self.headers)
         return caller
 
     def check_method(self, state: ProviderState, method: str) -> None:

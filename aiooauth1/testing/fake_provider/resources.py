@@ -51,7 +51,7 @@ def post(call: RequestContext, state: ProviderState) -> web.Response:
 
 def echo(call: RequestContext, state: ProviderState) -> web.Response:
     """Tell what arrived, with an access token or without."""
-    caller = call.authenticate(state, "any access")
+    caller = call.authenticate_counted(state, "any access")
     return json_reply(
         {
             "method": call.received.method,
@@ -67,7 +67,7 @@ def echo(call: RequestContext, state: ProviderState) -> web.Response:
 
 
 def _user(call: RequestContext, state: ProviderState) -> str:
-    user = call.authenticate(state, "access").user
+    user = call.authenticate_counted(state, "access").user
     assert user is not None  # noqa: S101  an access token speaks for a user
     return user
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 from collections.abc import Awaitable, Callable
@@ -54,7 +55,6 @@ class Server:
     Args:
         state: By what the endpoints judge.
         ledger: Where arrivals are entered.
-        clock: The provider's clock, in seconds since the epoch.
         port: The port; 0 takes a free one at the first start.
         base_path: The path below which the provider is; empty for the root.
         ssl_context: With it the server speaks https.
@@ -70,7 +70,6 @@ class Server:
         self,
         state: ProviderState,
         ledger: Ledger,
-        clock: Callable[[], float],
         *,
         port: int,
         base_path: str,
@@ -82,7 +81,7 @@ class Server:
         self.port = port
         self._state = state
         self._ledger = ledger
-        self._clock = clock
+        self._script = state.script
         self._prefix = base_path.encode("ascii") + b"/"
         self._ssl_context = ssl_context
         self._scheme = "http" if ssl_context is None else "https"
@@ -124,12 +123,20 @@ class Server:
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request, and enter it."""
-        now = self._clock()
+        now = self._script.now()
         # aiohttp decodes the target so that nothing is lost: undone, these are the request line's octets.
         target = request.raw_path.encode("utf-8", "surrogateescape")
         route = self._find(target)
         received = ReceivedRequest(request.method, target, request.raw_headers, b"", self._scheme)
         call = RequestContext(received, 0, _NO_BODY[2], now, route.rest, route.allow)
+        fault = self._script.take(route.name)
+        if fault is not None and fault.drop != "after":
+            call.why = "scripted"
+            self._enter(request, route, call, "intercepted", fault.status)
+            if fault.drop:
+                await drop(request)
+            reply = web.Response(status=fault.status or 200, text=fault.body, headers=fault.headers)
+            return await self._sent(reply, now)
         if self.before is not None:
             instead = await self.before(request)
             if request.transport is None or request.transport.is_closing():
@@ -137,7 +144,7 @@ class Server:
                 return web.Response()  # which goes nowhere
             if instead is not None:
                 self._enter(request, route, call, "intercepted", instead.status)
-                return self._dated(instead, now)
+                return await self._sent(instead, now)
         try:
             await self._complete(request, call)
         except Exception:  # the connection broke off, or what came cannot be decoded
@@ -145,9 +152,18 @@ class Server:
             self._enter(request, route, call, "refused", 0)
             raise
         reply = self._answer(route, call)
+        reply.headers.update(call.headers)
         self._enter(request, route, call, "refused" if call.why else "accepted", reply.status)
         instead = None if self.after is None else await self.after(request, reply)
-        return self._dated(reply if instead is None else instead, now)
+        if fault is not None:
+            await drop(request)
+        return await self._sent(reply if instead is None else instead, now)
+
+    async def _sent(self, reply: web.StreamResponse, now: float) -> web.StreamResponse:
+        """Return the reply when it is due."""
+        if self._script.delay:
+            await asyncio.sleep(self._script.delay)
+        return self._dated(reply, now)
 
     def _find(self, target: bytes) -> Route:
         path = target.partition(b"?")[0]

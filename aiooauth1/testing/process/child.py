@@ -14,7 +14,7 @@ from aiooauth1.testing.process.protocol import encode_message
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from aiooauth1.testing.process.protocol import Message
 
@@ -24,6 +24,7 @@ __all__ = ["Child"]
 _LINE_LIMIT = 1 << 26  # an arrival with a body of a MiB, each octet of it escaped
 _START_TIMEOUT = 60.0
 _STOP_TIMEOUT = 10.0
+_ERRORS: Mapping[str, type[Exception]] = {"KeyError": KeyError, "ValueError": ValueError}
 
 
 class Child:
@@ -88,7 +89,7 @@ class Child:
                     process.kill()
                 await process.wait()
 
-    async def ask(self, do: str, **arguments: str) -> list[Any]:
+    async def ask(self, do: str, **arguments: object) -> list[Any]:
         """Ask one question; others wait until it is answered."""
         async with self._lock:
             process = self._running()
@@ -106,8 +107,7 @@ class Child:
                 if "end" in message:
                     return values
                 if "error" in message:
-                    kind = KeyError if message["error"] == "KeyError" else RuntimeError
-                    raise kind(message["message"])
+                    raise _ERRORS.get(message["error"], RuntimeError)(message["message"])
                 values.append(message["value"])
 
     def _running(self) -> asyncio.subprocess.Process:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from aiooauth1.credentials import Consumer
 from aiooauth1.testing.fake_provider import browser
@@ -14,11 +14,12 @@ from aiooauth1.testing.process.provider_json import dump_provider
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from types import TracebackType
 
     from aiooauth1.credentials import AccessToken
     from aiooauth1.providers.provider import Provider
+    from aiooauth1.testing.fake_provider.script import Drop, LimitStyle
     from aiooauth1.testing.process.protocol import Message
 
 
@@ -234,6 +235,56 @@ class FakeProviderProcess:
             RuntimeError: If the process does not run.
         """
         await self._child.ask("expire", token_key=token_key)
+
+    async def revoke_user(self, user: str) -> int:
+        """Take back every access token of a user, as `FakeProvider.revoke_user`, and return how many."""
+        return int(await self._script("revoke_user", user=user))
+
+    async def deny_next(self, times: int = 1) -> None:
+        """Let the next user who answers say no, as `FakeProvider.deny_next`."""
+        await self._script("deny_next", times=times)
+
+    async def fail_next(
+        self,
+        status: int,
+        times: int = 1,
+        endpoint: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        body: str = "",
+    ) -> None:
+        """Answer the next requests with a status, as `FakeProvider.fail_next`."""
+        told = dict(headers or {})
+        await self._script(
+            "fail_next", status=status, times=times, endpoint=endpoint, headers=told, body=body
+        )
+
+    async def drop_next(self, when: Drop, times: int = 1, endpoint: str | None = None) -> None:
+        """Drop the connections of the next requests, as `FakeProvider.drop_next`."""
+        await self._script("drop_next", when=when, times=times, endpoint=endpoint)
+
+    async def slow(self, seconds: float) -> None:
+        """Send every reply that much later, as `FakeProvider.slow`."""
+        await self._script("slow", seconds=seconds)
+
+    async def skew(self, seconds: float) -> None:
+        """Let the provider's clock be off, as `FakeProvider.skew`."""
+        await self._script("skew", seconds=seconds)
+
+    async def rate_limit(
+        self,
+        limit: int | None,
+        window: float = 900,
+        *,
+        per: Literal["user", "app"] = "user",
+        style: LimitStyle = "x",
+    ) -> None:
+        """Limit the calls of the API in a window, as `FakeProvider.rate_limit`."""
+        await self._script("rate_limit", limit=limit, window=window, per=per, style=style)
+
+    async def _script(self, call: str, **arguments: object) -> Any:
+        (result,) = await self._child.ask("script", call=call, arguments=arguments)
+        return result
 
     def _told(self, name: str) -> str:
         if not self._hello:

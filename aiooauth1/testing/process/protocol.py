@@ -113,11 +113,18 @@ def _expire(fake: FakeProvider, *, token_key: str) -> Iterable[object]:
     return ()
 
 
+def _script(fake: FakeProvider, *, call: str, arguments: Message) -> Iterable[object]:
+    if call not in _SCRIPTING:
+        raise ValueError(f"{call} is not a method that scripts a provider")
+    return [getattr(fake, call)(**arguments)]
+
+
 def _add_consumer(fake: FakeProvider, *, key: str, secret: str) -> Iterable[object]:
     fake.add_consumer(Consumer(key, secret))
     return ()
 
 
+_SCRIPTING = frozenset({"deny_next", "drop_next", "fail_next", "rate_limit", "revoke_user", "skew", "slow"})
 _COMMANDS: Mapping[str, Callable[..., Iterable[object]]] = MappingProxyType(
     {
         "add_consumer": _add_consumer,
@@ -127,6 +134,7 @@ _COMMANDS: Mapping[str, Callable[..., Iterable[object]]] = MappingProxyType(
         "ledger": _ledger,
         "posts": _posts,
         "revoke": _revoke,
+        "script": _script,
         "summary": _summary,
     }
 )
