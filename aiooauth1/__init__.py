@@ -115,7 +115,11 @@ _MODULES = {
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        value: Any = import_module("importlib.metadata").version(__name__)
+        metadata = import_module("importlib.metadata")
+        try:
+            value: Any = metadata.version(__name__)
+        except metadata.PackageNotFoundError:
+            raise AttributeError(f"{__name__} is not installed, so it has no version") from None
     elif name in __all__:
         value = getattr(import_module(f"{__name__}.{_MODULES.get(name, 'errors')}"), name)
     else:
