@@ -76,7 +76,7 @@ async def test_no_reply_takes_time_or_memory_and_the_next_request_works(
     told = [json.loads(line) for line in output.splitlines()]
     assert [one["name"] for one in told] == names
     assert [one for one in told if one["came"] not in expected] == []
-    assert [one for one in told if one["took"] > 2] == []
+    assert [one for one in told if one["took"] > 10] == []  # 0.5 at most on an idle machine
     assert [one for one in told if one["next"] != "good"] == []
     assert [one for one in told if one["grew"] > most(reader, one["name"].partition("/")[2])] == []
 

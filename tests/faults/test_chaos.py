@@ -113,7 +113,7 @@ async def test_nothing_is_lost_doubled_mixed_up_or_leaked(server: RedisServer | 
     if server is not None:
         assert not_sent, "Redis was not away for long enough to be noticed"
         assert world.waited < 2 * STORE_TIMEOUT
-        assert world.first_good - place.back < 1
+        assert world.first_good - place.back < 10
     assert blocks < 15_000 + posts / 2  # its closed connections and the guests: a call kept is a hundred
     assert octets < 25 * MIB  # a thousand calls that wait for Redis take half of that
     assert posts >= PER_SECOND["post"] * SECONDS / 3, "this machine is too busy to tell anything"

@@ -37,7 +37,8 @@ ANN = AccessToken("ann-key", "ann-secret-4f1c", params={"screen_name": "ann"})
 BOB = AccessToken("bob-key", "bob-secret-77aa")
 DEADLINE = 2.0  # seconds, the store's own
 HASTY = 0.5  # that of a store where it is not about how long it waits
-SLACK = 0.5  # for a machine that is busy with other things
+SLACK = 1.5  # for a machine that is busy with other things; shorter than the store's own deadline
+BACK = 15  # seconds: by then it works again, however busy the machine is
 CLUSTERS = {"own_cluster": 0, "replicated_cluster": 1}  # how many replicas each primary has
 
 
@@ -366,7 +367,7 @@ async def test_a_frozen_redis(own_redis: RedisServer, hasty: RedisStore) -> None
     finally:
         own_redis.thaw()
     assert max(took for took, _ in told) < HASTY + SLACK
-    assert await back_after(lambda: hasty.get_access_token("x", "ann")) < 1
+    assert await back_after(lambda: hasty.get_access_token("x", "ann")) < BACK
 
 
 async def test_a_killed_redis(own_redis: RedisServer, hasty: RedisStore) -> None:
@@ -381,7 +382,7 @@ async def test_a_killed_redis(own_redis: RedisServer, hasty: RedisStore) -> None
         assert HASTY - 0.1 < took < HASTY + SLACK
         assert "connection failed (ConnectionError)" in says
     own_redis.start()
-    assert await back_after(lambda: hasty.get_access_token("x", "ann")) < 1
+    assert await back_after(lambda: hasty.get_access_token("x", "ann")) < BACK
     assert await hasty.get_access_token("x", "ann") == ANN
     assert await _record(hasty) == b"1"
 
@@ -416,7 +417,7 @@ async def test_a_paused_redis(own_redis: RedisServer, hasty: RedisStore) -> None
         client.client_pause(800)
         took, _ = await refused_after(hasty.get_access_token("x", "ann"))
         assert took < HASTY + SLACK
-    assert await back_after(lambda: hasty.get_access_token("x", "ann")) < 1
+    assert await back_after(lambda: hasty.get_access_token("x", "ann")) < BACK
 
 
 async def test_a_redis_that_became_a_replica(own_redis: RedisServer, store: RedisStore) -> None:
@@ -436,7 +437,7 @@ async def test_a_redis_that_became_a_replica(own_redis: RedisServer, store: Redi
         assert left == [], "its connections are let go, so that new ones find the new primary"
         assert await store.get_access_token("x", "ann") == ANN
         client.replicaof("no", "one")
-    assert await back_after(lambda: store.put_access_token("x", "ann", BOB)) < 1
+    assert await back_after(lambda: store.put_access_token("x", "ann", BOB)) < BACK
 
 
 class StubbornPool(ConnectionPool):
@@ -469,7 +470,7 @@ async def test_a_replica_that_lost_its_primary(own_redis: RedisServer, hasty: Re
         assert took < HASTY + SLACK
         assert "MASTERDOWN" in says
         client.replicaof("no", "one")
-    assert await back_after(lambda: hasty.put_access_token("x", "ann", BOB)) < 1
+    assert await back_after(lambda: hasty.put_access_token("x", "ann", BOB)) < BACK
 
 
 async def test_a_full_redis(own_redis: RedisServer, store: RedisStore) -> None:
@@ -485,7 +486,7 @@ async def test_a_full_redis(own_redis: RedisServer, store: RedisStore) -> None:
             assert "maxmemory" in says
         assert await store.get_access_token("x", "ann") == ANN
         client.config_set("maxmemory", 0)
-    assert await back_after(lambda: store.put_access_token("x", "ann", BOB)) < 1
+    assert await back_after(lambda: store.put_access_token("x", "ann", BOB)) < BACK
 
 
 async def test_a_redis_that_cannot_write_to_its_disk(
@@ -594,7 +595,7 @@ async def test_a_node_that_hangs_leaves_the_others(own_cluster: ClusterOfThree) 
         assert 0 < len(told) < 0.6 * len(reads)
         assert outcomes.count(ANN) + len(told) == len(reads)
         for user in users:
-            assert await back_after(partial(store.get_access_token, "x", user)) < 5
+            assert await back_after(partial(store.get_access_token, "x", user)) < BACK
 
 
 async def test_a_killed_node(own_cluster: ClusterOfThree) -> None:
@@ -608,7 +609,7 @@ async def test_a_killed_node(own_cluster: ClusterOfThree) -> None:
         assert {outcome for _, outcome in told} == {ANN, None}
         own_cluster.nodes[2].start()  # without what it held, which was nowhere else
         for number in range(30):
-            assert await back_after(partial(store.put_access_token, "x", f"user {number}", BOB)) < 10
+            assert await back_after(partial(store.put_access_token, "x", f"user {number}", BOB)) < BACK
 
 
 async def test_a_replica_stands_in_for_a_primary_that_hangs(replicated_cluster: ClusterOfThree) -> None:
@@ -624,7 +625,7 @@ async def test_a_replica_stands_in_for_a_primary_that_hangs(replicated_cluster: 
             told = await asyncio.gather(*(refused_or(store.get_access_token("x", user)) for user in users))
             assert {outcome for _, outcome in told} == {ANN, None}, "it was no primary of theirs that hangs"
             for user in users:
-                assert await back_after(partial(store.get_access_token, "x", user)) < 10
+                assert await back_after(partial(store.get_access_token, "x", user)) < BACK
                 assert await store.get_access_token("x", user) == ANN, "lost by the failover"
         finally:
             cluster.nodes[1].thaw()
