@@ -166,6 +166,11 @@ class OAuth1Session(Verbs):
             await self._pool.close()
 
     @property
+    def provider(self) -> Provider | None:
+        """The provider; None: the session goes by the RFC alone."""
+        return self._provider
+
+    @property
     def http(self) -> ClientSession:
         """The plain `ClientSession` below, which signs nothing; to be used inside the running loop."""
         return self._pool.http()

@@ -1,0 +1,346 @@
+"""A journal in one SQLite file: many posts are written with one commit. Extra: `sqlite`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import threading
+import time
+from collections import deque
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, cast
+
+from aiooauth1.errors import StoreCorrupt, StoreUnavailable
+from aiooauth1.posting.journal import Entry, InputChanged, JournalReport
+
+
+try:
+    import aiosqlite
+except ImportError:
+    raise ImportError(
+        "SQLiteJournal needs aiosqlite: pip install 'aiooauth1[sqlite]'", name="aiosqlite"
+    ) from None
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from aiooauth1.posting.journal import Numbered, State
+    from aiooauth1.posting.post import Outcome
+
+
+__all__ = ["SQLiteJournal"]
+
+_APPLICATION_ID = 0x616F6A31  # "aoj1"
+_VERSION = 1
+_SCHEMA = (
+    "CREATE TABLE post (position INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, digest BLOB NOT NULL,"
+    " state TEXT NOT NULL, http_status INTEGER, error TEXT NOT NULL, at REAL NOT NULL)"
+)
+_PRAGMAS = (
+    "PRAGMA locking_mode=EXCLUSIVE",  # one run has the file: two would send each post twice
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",  # a post that was begun is known to be so after a power cut
+    "PRAGMA fullfsync=ON",
+    "PRAGMA trusted_schema=OFF",
+)
+_BEGIN = (
+    "INSERT INTO post VALUES (?, ?, ?, 'begun', NULL, '', ?) ON CONFLICT (position) DO UPDATE"
+    " SET state = 'begun', at = excluded.at WHERE id = excluded.id AND digest = excluded.digest"
+    " AND state NOT IN ('done', 'refused')"
+)
+_FINISH = "UPDATE post SET state = ?, http_status = ?, error = ?, at = ? WHERE position = ?"
+_LOOK = (
+    "SELECT position, id, digest, state, http_status, error, at FROM post"
+    " WHERE position BETWEEN ? AND ? OR id IN (%s)"
+)
+_MOST = 500  # posts in one transaction
+_LONGEST_ERROR = 300
+
+
+class SQLiteJournal:
+    """A journal in one SQLite file, for one run at a time on one machine.
+
+    A run takes the file for itself, and its processes' end, however it comes, gives it back.
+
+    Args:
+        path: The file. It is made when it is not there, readable for its owner only. Its folder must be
+            there, on no network drive.
+        clock: Seconds since the epoch.
+
+    Raises:
+        ImportError: If aiosqlite is not installed.
+        ValueError: If the path is empty or `:memory:`.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, clock: Callable[[], float] = time.time) -> None:
+        if os.fspath(path) in {"", ":memory:"}:
+            raise ValueError("a journal needs the path of a file: what is in memory does not outlive a crash")
+        self._path = str(Path(path).absolute())
+        self._clock = clock
+        self._connection: aiosqlite.Connection | None = None
+        self._is_taken = False
+        self._extent = 0
+        self._begins: deque[tuple[Numbered, asyncio.Future[None]]] = deque()
+        self._ends: deque[tuple[tuple[object, ...], asyncio.Future[None]]] = deque()
+        self._writing: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.aclose()
+
+    async def open(self) -> int:
+        """Take the journal for one run, and return how many posts of the input were reached before.
+
+        Raises:
+            RuntimeError: If another run has it, in this process or another.
+            StoreUnavailable: If the file cannot be opened.
+            StoreCorrupt: If it is not a journal.
+        """
+        if self._is_taken:
+            raise RuntimeError(f"the journal {self._path!r} is in use: one run at a time")
+        self._is_taken = True
+        try:
+            self._connection = await self._connect()
+            [(extent,)] = await self._fetch("SELECT coalesce(max(position) + 1, 0) FROM post")
+        except BaseException:
+            await self.release()
+            raise
+        self._extent = int(extent)
+        return self._extent
+
+    async def look_up(self, posts: Sequence[Numbered]) -> list[Entry | None]:
+        """Return what is known of each post, which stand in a row in the input; None: nothing.
+
+        Raises:
+            InputChanged: If another post stood at that place, or the same id elsewhere.
+            StoreUnavailable: If the file cannot be read.
+        """
+        if not posts or posts[0].position >= self._extent:
+            return [None] * len(posts)  # none of them was reached, and begin() finds an id that was
+        marks = ",".join("?" * len(posts))
+        ids = [_id(one) for one in posts]
+        rows = await self._fetch(_LOOK % marks, posts[0].position, posts[-1].position, *ids)
+        by_position = {row[0]: row for row in rows}
+        by_id = {row[1]: row for row in rows}
+        found: list[Entry | None] = []
+        for one, name in zip(posts, ids, strict=True):
+            row = by_position.get(one.position) or by_id.get(name)
+            if row is None:
+                found.append(None)
+                continue
+            _check(one, row[0], row[1], row[2])
+            found.append(Entry(cast("State", row[3]), row[4], row[5], row[6]))
+        return found
+
+    async def begin(self, numbered: Numbered) -> None:
+        """Note that a post is about to be sent: on the disk when this returns.
+
+        Raises:
+            InputChanged: If its id is another post's.
+            StoreUnavailable: If the file cannot be written.
+        """
+        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._begins.append((numbered, answer))
+        await self._written(answer)
+
+    async def finish(self, numbered: Numbered, outcome: Outcome) -> None:
+        """Note how a post ended: on the disk when this returns.
+
+        Raises:
+            StoreUnavailable: If the file cannot be written.
+        """
+        error = "" if outcome.error is None else f"{type(outcome.error).__name__}: {outcome.error}"
+        values = outcome.status, outcome.http_status, error[:_LONGEST_ERROR], self._clock(), numbered.position
+        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._ends.append((values, answer))
+        await self._written(answer)
+
+    async def release(self) -> None:
+        """Give the journal back: the run is over. What was given to it is written first."""
+        if self._writing is not None:
+            await asyncio.wait([self._writing])
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(sqlite3.Error, ValueError):
+                await connection.close()
+        self._is_taken = False
+
+    async def report(self) -> JournalReport:
+        """Count the posts, and name those in doubt. A file that is not there yet has none.
+
+        Raises:
+            StoreUnavailable: If the file cannot be read, for example since a run in another process has it.
+            StoreCorrupt: If it is not a journal.
+        """
+        if not self._is_taken:
+            if not await asyncio.to_thread(Path(self._path).exists):
+                return JournalReport()
+            await self.open()
+            try:
+                return await self.report()
+            finally:
+                await self.release()
+        counts = dict(await self._fetch("SELECT state, count(*) FROM post GROUP BY state"))
+        rows = await self._fetch("SELECT id FROM post WHERE state IN ('begun', 'unknown') ORDER BY position")
+        return JournalReport(
+            **counts, in_doubt=tuple(name.decode("utf-8", "surrogatepass") for (name,) in rows)
+        )
+
+    async def aclose(self) -> None:
+        """Close the file. Closing it again does nothing."""
+        await self.release()
+
+    async def _connect(self) -> aiosqlite.Connection:
+        await asyncio.to_thread(_make_private, self._path)
+        try:
+            connection = await _in_daemon_thread(lambda: aiosqlite.connect(self._path, timeout=0.5))
+        except (sqlite3.Error, OSError) as error:
+            raise self._error(error) from None
+        self._connection = connection
+        try:
+            for pragma in _PRAGMAS:
+                await connection.execute(pragma)
+            await connection.execute("BEGIN IMMEDIATE")
+            [(application_id,)] = await connection.execute_fetchall("PRAGMA application_id")
+            [(version,)] = await connection.execute_fetchall("PRAGMA user_version")
+            [(tables,)] = await connection.execute_fetchall("SELECT count(*) FROM sqlite_master")
+            if (application_id, version) != (_APPLICATION_ID, _VERSION):
+                if application_id or version or tables:
+                    raise StoreCorrupt(f"the journal {self._path!r}: it is a database of something else")
+                await connection.execute(_SCHEMA)
+                await connection.execute(f"PRAGMA application_id={_APPLICATION_ID}")
+                await connection.execute(f"PRAGMA user_version={_VERSION}")
+            await connection.commit()
+        except sqlite3.Error as error:
+            raise self._error(error) from None
+        return connection
+
+    async def _fetch(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        try:
+            return [tuple(row) for row in await self._open_connection().execute_fetchall(sql, values)]
+        except (sqlite3.Error, ValueError) as error:
+            raise self._error(error) from None
+
+    def _open_connection(self) -> aiosqlite.Connection:
+        if self._connection is None:
+            raise RuntimeError(f"the journal {self._path!r} is not open: open() it first")
+        return self._connection
+
+    async def _written(self, answer: asyncio.Future[None]) -> None:
+        if self._writing is None:
+            self._open_connection()
+            # In a task of its own, which no cancelled caller ends.
+            self._writing = asyncio.create_task(self._write_all())
+        await answer
+
+    async def _write_all(self) -> None:
+        try:
+            while self._begins or self._ends:
+                begins = [self._begins.popleft() for _ in range(min(_MOST, len(self._begins)))]
+                ends = [self._ends.popleft() for _ in range(min(_MOST, len(self._ends)))]
+                failures = await self._write(begins, ends)
+                for number, (_, answer) in enumerate([*begins, *ends]):
+                    if answer.done():  # nobody waits for it any more
+                        continue
+                    if (failure := failures.get(number)) is not None:
+                        answer.set_exception(failure)
+                    else:
+                        answer.set_result(None)
+        finally:
+            self._writing = None
+
+    async def _write(
+        self,
+        begins: list[tuple[Numbered, asyncio.Future[None]]],
+        ends: list[tuple[tuple[object, ...], asyncio.Future[None]]],
+    ) -> dict[int, Exception]:
+        """Write all of them, and return why which of them was not."""
+        failures: dict[int, Exception] = {}
+        now = self._clock()
+        rows = [(one.position, _id(one), one.digest, now) for one, _ in begins]
+        try:
+            connection = self._open_connection()
+            if ends:
+                await connection.executemany(_FINISH, [values for values, _ in ends])
+            if rows:
+                try:
+                    cursor = await connection.executemany(_BEGIN, rows)
+                    is_whole = cursor.rowcount == len(rows)
+                except sqlite3.IntegrityError:  # an id that stands elsewhere
+                    is_whole = False
+                if not is_whole:
+                    for number, ((one, _), row) in enumerate(zip(begins, rows, strict=True)):
+                        if (failure := await self._begin_alone(connection, one, row)) is not None:
+                            failures[number] = failure
+            await connection.commit()
+        except (sqlite3.Error, ValueError, RuntimeError) as error:
+            return dict.fromkeys(range(len(begins) + len(ends)), self._error(error))
+        return failures
+
+    async def _begin_alone(
+        self, connection: aiosqlite.Connection, one: Numbered, row: tuple[object, ...]
+    ) -> Exception | None:
+        with suppress(sqlite3.IntegrityError):
+            if (await connection.execute(_BEGIN, row)).rowcount == 1:
+                return None
+        rows = await self._fetch(_LOOK % "?", one.position, one.position, _id(one))
+        try:
+            for position, name, digest, *_ in rows:
+                _check(one, position, name, digest)
+        except InputChanged as error:
+            return error
+        return InputChanged(f"post {one.post.id!r} was sent already: the input has it twice")
+
+    def _error(self, error: Exception) -> Exception:
+        if isinstance(error, RuntimeError):
+            return error
+        # SQLite's own words may show what stands in the file: only its name for the error is passed on.
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+        name = getattr(error, "sqlite_errorname", type(error).__name__)
+        if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+            return StoreUnavailable(
+                f"the journal {self._path!r} is in use by another process: wait for its run to end ({name})"
+            )
+        if code in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}:
+            return StoreCorrupt(f"the journal {self._path!r}: it is damaged, or not a journal ({name})")
+        return StoreUnavailable(f"the journal {self._path!r} cannot be read or written ({name})")
+
+
+def _id(one: Numbered) -> bytes:
+    return one.post.id.encode("utf-8", "surrogatepass")
+
+
+def _check(one: Numbered, position: int, name: bytes, digest: bytes) -> None:
+    """Refuse a post that is not what the journal has of it."""
+    held = name.decode("utf-8", "surrogatepass")
+    if held != one.post.id:
+        raise InputChanged(
+            f"post {one.position + 1} of the input is {one.post.id!r}, and was {held!r} before"
+        )
+    if position != one.position:
+        raise InputChanged(
+            f"post {held!r} is number {one.position + 1} of the input, and was number {position + 1} before"
+        )
+    if digest != one.digest:
+        raise InputChanged(
+            f"post {one.position + 1} of the input, {held!r}, differs from what the journal began with"
+        )
+
+
+def _make_private(path: str) -> None:
+    with suppress(FileExistsError, OSError):  # what is wrong with the path, SQLite says
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+
+
+def _in_daemon_thread(make: Callable[[], aiosqlite.Connection]) -> aiosqlite.Connection:
+    """Make a connection whose thread does not keep the program from ending if nobody closes it."""
+    made: list[aiosqlite.Connection] = []
+    thread = threading.Thread(target=lambda: made.append(make()), daemon=True)
+    thread.start()
+    thread.join()
+    return made[0]

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import pytest
+
+from aiooauth1.posting.pacing import SAYS_NOTHING, Pace, Window
+from aiooauth1.responses.rate_limit import RateLimit
+
+
+class Rule(NamedTuple):
+    limit: int
+    window: float
+    per: Literal["user", "app"]
+
+
+def said(remaining: float, reset_in: float, limit: float = 10) -> RateLimit:
+    return RateLimit(limit=limit, remaining=remaining, reset_in=reset_in)
+
+
+def send(pace: Pace, user: str, route: str, limit: RateLimit, now: float) -> None:
+    assert pace.user_opens(user, route, now) is None
+    assert pace.app_ready(route, now)
+    pace.take(user, route, now)
+    pace.accepted(user, route, limit, now)
+
+
+def test_a_user_whose_window_is_spent_waits_for_its_reset_and_others_do_not() -> None:
+    pace = Pace()
+    route = pace.route("POST", "posts")
+    send(pace, "ann", route, said(0, 60), 100.0)
+    assert pace.user_opens("ann", route, 101.0) == 160.0
+    assert pace.user_opens("ben", route, 101.0) is None
+    assert pace.user_opens("ann", route, 160.0) is None
+
+
+def test_the_earliest_of_several_looks_at_one_reset_counts() -> None:
+    pace = Pace()
+    route = pace.route("POST", "posts")
+    send(pace, "ann", route, said(1, 60), 100.9)  # whole seconds: the reset is at 160.2
+    send(pace, "ann", route, said(0, 59), 101.2)
+    assert pace.user_opens("ann", route, 102.0) == pytest.approx(160.2)
+
+
+def test_users_who_never_see_the_same_number_share_one_window() -> None:
+    pace = Pace()
+    route = pace.route("POST", "posts")
+    for number in range(10):
+        send(pace, f"user {number % 4}", route, said(9 - number, 60), 100.0)
+    assert not pace.app_ready(route, 101.0)
+    assert pace.app_opens(route) == 160.0
+    assert pace.app_ready(route, 160.0)
+
+
+def test_users_who_see_the_same_numbers_have_a_window_each() -> None:
+    pace = Pace()
+    route = pace.route("POST", "posts")
+    for number in range(40):
+        send(pace, f"user {number % 4}", route, said(9 - number // 4, 60), 100.0)
+    assert pace.app_ready(route, 101.0)
+    assert pace.user_opens("user 1", route, 101.0) == 160.0
+    assert pace.user_opens("user 9", route, 101.0) is None
+
+
+def test_several_users_refused_in_a_row_close_the_route_for_all() -> None:
+    pace = Pace()
+    route = pace.route("POST", "posts")
+    for number in range(3):
+        user = f"user {number}"
+        pace.take(user, route, 100.0)
+        pace.refused(user, route, SAYS_NOTHING, 30.0, 100.0)
+    assert not pace.app_ready(route, 110.0)
+    assert pace.app_opens(route) == 130.0
+
+
+def test_one_user_refused_again_and_again_closes_the_route_for_that_user_alone() -> None:
+    pace = Pace()
+    route = pace.route("POST", "posts")
+    for now in (100.0, 140.0, 180.0, 220.0):
+        pace.take("ann", route, now)
+        pace.refused("ann", route, SAYS_NOTHING, 30.0, now)
+    assert pace.app_ready(route, 221.0)
+    assert pace.user_opens("ann", route, 221.0) == 250.0
+
+
+def test_after_a_reset_one_request_goes_first() -> None:
+    pace = Pace()
+    route = pace.route("POST", "posts")
+    for number in range(10):
+        send(pace, f"user {number}", route, said(9 - number, 60), 100.0)
+    assert pace.app_ready(route, 161.0)
+    pace.take("user 1", route, 161.0)
+    assert not pace.app_ready(route, 161.0)
+    pace.accepted("user 1", route, said(9, 60), 161.1)
+    for number in range(9):
+        assert pace.app_ready(route, 161.2)
+        pace.take(f"user {number}", route, 161.2)
+    assert not pace.app_ready(route, 161.2)  # nine were left
+
+
+def test_the_rules_of_a_preset_hold_before_any_reply() -> None:
+    pace = Pace([Rule(2, 60.0, "user"), Rule(3, 60.0, "app")])
+    route = pace.route("POST", "posts")
+    send(pace, "ann", route, SAYS_NOTHING, 100.0)
+    send(pace, "ann", route, SAYS_NOTHING, 101.0)
+    assert pace.user_opens("ann", route, 102.0) == 160.0
+    send(pace, "ben", route, SAYS_NOTHING, 103.0)
+    assert not pace.app_ready(route, 104.0)
+    assert pace.app_opens(route) == 160.0
+
+
+def test_a_reply_that_arrives_late_does_not_raise_what_is_left() -> None:
+    window = Window()
+    for _ in range(3):
+        window.take(100.0)
+    window.learn(10, 7, 160.0, 100.0)  # the third
+    left = window.left
+    window.learn(10, 9, 160.0, 100.0)  # the first, overtaken
+    assert window.left <= left + 1
+    assert window.left <= 7
+
+
+def test_routes_beyond_a_bound_share_one() -> None:
+    pace = Pace()
+    names = {pace.route("POST", f"blog/{'x' * number}/post") for number in range(1, 200)}
+    assert len(names) <= 65
+    assert pace.route("POST", "https://h/2/users/17/likes") == pace.route(
+        "POST", "https://h/2/users/18/likes"
+    )
