@@ -58,7 +58,7 @@ async def test_a_journal_knows_each_state_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        (numbered(1, text="Goodbye"), "post 2 of the input, '1', is not what it was before"),
+        (numbered(1, text="Goodbye"), "post 2 of the input, '1', differs from what the journal began with"),
         (numbered(1, "new"), "post 2 of the input is 'new', and was '1' before"),
         (numbered(3, "1"), "post '1' is number 4 of the input, and was number 2 before"),
     ],
