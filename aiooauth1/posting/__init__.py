@@ -37,3 +37,7 @@ def __getattr__(name: str) -> Any:
     if name == "SQLiteJournal":
         return import_module("aiooauth1.posting.sqlite_journal").SQLiteJournal
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -60,6 +60,7 @@ CONTRACT = {
         "UnknownUser",
         "VerifierRejected",
     ],
+    "aiooauth1.posting": ["Journal", "Outcome", "Post", "SQLiteJournal", "post_all"],
     "aiooauth1.providers": ["Provider"],
     "aiooauth1.signing": [
         "HMAC_SHA1",
