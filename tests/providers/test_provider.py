@@ -56,7 +56,6 @@ SHOP = Shop("shop", request_params={"a": "1"}, currency="SEK")
         ({"authorize_url": "https://ann:pw@a.example/"}, "authorize_url of 'p': the URL holds a user name"),
         ({"authorize_url": "https://a.example/#/allow"}, "authorize_url of 'p' has a fragment"),
         ({"origins": ("https://a.example", "b.example")}, "origins of 'p': the URL is not absolute"),
-        ({"origins": "https://a.example"}, "origins of 'p'"),
         ({"placement": "cookie"}, "placement of 'p' must be 'header', 'query' or 'body'"),
         ({"request_token_placement": "Header"}, "request_token_placement of 'p' must be"),
         ({"access_token_placement": None}, "access_token_placement of 'p' must be"),

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from aiooauth1.providers.provider import Provider
+from aiooauth1.providers.rate_limit_rule import RateLimitRule
 from aiooauth1.signing.methods import HMAC_SHA1, HMAC_SHA256, HMAC_SHA512, PLAINTEXT
 from aiooauth1.signing.rules import SigningRules
 
@@ -36,6 +37,8 @@ def dump_provider(provider: Provider) -> str:
         "rules": dataclasses.asdict(provider.rules),
         "request_params": dict(provider.request_params),
         "authorize_params": dict(provider.authorize_params),
+        "hints": dict(provider.hints),
+        "rate_limits": [dataclasses.asdict(limit) for limit in provider.rate_limits],
         "sunset": provider.sunset and provider.sunset.isoformat(),
     }
     return json.dumps(fields)
@@ -53,6 +56,7 @@ def load_provider(text: str) -> Provider:
         fields |= {
             "signature_method": _METHODS[fields["signature_method"]],
             "rules": SigningRules(**fields["rules"]),
+            "rate_limits": [RateLimitRule(**limit) for limit in fields["rate_limits"]],
             "sunset": fields["sunset"] and date.fromisoformat(fields["sunset"]),
         }
         return Provider(**fields)
