@@ -16,6 +16,7 @@ from aiooauth1.posting.post import Outcome, Post
 
 
 if TYPE_CHECKING:
+    from aiooauth1.posting.redis_journal import RedisJournal
     from aiooauth1.posting.sqlite_journal import SQLiteJournal
 
 
@@ -27,6 +28,7 @@ __all__ = [
     "Outcome",
     "Post",
     "Posting",
+    "RedisJournal",
     "SQLiteJournal",
     "post_all",
 ]
@@ -36,6 +38,8 @@ def __getattr__(name: str) -> Any:
     # Each needs an extra, which is loaded when the journal is first named.
     if name == "SQLiteJournal":
         return import_module("aiooauth1.posting.sqlite_journal").SQLiteJournal
+    if name == "RedisJournal":
+        return import_module("aiooauth1.posting.redis_journal").RedisJournal
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

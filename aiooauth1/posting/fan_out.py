@@ -6,17 +6,16 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
 from contextlib import nullcontext, suppress
 from itertools import islice
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import anyio
 from anyio.lowlevel import checkpoint
 
 from aiooauth1.errors import OAuth1Error, OutcomeUnknown
-from aiooauth1.posting.attempt import Meaning, Sender, backoff
+from aiooauth1.posting.attempt import STATUSES, Meaning, Sender, backoff
 from aiooauth1.posting.journal import FINAL, InputChanged, Numbered
 from aiooauth1.posting.lanes import Item, Lane, Lanes
 from aiooauth1.posting.pacing import Pace
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
 
     from aiooauth1.posting.attempt import Attempt
     from aiooauth1.posting.journal import Entry, Journal
-    from aiooauth1.posting.pacing import Rule
-    from aiooauth1.posting.post import Status
     from aiooauth1.session.session import OAuth1Session
 
 
@@ -41,18 +38,6 @@ _CHUNK = 256  # posts that are looked up in the journal at once
 _STRIDE = 64  # posts that are read before others get their turn
 _MOST_ATTEMPTS = 3  # of a post that was not sent, or is safe to repeat
 _MOST_REFUSALS = 20  # times that a post may meet a spent window
-_STATUSES: Mapping[Meaning, Status] = MappingProxyType(
-    {
-        Meaning.DONE: "done",
-        Meaning.REFUSED: "refused",
-        Meaning.LIMITED: "refused",
-        Meaning.RESIGN: "refused",
-        Meaning.TRY_AGAIN: "refused",
-        Meaning.NOT_SENT: "failed",
-        Meaning.FAILED: "failed",
-        Meaning.IN_DOUBT: "unknown",
-    }
-)
 
 
 def post_all(
@@ -119,7 +104,9 @@ def post_all(
     for name, seconds in (("settle", settle), ("drain", drain)):
         if not seconds >= 0:
             raise ValueError(f"{name} must be a number of seconds, not {seconds}")
-    lanes = Lanes(Pace(_rules_of(session)), clock, sleep, read_ahead)
+    provider = session.provider
+    pace = Pace() if provider is None else Pace(getattr(provider, "rate_limits", ()), provider.base_url)
+    lanes = Lanes(pace, clock, sleep, read_ahead)
     return Posting(
         _Run(session, posts, lanes, journal, reconcile, concurrency=concurrency, stop_after=stop_after),
         settle=settle,
@@ -397,9 +384,9 @@ class _Run:
             wait = attempt.wait
             if wait is None:
                 wait = backoff(item.refusals + 1, random.random())  # noqa: S311  no secret
-            pace.refused(user, item.route, attempt.limit, wait, now)
+            pace.refused(user, item.route, attempt.limit, wait, now, app_limit=attempt.app_limit)
         else:
-            pace.accepted(user, item.route, attempt.limit, now)
+            pace.accepted(user, item.route, attempt.limit, now, attempt.app_limit)
         self._lanes.wake()
 
     def _judge(self, item: Item, attempt: Attempt) -> Outcome | float:
@@ -416,7 +403,7 @@ class _Run:
         if attempt.meaning is Meaning.IN_DOUBT and self._reconcile is not None:
             item.in_doubt_since = now
             return now + self.settle
-        status = _STATUSES[attempt.meaning]
+        status = STATUSES[attempt.meaning]
         return Outcome(item.numbered.post, status, attempt.status, attempt.body, attempt.error, item.attempts)
 
     async def _resolve(self, item: Item) -> Outcome | float:
@@ -520,7 +507,3 @@ def _checked(post: object, position: int) -> Post:
     if not isinstance(post, Post):
         raise TypeError(f"posts[{position}] must be a Post, not {type(post).__name__}")
     return post
-
-
-def _rules_of(session: OAuth1Session) -> Iterable[Rule]:
-    return getattr(session.provider, "rate_limits", ())

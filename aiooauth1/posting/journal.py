@@ -64,6 +64,7 @@ class JournalReport:
         refused: Refused by the provider.
         failed: Not sent; the next run tries them again.
         unknown: Perhaps done.
+        waiting: Enqueued for workers, and not sent yet.
         in_doubt: The ids of those that are begun or unknown.
     """
 
@@ -72,6 +73,7 @@ class JournalReport:
     refused: int = 0
     failed: int = 0
     unknown: int = 0
+    waiting: int = 0
     in_doubt: tuple[str, ...] = ()
 
     def __getitem__(self, state: State) -> int:
@@ -80,7 +82,7 @@ class JournalReport:
     @property
     def total(self) -> int:
         """How many posts the journal knows."""
-        return self.begun + self.done + self.refused + self.failed + self.unknown
+        return self.begun + self.done + self.refused + self.failed + self.unknown + self.waiting
 
 
 class Journal(Protocol):

@@ -11,7 +11,7 @@ import re
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from aiooauth1.responses.rate_limit import RateLimit
 
@@ -46,8 +46,11 @@ class Rule(Protocol):
         """How many seconds it lasts."""
 
     @property
-    def per(self) -> Literal["user", "app"]:
+    def per(self) -> Literal["user", "app", "ip"]:
         """Whose it is."""
+
+    def covers(self, method: str, path: str) -> bool:
+        """Say whether a request with this method and path counts."""
 
 
 @dataclass(slots=True)
@@ -94,15 +97,14 @@ class Window:
         if refund:
             self.left = min(self.left + refund, _INFINITE if self.limit is None else self.limit)
 
-    def learn(
-        self, limit: float | None, remaining: float | None, resets_at: float | None, now: float
-    ) -> None:
+    def learn(self, limit: RateLimit, now: float) -> None:
         """Take in what a reply says of the window; the request counts as ended."""
         self.put_back()
+        remaining, resets_at = limit.remaining, _resets_at(limit, now)
         if remaining is None:
             return
-        if limit is not None:
-            self.limit = limit
+        if limit.limit is not None:
+            self.limit = limit.limit
         if resets_at is not None:
             if resets_at <= now:
                 return
@@ -137,8 +139,17 @@ _SAME_WINDOW = 2.0  # seconds by which two looks at one reset may differ
 
 @dataclass(slots=True)
 class Route:
-    """The application's window of one route, and the evidence whether there is one."""
+    """The application's windows of one route, and the evidence whether its users share one.
 
+    Attributes:
+        window: What replies tell of.
+        by_rule: Those of the rules that cover the route.
+        user_rules: The rules that cover it for each user.
+    """
+
+    by_rule: tuple[Window, ...] = ()
+    user_rules: tuple[Rule, ...] = ()
+    app_rules: tuple[Rule, ...] = ()
     window: Window = field(default_factory=Window)
     is_shared: bool | None = None
     numbers: dict[float, str] = field(default_factory=dict)
@@ -172,14 +183,15 @@ class Pace:
 
     Args:
         rules: The limits that the provider's preset names.
+        base_url: What relative URLs are joined to.
     """
 
-    def __init__(self, rules: Iterable[Rule] = ()) -> None:
-        self._app_rules = tuple(rule for rule in rules if rule.per == "app")
-        self._user_rules = tuple(rule for rule in rules if rule.per != "app")
-        self._app = tuple(_by_rule(rule) for rule in self._app_rules)
+    def __init__(self, rules: Iterable[Rule] = (), base_url: str = "") -> None:
+        self._rules = tuple(rules)
+        self._base_url = base_url
+        self._app = {rule: _by_rule(rule) for rule in self._rules if rule.per != "user"}
         self._routes: dict[str, Route] = {}
-        self._users: OrderedDict[tuple[str, str], tuple[Window, ...]] = OrderedDict()
+        self._users: OrderedDict[tuple[str, str | Rule], tuple[Window, ...]] = OrderedDict()
 
     def route(self, method: str, url: str) -> str:
         """Return the name of a request's route: requests with one name share a window."""
@@ -187,16 +199,23 @@ class Pace:
         if name not in self._routes:
             if len(self._routes) >= _ROUTES:
                 name = _ELSEWHERE
-            self._routes.setdefault(name, Route())
+            path = urlsplit(urljoin(self._base_url, url)).path
+            covering = [rule for rule in self._rules if rule.covers(method, path)]
+            app_rules = tuple(rule for rule in covering if rule.per != "user")
+            user_rules = tuple(rule for rule in covering if rule.per == "user")
+            by_rule = tuple(self._app[rule] for rule in app_rules)
+            self._routes.setdefault(name, Route(by_rule, user_rules, app_rules))
         return name
 
     def app_ready(self, route: str, now: float) -> bool:
         """Say whether the application's windows let a request of this route out now."""
-        return self._routes[route].window.ready(now) and all(window.ready(now) for window in self._app)
+        known = self._routes[route]
+        return known.window.ready(now) and all(window.ready(now) for window in known.by_rule)
 
     def app_opens(self, route: str) -> float | None:
         """Return when the application's windows open; None: with the next reply, or they are open."""
-        return _opens((self._routes[route].window, *self._app))
+        known = self._routes[route]
+        return _opens((known.window, *known.by_rule))
 
     def user_opens(self, user: str, route: str, now: float) -> float | None:
         """Return when the user's windows open; None: they are open."""
@@ -216,16 +235,35 @@ class Pace:
         for window in self._all(user, route):
             window.put_back(refund=1.0)
 
-    def accepted(self, user: str, route: str, limit: RateLimit, now: float) -> None:
-        """Take in the reply to a request that was not limited."""
+    def accepted(
+        self, user: str, route: str, limit: RateLimit, now: float, app_limit: RateLimit | None = None
+    ) -> None:
+        """Take in the reply to a request that was not limited.
+
+        Args:
+            user: Whose request it was.
+            route: Its route.
+            limit: What the reply says.
+            now: The time.
+            app_limit: What it says of a window that is the application's by its name; None: nothing.
+        """
         self._routes[route].refused.clear()
         if limit is SAYS_NOTHING:
             for window in self._all(user, route):
                 window.put_back()
         else:
-            self._learn(user, route, limit, now)
+            self._learn(user, route, limit, app_limit, now)
 
-    def refused(self, user: str, route: str, limit: RateLimit, wait: float, now: float) -> None:
+    def refused(
+        self,
+        user: str,
+        route: str,
+        limit: RateLimit,
+        wait: float,
+        now: float,
+        *,
+        app_limit: RateLimit | None = None,
+    ) -> None:
         """Take in a reply that says: too many requests.
 
         Args:
@@ -234,12 +272,15 @@ class Pace:
             limit: What the reply says.
             wait: In how many seconds to come again.
             now: The time.
+            app_limit: What the reply says of a window that is the application's by its name.
         """
         known = self._routes[route]
         known.refused.add(user)
         own = self._windows(user, route)[0]
         has_room = own.lowest is not None and own.lowest >= 1 and limit.remaining != 0
-        for window in (*self._windows(user, route)[1:], *self._app):
+        if app_limit is not None:
+            has_room = app_limit.remaining == 0
+        for window in (*self._windows(user, route)[1:], *known.by_rule):
             window.put_back(refund=1.0)
         until = now + wait
         if known.is_shared or has_room or len(known.refused) >= _SHARED_AFTER_USERS:
@@ -251,40 +292,39 @@ class Pace:
             own.shut(until)
             known.window.put_back(refund=1.0)
 
-    def _learn(self, user: str, route: str, limit: RateLimit, now: float) -> None:
+    def _learn(
+        self, user: str, route: str, limit: RateLimit, app_limit: RateLimit | None, now: float
+    ) -> None:
         known = self._routes[route]
         own, *by_rule = self._windows(user, route)
-        resets_at = None if limit.reset_in is None else now + limit.reset_in
-        if limit.remaining is not None and limit.limit is not None:
-            by_rule_of = self._rule_of(limit.limit)
-            if by_rule_of is not None:
-                known.is_shared = by_rule_of == "app"
+        if app_limit is not None:
+            # With one window only, some tell of it by both names.
+            known.is_shared = (limit.limit, limit.remaining) == (app_limit.limit, app_limit.remaining)
+        elif limit.remaining is not None and limit.limit is not None:
+            if any(rule.limit == limit.limit for rule in known.app_rules):
+                known.is_shared = True
+            elif any(rule.limit == limit.limit for rule in known.user_rules):
+                known.is_shared = False
             else:
-                known.weigh(user, limit.remaining, resets_at)
-        words = (limit.limit, limit.remaining, resets_at, now)
-        silent = (None, None, None, now)
-        own.learn(*(silent if known.is_shared else words))
-        known.window.learn(*(words if known.is_shared else silent))
-        for window in (*by_rule, *self._app):
-            window.learn(*(words if window.limit is not None and window.limit == limit.limit else silent))
-
-    def _rule_of(self, limit: float) -> str | None:
-        for rule in (*self._app_rules, *self._user_rules):
-            if rule.limit == limit:
-                return rule.per
-        return None
+                known.weigh(user, limit.remaining, _resets_at(limit, now))
+        own.learn(SAYS_NOTHING if known.is_shared else limit, now)
+        known.window.learn(app_limit or (limit if known.is_shared else SAYS_NOTHING), now)
+        for window in by_rule:
+            window.learn(limit if window.limit == limit.limit else SAYS_NOTHING, now)
+        for window in known.by_rule:
+            told = app_limit or limit
+            window.learn(told if window.limit == told.limit else SAYS_NOTHING, now)
 
     def _windows(self, user: str, route: str) -> tuple[Window, ...]:
         """The user's windows: what replies tell of this route, then those of the rules."""
         key = user, route
         if (found := self._users.get(key)) is not None:
             return found
-        by_rule: tuple[Window, ...] = ()
-        if self._user_rules:
-            rules_key = user, ""
-            if rules_key not in self._users:
-                self._users[rules_key] = tuple(_by_rule(rule) for rule in self._user_rules)
-            by_rule = self._users[rules_key]
+        by_rule: list[Window] = []
+        for rule in self._routes[route].user_rules:
+            if (user, rule) not in self._users:
+                self._users[user, rule] = (_by_rule(rule),)
+            by_rule += self._users[user, rule]
         found = self._users[key] = (Window(), *by_rule)
         while len(self._users) > _USERS_KEPT and not any(
             window.in_flight for window in next(iter(self._users.values()))
@@ -293,7 +333,8 @@ class Pace:
         return found
 
     def _all(self, user: str, route: str) -> tuple[Window, ...]:
-        return (*self._windows(user, route), self._routes[route].window, *self._app)
+        known = self._routes[route]
+        return (*self._windows(user, route), known.window, *known.by_rule)
 
 
 def route_of(method: str, url: str) -> str:
@@ -303,6 +344,10 @@ def route_of(method: str, url: str) -> str:
     'POST /*/users/*/likes'
     """
     return f"{method} {_NUMBERED.sub('*', urlsplit(url).path)}"
+
+
+def _resets_at(limit: RateLimit, now: float) -> float | None:
+    return None if limit.reset_in is None else now + limit.reset_in
 
 
 def _by_rule(rule: Rule) -> Window:

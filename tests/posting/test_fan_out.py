@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from aiooauth1 import Consumer, MemoryStore, OAuth1Session, OutcomeUnknown, StoreUnavailable, UnknownUser
-from aiooauth1.posting import JournalReport, Outcome, Post, SQLiteJournal, post_all
+from aiooauth1.posting import (
+    InputChanged,
+    Journal,
+    JournalReport,
+    Outcome,
+    Post,
+    RedisJournal,
+    SQLiteJournal,
+    post_all,
+)
 from aiooauth1.testing import FakeProvider, drop
 
 
@@ -285,8 +294,13 @@ async def test_leaving_the_loop_ends_the_run_and_the_journal_knows_what_was_sent
         assert report.in_doubt == ()
 
 
-async def test_a_cancelled_run_leaves_the_journal_true_and_can_be_resumed(tmp_path: Path) -> None:
-    journal = SQLiteJournal(tmp_path / "run.db")
+@pytest.mark.parametrize("kind", ["sqlite", "redis"])
+async def test_a_cancelled_run_leaves_the_journal_true_and_can_be_resumed(
+    tmp_path: Path, redis_url: str, kind: str
+) -> None:
+    journal: Journal = SQLiteJournal(tmp_path / "run.db")
+    if kind == "redis":
+        journal = RedisJournal(redis_url, "cancelled")
     arrived, go = asyncio.Event(), asyncio.Event()
     async with FakeProvider() as fake, service(fake) as session:
 
@@ -313,6 +327,14 @@ async def test_a_cancelled_run_leaves_the_journal_true_and_can_be_resumed(tmp_pa
         assert {outcome.status for outcome in await outcomes(run)} == {"done"}
         assert sorted(post.text for post in fake.posts) == sorted(f"No. {number}" for number in range(9))
         assert (await journal.report()).done == 9
+        run = post_all(session, posts(9), journal=journal)
+        assert Counter(outcome.status for outcome in await outcomes(run)) == {"skipped": 9}
+        changed = [*posts(4), Post("4", "ben", "posts"), *posts(9)[5:]]
+        with pytest.raises(InputChanged, match="post 5 of the input"):
+            await outcomes(post_all(session, changed, journal=journal))
+        with pytest.raises(InputChanged, match="the input ends after 8 posts"):
+            await outcomes(post_all(session, posts(8), journal=journal))
+        await journal.aclose()
 
 
 async def _report_when_free(path: Path) -> JournalReport:

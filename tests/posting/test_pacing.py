@@ -13,6 +13,9 @@ class Rule(NamedTuple):
     window: float
     per: Literal["user", "app"]
 
+    def covers(self, method: str, path: str) -> bool:
+        return (method, path) == ("POST", "/2/posts")
+
 
 def said(remaining: float, reset_in: float, limit: float = 10) -> RateLimit:
     return RateLimit(limit=limit, remaining=remaining, reset_in=reset_in)
@@ -99,7 +102,10 @@ def test_after_a_reset_one_request_goes_first() -> None:
 
 
 def test_the_rules_of_a_preset_hold_before_any_reply() -> None:
-    pace = Pace([Rule(2, 60.0, "user"), Rule(3, 60.0, "app")])
+    pace = Pace([Rule(2, 60.0, "user"), Rule(3, 60.0, "app")], "https://api.example/2/")
+    other = pace.route("GET", "posts")
+    for _ in range(5):
+        send(pace, "ann", other, SAYS_NOTHING, 100.0)
     route = pace.route("POST", "posts")
     send(pace, "ann", route, SAYS_NOTHING, 100.0)
     send(pace, "ann", route, SAYS_NOTHING, 101.0)
@@ -113,9 +119,9 @@ def test_a_reply_that_arrives_late_does_not_raise_what_is_left() -> None:
     window = Window()
     for _ in range(3):
         window.take(100.0)
-    window.learn(10, 7, 160.0, 100.0)  # the third
+    window.learn(said(7, 60), 100.0)  # the third
     left = window.left
-    window.learn(10, 9, 160.0, 100.0)  # the first, overtaken
+    window.learn(said(9, 60), 100.0)  # the first, overtaken
     assert window.left <= left + 1
     assert window.left <= 7
 

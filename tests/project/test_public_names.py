@@ -60,7 +60,8 @@ CONTRACT = {
         "UnknownUser",
         "VerifierRejected",
     ],
-    "aiooauth1.posting": ["Journal", "Outcome", "Post", "SQLiteJournal", "post_all"],
+    "aiooauth1.posting": ["Journal", "Outcome", "Post", "RedisJournal", "SQLiteJournal", "post_all"],
+    "aiooauth1.posting.taskiq": ["enqueue", "posting_task"],
     "aiooauth1.providers": ["Provider"],
     "aiooauth1.signing": [
         "HMAC_SHA1",

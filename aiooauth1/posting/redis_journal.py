@@ -1,0 +1,258 @@
+"""A journal in Redis: for a run on one machine, and for workers on any number of them. Extra: `redis`."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections import deque
+from typing import TYPE_CHECKING, Any, Self, cast
+
+from aiooauth1.errors import StoreUnavailable
+from aiooauth1.posting.journal import Entry, InputChanged, JournalReport
+from aiooauth1.posting.redis_scripts import BEGIN, HEAD, PUT, STATES, Runner
+from aiooauth1.stores.keys import record_key
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from redis.asyncio import Redis, RedisCluster
+
+    from aiooauth1.posting.journal import Numbered, State
+    from aiooauth1.posting.post import Outcome
+
+
+__all__ = ["RedisJournal"]
+
+_MOST = 500  # posts in one round trip
+_LONGEST_ERROR = 200  # bytes
+_LEASE = 15_000  # milliseconds after which a run that died has lost the journal
+_NOTHING = bytes(8)
+_BY_LETTER = {letter: state for state, letter in STATES.items()}
+
+
+class RedisJournal:
+    """A journal in one Redis, or one node of a Cluster. Give the Redis `appendonly yes`: it must not forget.
+
+    Args:
+        redis: A client of redis-py's asyncio, which you close; or a URL, whose client the journal closes.
+        run: The run's name, not empty. Each has a journal of its own.
+        prefix: What all keys begin with.
+
+    Raises:
+        ImportError: If redis-py is not installed.
+        TypeError: If `redis` or `run` is of another type.
+        ValueError: If the run's name is empty, or the client decodes responses.
+    """
+
+    def __init__(self, redis: Redis | RedisCluster | str, run: str, *, prefix: str = "aiooauth1:") -> None:
+        if not isinstance(run, str):
+            raise TypeError(f"run must be a str, not {type(run).__name__}")
+        if not run:
+            raise ValueError("a run needs a name")
+        self._owns_client = isinstance(redis, str)
+        client: Any = redis
+        if isinstance(redis, str):
+            from redis.asyncio import Redis as Client  # noqa: PLC0415  only what is used is loaded
+
+            client = Client.from_url(redis)
+        if client.get_encoder().decode_responses:
+            raise ValueError("RedisJournal keeps bytes: give it a client without decode_responses=True")
+        self.runner = Runner(client, f"{prefix}{{{record_key('posting', run)}}}:".encode())
+        self._who = ""
+        self._keeping: asyncio.Task[None] | None = None
+        self._extent = 0
+        self._waiting: deque[tuple[tuple[object, ...], Numbered | None, asyncio.Future[None]]] = deque()
+        self._writing: asyncio.Task[None] | None = None
+
+    def __repr__(self) -> str:
+        return f"<RedisJournal {self.runner.prefix.decode()}>"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.aclose()
+
+    async def open(self) -> int:
+        """Take the journal for one run, and return how many posts of the input were reached before.
+
+        A run that was killed has it for 15 seconds more: so long this waits.
+
+        Raises:
+            RuntimeError: If another run has it.
+            StoreUnavailable: If Redis does not answer.
+        """
+        if self._who:
+            raise RuntimeError(f"{self!r} is in use: one run at a time")
+        self._who = secrets.token_hex(8)
+        try:
+            for _ in range(_LEASE // 500 + 4):
+                if await self._take_lease():
+                    break
+                await asyncio.sleep(0.5)
+            else:
+                raise RuntimeError(f"{self!r} is in use by another run: wait for its end")  # noqa: TRY301
+            self._keeping = asyncio.create_task(self._keep_lease())
+            length = await self._ask(lambda: self.runner.client.strlen(self.runner.prefix + b"input"))
+        except BaseException:
+            await self.release()
+            raise
+        self._extent = length // 8
+        return self._extent
+
+    async def look_up(self, posts: Sequence[Numbered]) -> list[Entry | None]:
+        """Return what is known of each post, which stand in a row in the input; None: nothing.
+
+        Raises:
+            InputChanged: If another post stood at that place, or the same id elsewhere.
+            StoreUnavailable: If Redis does not answer.
+        """
+        if not posts or posts[0].position >= self._extent:
+            return [None] * len(posts)
+        client, runner = self.runner.client, self.runner
+        first = posts[0].position * 8
+        marks = await self._ask(
+            lambda: client.getrange(runner.prefix + b"input", first, first + 8 * len(posts) - 1)
+        )
+        names = [one.post.id.encode("utf-8", "surrogatepass") for one in posts]
+        entries = await self._ask(lambda: client.hmget(runner.entries, names))
+        found: list[Entry | None] = []
+        for number, (one, entry) in enumerate(zip(posts, entries, strict=True)):
+            mark = marks[8 * number : 8 * number + 8]
+            if entry is None and mark in {b"", _NOTHING}:
+                found.append(None)
+                continue
+            if entry is None or entry[1:17] != one.digest or mark != one.digest[:8]:
+                raise _changed(one)
+            state = cast("State", _BY_LETTER[chr(entry[0])])
+            status = int(entry[30:HEAD]) or None
+            found.append(
+                Entry(state, status, entry[HEAD:].decode("utf-8", "replace"), int(entry[17:30]) / 1000)
+            )
+        return found
+
+    async def begin(self, numbered: Numbered) -> None:
+        """Note that a post is about to be sent: in Redis when this returns.
+
+        Raises:
+            InputChanged: If its id is another post's.
+            StoreUnavailable: If Redis does not answer.
+        """
+        await self._written((_id(numbered), numbered.digest, numbered.position), numbered)
+
+    async def finish(self, numbered: Numbered, outcome: Outcome) -> None:
+        """Note how a post ended: in Redis when this returns.
+
+        Raises:
+            StoreUnavailable: If Redis does not answer.
+        """
+        error = error_text(outcome.error)
+        arguments = _id(numbered), STATES[outcome.status], f"{outcome.http_status or 0:03d}", error
+        await self._written(arguments, None)
+
+    async def release(self) -> None:
+        """Give the journal back: the run is over."""
+        if self._writing is not None:
+            await asyncio.wait([self._writing])
+        if self._keeping is not None:
+            self._keeping.cancel()
+            await asyncio.wait([self._keeping])
+            self._keeping = None
+            key = self.runner.prefix + b"owner"
+            who, self._who = self._who, ""
+            if await self._ask(lambda: self.runner.client.get(key)) == who.encode():
+                await self._ask(lambda: self.runner.client.delete(key))
+        self._who = ""
+
+    async def report(self) -> JournalReport:
+        """Count the posts, and name those in doubt.
+
+        Raises:
+            StoreUnavailable: If Redis does not answer.
+        """
+        client, prefix = self.runner.client, self.runner.prefix
+        counts = await self._ask(lambda: client.hgetall(prefix + b"counts"))
+        doubt = await self._ask(lambda: client.smembers(prefix + b"doubt"))
+        numbers = {_BY_LETTER[letter.decode()]: int(count) for letter, count in counts.items()}
+        return JournalReport(
+            **{state: numbers.get(state, 0) for state in STATES},
+            in_doubt=tuple(sorted(name.decode("utf-8", "surrogatepass") for name in doubt)),
+        )
+
+    async def aclose(self) -> None:
+        """Give the journal back, and close the client if it was made from a URL."""
+        if self._who:
+            await self.release()
+        if self._owns_client:
+            await self.runner.client.aclose()
+
+    async def _ask(self, command: Any) -> Any:
+        return await self.runner.patiently(command)
+
+    async def _take_lease(self) -> bool:
+        key = self.runner.prefix + b"owner"
+        client, who = self.runner.client, self._who
+        if await self._ask(lambda: client.set(key, who, nx=True, px=_LEASE)):
+            return True
+        return bool(await self._ask(lambda: client.get(key)) == who.encode())  # an answer got lost
+
+    async def _keep_lease(self) -> None:
+        key, client = self.runner.prefix + b"owner", self.runner.client
+        while True:
+            await asyncio.sleep(_LEASE / 4000)
+            await self._ask(lambda: client.pexpire(key, _LEASE))
+
+    async def _written(self, arguments: tuple[object, ...], numbered: Numbered | None) -> None:
+        if not self._who:
+            raise RuntimeError(f"{self!r} is not open: open() it first")
+        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((arguments, numbered, answer))
+        if self._writing is None:
+            self._writing = asyncio.create_task(self._write_all())  # which no cancelled caller ends
+        await answer
+
+    async def _write_all(self) -> None:
+        try:
+            while self._waiting:
+                batch = [self._waiting.popleft() for _ in range(min(_MOST, len(self._waiting)))]
+                begins = [one for one in batch if one[1] is not None]
+                ends = [one for one in batch if one[1] is None]
+                try:
+                    if ends:
+                        await self.runner.run_all(PUT, [arguments for arguments, _, _ in ends])
+                    begun = await self.runner.run_all(BEGIN, [one[0] for one in begins]) if begins else []
+                except StoreUnavailable as error:
+                    for _, _, answer in batch:
+                        if not answer.done():
+                            answer.set_exception(StoreUnavailable(str(error)))
+                    continue
+                for (_, numbered, answer), result in zip(
+                    [*ends, *begins], [1] * len(ends) + begun, strict=True
+                ):
+                    if answer.done():
+                        continue
+                    if result == 1 or numbered is None:
+                        answer.set_result(None)
+                    else:
+                        answer.set_exception(_changed(numbered))
+        finally:
+            self._writing = None
+
+
+def error_text(error: Exception | None) -> bytes:
+    """Return an error as a journal keeps it: cut, and without a secret as all errors are."""
+    if error is None:
+        return b""
+    return f"{type(error).__name__}: {error}".encode("utf-8", "replace")[:_LONGEST_ERROR]
+
+
+def _id(numbered: Numbered) -> bytes:
+    return numbered.post.id.encode("utf-8", "surrogatepass")
+
+
+def _changed(one: Numbered) -> InputChanged:
+    return InputChanged(
+        f"post {one.position + 1} of the input, {one.post.id!r}, differs from what the journal began with, or"
+        " was sent already"
+    )

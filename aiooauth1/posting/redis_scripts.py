@@ -1,0 +1,328 @@
+"""What runs inside Redis: each script is one step that happens whole or not at all, by Redis's own clock.
+
+Keys of a run, all with one hash tag, so that a Cluster keeps them together:
+
+- `entries`, a hash: the id of each post and its entry. An entry is a letter for its state, the 16 bytes of
+  its digest, the time in milliseconds (13 digits), the status of the reply (3 digits), and then, until the
+  post has ended, its route with the rules that cover it, an empty line and its JSON; else why it is not done.
+- `lane:USER`, a list: the ids of the user's posts that wait, in order. Only the first may be sent.
+- `due`, a sorted set: each user with posts, and when to look; with a post on its way, when its lease ends.
+- `held`, a hash: who has the lease of a user's lane.
+- `kicked`, a hash: until when the message that wakes a user's lane is believed to be on its way.
+- `own:ROUTE:USER` and `app:ROUTE`, numbers that expire: how many requests a window has left.
+- `rule:N:USER`, likewise: how many requests were counted by a rule of the preset.
+- `refused:ROUTE`, a set: users refused for a rate limit since anybody was not.
+- `counts`, a hash: how many posts are in which state. `doubt`, a set: the ids of those begun or unknown.
+- `input`, a string of 8 bytes for each place of the input of a run on one machine: the post's digest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from aiooauth1.errors import StoreUnavailable
+
+
+try:
+    from redis.exceptions import ConnectionError as RedisConnectionError
+    from redis.exceptions import NoScriptError, RedisError
+    from redis.exceptions import TimeoutError as RedisTimeoutError
+except ImportError:
+    raise ImportError("RedisJournal needs redis-py: pip install 'aiooauth1[redis]'", name="redis") from None
+
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+
+__all__ = ["BEGIN", "CLAIM", "DUE", "ENQUEUE", "FINISH", "HEAD", "PUT", "RENEW", "STATES", "Runner", "Script"]
+
+HEAD: Final = 33
+"""Bytes of an entry before what depends on its state: state, digest, time and status."""
+
+STATES: Final = {"begun": "b", "done": "d", "refused": "r", "failed": "f", "unknown": "u", "waiting": "w"}
+"""The letter of each state."""
+
+_PATIENCE = 60.0  # seconds in which a Redis that is started again is back
+_LONGEST_PAUSE = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A Lua script and its SHA-1, by which a Redis knows it."""
+
+    text: str
+    sha: str
+
+
+def _script(text: str) -> Script:
+    whole = _COMMON + text
+    return Script(whole, hashlib.sha1(whole.encode(), usedforsecurity=False).hexdigest())
+
+
+# ARGV[1] is the prefix of all keys; KEYS[1] is `entries`, by which a Cluster finds the node.
+_COMMON = """
+local P = ARGV[1]
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local function stamp() return string.format('%013d', now) end
+local function move(entry, id, state, http, rest)
+  local old = string.sub(entry, 1, 1)
+  redis.call('HINCRBY', P .. 'counts', old, -1)
+  redis.call('HINCRBY', P .. 'counts', state, 1)
+  if state == 'b' or state == 'u' then redis.call('SADD', P .. 'doubt', id)
+  else redis.call('SREM', P .. 'doubt', id) end
+  redis.call('HSET', KEYS[1], id, state .. string.sub(entry, 2, 17) .. stamp() .. http .. rest)
+end
+"""
+
+# A run on one machine. ARGV: id, digest, place. 1: begun; 0: another post; 2: done already.
+BEGIN: Final = _script("""
+local id, digest, place = ARGV[2], ARGV[3], tonumber(ARGV[4])
+local key = P .. 'input'
+local held = redis.call('GETRANGE', key, place * 8, place * 8 + 7)
+local mark = string.sub(digest, 1, 8)
+local entry = redis.call('HGET', KEYS[1], id)
+if entry then
+  if string.sub(entry, 2, 17) ~= digest or held ~= mark then return 0 end
+  local state = string.sub(entry, 1, 1)
+  if state == 'd' or state == 'r' then return 2 end
+  move(entry, id, 'b', '000', '')
+else
+  if held ~= '' and held ~= string.rep('\\0', 8) and held ~= mark then return 0 end
+  redis.call('SETRANGE', key, place * 8, mark)
+  redis.call('HINCRBY', P .. 'counts', 'b', 1)
+  redis.call('SADD', P .. 'doubt', id)
+  redis.call('HSET', KEYS[1], id, 'b' .. digest .. stamp() .. '000')
+end
+return 1
+""")
+
+# ARGV: id, state, status, error.
+PUT: Final = _script("""
+local entry = redis.call('HGET', KEYS[1], ARGV[2])
+if entry then move(entry, ARGV[2], ARGV[3], ARGV[4], ARGV[5]) end
+return 1
+""")
+
+# ARGV: id, user, digest, route and rules, JSON, milliseconds. 1: added, and its lane is to be woken;
+# 0: added or known; -1: known with another digest.
+ENQUEUE: Final = _script("""
+local id, user, digest = ARGV[2], ARGV[3], ARGV[4]
+local entry = redis.call('HGET', KEYS[1], id)
+if entry then return string.sub(entry, 2, 17) == digest and 0 or -1 end
+redis.call('HSET', KEYS[1], id, 'w' .. digest .. stamp() .. '000' .. ARGV[5] .. '\\n\\n' .. ARGV[6])
+redis.call('HINCRBY', P .. 'counts', 'w', 1)
+if redis.call('RPUSH', P .. 'lane:' .. user, id) > 1 then return 0 end
+redis.call('ZADD', P .. 'due', now, user)
+redis.call('HSET', P .. 'kicked', user, now + tonumber(ARGV[7]))
+return 1
+""")
+
+# ARGV: user, who claims, milliseconds of the lease. What comes first says what it is:
+# none; later (milliseconds); send, doubt (id, JSON).
+CLAIM: Final = _script("""
+local user, who, lease = ARGV[2], ARGV[3], tonumber(ARGV[4])
+local due, held, lane = P .. 'due', P .. 'held', P .. 'lane:' .. user
+redis.call('HDEL', P .. 'kicked', user)
+if redis.call('EXISTS', P .. 'stopped') == 1 then return {'none'} end
+local id = redis.call('LINDEX', lane, 0)
+if not id then redis.call('ZREM', due, user); redis.call('HDEL', held, user); return {'none'} end
+local entry = redis.call('HGET', KEYS[1], id)
+local blank = string.find(entry, '\\n\\n', 34, true)
+local json = string.sub(entry, blank + 2)
+local holder = redis.call('HGET', held, user)
+if holder == who then return {'send', id, json} end
+local score = tonumber(redis.call('ZSCORE', due, user) or now)
+if score > now then return {'later', score - now} end
+local function take(what)
+  redis.call('HSET', held, user, who)
+  redis.call('ZADD', due, now + lease, user)
+  return {what, id, json}
+end
+local state = string.sub(entry, 1, 1)
+if state ~= 'w' then return take('doubt') end
+local spec = string.sub(entry, 34, blank - 1)
+local route = string.match(spec, '^[^\\n]*')
+local wait = 0
+local function spent(key, left)
+  if left and tonumber(left) < 1 then wait = math.max(wait, redis.call('PTTL', key)) end
+end
+local own, app = P .. 'own:' .. route .. ':' .. user, P .. 'app:' .. route
+local app_left = redis.call('GET', app)
+spent(own, redis.call('GET', own))
+spent(app, app_left)
+local counted = {}
+for per, n, limit, ms in string.gmatch(spec, '\\n(%a)(%d+) (%d+) (%d+)') do
+  local key = P .. 'rule:' .. n .. (per == 'u' and ':' .. user or '')
+  local count = tonumber(redis.call('GET', key) or 0)
+  spent(key, tonumber(limit) - count)
+  counted[#counted + 1] = {key, ms, count}
+end
+if wait > 0 then
+  redis.call('HDEL', held, user)
+  redis.call('ZADD', due, now + wait, user)
+  return {'later', wait}
+end
+for _, one in ipairs(counted) do
+  if one[3] == 0 then redis.call('SET', one[1], 1, 'PX', one[2]) else redis.call('INCR', one[1]) end
+end
+if app_left then redis.call('DECR', app) end
+move(entry, id, 'b', '000', string.sub(entry, 34))
+return take('send')
+""")
+
+# ARGV: user, who, id, state, status, error, milliseconds to wait, then of the user's and of the application's
+# window: number left ('' if not said) and milliseconds to its reset; then whether it was limited.
+# 1: noted; 0: somebody else has the lane by now.
+FINISH: Final = _script("""
+local user, who, id, state, http, rest = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
+local due, held, lane = P .. 'due', P .. 'held', P .. 'lane:' .. user
+local entry = redis.call('HGET', KEYS[1], id)
+if redis.call('HGET', held, user) ~= who then
+  local is_there = entry and (string.sub(entry, 1, 1) == state or state == 'w')
+  return is_there and 1 or 0
+end
+local blank = string.find(entry, '\\n\\n', 34, true)
+local route = string.match(string.sub(entry, 34, blank - 1), '^[^\\n]*')
+local own, app, refused = P .. 'own:' .. route .. ':' .. user, P .. 'app:' .. route, P .. 'refused:' .. route
+local function set(key, left, ms, others)
+  if left == '' or ms == '' or tonumber(ms) < 1 then return end
+  left = tonumber(left)
+  local known, least = tonumber(redis.call('GET', key)), math.max(0, left - others)
+  left = known and math.min(left, math.max(known, least)) or least
+  redis.call('SET', key, left, 'PX', ms)
+end
+set(own, ARGV[9], ARGV[10], 0)
+set(app, ARGV[11], ARGV[12], redis.call('HLEN', held) - 1)
+local wait = tonumber(ARGV[8])
+if ARGV[13] == 'limited' then
+  redis.call('SADD', refused, user)
+  redis.call('PEXPIRE', refused, wait + 60000)
+  if redis.call('SCARD', refused) >= 3 and wait > 0 then redis.call('SET', app, 0, 'PX', wait) end
+elseif ARGV[13] == 'taken' then
+  redis.call('DEL', refused)
+end
+redis.call('HDEL', held, user)
+if state == 'w' then
+  move(entry, id, 'w', http, string.sub(entry, 34))
+  redis.call('ZADD', due, now + wait, user)
+  return 1
+end
+move(entry, id, state, http, rest)
+redis.call('LPOP', lane)
+if redis.call('LLEN', lane) == 0 then redis.call('ZREM', due, user)
+else redis.call('ZADD', due, now, user) end
+return 1
+""")
+
+# ARGV: milliseconds of the lease, then users and who has them.
+RENEW: Final = _script("""
+for i = 3, #ARGV, 2 do
+  if redis.call('HGET', P .. 'held', ARGV[i]) == ARGV[i + 1] then
+    redis.call('ZADD', P .. 'due', 'XX', now + tonumber(ARGV[2]), ARGV[i])
+  end
+end
+return 1
+""")
+
+# ARGV: how many at most, milliseconds for which a message is believed to be on its way. First: milliseconds
+# until the next is due (-1: none); then the JSON of the first post of each lane that is to be woken.
+DUE: Final = _script("""
+local found = {-1}
+if redis.call('EXISTS', P .. 'stopped') == 1 then return found end
+for _, user in ipairs(redis.call('ZRANGEBYSCORE', P .. 'due', '-inf', now, 'LIMIT', 0, 1000)) do
+  if #found > tonumber(ARGV[2]) then break end
+  local kicked = tonumber(redis.call('HGET', P .. 'kicked', user) or 0)
+  if kicked <= now then
+    local id = redis.call('LINDEX', P .. 'lane:' .. user, 0)
+    local entry = id and redis.call('HGET', KEYS[1], id)
+    if entry then
+      redis.call('HSET', P .. 'kicked', user, now + tonumber(ARGV[3]))
+      found[#found + 1] = string.sub(entry, string.find(entry, '\\n\\n', 34, true) + 2)
+    else
+      redis.call('ZREM', P .. 'due', user)
+    end
+  end
+end
+local next = redis.call('ZRANGEBYSCORE', P .. 'due', '(' .. now, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
+if next[2] then found[1] = tonumber(next[2]) - now end
+return found
+""")
+
+
+class Runner:
+    """Runs scripts in a Redis, through a restart of it.
+
+    Every script may be run again when its answer got lost: then it finds what it did.
+
+    Args:
+        client: A client of redis-py's asyncio, standalone or Cluster.
+        prefix: What all keys begin with.
+    """
+
+    def __init__(self, client: Any, prefix: bytes) -> None:
+        self.client = client
+        self.prefix = prefix
+        self.entries = prefix + b"entries"
+
+    async def run(self, script: Script, *arguments: object) -> Any:
+        """Run a script.
+
+        Raises:
+            StoreUnavailable: If Redis refuses, or is not there for a minute.
+        """
+        try:
+            return await self.patiently(lambda: self._once(script, arguments))
+        except RedisError as error:
+            failure = StoreUnavailable(f"the journal's Redis refuses: {type(error).__name__}")
+        raise failure
+
+    async def run_all(self, script: Script, calls: Sequence[tuple[object, ...]]) -> list[Any]:
+        """Run a script for each of some arguments, in one round trip."""
+
+        async def once() -> list[Any]:
+            pipe = self.client.pipeline(transaction=False)
+            for arguments in calls:
+                pipe.evalsha(script.sha, 1, self.entries, self.prefix, *arguments)
+            try:
+                return list(await pipe.execute())
+            except NoScriptError:
+                await self.client.script_load(script.text)
+                raise RedisConnectionError("the script was not there") from None
+
+        try:
+            found: list[Any] = await self.patiently(once)
+        except RedisError as error:
+            failure = StoreUnavailable(f"the journal's Redis refuses: {type(error).__name__}")
+        else:
+            return found
+        raise failure
+
+    async def patiently(self, command: Callable[[], Awaitable[Any]]) -> Any:
+        """Repeat a command that may be repeated while the connection fails.
+
+        Raises:
+            StoreUnavailable: If it does for a minute.
+        """
+        loop = asyncio.get_running_loop()
+        until, pause = loop.time() + _PATIENCE, 0.02
+        while True:
+            try:
+                return await command()
+            except (RedisConnectionError, RedisTimeoutError, OSError) as error:
+                if loop.time() + pause > until:
+                    reason = type(error).__name__
+                    break
+            await asyncio.sleep(pause)
+            pause = min(_LONGEST_PAUSE, pause * 2)
+        raise StoreUnavailable(f"the journal's Redis did not answer for {_PATIENCE:g} s ({reason})")
+
+    async def _once(self, script: Script, arguments: tuple[object, ...]) -> Any:
+        try:
+            return await self.client.evalsha(script.sha, 1, self.entries, self.prefix, *arguments)
+        except NoScriptError:
+            return await self.client.eval(script.text, 1, self.entries, self.prefix, *arguments)

@@ -1,0 +1,347 @@
+"""One of many workers, on any number of machines, which share a journal, lanes and windows in Redis.
+
+It knows no task queue. A message of any queue carries a post's JSON and wakes the lane of the post's user.
+What is to be sent, and whether it may be, Redis says. So a message that comes twice or never does no harm.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import secrets
+from collections.abc import AsyncIterable
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin, urlsplit
+
+from aiooauth1.errors import StoreUnavailable
+from aiooauth1.posting.attempt import STATUSES, Meaning, Sender, backoff
+from aiooauth1.posting.journal import InputChanged
+from aiooauth1.posting.pacing import route_of
+from aiooauth1.posting.post import Post, digest
+from aiooauth1.posting.redis_journal import RedisJournal, error_text
+from aiooauth1.posting.redis_scripts import CLAIM, DUE, ENQUEUE, FINISH, RENEW, STATES
+
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
+
+    from aiooauth1.posting.attempt import Attempt
+    from aiooauth1.responses.rate_limit import RateLimit
+    from aiooauth1.session.session import OAuth1Session
+
+
+__all__ = ["PostingWorker"]
+
+_LEASE = 10_000  # milliseconds that a lane stays with a worker that says nothing
+_ON_ITS_WAY = 10_000  # milliseconds after which a message that woke nobody is sent again
+_RENEWAL = 3.0  # seconds
+_LONGEST_LOOK = 0.5  # seconds between two looks at what is due
+_IN_A_ROW = 20  # posts of one user that one message may send
+_BATCH = 200
+_MOST_ATTEMPTS = 3
+
+_log = logging.getLogger(__name__)
+
+
+class PostingWorker:
+    """Sends posts that were enqueued, each once, a user's in order, and none faster than the limits.
+
+    A worker that dies loses its lanes after ten seconds, and another one goes on with them. What it had begun
+    is in doubt: `reconcile` is asked, or the post is named unknown.
+
+    Args:
+        session: Makes the session, with a provider and a store that all workers share; called once, in the
+            event loop that posts.
+        journal: The run's journal in Redis, the same for all workers.
+        reconcile: As in `post_all`.
+        stop_after: How many users in a row may be rejected before the run is stopped for all workers.
+    """
+
+    def __init__(
+        self,
+        session: Callable[[], OAuth1Session],
+        journal: RedisJournal,
+        *,
+        reconcile: Callable[[OAuth1Session, Post], Awaitable[bool | None]] | None = None,
+        stop_after: int = 20,
+    ) -> None:
+        if not isinstance(journal, RedisJournal):
+            raise TypeError(f"workers share a RedisJournal, not {type(journal).__name__}: it has their lanes")
+        self.journal = journal
+        self._make_session = session
+        self._session: OAuth1Session | None = None
+        self._sender: Sender | None = None
+        self._reconcile = reconcile
+        self._stop_after = stop_after
+        self._held: dict[str, str] = {}
+        self._renewing: asyncio.Task[None] | None = None
+        self._troubles: dict[str, int] = {}  # by id, of posts that were put back
+        self._rejected: set[str] = set()
+
+    async def enqueue(self, posts: Iterable[Post] | AsyncIterable[Post]) -> AsyncIterable[str]:
+        """Put posts into the lanes of their users, and give the messages that wake those lanes.
+
+        A post that is known already, with the same content, is passed over.
+
+        Args:
+            posts: The posts, of any number.
+
+        Yields:
+            JSON, to be sent through a task queue to `deliver`. One that is lost is made up for.
+
+        Raises:
+            InputChanged: If a post's id is known with another content.
+            TypeError: If it is no post.
+            StoreUnavailable: If Redis does not answer.
+        """
+        await self._ask(self.journal.runner.client.delete, self._key("stopped"))
+        batch: list[Post] = []
+        async for post in _each(posts):
+            if not isinstance(post, Post):
+                raise TypeError(f"enqueue takes posts, not {type(post).__name__}")
+            batch.append(post)
+            if len(batch) == _BATCH:
+                for message in await self._add(batch):
+                    yield message
+                batch = []
+        if batch:
+            for message in await self._add(batch):
+                yield message
+
+    async def deliver(self, message: str | bytes | Mapping[str, Any]) -> float | None:
+        """Send the posts of a lane, as many as may be sent now.
+
+        Args:
+            message: A post's JSON, as `enqueue` gives it, or the object that it stands for.
+
+        Returns:
+            Seconds after which there is more to do in that lane: 0 for at once. None: nothing.
+
+        Raises:
+            ValueError: If the message is no post's JSON.
+            StoreUnavailable: If Redis does not answer.
+        """
+        post = Post.from_json(message)
+        for _ in await self._add([post]):
+            pass  # it came from somebody who did not enqueue it, and is in its lane now
+        for _ in range(_IN_A_ROW):
+            who = secrets.token_hex(8)
+            claim = await self.journal.runner.run(CLAIM, _name(post.user), who, _LEASE)
+            if claim[0] == b"none":
+                return None
+            if claim[0] == b"later":
+                return max(0.001, float(claim[1]) / 1000)
+            self._hold(post.user, who)
+            try:
+                await self._go_on(Post.from_json(claim[2]), who, in_doubt=claim[0] == b"doubt")
+            finally:
+                self._held.pop(post.user, None)
+        return 0.0
+
+    async def due(self) -> tuple[list[str], float]:
+        """Return the messages of lanes that are to be woken, and in how many seconds to ask again."""
+        wait, *found = await self.journal.runner.run(DUE, _BATCH, _ON_ITS_WAY)
+        messages: list[str] = [message.decode() for message in found]
+        if len(messages) >= _BATCH:
+            return messages, 0.0
+        seconds = _LONGEST_LOOK if wait < 0 else min(_LONGEST_LOOK, wait / 1000)
+        return messages, max(0.01, seconds)
+
+    async def wake(self, send: Callable[[str], Awaitable[object]]) -> None:
+        """Wake lanes when they are due: after a rate limit, after another worker's death; for ever.
+
+        Args:
+            send: Sends a message through the task queue.
+        """
+        while True:
+            seconds = 1.0
+            try:
+                messages, seconds = await self.due()
+                for message in messages:
+                    await send(message)
+            except Exception as error:  # noqa: BLE001  the queue's own: what was not sent is due again soon
+                _log.warning("lanes could not be woken: %s", type(error).__name__)
+            await asyncio.sleep(seconds)
+
+    async def stopped(self) -> str | None:
+        """Return why the run was stopped for all workers; None: it was not. Enqueueing lets it go on."""
+        reason = await self._ask(self.journal.runner.client.get, self._key("stopped"))
+        return None if reason is None else reason.decode()
+
+    async def aclose(self) -> None:
+        """Close the session and the journal."""
+        if self._renewing is not None:
+            self._renewing.cancel()
+            await asyncio.wait([self._renewing])
+        if self._session is not None:
+            await self._session.close()
+        await self.journal.aclose()
+
+    async def _add(self, posts: list[Post]) -> list[str]:
+        messages = [post.to_json() for post in posts]
+        calls = [
+            (_name(post.id), _name(post.user), digest(post), self._spec(post), message, _ON_ITS_WAY)
+            for post, message in zip(posts, messages, strict=True)
+        ]
+        results = await self.journal.runner.run_all(ENQUEUE, calls)
+        for post, result in zip(posts, results, strict=True):
+            if result < 0:
+                raise InputChanged(f"post {post.id!r} was enqueued before, with another content")
+        return [message for message, result in zip(messages, results, strict=True) if result]
+
+    def _spec(self, post: Post) -> str:
+        """Return the route of a post and the rules that cover it, as the scripts read them."""
+        provider = self._open().provider
+        lines = [route_of(post.method, post.url)]
+        path = urlsplit(urljoin("" if provider is None else provider.base_url, post.url)).path
+        for number, rule in enumerate(getattr(provider, "rate_limits", ())):
+            if rule.covers(post.method, path):
+                per = "u" if rule.per == "user" else "a"
+                lines.append(f"{per}{number} {rule.limit} {int(rule.window * 1000)}")
+        return "\n".join(lines)
+
+    async def _go_on(self, post: Post, who: str, *, in_doubt: bool) -> None:
+        """Send a post, or find out what became of it; note what came of it."""
+        attempt: Attempt | None = None
+        if not in_doubt:
+            attempt = await self._attempt(post)
+            if attempt.meaning is not Meaning.IN_DOUBT or self._reconcile is None:
+                await self._note(post, who, attempt)
+                return
+            await asyncio.sleep(2.0)  # the provider may be at work on it
+        is_there, error = None, None if attempt is None else attempt.error
+        if self._reconcile is not None:
+            try:
+                is_there = await self._reconcile(self._open(), post)
+            except Exception as trouble:  # noqa: BLE001  the caller's function
+                error = trouble
+        if is_there is None:
+            await self._finish(post, who, STATES["unknown"], error=error)
+        elif is_there:
+            await self._finish(post, who, STATES["done"])
+        else:
+            await self._finish(post, who, STATES["waiting"])
+
+    async def _attempt(self, post: Post) -> Attempt:
+        self._open()
+        if self._sender is None:
+            self._sender = Sender(self._open())
+        attempt = await self._sender.attempt(post)
+        if attempt.meaning is Meaning.RESIGN:
+            attempt = await self._sender.attempt(post, resign=True)
+        return attempt
+
+    async def _note(self, post: Post, who: str, attempt: Attempt) -> None:
+        user, app = _told(attempt.limit), _told(attempt.app_limit)
+        windows = (*user, *app)
+        status = attempt.status or 0
+        troubles = self._troubles.get(post.id, 0)
+        if attempt.meaning is Meaning.LIMITED:
+            wait = attempt.wait if attempt.wait is not None else backoff(troubles + 1, random.random())  # noqa: S311
+            self._troubles[post.id] = troubles + 1
+            await self._finish(
+                post, who, STATES["waiting"], status, wait=wait, windows=windows, how="limited"
+            )
+            return
+        if attempt.meaning in {Meaning.NOT_SENT, Meaning.TRY_AGAIN} and troubles + 1 < _MOST_ATTEMPTS:
+            self._troubles[post.id] = troubles + 1
+            wait = backoff(troubles + 1, random.random())  # noqa: S311  no secret
+            await self._finish(post, who, STATES["waiting"], status, wait=wait, windows=windows)
+            return
+        self._troubles.pop(post.id, None)
+        if await self._is_hopeless(post, attempt):
+            await self._finish(post, who, STATES["waiting"], status, windows=windows)
+            return
+        state = STATES[STATUSES[attempt.meaning]]
+        await self._finish(post, who, state, status, error=attempt.error, windows=windows, how="taken")
+
+    async def _is_hopeless(self, post: Post, attempt: Attempt) -> bool:
+        """See whether no post of any user can be sent: then the run stops, and this one waits too."""
+        reason = ""
+        if attempt.consumer_refused:
+            reason = f"the provider refuses the consumer: {attempt.error}"
+        elif attempt.is_rejection:
+            self._rejected.add(post.user)
+            if len(self._rejected) >= self._stop_after:
+                reason = f"{len(self._rejected)} users in a row were rejected, the last one: {attempt.error}"
+        elif attempt.status is not None:
+            self._rejected.clear()
+        if reason:
+            self._rejected.clear()
+            _log.error("posting stops: %s", reason)
+            await self._ask(self.journal.runner.client.set, self._key("stopped"), reason)
+        return bool(reason)
+
+    async def _finish(
+        self,
+        post: Post,
+        who: str,
+        state: str,
+        status: int = 0,
+        *,
+        error: Exception | None = None,
+        wait: float = 0.0,
+        windows: tuple[str | int, ...] = ("", "", "", ""),
+        how: str = "",
+    ) -> None:
+        noted = await self.journal.runner.run(
+            FINISH,
+            _name(post.user),
+            who,
+            _name(post.id),
+            state,
+            f"{status:03d}",
+            error_text(error),
+            int(wait * 1000),
+            *windows,
+            how,
+        )
+        if not noted:
+            _log.warning("post %r took longer than its lease: another worker has it by now", post.id)
+
+    def _open(self) -> OAuth1Session:
+        if self._session is None:
+            self._session = self._make_session()
+        return self._session
+
+    def _hold(self, user: str, who: str) -> None:
+        self._held[user] = who
+        if self._renewing is None:
+            self._renewing = asyncio.create_task(self._renew())
+
+    async def _renew(self) -> None:
+        """Keep the lanes of posts that are on their way."""
+        while True:
+            await asyncio.sleep(_RENEWAL)
+            if held := [part for user, who in self._held.items() for part in (_name(user), who)]:
+                try:
+                    await self.journal.runner.run(RENEW, _LEASE, *held)
+                except StoreUnavailable as error:
+                    _log.warning("leases could not be renewed: %s", error)
+
+    def _key(self, name: str) -> bytes:
+        return self.journal.runner.prefix + name.encode()
+
+    async def _ask(self, command: Callable[..., Awaitable[Any]], *arguments: object) -> Any:
+        return await self.journal.runner.patiently(lambda: command(*arguments))
+
+
+def _name(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _told(limit: RateLimit | None) -> tuple[str | int, str | int]:
+    """Return what is left of a window, and the milliseconds to its reset, as the scripts read them."""
+    if limit is None or limit.remaining is None or limit.reset_in is None:
+        return "", ""
+    return int(limit.remaining), int(limit.reset_in * 1000)
+
+
+async def _each(posts: Iterable[Post] | AsyncIterable[Post]) -> AsyncIterable[Post]:
+    if isinstance(posts, AsyncIterable):
+        async for post in posts:
+            yield post
+    else:
+        for post in posts:
+            yield post
