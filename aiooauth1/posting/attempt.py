@@ -61,8 +61,7 @@ _CONSUMER_REFUSED = frozenset(
         "mwoauthserver-bad-consumer-key",
     }
 )
-_TELLS = re.compile("limit|retry-after", re.IGNORECASE).search
-_APP = "x-app-limit-24hour"
+_TELLS = re.compile("limit|retry-after|-remaining-|backoff", re.IGNORECASE).search
 _REJECTED = (TokenRejected, SignatureRejected, TimestampRefused, NonceRejected)
 
 
@@ -105,7 +104,6 @@ class Attempt:
         error: Why it is not done.
         limit: What the reply says of rate limits; None: there was no reply.
         wait: Seconds that the provider asks to wait; None: it does not say.
-        app_limit: What the reply says of a window that is the application's by its name; None: nothing.
     """
 
     meaning: Meaning
@@ -114,7 +112,6 @@ class Attempt:
     error: Exception | None = None
     limit: RateLimit | None = None
     wait: float | None = None
-    app_limit: RateLimit | None = None
 
     @property
     def consumer_refused(self) -> bool:
@@ -127,11 +124,6 @@ class Attempt:
         if self.meaning is Meaning.NOT_SENT:
             return True
         return isinstance(self.error, _REJECTED) or self.status == _UNAUTHORIZED
-
-
-@dataclass(frozen=True, slots=True)
-class _Fields:
-    headers: Mapping[str, str]
 
 
 class Sender:
@@ -176,9 +168,7 @@ async def _read(response: ClientResponse, method: str) -> Attempt:
     limit = rate_limit(response) if _TELLS(" ".join(response.headers)) else SAYS_NOTHING
     if status < _FIRST_REFUSAL:
         meaning = Meaning.DONE if status < _FIRST_REDIRECT or method in _SAFE_METHODS else Meaning.REFUSED
-        return Attempt(
-            meaning, status, await _start_of(response), None, limit, None, _app_limit(response, limit)
-        )
+        return Attempt(meaning, status, await _start_of(response), None, limit)
     error: ProviderError | None = None
     try:
         await raise_for_problem(response)
@@ -187,11 +177,8 @@ async def _read(response: ClientResponse, method: str) -> Attempt:
     wait = limit.wait_after(status)
     if wait is None and isinstance(error, RateLimited):
         wait = limit.wait  # of a status that does not say so itself, such as X's 403
-    app_limit = _app_limit(response, limit)
-    if app_limit is not None and app_limit.remaining == 0 and limit.retry_after is None:
-        wait = app_limit.reset_in
     meaning = _meaning(status, method, error, wait)
-    return Attempt(meaning, status, await _start_of(response), error, limit, wait, app_limit)
+    return Attempt(meaning, status, await _start_of(response), error, limit, wait)
 
 
 def _meaning(status: int, method: str, error: ProviderError | None, wait: float | None) -> Meaning:
@@ -204,18 +191,6 @@ def _meaning(status: int, method: str, error: ProviderError | None, wait: float 
     if status in _SERVER_ERRORS and method in _SAFE_METHODS:
         return Meaning.TRY_AGAIN
     return Meaning.IN_DOUBT if status in _GATEWAY else Meaning.REFUSED
-
-
-def _app_limit(response: ClientResponse, limit: RateLimit) -> RateLimit | None:
-    """Read X's fields of the application's window, which have other names than those of the user's."""
-    if limit is SAYS_NOTHING:
-        return None
-    renamed = {
-        name.lower().replace(_APP, "x-rate-limit"): value
-        for name, value in response.headers.items()
-        if name.lower().startswith((_APP, "date"))
-    }
-    return rate_limit(_Fields(renamed)) if len(renamed) > 1 else None
 
 
 async def _start_of(response: ClientResponse) -> bytes:

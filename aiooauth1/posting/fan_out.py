@@ -384,9 +384,9 @@ class _Run:
             wait = attempt.wait
             if wait is None:
                 wait = backoff(item.refusals + 1, random.random())  # noqa: S311  no secret
-            pace.refused(user, item.route, attempt.limit, wait, now, app_limit=attempt.app_limit)
+            pace.refused(user, item.route, attempt.limit, wait, now)
         else:
-            pace.accepted(user, item.route, attempt.limit, now, attempt.app_limit)
+            pace.accepted(user, item.route, attempt.limit, now)
         self._lanes.wake()
 
     def _judge(self, item: Item, attempt: Attempt) -> Outcome | float:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 from urllib.parse import urljoin, urlsplit
 
 from aiooauth1.responses.rate_limit import RateLimit
@@ -18,6 +18,8 @@ from aiooauth1.responses.rate_limit import RateLimit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from aiooauth1.responses.rate_limit import RateLimitWindow
 
 
 __all__ = ["SAYS_NOTHING", "Pace", "Rule", "Window", "route_of"]
@@ -97,14 +99,14 @@ class Window:
         if refund:
             self.left = min(self.left + refund, _INFINITE if self.limit is None else self.limit)
 
-    def learn(self, limit: RateLimit, now: float) -> None:
-        """Take in what a reply says of the window; the request counts as ended."""
+    def learn(self, told: RateLimitWindow | None, now: float) -> None:
+        """Take in what a reply says of the window, None: nothing; the request counts as ended."""
         self.put_back()
-        remaining, resets_at = limit.remaining, _resets_at(limit, now)
-        if remaining is None:
+        if told is None or told.remaining is None:
             return
-        if limit.limit is not None:
-            self.limit = limit.limit
+        remaining, resets_at = told.remaining, _resets_at(told, now)
+        if told.limit is not None:
+            self.limit = told.limit
         if resets_at is not None:
             if resets_at <= now:
                 return
@@ -235,9 +237,7 @@ class Pace:
         for window in self._all(user, route):
             window.put_back(refund=1.0)
 
-    def accepted(
-        self, user: str, route: str, limit: RateLimit, now: float, app_limit: RateLimit | None = None
-    ) -> None:
+    def accepted(self, user: str, route: str, limit: RateLimit, now: float) -> None:
         """Take in the reply to a request that was not limited.
 
         Args:
@@ -245,25 +245,36 @@ class Pace:
             route: Its route.
             limit: What the reply says.
             now: The time.
-            app_limit: What it says of a window that is the application's by its name; None: nothing.
         """
-        self._routes[route].refused.clear()
-        if limit is SAYS_NOTHING:
+        known = self._routes[route]
+        known.refused.clear()
+        if not limit.windows:
             for window in self._all(user, route):
                 window.put_back()
+            return
+        told = told_windows(limit)
+        unknown = told.unknown
+        if unknown is not None and unknown.remaining is not None and known.is_shared is None:
+            if any(rule.limit == unknown.limit for rule in known.app_rules):
+                known.is_shared = True
+            elif any(rule.limit == unknown.limit for rule in known.user_rules):
+                known.is_shared = False
+            else:
+                known.weigh(user, unknown.remaining, _resets_at(unknown, now))
+        of_user, of_app = told.of_user, told.of_app
+        if known.is_shared:
+            of_app = of_app or unknown
         else:
-            self._learn(user, route, limit, app_limit, now)
+            of_user = of_user or unknown
+        own, *by_rule = self._windows(user, route)
+        own.learn(of_user, now)
+        known.window.learn(of_app, now)
+        for window in by_rule:
+            window.learn(_of_limit(window, limit), now)
+        for window in known.by_rule:
+            window.learn(_of_limit(window, limit), now)
 
-    def refused(
-        self,
-        user: str,
-        route: str,
-        limit: RateLimit,
-        wait: float,
-        now: float,
-        *,
-        app_limit: RateLimit | None = None,
-    ) -> None:
+    def refused(self, user: str, route: str, limit: RateLimit, wait: float, now: float) -> None:
         """Take in a reply that says: too many requests.
 
         Args:
@@ -272,48 +283,30 @@ class Pace:
             limit: What the reply says.
             wait: In how many seconds to come again.
             now: The time.
-            app_limit: What the reply says of a window that is the application's by its name.
         """
         known = self._routes[route]
         known.refused.add(user)
-        own = self._windows(user, route)[0]
-        has_room = own.lowest is not None and own.lowest >= 1 and limit.remaining != 0
-        if app_limit is not None:
-            has_room = app_limit.remaining == 0
-        for window in (*self._windows(user, route)[1:], *known.by_rule):
-            window.put_back(refund=1.0)
-        until = now + wait
-        if known.is_shared or has_room or len(known.refused) >= _SHARED_AFTER_USERS:
-            if known.window.resets_at is not None and known.window.left < 1:
-                until = min(until, max(known.window.resets_at, now))
-            known.window.shut(until)
-            own.put_back(refund=1.0)
-        else:
-            own.shut(until)
-            known.window.put_back(refund=1.0)
-
-    def _learn(
-        self, user: str, route: str, limit: RateLimit, app_limit: RateLimit | None, now: float
-    ) -> None:
-        known = self._routes[route]
         own, *by_rule = self._windows(user, route)
-        if app_limit is not None:
-            # With one window only, some tell of it by both names.
-            known.is_shared = (limit.limit, limit.remaining) == (app_limit.limit, app_limit.remaining)
-        elif limit.remaining is not None and limit.limit is not None:
-            if any(rule.limit == limit.limit for rule in known.app_rules):
-                known.is_shared = True
-            elif any(rule.limit == limit.limit for rule in known.user_rules):
-                known.is_shared = False
+        for window in (*by_rule, *known.by_rule):
+            window.put_back(refund=1.0)
+        told = told_windows(limit)
+        if told.spent:
+            is_app, is_user = "app" in told.spent, "user" in told.spent
+        else:
+            is_app = bool(known.is_shared) or len(known.refused) >= _SHARED_AFTER_USERS
+            is_user = not is_app
+        until = now + wait
+        if is_app:
+            if known.window.resets_at is not None and known.window.left < 1:
+                known.window.shut(min(until, max(known.window.resets_at, now)))
             else:
-                known.weigh(user, limit.remaining, _resets_at(limit, now))
-        own.learn(SAYS_NOTHING if known.is_shared else limit, now)
-        known.window.learn(app_limit or (limit if known.is_shared else SAYS_NOTHING), now)
-        for window in by_rule:
-            window.learn(limit if window.limit == limit.limit else SAYS_NOTHING, now)
-        for window in known.by_rule:
-            told = app_limit or limit
-            window.learn(told if window.limit == told.limit else SAYS_NOTHING, now)
+                known.window.shut(until)
+        else:
+            known.window.put_back(refund=1.0)
+        if is_user:
+            own.shut(until)
+        else:
+            own.put_back(refund=1.0)
 
     def _windows(self, user: str, route: str) -> tuple[Window, ...]:
         """The user's windows: what replies tell of this route, then those of the rules."""
@@ -346,8 +339,53 @@ def route_of(method: str, url: str) -> str:
     return f"{method} {_NUMBERED.sub('*', urlsplit(url).path)}"
 
 
-def _resets_at(limit: RateLimit, now: float) -> float | None:
-    return None if limit.reset_in is None else now + limit.reset_in
+class Told(NamedTuple):
+    """What a reply says of windows, by whose they are: of several of one scope, the one that counts."""
+
+    of_user: RateLimitWindow | None
+    of_app: RateLimitWindow | None
+    unknown: RateLimitWindow | None
+
+    @property
+    def spent(self) -> set[str]:
+        """Whose window holds nothing more, as far as that is said."""
+        named = (("user", self.of_user), ("app", self.of_app))
+        return {name for name, window in named if window is not None and window.is_spent}
+
+
+def told_windows(limit: RateLimit) -> Told:
+    """Sort what a reply says of windows by whose they are."""
+    of_user, of_app, unknown = (
+        _binding([window for window in limit.windows if window.scope == scope])
+        for scope in ("user", "app", "unknown")
+    )
+    if of_app is not None:
+        # With one window only, some tell of it by both names.
+        told = of_app.limit, of_app.remaining
+        if of_user is not None and (of_user.limit, of_user.remaining) == told:
+            of_user = None
+        if unknown is not None:
+            if of_user is None and (unknown.limit, unknown.remaining) != told:
+                of_user = unknown
+            unknown = None
+    return Told(of_user, of_app, unknown)
+
+
+def _binding(windows: list[RateLimitWindow]) -> RateLimitWindow | None:
+    spent = [window for window in windows if window.is_spent]
+    if spent:
+        return max(spent, key=lambda window: window.wait or 0.0)
+    return min(
+        windows, key=lambda window: _INFINITE if window.remaining is None else window.remaining, default=None
+    )
+
+
+def _of_limit(window: Window, limit: RateLimit) -> RateLimitWindow | None:
+    return next((told for told in limit.windows if told.limit == window.limit), None)
+
+
+def _resets_at(window: RateLimitWindow, now: float) -> float | None:
+    return None if window.reset_in is None else now + window.reset_in
 
 
 def _by_rule(rule: Rule) -> Window:

@@ -17,7 +17,7 @@ from urllib.parse import urljoin, urlsplit
 from aiooauth1.errors import StoreUnavailable
 from aiooauth1.posting.attempt import STATUSES, Meaning, Sender, backoff
 from aiooauth1.posting.journal import InputChanged
-from aiooauth1.posting.pacing import route_of
+from aiooauth1.posting.pacing import SAYS_NOTHING, route_of, told_windows
 from aiooauth1.posting.post import Post, digest
 from aiooauth1.posting.redis_journal import RedisJournal, error_text
 from aiooauth1.posting.redis_scripts import CLAIM, DUE, ENQUEUE, FINISH, RENEW, STATES
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from aiooauth1.posting.attempt import Attempt
-    from aiooauth1.responses.rate_limit import RateLimit
+    from aiooauth1.responses.rate_limit import RateLimitWindow
     from aiooauth1.session.session import OAuth1Session
 
 
@@ -233,8 +233,8 @@ class PostingWorker:
         return attempt
 
     async def _note(self, post: Post, who: str, attempt: Attempt) -> None:
-        user, app = _told(attempt.limit), _told(attempt.app_limit)
-        windows = (*user, *app)
+        told = told_windows(attempt.limit or SAYS_NOTHING)
+        windows = (*_told(told.of_user or told.unknown), *_told(told.of_app))
         status = attempt.status or 0
         troubles = self._troubles.get(post.id, 0)
         if attempt.meaning is Meaning.LIMITED:
@@ -331,11 +331,11 @@ def _name(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def _told(limit: RateLimit | None) -> tuple[str | int, str | int]:
+def _told(window: RateLimitWindow | None) -> tuple[str | int, str | int]:
     """Return what is left of a window, and the milliseconds to its reset, as the scripts read them."""
-    if limit is None or limit.remaining is None or limit.reset_in is None:
+    if window is None or window.remaining is None or window.wait is None:
         return "", ""
-    return int(limit.remaining), int(limit.reset_in * 1000)
+    return int(window.remaining), int(window.wait * 1000)
 
 
 async def _each(posts: Iterable[Post] | AsyncIterable[Post]) -> AsyncIterable[Post]:

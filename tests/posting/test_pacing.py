@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 import pytest
 
 from aiooauth1.posting.pacing import SAYS_NOTHING, Pace, Window
-from aiooauth1.responses.rate_limit import RateLimit
+from aiooauth1.responses.rate_limit import RateLimit, RateLimitWindow
 
 
 class Rule(NamedTuple):
@@ -18,7 +18,7 @@ class Rule(NamedTuple):
 
 
 def said(remaining: float, reset_in: float, limit: float = 10) -> RateLimit:
-    return RateLimit(limit=limit, remaining=remaining, reset_in=reset_in)
+    return RateLimit(windows=(RateLimitWindow(limit, remaining, reset_in),))
 
 
 def send(pace: Pace, user: str, route: str, limit: RateLimit, now: float) -> None:
@@ -119,9 +119,9 @@ def test_a_reply_that_arrives_late_does_not_raise_what_is_left() -> None:
     window = Window()
     for _ in range(3):
         window.take(100.0)
-    window.learn(said(7, 60), 100.0)  # the third
+    window.learn(RateLimitWindow(10, 7, 60), 100.0)  # the third
     left = window.left
-    window.learn(said(9, 60), 100.0)  # the first, overtaken
+    window.learn(RateLimitWindow(10, 9, 60), 100.0)  # the first, overtaken
     assert window.left <= left + 1
     assert window.left <= 7
 
@@ -133,3 +133,13 @@ def test_routes_beyond_a_bound_share_one() -> None:
     assert pace.route("POST", "https://h/2/users/17/likes") == pace.route(
         "POST", "https://h/2/users/18/likes"
     )
+
+
+def test_windows_that_are_the_application_s_by_name_close_the_route_for_all() -> None:
+    pace = Pace()
+    route = pace.route("POST", "posts")
+    told = RateLimit(windows=(RateLimitWindow(10, 9, 60.0, "unknown"), RateLimitWindow(100, 0, 600.0, "app")))
+    send(pace, "ann", route, told, 100.0)
+    assert not pace.app_ready(route, 101.0)
+    assert pace.app_opens(route) == 700.0
+    assert pace.user_opens("ann", route, 101.0) is None
