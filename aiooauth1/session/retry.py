@@ -7,7 +7,6 @@ because it carries an idempotency key.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 from typing import TYPE_CHECKING
 
 
@@ -17,27 +16,37 @@ if TYPE_CHECKING:
     from aiooauth1.responses.problem import Problem
 
 
-__all__ = ["Budget", "Retry", "Sent", "after_error", "after_reply", "pause"]
+__all__ = ["Retry", "RetryBudget", "backoff", "is_rate_limit", "may_retry_error", "may_retry_response"]
 
 _TOO_MANY_REQUESTS = 429
 _UNAVAILABLE = 503
 _SERVER_ERRORS = frozenset({500, 502, 504, _UNAVAILABLE})
-_UNAUTHORIZED = 401
+_UNDATED = 2.0  # seconds of the longest first pause after a rate limit without a time
+_ORIGINS_KEPT = 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """When a session sends a request again by itself. Without state: share it at will.
+    """When a session sends a request again by itself. It has no state, so one value may serve many sessions.
+
+    A request is retried if no byte was sent, if the provider answered 429 (or 503 with `Retry-After`), if it
+    rejected the nonce or timestamp, and on other server errors if the method is one of `resend`. Pauses count
+    towards the request's total timeout: a pause that would outlast it is not made, and the caller gets the
+    reply. A session refuses a `max_wait` other than the default that is longer than its total timeout.
 
     Args:
         attempts: How many times a request is sent at the most, the first time included.
-        base: Seconds of the longest pause after the first attempt; it doubles with each.
-        cap: Seconds of the longest pause that nobody asked for.
-        max_wait: Seconds that a provider may ask us to wait; asked for more, the caller gets its reply. What
-            it asks for is waited for in full, and the pause that there is in any case comes on top.
+        base: Seconds of the longest pause after the first attempt; it doubles with each. After a 429 that
+            does not say when to come again, at least 2.
+        cap: Seconds of the longest pause that the provider did not ask for.
+        max_wait: Seconds that a provider may ask us to wait. If it asks for more, the caller gets the reply.
+            What it asks for is waited for in full, and jitter comes on top.
         resend: The methods of which a request may be sent again when it may have been done.
         idempotency_header: Where the provider looks for a key by which it does a request once only; a request
-            with such a key may be sent again, whatever its method. None: it has none.
+            with such a key may be sent again, whatever its method. None if it has none.
+        budget: How many retries an origin may cost before calls there have earned new ones (five calls earn
+            one): when all fails there, retries do not multiply the load. A retry that is answered is
+            refunded, and one after a refusal that says when to come again costs nothing.
 
     Raises:
         ValueError: If a number is out of its range.
@@ -49,48 +58,44 @@ class Retry:
     max_wait: float = 60.0
     resend: frozenset[str] = frozenset({"GET", "HEAD"})
     idempotency_header: str | None = None
+    budget: float = 100.0
 
     def __post_init__(self) -> None:
         if self.attempts < 1:
             raise ValueError("attempts must be 1 or more: the first one counts")
-        for name in ("base", "cap", "max_wait"):
+        for name in ("base", "cap", "max_wait", "budget"):
             if not 0 <= getattr(self, name) < float("inf"):
-                raise ValueError(f"{name} must be a number of seconds, not negative")
+                raise ValueError(f"{name} must be a finite number, not negative")
         object.__setattr__(self, "resend", frozenset(method.upper() for method in self.resend))
 
 
-class Sent(Enum):
-    """How far an attempt got that ended in an error."""
-
-    NOTHING = "no byte of it went out"
-    PERHAPS = "it may have been done"
-
-
-def after_error(sent: Sent, method: str, retry: Retry, *, has_key: bool) -> bool:
+def may_retry_error(*, was_sent: bool, method: str, retry: Retry, has_key: bool) -> bool:
     """Say whether a request whose attempt ended in an error may be sent again.
 
     Args:
-        sent: How far the attempt got.
+        was_sent: Whether the request began to be written.
         method: The request method.
         retry: The rules.
         has_key: Whether the request carries an idempotency key.
     """
-    return sent is Sent.NOTHING or method in retry.resend or has_key
+    return not was_sent or method in retry.resend or has_key
 
 
-def after_reply(problem: Problem, method: str, retry: Retry, *, has_key: bool, wait: float | None) -> bool:
+def may_retry_response(
+    problem: Problem, method: str, retry: Retry, *, has_key: bool, wait: float | None
+) -> bool:
     """Say whether a request that was refused may be sent again after a pause.
 
-    Refusals that a new nonce or a corrected clock mends are not decided here.
+    Refusals that a new nonce or a corrected clock fixes are not decided here.
 
     Args:
         problem: The refusal.
         method: The request method.
         retry: The rules.
         has_key: Whether the request carries an idempotency key.
-        wait: Seconds that the provider asks us to wait; None: it does not say.
+        wait: Seconds that the provider asks us to wait, or None if it does not say.
     """
-    if wait is not None and not wait <= retry.max_wait:  # so written, it refuses what is no number as well
+    if wait is not None and not wait <= retry.max_wait:  # written so, it refuses NaN as well
         return False
     if problem.status == _TOO_MANY_REQUESTS:
         return True  # refused before any work
@@ -99,52 +104,74 @@ def after_reply(problem: Problem, method: str, retry: Retry, *, has_key: bool, w
     return problem.status in _SERVER_ERRORS and (method in retry.resend or has_key)
 
 
-def pause(attempt: int, retry: Retry, wait: float | None, random: Callable[[], float]) -> float:
-    """Return how many seconds to wait before the next attempt.
+def is_rate_limit(problem: Problem, wait: float | None) -> bool:
+    """Say whether a refusal names the time at which the provider serves us again.
+
+    Such a refusal is no sign of an outage, so a retry after it does not spend the retry budget.
+    """
+    return wait is not None and problem.status in {_TOO_MANY_REQUESTS, _UNAVAILABLE}
+
+
+def backoff(
+    attempt: int,
+    retry: Retry,
+    wait: float | None,
+    random: Callable[[], float],
+    *,
+    is_rate_limited: bool = False,
+) -> float:
+    """Return how many seconds to pause before the next attempt.
 
     The pause is drawn from the whole range up to its longest, so that many tasks that failed together do not
-    come back together. What a provider asks for is waited for in full, and that pause comes on top: those who
-    were all told the same wake as far apart as those who were told nothing, even where it is `max_wait`.
+    come back together. What a provider asks for is waited for in full, and jitter comes on top, so clients
+    that were given the same Retry-After do not all return at once.
 
     Args:
         attempt: The number of the attempt that failed, from 1.
         retry: The rules.
-        wait: Seconds that the provider asks us to wait; None: it does not say.
+        wait: Seconds that the provider asks us to wait, or None if it does not say.
         random: Draws from 0 up to 1.
+        is_rate_limited: Whether the provider refused for the rate of requests. If it does not say how long
+            to wait, we wait for seconds: windows are that long at least.
 
     Returns:
         At most `base * 2 ** (attempt - 1)`, or `cap` if that is less; with a wait, `max_wait` more.
 
-    >>> pause(1, Retry(), 60.0, lambda: 0.5)
+    >>> backoff(1, Retry(), 60.0, lambda: 0.5)
     60.25
+    >>> backoff(1, Retry(), None, lambda: 0.0, is_rate_limited=True)
+    1.0
     """
     longest = min(retry.cap, retry.base * 2.0 ** min(attempt - 1, 64))
-    spread = random() * longest
-    return spread if wait is None else min(retry.max_wait, wait) + spread
+    if wait is not None:
+        return min(retry.max_wait, wait) + random() * longest
+    if is_rate_limited:
+        longest = min(retry.cap, max(retry.base, _UNDATED) * 2.0 ** min(attempt - 1, 64))
+        return longest / 2 + random() * longest / 2
+    return random() * longest
 
 
-class Budget:
-    """Bounds the retries to each origin: when all fails there, retries must not multiply the load.
+class RetryBudget:
+    """Bounds the retries to each origin: in an outage, retries must not multiply the load.
 
     Every call earns a fraction of a retry, up to a reserve, and every retry spends one. So a full outage
     amplifies the load by no more than that fraction once the reserve is spent. A retry that was answered
-    comes back: where most of them help, there is no outage.
+    is refunded: if most of them help, there is no outage. Of the origins that fail, the last 1,024 are kept.
 
     Args:
-        reserve: How many retries there are to begin with, and at the most.
-        share: What a call earns.
+        share: The fraction of a retry that a call earns.
     """
 
-    def __init__(self, reserve: float = 100.0, share: float = 0.2) -> None:
-        self._reserve = reserve
+    def __init__(self, share: float = 0.2) -> None:
         self._share = share
         self._spent: dict[Hashable, float] = {}
 
-    def earn(self, origin: Hashable) -> None:
+    def deposit(self, origin: Hashable) -> None:
         """Count a call."""
-        self.give_back(origin, self._share)
+        if self._spent:
+            self.refund(origin, self._share)
 
-    def give_back(self, origin: Hashable, retries: float) -> None:
+    def refund(self, origin: Hashable, retries: float) -> None:
         """Take back retries that were spent on a call and helped it."""
         if (spent := self._spent.get(origin)) is not None:
             if spent <= retries:
@@ -152,10 +179,17 @@ class Budget:
             else:
                 self._spent[origin] = spent - retries
 
-    def spend(self, origin: Hashable) -> bool:
-        """Take a retry, and say whether there was one."""
+    def withdraw(self, origin: Hashable, reserve: float) -> bool:
+        """Take a retry, and say whether there was one.
+
+        Args:
+            origin: Where it goes.
+            reserve: How many there are to begin with, and at the most.
+        """
         spent = self._spent.get(origin, 0.0)
-        if spent + 1 > self._reserve:
+        if spent + 1 > reserve:
             return False
+        if origin not in self._spent and len(self._spent) >= _ORIGINS_KEPT:
+            del self._spent[next(iter(self._spent))]
         self._spent[origin] = spent + 1
         return True

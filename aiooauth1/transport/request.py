@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-from contextlib import nullcontext
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import aiohttp
-from aiohttp import BytesPayload, MultipartWriter, Payload, hdrs
+from aiohttp import BytesIOPayload, BytesPayload, MultipartWriter, Payload, hdrs
 from aiohttp.http import SERVER_SOFTWARE
 from aiohttp.multipart import content_disposition_filename, parse_content_disposition
 from yarl import URL
@@ -20,9 +19,8 @@ from aiooauth1.signing.signature import SIGNATURE
 
 
 if TYPE_CHECKING:
-    from contextlib import AbstractAsyncContextManager
-
     from aiohttp import ClientRequest, ClientResponse
+    from anyio import CapacityLimiter
 
     from aiooauth1.providers.provider import Placement
     from aiooauth1.signing.sign import Signer
@@ -31,6 +29,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FORM",
+    "SlowSigningLimit",
+    "can_resend",
+    "check_framing",
+    "check_placement",
     "finish",
     "has_body",
     "hide_query",
@@ -41,19 +43,33 @@ __all__ = [
     "take_out",
     "url_on_the_wire",
     "whole_body",
+    "without_ours",
 ]
 
 FORM = "application/x-www-form-urlencoded"
 _REWINDS_BODIES = [int(digits) for digits in re.findall(r"[0-9]+", aiohttp.__version__)[:3]] >= [3, 12, 14]
+_AUTHORITY = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~%:[]!$&'()*+,;=")
 _OURS = frozenset(name.encode() for name in (*PROTOCOL, SIGNATURE))
 _WITH_BODY = frozenset({hdrs.METH_POST, hdrs.METH_PUT, hdrs.METH_PATCH})
 _WITHOUT_BODY = frozenset({hdrs.METH_GET, hdrs.METH_HEAD})  # one there has no meaning: RFC 9110 section 9.3
 
 
 def url_on_the_wire(request: ClientRequest) -> str:
-    """Return a request's URL as its server sees it: RFC 5849 section 3.4.1.2 takes the Host header field."""
+    """Return a request's URL as its server sees it: RFC 5849 section 3.4.1.2 takes the Host header field.
+
+    Raises:
+        SigningError: If that field of the caller's is not an authority.
+    """
     url = request.url
-    return f"{url.scheme}://{request.headers[hdrs.HOST]}{url.raw_path_qs}"
+    host = request.headers[hdrs.HOST]
+    _check_authority(host)
+    return f"{url.scheme}://{host}{url.raw_path_qs}"
+
+
+@lru_cache(1024)
+def _check_authority(host: str) -> None:
+    if not host or not _AUTHORITY.issuperset(host):
+        raise SigningError("the Host header is not an authority: give a host name and perhaps a port")
 
 
 def has_body(request: ClientRequest) -> bool:
@@ -61,12 +77,18 @@ def has_body(request: ClientRequest) -> bool:
     return request.body.size != 0 if isinstance(request.body, Payload) else bool(request.body)
 
 
-def can_be_sent_again(request: ClientRequest) -> bool:
-    """Say whether aiohttp sends the same body once more on a redirect, and not an empty one in silence."""
-    body = request.body
+def can_resend(body: Payload | bytes, *, by_aiohttp: bool = False) -> bool:
+    """Say whether a body can be sent once more, the same bytes: one rule for redirects and retries.
+
+    Args:
+        body: The body.
+        by_aiohttp: Whether aiohttp does it, which before 3.12.14 sends a file again as an empty body.
+    """
+    if isinstance(body, MultipartWriter):
+        return not body.consumed and all(isinstance(part, BytesPayload) for part, _, _ in body)
     if not isinstance(body, Payload) or isinstance(body, BytesPayload):
         return True
-    return _REWINDS_BODIES and not body.consumed
+    return not body.consumed and (_REWINDS_BODIES or (not by_aiohttp and isinstance(body, BytesIOPayload)))
 
 
 async def signed_form(request: ClientRequest, *, with_multipart: bool = False) -> bytes | None:
@@ -126,20 +148,65 @@ def name_consumer(request: ClientRequest, user_agent: str | None, *, needed: boo
         )
 
 
-async def finish(
-    signer: Signer, prepared: Prepared, threads: AbstractAsyncContextManager[object] | None = None
-) -> Signature:
-    """Compute the signature, in a thread where that would hold up the event loop.
+class SlowSigningLimit:
+    """Bounds how many slow signatures are computed at once.
 
-    Args:
-        signer: What computes it.
-        prepared: What is signed.
-        threads: Held meanwhile, where there is a thread: it bounds how many there are at once.
+    More than there are processors are no faster, and the event loop would wait for its turn among them.
     """
+
+    __slots__ = ("_limiter", "_total")
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._limiter: CapacityLimiter | None = None
+
+    def limiter(self) -> CapacityLimiter:
+        """Return the limiter, which is made inside the running loop."""
+        if self._limiter is None:
+            from anyio import CapacityLimiter  # noqa: PLC0415  when used
+
+            self._limiter = CapacityLimiter(self._total)
+        return self._limiter
+
+
+async def finish(signer: Signer, prepared: Prepared, limit: SlowSigningLimit | None = None) -> Signature:
+    """Compute the signature, in a thread where that would hold up the event loop."""
     if not signer.takes_long:
         return signer.finish(prepared)
-    async with threads or nullcontext():
-        return await asyncio.to_thread(signer.finish, prepared)
+    from anyio import to_thread  # noqa: PLC0415  loaded by slow methods alone
+
+    return await to_thread.run_sync(signer.finish, prepared, limiter=limit and limit.limiter())
+
+
+def check_placement(request: ClientRequest) -> None:
+    """Refuse a request whose body cannot hold the parameters.
+
+    Raises:
+        SigningError: If it is no form and not empty, or the method has no body.
+    """
+    has_form = is_form(request) and request.method not in _WITHOUT_BODY
+    if not has_form and (has_body(request) or request.method not in _WITH_BODY):
+        raise SigningError(
+            f"a {request.method} without a form body holds no signature there: place it in the header"
+        )
+
+
+def check_framing(request: ClientRequest) -> None:
+    """Refuse a form whose header fields make the server read other bytes than are signed.
+
+    Raises:
+        SigningError: If it is compressed, or a Content-Length or Transfer-Encoding of the caller's differs.
+    """
+    headers = request.headers
+    if hdrs.CONTENT_ENCODING in headers:
+        raise SigningError("a compressed form cannot be signed: leave compress= and Content-Encoding out")
+    if hdrs.TRANSFER_ENCODING in headers and not request.chunked:
+        raise SigningError("Transfer-Encoding changes how a signed form is read: leave it out")
+    length = headers.get(hdrs.CONTENT_LENGTH)
+    body = request.body
+    size = body.size if isinstance(body, Payload) else len(body)
+    if length is not None and size is not None and length != str(size):
+        raise SigningError(f"Content-Length is {length}, the signed form has {size} bytes: leave it out")
 
 
 async def place(request: ClientRequest, signature: Signature, placement: Placement) -> None:
@@ -154,11 +221,7 @@ async def place(request: ClientRequest, signature: Signature, placement: Placeme
         query = signature.url().partition("?")[2]
         request.url = URL(f"{str(request.url).partition('?')[0]}?{query}", encoded=True)
     else:
-        has_form = is_form(request) and request.method not in _WITHOUT_BODY
-        if not has_form and (has_body(request) or request.method not in _WITH_BODY):
-            raise SigningError(
-                f"a {request.method} without a form body holds no signature there: place it in the header"
-            )
+        check_placement(request)
         await request.update_body(BytesPayload(signature.body(), content_type=FORM))
 
 
@@ -169,11 +232,11 @@ async def take_out(request: ClientRequest, placement: Placement) -> None:
     """
     if placement == "query":
         url, _, query = str(request.url).partition("?")
-        kept = _without_ours(query.encode()).decode()
+        kept = without_ours(query.encode()).decode()
         if kept != query:  # then it stands in what the response calls its URL, too
             request.url = request.original_url = URL(f"{url}?{kept}" if kept else url, encoded=True)
     elif placement == "body" and is_form(request) and has_body(request):
-        rest = _without_ours(await whole_body(request))
+        rest = without_ours(await whole_body(request))
         await request.update_body(BytesPayload(rest, content_type=FORM))
 
 
@@ -191,7 +254,8 @@ def is_form(request: ClientRequest) -> bool:
     return request.headers.get(hdrs.CONTENT_TYPE, "").partition(";")[0].strip().lower() == FORM
 
 
-def _without_ours(octets: bytes) -> bytes:
+def without_ours(octets: bytes) -> bytes:
+    """Return a query or form without the protocol parameters in it."""
     return b"&".join(
         segment for segment in octets.split(b"&") if not any(name in _OURS for name, _ in parse_form(segment))
     )

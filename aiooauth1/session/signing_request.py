@@ -1,0 +1,209 @@
+"""The request class of a session: it signs itself when aiohttp sends it, with the connection in hand.
+
+aiohttp calls `send` once for every attempt, redirect hop and silent resend. So each of them gets a nonce of
+its own and a timestamp that no queue has aged, and what is signed is what goes out.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from aiohttp import hdrs
+
+from aiooauth1.errors import RedirectRefused, SigningError
+from aiooauth1.session.redirects import Hop, next_hop
+from aiooauth1.transport.delivery import SAFE_METHODS, ObservedRequest
+from aiooauth1.transport.origin import Origin
+from aiooauth1.transport.request import (
+    SlowSigningLimit,
+    check_framing,
+    check_placement,
+    finish,
+    has_body,
+    is_form,
+    name_consumer,
+    place,
+    signed_form,
+    take_out,
+    url_on_the_wire,
+    whole_body,
+)
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aiohttp import ClientResponse
+    from aiohttp.connector import Connection
+    from yarl import URL
+
+    from aiooauth1.providers.provider import Placement
+    from aiooauth1.signing.sign import Signer
+    from aiooauth1.transport.origin import Target
+
+
+__all__ = ["SignedCall", "SigningOptions", "SigningRequest"]
+
+logger = logging.getLogger("aiooauth1.signing")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SigningOptions:
+    """How the requests of a session are signed, whoever they are for.
+
+    Attributes:
+        clock: Seconds since the epoch at an origin.
+        nonce: A new text at each call.
+        placement: Where the parameters go.
+        body_hash: Whether a body that is no form is hashed.
+        sign_multipart_text: Whether the text fields of multipart bodies are signed as if they were a form's.
+        needs_user_agent: Whether a request must name its consumer in User-Agent.
+        user_agent: That name, if the request has none.
+        basic_auth: The value of an Authorization header for a gateway in front of the provider.
+        slow_signing_limit: Bounds how many slow signatures are computed at once.
+    """
+
+    clock: Callable[[Origin], float]
+    nonce: Callable[[], str]
+    placement: Placement = "header"
+    body_hash: bool = False
+    sign_multipart_text: bool = False
+    needs_user_agent: bool = False
+    user_agent: str | None = None
+    basic_auth: str | None = None
+    slow_signing_limit: SlowSigningLimit = field(default_factory=lambda: SlowSigningLimit(os.cpu_count() or 1))
+
+
+class SignedCall:
+    """What the requests of one call are signed with, and how far the call has come."""
+
+    __slots__ = ("_attempted", "_form", "_hashed", "_sent", "_url", "has_left", "options", "origin", "signer")
+
+    def __init__(self, options: SigningOptions, signer: Signer | None, target: Target) -> None:
+        self.options = options
+        self.signer = signer  # None: the call is over
+        self._url, self.origin = target
+        self.has_left = False
+        self._attempted = False
+        self._form: bytes | None = None
+        self._hashed: bytes | None = None
+        self._sent = "", "", 0  # URL, nonce and timestamp of the last signature
+
+    async def prepare(self, request: SigningRequest) -> None:
+        """Do before there is a connection what can fail for the caller's input or the provider's redirect.
+
+        Raises:
+            SigningError: If the request cannot be signed rightly.
+            RedirectRefused: If it is a hop on which we must not go along.
+        """
+        is_first = request.url is self._url and not self._attempted
+        if hdrs.AUTHORIZATION in request.headers:
+            raise SigningError(
+                "the request has an Authorization already (headers= or auth=): only we write it"
+            )
+        if not is_first:
+            await take_out(request, self.options.placement)
+        origin = self.origin if request.url is self._url else Origin.of(request.url)
+        if origin != self.origin or self.has_left:
+            body = has_body(request)
+            hop = next_hop(self.origin, origin, request.method, has_body=body, has_left=self.has_left)
+            self.has_left = hop is Hop.UNSIGNED
+            self.origin = origin
+        if self.has_left:
+            request.call = None
+            return
+        if self.signer is None:
+            raise SigningError("the call is over: a middleware must not send its request again after it")
+        await self._collect(request, self.signer, is_first=is_first)
+        request.call = self
+        self._attempted = True
+
+    async def _collect(self, request: SigningRequest, signer: Signer, *, is_first: bool) -> None:
+        options = self.options
+        if options.needs_user_agent or options.user_agent is not None:
+            name_consumer(request, options.user_agent, needed=options.needs_user_agent)
+        if options.placement == "body":
+            if self._attempted and request.method in SAFE_METHODS:
+                raise RedirectRefused(
+                    f"the provider redirects to a {request.method}, which has no body to sign in"
+                )
+            check_placement(request)
+        form = None
+        if is_form(request):
+            check_framing(request)
+            form = await signed_form(request)
+        elif options.sign_multipart_text:
+            form = await signed_form(request, with_multipart=True)
+        self._form = form
+        self._hashed = await whole_body(request) if options.body_hash and form is None else None
+        url = url_on_the_wire(request)
+        self._sent = url, "", 0
+        if not is_first or "oauth" in url or (form is not None and b"oauth" in form):
+            # Parameters that clash with ours, and characters that a redirect brings, are found by signing.
+            signer.prepare(request.method, url, nonce="0", timestamp=0, form=form, body_hash=self._hashed)
+
+    async def sign(self, request: SigningRequest) -> None:
+        """Put a signature into the request: the connection is there, and nothing else is waited for.
+
+        Raises:
+            SigningError: If the request cannot be signed rightly.
+        """
+        signer, options = self.signer, self.options
+        if signer is None:
+            raise SigningError("the call is over: a middleware must not send its request again after it")
+        url, nonce, timestamp = self._sent[0], options.nonce(), int(options.clock(self.origin))
+        self._sent = url, nonce, timestamp
+        is_plain = options.placement == "header" and not (options.body_hash or signer.takes_long)
+        if is_plain and not logger.isEnabledFor(logging.DEBUG):
+            request.headers[hdrs.AUTHORIZATION] = signer.header(
+                request.method, url, nonce=nonce, timestamp=timestamp, form=self._form
+            )
+            return
+        prepared = signer.prepare(
+            request.method, url, nonce=nonce, timestamp=timestamp, form=self._form, body_hash=self._hashed
+        )
+        logger.debug("signing, parameters in the %s: %s", options.placement, prepared.base_string)
+        signature = await finish(signer, prepared, options.slow_signing_limit)
+        await place(request, signature, options.placement)
+        if options.basic_auth is not None:
+            request.headers[hdrs.AUTHORIZATION] = options.basic_auth
+
+    def base_string(self, method: str) -> str:
+        """Return the base string that the last attempt was signed with."""
+        if self.signer is None:
+            return ""
+        url, nonce, timestamp = self._sent
+        return self.signer.prepare(
+            method, url, nonce=nonce, timestamp=timestamp, form=self._form, body_hash=self._hashed
+        ).base_string
+
+    def forget_signer(self) -> None:
+        """Make the call unable to sign, when it is over: whatever keeps it then keeps no secret."""
+        self.signer = None
+
+
+class SigningRequest(ObservedRequest):
+    """A request that is signed by its call, if it has one, each time it is sent."""
+
+    call: SignedCall | None = None
+
+    async def send(self, conn: Connection) -> ClientResponse:
+        """Sign the request and write it; the signature is taken out again before anything can show it."""
+        call = self.call
+        if call is None:
+            return await super().send(conn)
+        url = self.url
+        try:
+            await call.sign(self)
+        except BaseException:
+            conn.release()  # nothing was written: it is as good as new
+            raise
+        self.unsigned_url = url if self.url is not url else None
+        try:
+            return await super().send(conn)
+        finally:
+            self.headers.popall(hdrs.AUTHORIZATION, None)
+            self.url = url
