@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     from aiooauth1.providers.provider import Provider, ProviderSunsetWarning
     from aiooauth1.responses.problem import Problem
     from aiooauth1.responses.rate_limit import RateLimit, RateLimitWindow
+    from aiooauth1.session.middleware import OAuth1Middleware
     from aiooauth1.session.retry import Retry
     from aiooauth1.session.session import OAuth1Session, raise_for_problem
-    from aiooauth1.session.signing_middleware import OAuth1Middleware
     from aiooauth1.session.token_rejection import TokenRejection
     from aiooauth1.stores import AccessTokenStore, Held, MemoryStore, PendingStore, TokenStore
     from aiooauth1.transport.rate_limit import rate_limit
@@ -96,7 +96,7 @@ _MODULES = {
     "Handshake": "flows",
     "Held": "stores",
     "MemoryStore": "stores",
-    "OAuth1Middleware": "session.signing_middleware",
+    "OAuth1Middleware": "session.middleware",
     "OAuth1Session": "session.session",
     "PendingStore": "stores",
     "Problem": "responses.problem",

@@ -42,6 +42,7 @@ class ClientSessionOptions(TypedDict, total=False):
     headers: LooseHeaders | None
     skip_auto_headers: Iterable[str] | None
     json_serialize: JSONEncoder
+    json_serialize_bytes: Callable[[Any], bytes] | None  # of aiohttp 3.14
     version: HttpVersion
     raise_for_status: bool | Callable[[ClientResponse], Awaitable[None]]
     timeout: ClientTimeout

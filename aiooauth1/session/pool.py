@@ -1,81 +1,141 @@
-"""The one aiohttp `ClientSession` that a session and its views share."""
+"""The one aiohttp `ClientSession` that a session and its views share, and what its calls share."""
 
 from __future__ import annotations
 
 import asyncio
 import ssl
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
-from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector, hdrs
+from aiohttp import ClientConnectionError, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector, hdrs
 from multidict import CIMultiDict
 
 from aiooauth1._internal.lifecycle import Home
 from aiooauth1.errors import SigningError
-from aiooauth1.session.connection_limiter import Slots
 from aiooauth1.session.options import ClientSessionOptions
-from aiooauth1.session.retry import Budget
-from aiooauth1.session.retry_middleware import Circumstances
+from aiooauth1.session.retry import RetryBudget
+from aiooauth1.session.signing_request import SigningRequest
+from aiooauth1.transport.public_only import public_connector
 
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    from aiohttp import ClientMiddlewareType
+    from aiohttp import ClientMiddlewareType, ClientResponse
 
     from aiooauth1.transport.clock import ProviderClocks
 
 
-__all__ = ["Pool"]
+__all__ = ["ConnectionPool", "LoopTurns"]
+
+_USERS_KEPT = 1024
+_CONSUMER = "write OAuth1Session(Consumer(key, secret))"
+_TOKENS = "write OAuth1Session(consumer, AccessToken(key, secret))"
+# Options of aiohttp that are left out on purpose, and those of other libraries: what to write instead.
+_OTHER_NAMES = {
+    "trust_env": "give proxy= to the session or a call (urllib.request.proxy_bypass() knows NO_PROXY)",
+    "base_url": "give provider=Provider(name, base_url=...)",
+    "cookies": "give cookie_jar= to the session, or cookies= to a call",
+    "request_class": "the session has its own, which signs",
+    **dict.fromkeys(("client_key", "client_secret", "consumer_key", "consumer_secret"), _CONSUMER),
+    **dict.fromkeys(("resource_owner_key", "resource_owner_secret", "oauth_token"), _TOKENS),
+    **dict.fromkeys(("access_token", "access_token_secret", "token_secret", "oauth_token_secret"), _TOKENS),
+    "signature_type": "write placement='header', 'query' or 'body'",
+    "rsa_key": "write signature_method=RSA_SHA1(key)",
+}
 
 
-class Pool:
+class LoopTurns:
+    """Tells whether anything else can have run in the event loop since a moment.
+
+    Without a suspension nothing else runs. `mark` has the loop count one more in its next iteration.
+    """
+
+    __slots__ = ("_is_scheduled", "count")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._is_scheduled = False
+
+    def mark(self) -> int:
+        """Return the count, which is another one as soon as anything else has run."""
+        if not self._is_scheduled:
+            self._is_scheduled = True
+            asyncio.get_running_loop().call_soon(self._next)
+        return self.count
+
+    def _next(self) -> None:
+        self._is_scheduled = False
+        self.count += 1
+
+
+class ConnectionPool:
     """Makes the `ClientSession` on first use, inside the running loop, and closes it once.
 
     Args:
         options: aiohttp's, and `ssl`.
         clocks: The time at each origin.
+        clock: Our own time, in seconds since the epoch.
         sleep: Waits so many seconds.
-        allow_unverified_tls: Whether `ssl=False` is taken.
+        allow_unverified_tls: Whether `ssl=False` is accepted.
+        public_only: Whether connections go to public addresses only.
 
     Raises:
         TypeError: If an option is unknown, or `ssl` and a connector are both given.
         SigningError: If an option would write Authorization, or turn the check of certificates off.
     """
 
-    shared: Circumstances
-    """What all calls share when they are sent: there once `http` has been called."""
-
     def __init__(
         self,
         options: ClientSessionOptions,
         clocks: ProviderClocks,
+        clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[object]],
         *,
         allow_unverified_tls: bool,
+        public_only: bool,
     ) -> None:
         headers = CIMultiDict[str](options.get("headers") or {})  # kept, since an iterator comes only once
         if "auth" in options or hdrs.AUTHORIZATION in headers:
             raise SigningError(
                 "the session's options write Authorization (auth= or headers=): only we do that"
             )
-        if unknown := sorted(options.keys() - ClientSessionOptions.__annotations__.keys()):
-            raise TypeError(f"OAuth1Session has no option {unknown[0]!r}")
+        for name in sorted(options.keys() - ClientSessionOptions.__annotations__.keys()):
+            hint = _OTHER_NAMES.get(name)
+            raise TypeError(f"OAuth1Session has no option {name!r}{f': {hint}' if hint else ''}")
         self._options: dict[str, Any] = {**options, "headers": headers}
         self._ssl = self._options.pop("ssl", True)
         if self._ssl is not True and self._options.get("connector") is not None:
             raise TypeError("give ssl= to the connector that you pass in")
         self._allow_unverified_tls = allow_unverified_tls
-        self.refuse_unverified(self._ssl)
-        self._clocks = clocks
-        self._sleep = sleep
+        self.require_verified_tls(self._ssl)
+        self.public_only = public_only
+        if public_only and self._options.get("connector") is not None:
+            raise TypeError("public_only=True needs the session's own connector: leave connector= out")
+        self.refuse_proxy(self._options)
+        self.clocks, self.clock, self.sleep = clocks, clock, sleep
+        self.budget = RetryBudget()
+        self.turns = LoopTurns()
+        self._responses: WeakSet[ClientResponse] = WeakSet()
+        self._last_headers: OrderedDict[str, Mapping[str, str]] = OrderedDict()
         self._http: ClientSession | None = None
-        self._timeout = ClientTimeout()
+        given = self._options.get("timeout")
+        self._timeout = given if isinstance(given, ClientTimeout) else ClientTimeout(total=300)
         self._home = Home("session")
 
     @property
     def middlewares(self) -> Sequence[ClientMiddlewareType]:
         """The middlewares of all calls that bring none of their own."""
         return tuple(self._options.get("middlewares", ()))
+
+    def now(self) -> float:
+        """Return the event loop's time."""
+        return asyncio.get_running_loop().time()
+
+    def check_open(self) -> None:
+        """Raise RuntimeError if the session is closed, or used in another event loop or process."""
+        self._home.enter()
 
     def http(self) -> ClientSession:
         """Return the `ClientSession`.
@@ -90,17 +150,12 @@ class Pool:
             if options.get("cookie_jar") is None:  # a jar that is passed in is false as long as it is empty
                 options["cookie_jar"] = DummyCookieJar()
             if options.get("connector") is None:
-                options["connector"] = TCPConnector(ssl=self._ssl)
-            else:
-                options.setdefault("connector_owner", False)  # what you pass in, you close
-            self._http = ClientSession(**options)
+                options["connector"] = (public_connector if self.public_only else TCPConnector)(ssl=self._ssl)
+            self._http = ClientSession(**options, request_class=SigningRequest)
             self._timeout = self._http.timeout
-            now = asyncio.get_running_loop().time
-            slots = Slots(options["connector"])
-            self.shared = Circumstances(self._home, slots, Budget(), self._clocks, self._sleep, now)
         return self._http
 
-    def refuse_unverified(self, verify: object) -> None:
+    def require_verified_tls(self, verify: object) -> None:
         """Refuse what turns the check of certificates off.
 
         Args:
@@ -118,17 +173,50 @@ class Pool:
                 " allow_unverified_tls=True if you must"
             )
 
+    def refuse_proxy(self, options: Mapping[str, Any]) -> None:
+        """Refuse a proxy where addresses are checked: it connects in our place.
+
+        Raises:
+            SigningError: If the options name one.
+        """
+        if self.public_only and options.get("proxy") is not None:
+            raise SigningError("public_only=True cannot check where a proxy connects to: leave proxy= out")
+
+    def proxy(self, options: Mapping[str, Any]) -> object:
+        """Return the proxy of a call with these options, or None."""
+        return options["proxy"] if options.get("proxy") is not None else self._options.get("proxy")
+
     def timeout(self, given: ClientTimeout | float | None) -> ClientTimeout:
         """Return how long a call may take.
 
         Args:
-            given: What the call brings; None: it goes by the session's.
+            given: What the call brings, or None if it goes by the session's.
         """
         if given is None:
             return self._timeout
         return given if isinstance(given, ClientTimeout) else ClientTimeout(total=given)
 
+    def note_response(self, user: str | None, response: ClientResponse) -> None:
+        """Keep what a response says of rate limits, and the response while its body is on its way."""
+        if user is not None:
+            kept = self._last_headers
+            kept[user] = response.headers
+            if len(kept) > _USERS_KEPT:
+                kept.popitem(last=False)
+        if response.connection is not None:
+            self._responses.add(response)
+
+    def last_headers(self, user: str) -> Mapping[str, str] | None:
+        """Return the header fields of the last response for a user, if it is known."""
+        return self._last_headers.get(user)
+
     async def close(self) -> None:
         """Close the connections; a second time it does nothing."""
         if self._home.leave() and self._http is not None:
+            owns_connections = self._options.get("connector_owner", True)
             await self._http.close()
+            if owns_connections:
+                for response in self._responses:
+                    # aiohttp forgets who reads a body whose connection it closes.
+                    if not response.content.at_eof():
+                        response.content.set_exception(ClientConnectionError("the session is closed"))

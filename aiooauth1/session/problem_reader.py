@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aiohttp import ClientError
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable
 
     from aiohttp import ClientResponse
 
@@ -18,11 +19,35 @@ if TYPE_CHECKING:
     from aiooauth1.responses.problem import Problem
 
 
-__all__ = ["raise_for_problem", "read_refusal"]
+__all__ = ["CallContext", "keep_unread", "raise_for_problem", "read_refusal"]
 
 _FIRST_REFUSAL = 400
 _MOST_READ = 64 * 1024
+_LONGEST_READ = 5.0  # seconds: a body that drips must not hold the caller who waits for the status
 _KEPT = "_aiooauth1_problem"
+_REPORTING_TYPES = ("json", "xml", "text/plain", "x-www-form-urlencoded")
+
+
+class CallContext(NamedTuple):
+    """What is known of the call that was refused.
+
+    Attributes:
+        consumer: Whose secret must not come back out of the response.
+        token: Likewise.
+        user: The application's name for the user.
+        now: Seconds since the epoch, by our own clock.
+        base_string: Makes the base string that was signed.
+        url: The URL, without a signature in it.
+        method: The request method.
+    """
+
+    consumer: Consumer
+    token: AccessToken | None
+    user: str | None
+    now: float
+    base_string: Callable[[str], str]
+    url: str
+    method: str
 
 
 async def raise_for_problem(response: ClientResponse) -> None:
@@ -34,56 +59,85 @@ async def raise_for_problem(response: ClientResponse) -> None:
         response: A response whose status may be anything.
 
     Raises:
-        ProviderError: If the status is 400 or more: the class says what the provider means where it says so.
+        ProviderError: If the provider refused: the class says what it means, if the provider says so.
     """
-    problem = await read_refusal(response)
+    kept: tuple[Problem, dict[str, Any]] | None = vars(response).get(_KEPT)
+    if kept is None and response.status >= _FIRST_REFUSAL:
+        problem = await _read(response, [], time.time())
+        kept = problem, {"method": response.method, "url": str(response.url)}
     del response  # reports of an error may show the locals along its way, and its fields may echo ours
-    if problem is not None:
-        raise problem.error()
+    if kept is not None:
+        problem, details = kept
+        raise problem.error(**details)
 
 
 async def read_refusal(
-    response: ClientResponse, credentials: Iterable[Consumer | AccessToken] = ()
+    response: ClientResponse, context: CallContext, *, in_success: bool = False
 ) -> Problem | None:
-    """Return what a refusal says, having read at most 64 KiB of it; None if the response is none.
+    """Return what a refusal says, having read at most 64 KiB of it, and keep it with the response.
 
     Args:
         response: The response.
-        credentials: Whose secrets must not come back out of it. They are known when the response comes in,
-            and not to who reads it again: for them, what it says is kept with it.
-    """
-    if response.status < _FIRST_REFUSAL:
-        return None
-    kept: Problem | None = vars(response).get(_KEPT)
-    if kept is None:
-        # Here, since reading refusals takes a fifth of the package: many a process meets none.
-        from aiooauth1.responses.problem import read_problem  # noqa: PLC0415  when used
+        context: The call. Its secrets are known now, and not to whoever reads the response again.
+        in_success: Whether the status is that of a success, so that only a known problem counts as one.
 
-        start = await _peek(response)
-        secrets = [one.secret for one in credentials]
-        kept = read_problem(response.status, response.headers.items(), start, secrets, now=time.time())
-        if secrets:
-            vars(response)[_KEPT] = kept
-    return kept
+    Returns:
+        The problem, or None if there is none.
+    """
+    kept: tuple[Problem, dict[str, Any]] | None = vars(response).get(_KEPT)
+    if kept is not None:
+        return kept[0]
+    if in_success and not any(kind in response.content_type for kind in _REPORTING_TYPES):
+        return None
+    secrets = [context.consumer.secret, *([context.token.secret] if context.token is not None else [])]
+    problem = await _read(response, secrets, context.now)
+    if in_success and not (problem.name and problem.meaning):
+        return None
+    details: dict[str, Any] = {"method": context.method, "url": context.url, "user": context.user}
+    if problem.meaning == "signature_invalid":
+        details["base_string"] = context.base_string(context.method)
+    vars(response)[_KEPT] = problem, details
+    return problem
+
+
+def keep_unread(response: ClientResponse) -> None:
+    """Make a refusal of an origin that is not signed for mean nothing but its status."""
+    from aiooauth1.responses.problem import Problem  # noqa: PLC0415  when used
+
+    details = {"method": response.method, "url": str(response.url)}
+    vars(response)[_KEPT] = Problem(response.status, meaning=""), details
+
+
+async def _read(response: ClientResponse, secrets: list[str], now: float) -> Problem:
+    # Here, since reading refusals takes a fifth of the package: many a process meets none.
+    from aiooauth1.responses.problem import read_problem  # noqa: PLC0415  when used
+
+    start = await _peek(response)
+    return read_problem(response.status, response.headers.items(), start, secrets, now=now)
 
 
 async def _peek(response: ClientResponse) -> bytes:
     """Return the beginning of the body, and put it back for the caller to read."""
     content = response.content
-    try:
-        if content.at_eof():
+    if content.at_eof():
+        try:
             return (await response.read())[:_MOST_READ]  # kept by aiohttp, if the caller has read it
-        chunks: list[bytes] = []
-        missing = _MOST_READ
-        while missing and (chunk := await content.read(missing)):
-            chunks.append(chunk)
-            missing -= len(chunk)
+        except (ClientError, OSError):
+            return b""
+    chunks: list[bytes] = []
+    missing = _MOST_READ
+    try:
+        async with asyncio.timeout(_LONGEST_READ) as patience:
+            while missing and (chunk := await content.read(missing)):
+                chunks.append(chunk)
+                missing -= len(chunk)
     except (ClientError, OSError) as error:
-        # A body that breaks off or does not decompress says nothing, and who reads it sees the error. Its
-        # connection is of no more use, and a caller who looks at the status alone would not give it back.
-        response.close()
-        content.set_exception(error)
-        return b""
+        if not patience.expired():
+            # A body that breaks off or does not decompress says nothing, and who reads it sees the error. Its
+            # connection is of no more use, and a caller who looks at the status alone would not give it back.
+            response.close()
+            content.set_exception(error)
+            return b""
     start = b"".join(chunks)
     with warnings.catch_warnings():
         # Deprecated in aiohttp 3 for its servers' sake; nothing else there puts back what was read.

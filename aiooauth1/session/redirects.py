@@ -1,4 +1,4 @@
-"""The redirect policy: which hop of a call is signed, which goes out unsigned, and which is refused (pure)."""
+"""The redirect policy: which hop of a call is signed, which goes out unsigned, which is refused (pure)."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from aiohttp import ClientResponse
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 
-__all__ = ["InFlight"]
+__all__ = ["RequestContextManager"]
 
 
-class InFlight(Coroutine[Any, Any, ClientResponse]):
+class RequestContextManager(Coroutine[Any, Any, ClientResponse]):
     """A coroutine that is a context manager too, like the one that aiohttp's verbs return.
 
     >>> from asyncio import iscoroutine
     >>> async def answer(): ...
-    >>> call = InFlight(answer())
+    >>> call = RequestContextManager(answer())
     >>> iscoroutine(call)  # so `TaskGroup.create_task` takes it
     True
     >>> call.close()
@@ -48,6 +48,21 @@ class InFlight(Coroutine[Any, Any, ClientResponse]):
 
     def __await__(self) -> Generator[Any, Any, ClientResponse]:
         return self._coroutine.__await__()
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> NoReturn:
+            raise AttributeError(
+                f"a call has no {name!r}, its response may: write `response = await session.get(...)` or"
+                " `async with session.get(...) as response:`"
+            )
+
+        def __enter__(self) -> NoReturn:
+            self._coroutine.close()
+            raise TypeError("use `async with session.get(...) as response:`, not `with`")
+
+        def __exit__(self, *exc_info: object) -> None:
+            pass  # there only so that `with` gets as far as `__enter__`
 
     async def __aenter__(self) -> ClientResponse:
         self._response = await self._coroutine

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Retry", "RetryBudget", "backoff", "is_rate_limit", "may_retry_error", "may_retry_response"]
 
-_TOO_MANY_REQUESTS = 429
+_TOO_MANY = frozenset({420, 429})  # 420 of X's older API
 _UNAVAILABLE = 503
 _SERVER_ERRORS = frozenset({500, 502, 504, _UNAVAILABLE})
 _UNDATED = 2.0  # seconds of the longest first pause after a rate limit without a time
@@ -97,7 +97,7 @@ def may_retry_response(
     """
     if wait is not None and not wait <= retry.max_wait:  # written so, it refuses NaN as well
         return False
-    if problem.status == _TOO_MANY_REQUESTS:
+    if problem.status in _TOO_MANY:
         return True  # refused before any work
     if problem.status == _UNAVAILABLE and wait is not None:
         return True  # likewise: the server says when to come again
@@ -109,7 +109,7 @@ def is_rate_limit(problem: Problem, wait: float | None) -> bool:
 
     Such a refusal is no sign of an outage, so a retry after it does not spend the retry budget.
     """
-    return wait is not None and problem.status in {_TOO_MANY_REQUESTS, _UNAVAILABLE}
+    return wait is not None and problem.status in _TOO_MANY
 
 
 def backoff(

@@ -1,127 +1,202 @@
-"""Send a request again where that is safe, each time with a place in the pool and then a new signature."""
+"""The attempts of one call: send a request, act on what comes back, and retry it where that is safe."""
 
 from __future__ import annotations
 
-import asyncio
+import logging
 import random
 from typing import TYPE_CHECKING, NamedTuple
 
-from aiohttp import BytesIOPayload, BytesPayload, ClientError, ConnectionTimeoutError, Payload, hdrs
+from aiohttp import ClientHttpProxyError, ClientResponseError, InvalidURL, Payload, hdrs
+from yarl import URL
 
-from aiooauth1.errors import NonceRejected, OutcomeUnknown, TimestampRefused
+from aiooauth1.errors import (
+    NonceRejected,
+    RedirectRefused,
+    SigningError,
+    StoreUnavailable,
+    TimestampRefused,
+    TokenRejected,
+    UnknownUser,
+)
 from aiooauth1.responses.rate_limit import rate_limit
-from aiooauth1.session.problem_reader import read_refusal
-from aiooauth1.session.retry import Sent, after_error, after_reply, pause
+from aiooauth1.session.problem_reader import CallContext, keep_unread, read_refusal
+from aiooauth1.session.redirects import REDIRECTS, keeps_body
+from aiooauth1.session.retry import backoff, is_rate_limit, may_retry_error, may_retry_response
+from aiooauth1.session.signing_request import SignedCall, SigningRequest
 from aiooauth1.transport.clock import server_time
-from aiooauth1.transport.delivery import NOT_SENT_ERRORS
+from aiooauth1.transport.delivery import SAFE_METHODS, is_network_error, outcome_unknown
+from aiooauth1.transport.public_only import private_address_in
+from aiooauth1.transport.request import can_resend
 
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable
 
     from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientTimeout
 
-    from aiooauth1._internal.lifecycle import Home
     from aiooauth1.credentials import AccessToken, Consumer
     from aiooauth1.responses.problem import Problem
-    from aiooauth1.session.connection_limiter import Slot, Slots
-    from aiooauth1.session.retry import Budget, Retry
-    from aiooauth1.session.signing_middleware import Call
-    from aiooauth1.session.token_rejection import InUse
-    from aiooauth1.transport.clock import ProviderClocks
-    from aiooauth1.transport.origin import Origin
+    from aiooauth1.session.pool import ConnectionPool
+    from aiooauth1.session.retry import Retry
+    from aiooauth1.session.signing_request import SigningOptions
+    from aiooauth1.session.token_rejection import TokenRejectionHandler
+    from aiooauth1.signing.sign import Signer
+    from aiooauth1.transport.origin import Target
 
 
-__all__ = ["Again", "Circumstances"]
+__all__ = ["CallUser", "RetryMiddleware"]
 
 _UNAUTHORIZED = 401
 _FIRST_REFUSAL = 400
+_FIRST_FAULT = 500
 _UNEXPLAINED = 60.0  # seconds that a Date must be off before a 401 without a reason is laid to the clock
 
-
-class Circumstances(NamedTuple):
-    """What all calls of a session share when they are sent; `now` is the loop's clock."""
-
-    home: Home
-    slots: Slots
-    budget: Budget
-    clocks: ProviderClocks
-    sleep: Callable[[float], Awaitable[object]]
-    now: Callable[[], float]
+logger = logging.getLogger("aiooauth1.retry")
 
 
-class Again:
-    """Sends one call, and sends it again: the innermost middleware, which hands attempts to the signer."""
+class CallUser(NamedTuple):
+    """Whose call it is, and where their token comes from.
+
+    Attributes:
+        consumer: The service's own credentials.
+        user: The application's name for the user, or None if the call names no user.
+        rejections: What acts on a token that the provider rejects.
+        load: Reads the user's token.
+        signer: Makes the signer of a token.
+    """
+
+    consumer: Consumer
+    user: str | None
+    rejections: TokenRejectionHandler
+    load: Callable[[str], Awaitable[AccessToken | None]]
+    signer: Callable[[AccessToken | None], Signer]
+
+
+class RetryMiddleware(SignedCall):
+    """Sends the requests of one call: the innermost middleware, and what signs each attempt."""
 
     __slots__ = (
         "_began",
-        "_call",
-        "_credentials",
+        "_discards_seen",
         "_failure",
-        "_has_guessed",
+        "_follows",
+        "_guessed_clock_skew",
         "_has_key",
-        "_in_use",
-        "_mended",
+        "_pool",
+        "_resigned_for",
         "_retry",
-        "_shared",
         "_spent",
         "_timeout",
+        "_token",
+        "_turn",
+        "_who",
     )
 
-    def __init__(
+    def __init__(  # noqa: PLR0917  called in one place
         self,
-        shared: Circumstances,
-        call: Call,
+        options: SigningOptions,
+        target: Target,
+        pool: ConnectionPool,
+        who: CallUser,
+        token: AccessToken | None,
         retry: Retry | None,
         timeout: ClientTimeout,
-        in_use: InUse,
         *,
-        credentials: Sequence[Consumer | AccessToken],
+        follows: bool,
         has_key: bool,
     ) -> None:
-        self._shared = shared
-        self._credentials = credentials
-        self._call = call
+        super().__init__(options, who.signer(token), target)
+        self._pool = pool
+        self._who = who
+        self._token = token
+        self._turn = pool.turns.mark() if who.user is not None else 0
+        self._discards_seen = who.rejections.discards
         self._retry = retry
         self._timeout = timeout
-        self._began = shared.now()
-        self._in_use = in_use
+        self._follows = follows
         self._has_key = has_key
-        self._has_guessed = False
+        self._began = pool.now()
+        self._guessed_clock_skew = False
         self._failure: Exception | None = None
-        self._mended: frozenset[type] = frozenset()
-        self._spent = 0  # of the budget
+        self._resigned_for: frozenset[type] = frozenset()
+        self._spent = 0  # of the retry budget
 
-    async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
-        """Send the request until an answer is one for the caller."""
+    async def sign(self, request: SigningRequest) -> None:
+        """Sign with the token that the store holds now, if anything else can have run since it was read.
+
+        Raises:
+            UnknownUser: If the store holds none any more.
+            StoreUnavailable: If the store did not answer.
+            SigningError: If the request cannot be signed rightly.
+        """
+        user, turns = self._who.user, self._pool.turns
+        if user is None:
+            await super().sign(request)
+            return
+        while True:
+            if turns.count != self._turn:
+                await self._reload_token(user)
+            await super().sign(request)
+            if turns.count == self._turn or self.options.placement != "header":
+                return
+            # A thread computed the signature meanwhile. A token that was discarded then must not go out.
+            signed_with = self._token
+            await self._reload_token(user)
+            if self._token == signed_with:
+                return
+
+    async def _reload_token(self, user: str) -> None:
+        try:
+            token = await self._who.load(user)
+        except OSError as error:  # which aiohttp would take for trouble with the connection
+            failure = f"the token store failed: {type(error).__name__}"
+        else:
+            self._turn = self._pool.turns.mark()
+            if token is None:
+                raise UnknownUser(f"user {user!r} has no access token any more: connect them anew")
+            if token != self._token:
+                self._token, self.signer = token, self._who.signer(token)
+                self._discards_seen = self._who.rejections.discards
+            return
+        raise StoreUnavailable(failure)
+
+    async def __call__(  # noqa: C901  the loop of one call, in one piece
+        self, request: ClientRequest, handler: ClientHandlerType
+    ) -> ClientResponse:
+        """Send the request until a response is one for the caller.
+
+        Raises:
+            SigningError: If the request cannot be signed rightly.
+            RedirectRefused: If it is a hop on which we must not go along.
+            OutcomeUnknown: If it went out, no answer came, and it may have been done.
+        """
         if self._failure is not None and self._retry is not None:
             raise self._failure  # aiohttp's own silent resend, which knows nothing of our rules
-        origin = self._call.origin_of(request)
-        self._shared.budget.earn(origin)
+        assert isinstance(request, SigningRequest)  # noqa: S101  the session's request_class
+        await self.prepare(request)
+        self._pool.budget.deposit(self.origin)
         attempt = 1
         while True:
-            slot = self._shared.slots.of(origin)
+            request.has_begun = False
+            failure: Exception | None = None
             try:
-                await (slot.take() if self._timeout.connect is None else self._in_time(slot, origin))
-                self._in_use.check()
-                response = await self._call(request, handler)
-            except (ClientError, OSError, OutcomeUnknown) as error:
-                slot.give_back()
-                seconds = self._after_error(error, request, origin, attempt)
-                if seconds is None:
+                response = await handler(request)
+            except Exception as error:
+                failure, seconds = self._after_error(error, request, attempt)
+                if failure is error and seconds is None:
                     self._failure = error
                     raise
-            except BaseException:
-                slot.give_back()
-                raise
             else:
-                slot.give_back_after(response)
                 if response.status < _FIRST_REFUSAL:
-                    self._shared.budget.give_back(origin, self._spent)
-                    self._spent = 0
-                    return response
+                    reason = self._why_not_follow(response, request)
+                    if reason is None:
+                        return self._accept(response)
+                    response.release()
+                    # Reports of an error may show the locals along its way, and these may echo what we sent.
+                    del response
+                    raise RedirectRefused(reason)
                 try:
-                    seconds = await self._after_refusal(response, request, origin, attempt)
+                    seconds = await self._after_refusal(response, request, attempt)
                 except BaseException:
                     response.close()
                     raise
@@ -129,95 +204,213 @@ class Again:
                     return response
                 response.release()
                 del response  # reports of an error may show it, and its fields may echo ours
+            if seconds is None:
+                # Outside the handler: aiohttp's error, which knows the whole request, is not its context.
+                self._failure = failure
+                assert failure is not None  # noqa: S101  else there is a pause
+                raise failure
             await self._pause(request, seconds)
             attempt += 1
+            await self.prepare(request)
 
-    async def _pause(self, request: ClientRequest, seconds: float) -> None:
-        await request.close()  # what may still be writing the body of this attempt
-        self._shared.home.enter()  # the session may have been closed since the call began
-        if seconds:
-            await self._shared.sleep(seconds)
-            self._shared.home.enter()
+    def _accept(self, response: ClientResponse) -> ClientResponse:
+        if self._spent:
+            self._pool.budget.refund(self.origin, self._spent)
+            self._spent = 0
+        if not self.has_left:
+            self._who.rejections.note_success()
+        self._pool.note_response(self._key(), response)
+        return response
 
-    async def _in_time(self, slot: Slot, origin: Origin) -> None:
+    def _key(self) -> str | None:
+        user, token = self._who.user, self._token
+        return user if user is not None else token.key if token is not None else None
+
+    def _why_not_follow(self, response: ClientResponse, request: SigningRequest) -> str | None:
+        """Return why a redirect is refused over which aiohttp would stumble before the next hop is signed."""
+        if response.status not in REDIRECTS or not self._follows:
+            return None
+        given = response.headers.get(hdrs.LOCATION) or response.headers.get(hdrs.URI)
         try:
-            async with asyncio.timeout(self._timeout.connect or None):
-                await slot.take()
-        except TimeoutError:
-            raise ConnectionTimeoutError(f"no connection to {origin} became free in time") from None
-
-    def _after_error(
-        self, error: Exception, request: ClientRequest, origin: Origin, attempt: int
-    ) -> float | None:
-        """Return how long to pause before the next attempt; None: there is none."""
-        sent = Sent.NOTHING if isinstance(error, NOT_SENT_ERRORS) else Sent.PERHAPS
-        retry = self._retry
-        if retry is None or not after_error(sent, request.method, retry, has_key=self._has_key):
-            return None
-        if not _can_go_out_again(request, sent):
-            return None
-        return self._next(origin, attempt, retry, None)
-
-    async def _after_refusal(
-        self, response: ClientResponse, request: ClientRequest, origin: Origin, attempt: int
-    ) -> float | None:
-        """Return how long to pause before the next attempt; None: this refusal is the caller's."""
-        if self._call.is_leaving:
-            return None
-        problem = await read_refusal(response, self._credentials)
-        if problem is None:
-            return None
-        if self._has_guessed and problem.status == _UNAUTHORIZED:
-            self._shared.clocks.forget(origin)  # no help: a Date that lies must not spoil all other calls
-        retry = self._retry
-        if retry is not None and attempt < retry.attempts and _can_go_out_again(request, Sent.PERHAPS):
-            if self._mends(problem, response, request, origin, attempt):
-                return 0.0
-            wait = rate_limit(response).wait_after(problem.status)
-            if after_reply(problem, request.method, retry, has_key=self._has_key, wait=wait):
-                seconds = self._next(origin, attempt, retry, wait)
-                if seconds is not None:
-                    return seconds
-        await self._in_use.notice(problem)
+            location = URL(given or "")
+        except ValueError:
+            return None  # aiohttp refuses it
+        if location.raw_user is not None or location.raw_password is not None:
+            return "the redirect's Location holds a user name or password"
+        is_sent_again = given and keeps_body(response.status, request.method)
+        if is_sent_again and not can_resend(request.body, by_aiohttp=True):
+            return "cannot resend the body on this redirect: it is a consumed stream; pass bytes"
         return None
 
-    def _mends(
-        self, problem: Problem, response: ClientResponse, request: ClientRequest, origin: Origin, attempt: int
+    async def _pause(self, request: SigningRequest, seconds: float) -> None:
+        await request.close()  # what may still be writing the body of this attempt
+        self._pool.check_open()  # the session may have been closed since the call began
+        if seconds:
+            await self._pool.sleep(seconds)
+            self._pool.check_open()
+
+    def _after_error(
+        self, error: Exception, request: SigningRequest, attempt: int
+    ) -> tuple[Exception, float | None]:
+        """Return what the caller may be told, and how long to pause before the next attempt."""
+        if not is_network_error(error):
+            if not request.has_begun:
+                self._pool.check_open()
+            return error, None
+        failure, retry = self._told(error, request), self._retry
+        is_refused = isinstance(failure, (SigningError, RedirectRefused))  # for the address it would go to
+        if retry is None or is_refused or _is_final(error) or not _has_body(request):
+            return failure, None
+        was_sent, key = request.has_begun, self._has_key
+        if not may_retry_error(was_sent=was_sent, method=request.method, retry=retry, has_key=key):
+            return failure, None
+        return failure, self._next(request, attempt, retry, None, type(error).__name__, costs=True)
+
+    def _told(self, error: Exception, request: SigningRequest) -> Exception:
+        """Return what a caller is told of an error."""
+        if not request.has_begun:
+            self._pool.check_open()
+            address = private_address_in(error)
+            if address is None:
+                return error
+            kind = RedirectRefused if self._attempted and request.url is not self._url else SigningError
+            return kind(f"{request.url.host} is at {address}, which is not a public address")
+        if request.method not in SAFE_METHODS:
+            what = f"{request.method} {request.url.with_query(None)}"
+            return outcome_unknown(
+                what, error, method=request.method, url=str(request.url), user=self._who.user
+            )
+        if isinstance(error, ClientResponseError):  # it quotes what is no HTTP, and may echo all that we sent
+            why = "the response is not HTTP"
+            return ClientResponseError(request.request_info, error.history, status=error.status, message=why)
+        return error
+
+    async def _after_refusal(
+        self, response: ClientResponse, request: SigningRequest, attempt: int
+    ) -> float | None:
+        """Return how long to pause before the next attempt; None if this refusal is the caller's."""
+        pool, who = self._pool, self._who
+        if self.has_left:
+            keep_unread(response)  # a stranger is no witness
+            return None
+        pool.note_response(self._key(), response)
+        token = self._token
+        context = CallContext(
+            who.consumer, token, who.user, pool.clock(), self.base_string, str(request.url), request.method
+        )
+        problem = await read_refusal(response, context)
+        if problem is None:
+            return None
+        retry, kind = self._retry, problem.error_type
+        may_resend = retry is not None and attempt < retry.attempts and can_resend(request.body)
+        if self._can_fix_by_resigning(problem, kind, response, request, attempt) and may_resend:
+            logger.info(
+                "%s %s: resending with another nonce and timestamp (%s)",
+                request.method,
+                self.origin,
+                problem.name or problem.status,
+            )
+            return 0.0
+        if may_resend and retry is not None:
+            wait = rate_limit(response, pool.clock()).wait_after(problem.status)
+            if may_retry_response(problem, request.method, retry, has_key=self._has_key, wait=wait):
+                costs = not is_rate_limit(problem, wait)
+                seconds = self._next(
+                    request, attempt, retry, wait, problem.name or str(problem.status), costs=costs
+                )
+                if seconds is not None:
+                    return seconds
+        if kind is TokenRejected and token is not None and problem.status < _FIRST_FAULT:
+            # While a large body is unread it holds its connection, for which a handler that calls the session
+            # would wait. So the call does not wait for the handler then.
+            is_free = response.connection is None
+            await who.rejections.handle(problem, who.user, token, self._discards_seen, waits=is_free)
+        return None
+
+    def _can_fix_by_resigning(
+        self,
+        problem: Problem,
+        kind: type,
+        response: ClientResponse,
+        request: SigningRequest,
+        attempt: int,
     ) -> bool:
-        """Say whether a new signature mends it: with a corrected clock, or just another nonce. Each once."""
-        kind = type(problem.error())
+        """Say whether another signature helps: with a corrected clock, or just another nonce. Each once."""
+        clocks, origin = self._pool.clocks, self.origin
         date = response.headers.get(hdrs.DATE, "")
+        theirs = server_time("", date)
+        is_off = theirs is not None and abs(theirs - clocks.now(origin)) > _UNEXPLAINED
         if problem.status == _UNAUTHORIZED and not problem.meaning:
-            # A provider that gives no reason, and whose clock is far from ours, is likely to mean that.
-            theirs = server_time("", date)
-            if theirs is not None and abs(theirs - self._shared.clocks.now(origin)) > _UNEXPLAINED:
+            if is_off:
+                # A provider that gives no reason, and whose clock is far from ours, is likely to mean that.
                 kind = TimestampRefused
-                self._has_guessed = True
-        if kind not in {TimestampRefused, NonceRejected} or kind in self._mended:
+                self._guessed_clock_skew = True
+            elif clocks.is_guessed(origin):
+                clocks.forget(origin)  # the guess did not help
+        elif kind is NonceRejected and is_off and attempt == 1:
+            # Some say so of a bad timestamp; that a fresh nonce was used before is out of the question.
+            clocks.learn(origin, theirs, is_guess=True)
+        if kind not in {TimestampRefused, NonceRejected} or kind in self._resigned_for:
             return False
-        self._mended |= {kind}
+        self._resigned_for |= {kind}
         if kind is TimestampRefused:
             acceptable = problem.parameters.get("oauth_acceptable_timestamps", "")
-            return self._shared.clocks.learn(origin, server_time(acceptable, date))
+            time = server_time(acceptable, date)
+            if not clocks.learn(origin, time, is_guess=self._guessed_clock_skew):
+                return False
+            difference = self._pool.clocks.difference(origin)
+            logger.info("the clock of %s is %+.0f s from ours: timestamps follow it", origin, difference)
+            return True
         # After a resend, "used" can mean that the first copy arrived.
-        return request.method in {hdrs.METH_GET, hdrs.METH_HEAD} or self._has_key or attempt == 1
+        return request.method in SAFE_METHODS or self._has_key or attempt == 1
 
-    def _next(self, origin: Origin, attempt: int, retry: Retry, wait: float | None) -> float | None:
+    def _next(
+        self,
+        request: SigningRequest,
+        attempt: int,
+        retry: Retry,
+        wait: float | None,
+        reason: str,
+        *,
+        costs: bool,
+    ) -> float | None:
+        """Return how long to pause before the next attempt; None if there is none. Either is logged."""
+        is_rate_limited = reason in {"429", "rate_limited"} or not costs
+        seconds = backoff(attempt, retry, wait, random.random, is_rate_limited=is_rate_limited)
+        total, what = self._timeout.total, (request.method, self.origin)
         if attempt >= retry.attempts:
+            if attempt > 1:
+                logger.info("%s %s: gave up after %d attempts (%s)", *what, attempt, reason)
             return None
-        seconds = pause(attempt, retry, wait, random.random)
-        total = self._timeout.total
-        if total and self._shared.now() + seconds >= self._began + total:
+        if total and self._pool.now() + seconds >= self._began + total:
+            logger.info("%s %s: gave up, a pause of %.1f s outlasts the timeout (%s)", *what, seconds, reason)
             return None
-        if not self._shared.budget.spend(origin):
-            return None
-        self._spent += 1
+        if costs:
+            if not self._pool.budget.withdraw(self.origin, retry.budget):
+                logger.warning("%s %s: gave up, the retry budget is spent (%s)", *what, reason)
+                return None
+            self._spent += 1
+        logger.info(
+            "%s %s: attempt %d of %d failed (%s), the next in %.1f s",
+            *what,
+            attempt,
+            retry.attempts,
+            reason,
+            seconds,
+        )
         return seconds
 
 
-def _can_go_out_again(request: ClientRequest, sent: Sent) -> bool:
-    """Say whether the body is there to be sent once more, the same octets."""
+def _is_final(error: Exception) -> bool:
+    """Say whether the same request fails in the same way whenever it is sent."""
+    if isinstance(error, ClientHttpProxyError):
+        return error.status < _FIRST_FAULT
+    return isinstance(error, InvalidURL)
+
+
+def _has_body(request: SigningRequest) -> bool:
+    """Say whether the body is there to be sent once more, the same bytes."""
     body = request.body
-    if not isinstance(body, Payload):
-        return True
-    return not body.consumed and (sent is Sent.NOTHING or isinstance(body, (BytesPayload, BytesIOPayload)))
+    if request.has_begun or not isinstance(body, Payload):
+        return can_resend(body)
+    return not body.consumed

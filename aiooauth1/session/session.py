@@ -1,40 +1,41 @@
-"""The verbs: an aiohttp session that signs each request for a user, and returns aiohttp's own responses."""
+"""OAuth1Session: an aiohttp session that signs each request for a user, and returns aiohttp's responses."""
 
 from __future__ import annotations
 
 import asyncio
-import time
-from functools import cache, lru_cache, partial
-from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
+import inspect
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any, Never, NoReturn, Self, TypedDict, Unpack
 
-from aiohttp import BytesPayload
+from aiohttp import BytesPayload, hdrs
 from multidict import CIMultiDict
 
 from aiooauth1.credentials import AccessToken, Consumer
 from aiooauth1.errors import SigningError, UnknownUser
 from aiooauth1.session.options import CallOptions
-from aiooauth1.session.pool import Pool
+from aiooauth1.session.pool import ConnectionPool
 from aiooauth1.session.problem_reader import raise_for_problem
-from aiooauth1.session.request_context import InFlight
+from aiooauth1.session.request_context import RequestContextManager
 from aiooauth1.session.retry import Retry
-from aiooauth1.session.retry_middleware import Again
-from aiooauth1.session.signing_middleware import Call, Manner
-from aiooauth1.session.token_rejection import Revocation, TokenRejection
+from aiooauth1.session.retry_middleware import CallUser, RetryMiddleware
+from aiooauth1.session.signing_request import SigningOptions
+from aiooauth1.session.token_rejection import TokenRejection, TokenRejectionHandler
 from aiooauth1.session.urls import Targets
-from aiooauth1.session.verbs import Verbs
+from aiooauth1.signing.methods import HMAC_SHA1, HMAC_SHA256, HMAC_SHA512, PLAINTEXT
+from aiooauth1.signing.rules import SigningRules
 from aiooauth1.signing.sign import Signature, Signer
-from aiooauth1.transport.clock import ProviderClocks
-from aiooauth1.transport.nonce import fresh_nonce
+from aiooauth1.transport.clock import ProviderClocks, system_time
 from aiooauth1.transport.request import FORM, finish
 
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
-    from aiohttp import ClientResponse, ClientSession
+    from aiohttp import BasicAuth, ClientResponse, ClientSession
     from yarl import URL
 
     from aiooauth1.providers.provider import Placement, Provider
+    from aiooauth1.responses.rate_limit import RateLimit
     from aiooauth1.session.options import ClientSessionOptions
     from aiooauth1.signing.methods import SignatureMethod
     from aiooauth1.stores.protocols import AccessTokenStore
@@ -44,17 +45,19 @@ __all__ = ["OAuth1Session", "raise_for_problem"]
 
 _SIGNERS_KEPT = 1024
 _OPTIONS = frozenset(CallOptions.__annotations__) | {"auth"}  # which is refused with a better reason
+_METHODS = {method.name: method for method in (HMAC_SHA1, HMAC_SHA256, HMAC_SHA512, PLAINTEXT)}
+_DEFAULT_MAX_WAIT = Retry().max_wait
 
 
 class _Changes(TypedDict, total=False):
     consumer: Consumer
     token: AccessToken | None
-    signature_method: SignatureMethod | None
+    signature_method: SignatureMethod | str | None
     realm: str | None
     retry: Retry | None
 
 
-class OAuth1Session(Verbs):
+class OAuth1Session:
     """Sends signed requests for any number of users at once over one connection pool.
 
     Each verb returns what aiohttp's returns: await it, enter it with `async with`, or give it to a task. None
@@ -62,97 +65,159 @@ class OAuth1Session(Verbs):
 
     Args:
         consumer: The service's own credentials.
-        token: The access token of calls that name no other; None: those have none (two-legged).
-        provider: Where relative URLs lead, which origins are signed for, and how; None: by RFC 5849, for the
-            origin of each call. Its `sunset` warns.
-        store: Where the tokens of `user=` are.
-        signature_method: How to sign; None: as the provider says, else HMAC-SHA1.
-        realm: The realm of the Authorization header; None: the provider's.
+        token: The access token of calls that name no other. None: those have none (two-legged).
+        provider: Where relative URLs lead, which origins are signed for, and how. None: as RFC 5849 has it,
+            for the origin of each call. If it has a `sunset`, that warns.
+        store: Where the tokens of `user=` are. You close it.
+        signature_method: How to sign, or the name of an HMAC method or PLAINTEXT. None: as the provider says,
+            else HMAC-SHA1.
+        realm: The realm of the Authorization header. None: the provider's.
         allow_http: Whether requests may go to other machines over plain http, and PLAINTEXT over http at all.
-        placement: Where the `oauth_` parameters go: `header`, `query` or `body`; None: as the provider says,
-            else into the header. Of aiohttp's trace hooks, `on_request_headers_sent` and
-            `on_request_chunk_sent` see header and body as they go out, signature and all.
+        placement: Where the `oauth_` parameters go: `header`, `query` or `body`. None: as the provider says,
+            else into the header. aiohttp's trace hooks see neither the header nor the signed query; a body
+            that holds the signature is shown to `on_request_chunk_sent` as it goes out.
+        basic_auth: Name and password for a gateway in front of the provider (staging sites have one). Only
+            with `placement` `query` or `body`, which leave Authorization free, and with a provider, to whose
+            origins alone it goes.
+        public_only: Whether to connect to public addresses only: for sites that users name. A call or
+            redirect to a private address raises SigningError or RedirectRefused before anything is sent.
         clock: Seconds since the epoch.
-        nonce: A new text at each call, letters and digits; None: random ones as long as the provider wants.
+        nonce: A new text at each call, letters and digits. None: random ones as long as the provider wants.
         sleep: Waits so many seconds, between attempts.
-        retry: When to send a request again by itself; None: never.
-        on_token_rejected: Called once for each access token that the provider takes no longer, after it was
-            discarded from the store.
-        allow_unverified_tls: Whether `ssl=False`, which lets anybody on the way read and answer, is taken.
-        client_session_options: aiohttp's own: `connector=`, `timeout=`, `headers=` … What you pass in, you
-            close.
+        retry: When to send a request again. None: never, but aiohttp itself repeats a GET or HEAD once, newly
+            signed, if a kept connection was dropped before an answer came.
+        on_token_rejected: An `async def`, called once for each access token that the provider does not accept
+            any more, after it was discarded from the store. `close()` waits five seconds for those that run.
+        discard_rejected: Whether a rejected token is discarded from the store. After five different users
+            in a row were rejected and none accepted, tokens are kept and a log record says so: then the
+            consumer key or the environment is wrong.
+        allow_unverified_tls: Whether `ssl=False` is accepted, which lets anybody on the way read and answer.
+        client_session_options: aiohttp's own: `connector=`, `timeout=`, `headers=` … As with aiohttp, a
+            `connector=` is closed with the session unless `connector_owner=False`.
 
     Raises:
         TypeError: If an option is unknown or an argument of another type.
+        ValueError: If `retry.max_wait` is not the default and longer than the total timeout.
         SigningError: If an option writes Authorization, or the realm is malformed.
+
+    >>> from aiooauth1 import AccessToken, Consumer
+    >>> OAuth1Session(Consumer("key", "secret"), AccessToken("token", "token-secret"))
+    <OAuth1Session of Consumer(key='key', secret=***)>
     """
 
     def __init__(
         self,
         consumer: Consumer,
         token: AccessToken | None = None,
-        *,
+        *others: Never,
         provider: Provider | None = None,
         store: AccessTokenStore | None = None,
-        signature_method: SignatureMethod | None = None,
+        signature_method: SignatureMethod | str | None = None,
         realm: str | None = None,
         allow_http: bool = False,
         placement: Placement | None = None,
-        clock: Callable[[], float] = time.time,
+        basic_auth: BasicAuth | None = None,
+        public_only: bool | None = None,
+        clock: Callable[[], float] = system_time,
         nonce: Callable[[], str] | None = None,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         retry: Retry | None = Retry(),
         on_token_rejected: Callable[[TokenRejection], Awaitable[None]] | None = None,
+        discard_rejected: bool = True,
         allow_unverified_tls: bool = False,
         **client_session_options: Unpack[ClientSessionOptions],
     ) -> None:
-        quirks = provider or _by_the_rfc()
-        clocks = ProviderClocks(clock, never_back=quirks.monotonic_timestamps)
-        self._pool = Pool(client_session_options, clocks, sleep, allow_unverified_tls=allow_unverified_tls)
+        if others or isinstance(token, str):
+            raise TypeError("write OAuth1Session(Consumer(key, secret), AccessToken(key, secret))")
+        _check_types(provider, store, on_token_rejected)
+        is_monotonic = provider is not None and provider.monotonic_timestamps
+        self._clocks = ProviderClocks(clock, never_back=is_monotonic)
+        self._clock = clock
+        if public_only is None:
+            public_only = bool(getattr(provider, "public_only", False))
+        self._pool = ConnectionPool(
+            client_session_options,
+            self._clocks,
+            clock,
+            sleep,
+            allow_unverified_tls=allow_unverified_tls,
+            public_only=public_only,
+        )
         self._owns_pool = True
         self._provider = provider
         self._store = store
-        self._retry = retry
-        self._quirks = quirks
-        quirks.warn_of_sunset()
-        self._targets = Targets(provider, allow_http=allow_http)
-        self._revocation = Revocation(quirks.name, store, on_token_rejected)
-        self._manner = Manner(
-            now=clocks.now,
-            nonce=nonce or partial(fresh_nonce, quirks.nonce_length),
-            placement=placement or quirks.placement,
-            body_hash=quirks.rules.body_hash,
-            sign_multipart_text=quirks.sign_multipart_text,
-            needs_user_agent=quirks.needs_user_agent,
-            user_agent=quirks.user_agent,
+        self._set_retry(retry)
+        if provider is not None:
+            provider.warn_of_sunset()
+        self._options = SigningOptions.of(
+            provider,
+            clock=self._clocks.now,
+            nonce=nonce,
+            placement=placement,
+            basic_auth=None if basic_auth is None else basic_auth.encode(),
+        )
+        if basic_auth is not None and (provider is None or self._options.placement == "header"):
+            raise TypeError("basic_auth= needs a provider, and placement='query' or 'body'")
+        strips_query = self._options.placement == "query"
+        self._targets = Targets(provider, allow_http=allow_http, strips_query=strips_query)
+        self._rejections = TokenRejectionHandler(
+            "" if provider is None else provider.name,
+            store,
+            on_token_rejected,
+            discard_rejected=discard_rejected,
         )
         self._sign_as(consumer, token, signature_method, realm)
+
+    def _set_retry(self, retry: Retry | None) -> None:
+        self._retry = retry
+        self._check_retry(retry)
+
+    def _check_retry(self, retry: Retry | None) -> None:
+        if retry is not None and not isinstance(retry, Retry):
+            raise TypeError(f"retry must be a Retry or None, not {type(retry).__name__}")
+        total = self._pool.timeout(None).total
+        if retry is not None and total and total < retry.max_wait != _DEFAULT_MAX_WAIT:
+            raise ValueError(
+                f"max_wait={retry.max_wait:g} s is longer than the total timeout of {total:g} s, in which"
+                " pauses count: give timeout=aiohttp.ClientTimeout(total=...)"
+            )
 
     def _sign_as(
         self,
         consumer: Consumer,
         token: AccessToken | None,
-        signature_method: SignatureMethod | None,
+        signature_method: SignatureMethod | str | None,
         realm: str | None,
     ) -> None:
         if not isinstance(consumer, Consumer):
-            raise TypeError(f"consumer must be a Consumer, not {type(consumer).__name__}")
+            raise TypeError(f"consumer must be a Consumer(key, secret), not {type(consumer).__name__}")
+        provider = self._provider
         self._consumer = consumer
         self._token = token
-        self._signature_method = signature_method or self._quirks.signature_method
-        self._realm = self._quirks.realm if realm is None else realm
+        default = HMAC_SHA1 if provider is None else provider.signature_method
+        self._signature_method = _signature_method(signature_method or default)
+        self._realm = provider.realm if realm is None and provider is not None else realm
         make = partial(
             Signer,
             consumer,
             signature_method=self._signature_method,
-            rules=self._quirks.rules,
+            rules=SigningRules() if provider is None else provider.rules,
             realm=self._realm,
         )
         self._signer: Callable[[AccessToken | None], Signer] = lru_cache(_SIGNERS_KEPT)(make)
         self._signer(_checked(token))  # what cannot be signed with shows here, not at the first call
+        self._nobody = self._who(None)
 
     def __repr__(self) -> str:
         return f"<OAuth1Session of {self._consumer!r}>"
+
+    if not TYPE_CHECKING:
+
+        def __enter__(self) -> NoReturn:
+            raise TypeError("use `async with OAuth1Session(...) as session:`, not `with`")
+
+        def __exit__(self, *exc_info: object) -> None:
+            pass  # there only so that `with` gets as far as `__enter__`
 
     async def __aenter__(self) -> Self:
         return self
@@ -161,9 +226,31 @@ class OAuth1Session(Verbs):
         await self.close()
 
     async def close(self) -> None:
-        """Close the connections; a view closes nothing."""
+        """Close the connections. A view closes nothing.
+
+        Calls under way end with an error, also those that read a body. An `on_token_rejected` that runs is
+        waited for, at most five seconds.
+        """
         if self._owns_pool:
+            await self._rejections.drain()
             await self._pool.close()
+
+    aclose = close
+
+    @property
+    def provider(self) -> Provider | None:
+        """The provider, or None."""
+        return self._provider
+
+    @property
+    def consumer(self) -> Consumer:
+        """The consumer whose requests are signed."""
+        return self._consumer
+
+    @property
+    def store(self) -> AccessTokenStore | None:
+        """Where the tokens of `user=` are, or None."""
+        return self._store
 
     @property
     def provider(self) -> Provider | None:
@@ -184,12 +271,14 @@ class OAuth1Session(Verbs):
 
         Raises:
             TypeError: If it is another name, or a value of another type.
+            ValueError: If `retry.max_wait` is longer than the total timeout.
             SigningError: If the realm is malformed.
         """
         if unknown := sorted(changes.keys() - _Changes.__annotations__.keys()):
             raise TypeError(f"replace() has no {unknown[0]!r}")
         view = object.__new__(type(self))
-        view.__dict__.update(self.__dict__, _owns_pool=False, _retry=changes.get("retry", self._retry))
+        view.__dict__.update(self.__dict__, _owns_pool=False)
+        view._set_retry(changes.get("retry", self._retry))
         view._sign_as(
             changes.get("consumer", self._consumer),
             changes.get("token", self._token),
@@ -198,16 +287,47 @@ class OAuth1Session(Verbs):
         )
         return view
 
-    def request(self, method: str, url: str | URL, **options: Unpack[CallOptions]) -> InFlight:
+    def get(self, url: str | URL, **options: Unpack[CallOptions]) -> RequestContextManager:
+        """Send a signed GET: see `request`."""
+        return self.request(hdrs.METH_GET, url, **options)
+
+    def post(self, url: str | URL, **options: Unpack[CallOptions]) -> RequestContextManager:
+        """Send a signed POST: see `request`."""
+        return self.request(hdrs.METH_POST, url, **options)
+
+    def put(self, url: str | URL, **options: Unpack[CallOptions]) -> RequestContextManager:
+        """Send a signed PUT: see `request`."""
+        return self.request(hdrs.METH_PUT, url, **options)
+
+    def patch(self, url: str | URL, **options: Unpack[CallOptions]) -> RequestContextManager:
+        """Send a signed PATCH: see `request`."""
+        return self.request(hdrs.METH_PATCH, url, **options)
+
+    def delete(self, url: str | URL, **options: Unpack[CallOptions]) -> RequestContextManager:
+        """Send a signed DELETE: see `request`."""
+        return self.request(hdrs.METH_DELETE, url, **options)
+
+    def head(self, url: str | URL, **options: Unpack[CallOptions]) -> RequestContextManager:
+        """Send a signed HEAD, which like aiohttp's follows no redirect unless told to: see `request`."""
+        options.setdefault("allow_redirects", False)
+        return self.request(hdrs.METH_HEAD, url, **options)
+
+    def options(self, url: str | URL, **options: Unpack[CallOptions]) -> RequestContextManager:
+        """Send a signed OPTIONS: see `request`."""
+        return self.request(hdrs.METH_OPTIONS, url, **options)
+
+    def request(self, method: str, url: str | URL, **options: Unpack[CallOptions]) -> RequestContextManager:
         """Send a signed request.
 
         Args:
             method: The request method.
             url: Absolute, or relative to the provider's `base_url`. A text is normalised as aiohttp does; a
-                `URL(…, encoded=True)` goes out as it is.
+                `URL(…, encoded=True)` goes out as it is. With `placement="query"`, protocol parameters that
+                stand in it are taken out: providers copy them into links.
             options: `user=`: sign with the token that the store holds for this user. `token=`: sign with this
-                one. All else is aiohttp's own; `params=`, and mappings or pairs in `data=`, are written by
-                RFC 5849 section 3.6: a space is `%20`.
+                one. `retry=` and `idempotency_key=`: for this call. All else is aiohttp's own; `params=`, and
+                mappings, pairs or a `FormData` of texts in `data=`, are written by RFC 5849 section 3.6: a
+                space is `%20`.
 
         Returns:
             What can be awaited or entered for aiohttp's `ClientResponse`.
@@ -220,9 +340,10 @@ class OAuth1Session(Verbs):
                 connection or between attempts. Nothing was done.
             StoreUnavailable: If the store did not answer. Nothing was sent.
             StoreCorrupt: If the stored token cannot be read. Nothing was sent.
-            RuntimeError: If the session is closed, or at home in another event loop or process.
+            RuntimeError: If the session is closed, or was first used in another event loop or process.
             RedirectRefused: If the provider redirects where we must not follow.
-            OutcomeUnknown: If a request that is neither GET nor HEAD went out and no answer came.
+            OutcomeUnknown: If a request that is neither GET nor HEAD went out and no answer came. If the
+                caller's own body failed in mid-request, that error is its `__cause__`.
         """
         if not options.keys() <= _OPTIONS:
             raise TypeError(f"a call has no option {min(options.keys() - _OPTIONS)!r}")
@@ -230,7 +351,7 @@ class OAuth1Session(Verbs):
         user, token = rest.pop("user", None), rest.pop("token", None)
         if user is not None or token is not None:
             self._check_who(user, token)
-        return InFlight(self._request(method, url, user, token, rest))
+        return RequestContextManager(self._request(method, url, user, token, rest))
 
     async def sign(
         self,
@@ -240,6 +361,9 @@ class OAuth1Session(Verbs):
         user: str | None = None,
         token: AccessToken | None = None,
         form: bytes | Iterable[tuple[str, str]] | None = None,
+        body: bytes | None = None,
+        callback: str | None = None,
+        verifier: str | None = None,
     ) -> Signature:
         """Sign a request that something else will send; no I/O but the store's.
 
@@ -248,7 +372,10 @@ class OAuth1Session(Verbs):
             url: As in `request`.
             user: As in `request`.
             token: As in `request`.
-            form: The body, if it is a form: its octets or pairs.
+            form: The body, if it is a form: its bytes or pairs.
+            body: The body, if it is something else. It is hashed if the provider's rules say so.
+            callback: `oauth_callback`, if the request asks for a request token.
+            verifier: `oauth_verifier`, if it asks for an access token.
 
         Raises:
             TypeError: As in `request`.
@@ -258,13 +385,57 @@ class OAuth1Session(Verbs):
             StoreCorrupt: If the stored token cannot be read.
         """
         self._check_who(user, token)
+        if form is not None and body is not None:
+            raise TypeError("give form= or body=, not both")
         target = self._targets.locate(url, None, self._signature_method)
-        timestamp = int(self._manner.now(target.origin))
+        timestamp = int(self._options.clock(target.origin))
         signer = self._signer(token or self._token if user is None else await self._token_of(user))
+        hashes = self._options.body_hash and form is None
         prepared = signer.prepare(
-            method, str(target.url), nonce=self._manner.nonce(), timestamp=timestamp, form=form
+            method,
+            str(target.url),
+            nonce=self._options.nonce(),
+            timestamp=timestamp,
+            form=form,
+            callback=callback,
+            verifier=verifier,
+            body_hash=(body or b"") if hashes else None,
         )
-        return await finish(signer, prepared)
+        return await finish(signer, prepared, self._options.slow_signing_limit)
+
+    async def disconnect(self, user: str) -> bool:
+        """Discard the user's access token from the store. No request that begins later is signed with it.
+
+        The provider is not told: `Handshake.revoke` does that.
+
+        Args:
+            user: The application's name for the user.
+
+        Returns:
+            Whether the store held one.
+
+        Raises:
+            TypeError: If the session has no provider or store.
+            StoreUnavailable: If the store did not answer.
+        """
+        self._check_who(user, None)
+        provider, store = self._users()
+        return await store.discard_access_token(provider, user)
+
+    def rate_limits(self, user: str | None = None) -> RateLimit | None:
+        """Return what the last response for a user said of rate limits, without asking anybody.
+
+        Args:
+            user: The application's name for the user. None: the session's own token.
+
+        Returns:
+            What it said when it came, or None if there was no response lately.
+        """
+        from aiooauth1.responses.rate_limit import rate_limit_of  # noqa: PLC0415  when used
+
+        key = user if user is not None else self._token.key if self._token is not None else None
+        headers = None if key is None else self._pool.last_headers(key)
+        return None if headers is None else rate_limit_of(headers.items(), self._clock())
 
     async def _request(
         self,
@@ -278,38 +449,51 @@ class OAuth1Session(Verbs):
             raise SigningError(
                 "auth= and a signature exclude each other: use session.http for unsigned requests"
             )
-        target = self._targets.locate(url, options.pop("params", None), self._signature_method)
+        pool, targets = self._pool, self._targets
+        target = targets.locate(url, options.pop("params", None), self._signature_method)
         # The token is loaded here, since an OSError inside a middleware would look like network trouble.
         used = token or self._token if user is None else await self._token_of(user)
-        if "data" in options and (form := self._targets.pairs.form(options["data"])) is not None:
+        who = self._nobody if user is None else self._who(user)
+        if "data" in options and (form := targets.pairs.form(options["data"])) is not None:
             options["data"] = BytesPayload(form, content_type=FORM)
-        retry = options.pop("retry", self._retry)
+        retry = self._retry
+        if "retry" in options:
+            retry = options.pop("retry")
+            self._check_retry(retry)
         has_key = "idempotency_key" in options and _put_key(options, retry)
-        pool = self._pool
         http = pool.http()
         if "ssl" in options:
-            pool.refuse_unverified(options["ssl"])
-        call = Call(self._signer(used), target, self._manner, follows=options.get("allow_redirects", True))
-        again = Again(
-            pool.shared,
-            call,
+            pool.require_verified_tls(options["ssl"])
+        if (proxy := pool.proxy(options)) is not None:
+            pool.refuse_proxy(options)
+            targets.check_proxy(target, proxy)
+        call = RetryMiddleware(
+            self._options,
+            target,
+            pool,
+            who,
+            used,
             retry,
             pool.timeout(options.get("timeout")),
-            self._revocation.in_use(user, used),
-            credentials=(self._consumer,) if used is None else (self._consumer, used),
+            follows=options.get("allow_redirects", True),
             has_key=has_key,
         )
         theirs = options.pop("middlewares", None)
-        chain = (*(pool.middlewares if theirs is None else theirs), again)
+        chain = (*(pool.middlewares if theirs is None else theirs), call)
         try:
             return await http.request(method, target.url, middlewares=chain, **options)
         finally:
-            call.drop()
+            call.forget_signer()
+
+    def _who(self, user: str | None) -> CallUser:
+        return CallUser(self._consumer, user, self._rejections, self._load, self._signer)
 
     def _check_who(self, user: str | None, token: AccessToken | None) -> None:
         if user is not None and token is not None:
             raise TypeError("give user= or token=, not both")
         if user is not None:
+            if not isinstance(user, str):
+                raise TypeError(f"user must be a str, not {type(user).__name__}: write str(user)")
             self._users()
         _checked(token)
 
@@ -318,21 +502,42 @@ class OAuth1Session(Verbs):
             raise TypeError("user= needs a session with provider= and store=")
         return self._provider.name, self._store
 
-    async def _token_of(self, user: str) -> AccessToken:
+    async def _load(self, user: str) -> AccessToken | None:
         provider, store = self._users()
-        held = await store.get_access_token(provider, user)
+        return await store.get_access_token(provider, user)
+
+    async def _token_of(self, user: str) -> AccessToken:
+        held = await self._load(user)
         if held is None:
+            provider, _ = self._users()
             raise UnknownUser(f"no access token of {provider!r} for user {user!r}: connect them first")
         return held
 
 
-@cache
-def _by_the_rfc() -> Provider:
-    """Return what a session without a provider goes by."""
-    # Here, since that class alone takes an eighth of the import, and who has a provider has loaded it.
-    from aiooauth1.providers.provider import Provider  # noqa: PLC0415  when used
+def _check_types(provider: object, store: object, on_token_rejected: object) -> None:
+    if provider is not None and not hasattr(provider, "signed_origins"):
+        raise TypeError(f"provider must be a Provider, not {type(provider).__name__}")
+    if store is not None and (isinstance(store, type) or not hasattr(store, "get_access_token")):
+        given = f"the class {store.__name__}" if isinstance(store, type) else type(store).__name__
+        raise TypeError(f"store must be a token store such as MemoryStore(), not {given}")
+    if on_token_rejected is None:
+        return
+    is_plain = inspect.isfunction(on_token_rejected) or inspect.ismethod(on_token_rejected)
+    if not callable(on_token_rejected) or (is_plain and not inspect.iscoroutinefunction(on_token_rejected)):
+        raise TypeError("on_token_rejected must be an `async def` that takes a TokenRejection")
 
-    return Provider("RFC 5849")
+
+def _signature_method(given: SignatureMethod | str) -> SignatureMethod:
+    if isinstance(given, str):
+        if given not in _METHODS:
+            raise TypeError(
+                f"no signature method is called {given!r}: give one of {', '.join(_METHODS)}, or"
+                " aiooauth1.signing.rsa.RSA_SHA1(key) and the like"
+            )
+        return _METHODS[given]
+    if isinstance(given, type) or not hasattr(given, "name") or not hasattr(given, "sign"):
+        raise TypeError(f"signature_method must be a SignatureMethod or its name, not {given!r}")
+    return given
 
 
 def _checked(token: AccessToken | None) -> AccessToken | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from aiohttp import hdrs
@@ -16,9 +17,11 @@ from aiohttp import hdrs
 from aiooauth1.errors import RedirectRefused, SigningError
 from aiooauth1.session.redirects import Hop, next_hop
 from aiooauth1.transport.delivery import SAFE_METHODS, ObservedRequest
+from aiooauth1.transport.nonce import fresh_nonce
 from aiooauth1.transport.origin import Origin
 from aiooauth1.transport.request import (
     SlowSigningLimit,
+    UnechoedResponse,
     check_framing,
     check_placement,
     finish,
@@ -38,9 +41,8 @@ if TYPE_CHECKING:
 
     from aiohttp import ClientResponse
     from aiohttp.connector import Connection
-    from yarl import URL
 
-    from aiooauth1.providers.provider import Placement
+    from aiooauth1.providers.provider import Placement, Provider
     from aiooauth1.signing.sign import Signer
     from aiooauth1.transport.origin import Target
 
@@ -74,7 +76,33 @@ class SigningOptions:
     needs_user_agent: bool = False
     user_agent: str | None = None
     basic_auth: str | None = None
-    slow_signing_limit: SlowSigningLimit = field(default_factory=lambda: SlowSigningLimit(os.cpu_count() or 1))
+    slow_signing_limit: SlowSigningLimit = field(
+        default_factory=lambda: SlowSigningLimit(os.cpu_count() or 1)
+    )
+
+    @classmethod
+    def of(
+        cls,
+        provider: Provider | None,
+        *,
+        clock: Callable[[Origin], float],
+        nonce: Callable[[], str] | None,
+        placement: Placement | None = None,
+        basic_auth: str | None = None,
+    ) -> SigningOptions:
+        """Return the options of a provider, or those of RFC 5849."""
+        if provider is None:
+            return cls(clock=clock, nonce=nonce or fresh_nonce, placement=placement or "header")
+        return cls(
+            clock=clock,
+            nonce=nonce or partial(fresh_nonce, provider.nonce_length),
+            placement=placement or provider.placement,
+            body_hash=provider.rules.body_hash,
+            sign_multipart_text=provider.sign_multipart_text,
+            needs_user_agent=provider.needs_user_agent,
+            user_agent=provider.user_agent,
+            basic_auth=basic_auth,
+        )
 
 
 class SignedCall:
@@ -118,6 +146,8 @@ class SignedCall:
         if self.signer is None:
             raise SigningError("the call is over: a middleware must not send its request again after it")
         await self._collect(request, self.signer, is_first=is_first)
+        if self.options.placement == "query":
+            request.response_class = UnechoedResponse
         request.call = self
         self._attempted = True
 

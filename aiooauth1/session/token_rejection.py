@@ -1,4 +1,4 @@
-"""Notice that a user has taken an access token back: forget that very token, and tell the application."""
+"""Act on an access token that the provider rejects: discard that very token, tell the application once."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ import asyncio
 import logging
 from collections import OrderedDict
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
-
-from aiooauth1.errors import TokenRejected, UnknownUser
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 
 if TYPE_CHECKING:
@@ -20,40 +18,44 @@ if TYPE_CHECKING:
     from aiooauth1.stores.protocols import AccessTokenStore
 
 
-__all__ = ["InUse", "Revocation", "TokenRejection"]
+__all__ = ["TokenRejection", "TokenRejectionHandler"]
 
 _KEPT = 10_000
-_FIRST_FAULT = 500  # a server in trouble is no witness
+_MOST_IN_A_ROW = 5
+_LONGEST_DRAIN = 5.0
 
 logger = logging.getLogger("aiooauth1")
 
 
 @dataclass(frozen=True, slots=True)
 class TokenRejection:
-    """An access token that the provider takes no longer.
+    """An access token that the provider does not accept any more.
 
     Attributes:
-        user: Whose it was, by the application's own name; None: the call named no user.
+        user: Whose it was, by the application's own name, or None if the call named no user.
         token_key: Its key.
-        problem: What the provider calls it; None: it gave no name.
+        problem: What the provider calls it, or None if it gave no name.
         status: The status of the refusal.
+        token: The token itself, so that a handler can put it back. It is left out of comparisons.
     """
 
     user: str | None
     token_key: str
     problem: str | None
     status: int
+    token: AccessToken | None = field(default=None, compare=False, repr=False)
 
 
-class Revocation:
-    """Acts on refusals that mean: this token is dead. A refusal whose meaning is unknown kills no token.
+class TokenRejectionHandler:
+    """Acts on refusals that mean: this token is dead. A refusal whose meaning is unknown ends no token.
 
     Args:
         provider: The provider's name.
-        store: Where the users' tokens are; None: there is no store.
-        on_token_rejected: Called once for a token, after it was discarded; None: nobody wants to know. Not
-            called where the store did not hold it any more: another process discarded it, which tells of it;
-            the application did, which knows; or the user has connected anew, and is connected.
+        store: Where the users' tokens are, or None if there is no store.
+        on_token_rejected: Called once per rejected token, after it was removed from the store. Not called if
+            the store no longer held that token: another process has removed it (and calls its own handler),
+            the application has, or the user has reconnected.
+        discard_rejected: Whether a rejected token is removed from the store at all.
     """
 
     def __init__(
@@ -61,52 +63,84 @@ class Revocation:
         provider: str,
         store: AccessTokenStore | None,
         on_token_rejected: Callable[[TokenRejection], Awaitable[None]] | None,
+        *,
+        discard_rejected: bool,
     ) -> None:
         self._provider = provider
         self._store = store
         self._on_token_rejected = on_token_rejected
-        self._acting: set[asyncio.Task[None]] = set()  # the loop holds tasks but weakly
-        self._told: OrderedDict[str, bool] = OrderedDict()
-        self._discards = 0
+        self._discard_rejected = discard_rejected
+        self._acting: set[asyncio.Task[bool]] = set()  # the loop holds tasks but weakly
+        self._telling: set[asyncio.Task[None]] = set()
+        self._notified: OrderedDict[str, bool] = OrderedDict()
         self._discarded: OrderedDict[tuple[str, str], int] = OrderedDict()  # and which discard it was
+        self._rejected_in_a_row: dict[str, None] = {}
+        self.discards = 0
 
-    def in_use(self, user: str | None, token: AccessToken | None) -> InUse:
-        """Return a token as a call uses it that begins now.
+    def note_success(self) -> None:
+        """Note that the provider accepted a token: so a rejection is about one token, not about all."""
+        if self._rejected_in_a_row:
+            self._rejected_in_a_row.clear()
+
+    async def handle(
+        self,
+        problem: Problem,
+        user: str | None,
+        token: AccessToken,
+        discards_seen: int,
+        *,
+        waits: bool,
+    ) -> None:
+        """Act on a refusal that says that a token is dead.
 
         Args:
-            user: For whom; None: the call names no user.
-            token: The token; None: the call has none.
+            problem: The refusal.
+            user: For whom the call was, or None.
+            token: What it was signed with.
+            discards_seen: How many tokens had been discarded when the token was read.
+            waits: Whether to wait until the application was told.
         """
-        return InUse(self, user, token, self._discards)
-
-    def check(self, user: str | None, token: AccessToken | None, since: int) -> None:
-        """Raise UnknownUser if a user's token was discarded after so many discards."""
-        if since == self._discards or user is None or token is None:
+        if user is not None and self._is_suspicious(user):
             return
-        if self._discarded.get((user, token.key), 0) > since:
-            raise UnknownUser(
-                f"the access token of {self._provider!r} for user {user!r} was rejected meanwhile: connect"
-                " them anew"
-            )
-
-    async def notice(self, problem: Problem, in_use: InUse) -> None:
-        """Look at a refusal of a call that used a token, or none."""
-        if in_use.token is None or problem.status >= _FIRST_FAULT:
-            return
-        if not isinstance(problem.error(), TokenRejected):
-            return
-        # A task of its own: were the call cancelled in between, nobody would ever hear of it.
-        acting = asyncio.ensure_future(self._act(problem, in_use.user, in_use.token, in_use.since))
+        # A task of its own: if the call were cancelled in between, nobody would ever be told.
+        acting = asyncio.ensure_future(self._should_notify(user, token, discards_seen))
         self._acting.add(acting)
+        telling = asyncio.ensure_future(self._notify_after(acting, problem, user, token))
+        self._telling.add(telling)
         acting.add_done_callback(self._acting.discard)
-        await asyncio.shield(acting)
+        telling.add_done_callback(self._telling.discard)
+        await asyncio.shield(telling if waits else acting)
 
-    async def _act(self, problem: Problem, user: str | None, token: AccessToken, since: int) -> None:
-        if not await self._is_news(user, token, since):
+    def _is_suspicious(self, user: str) -> bool:
+        """Say whether so many users were rejected in a row that the tokens are hardly the reason."""
+        self._rejected_in_a_row[user] = None
+        rejected = len(self._rejected_in_a_row)
+        if rejected == _MOST_IN_A_ROW:
+            logger.warning(
+                "%r rejected the tokens of %d users in a row and accepted none: rejected tokens are kept from"
+                " now on, until one is accepted; check the consumer key and the environment",
+                self._provider,
+                rejected,
+            )
+        while len(self._rejected_in_a_row) > _KEPT:
+            del self._rejected_in_a_row[next(iter(self._rejected_in_a_row))]
+        return rejected >= _MOST_IN_A_ROW
+
+    async def drain(self) -> None:
+        """Wait for handlers that run, but not for long: nobody else tells the application."""
+        if self._telling:
+            await asyncio.wait(self._telling, timeout=_LONGEST_DRAIN)
+
+    async def _notify_after(
+        self, acting: asyncio.Task[bool], problem: Problem, user: str | None, token: AccessToken
+    ) -> None:
+        if not await acting:
             return
-        rejection = TokenRejection(user, token.key, problem.name, problem.status)
         logger.info(
-            "access token rejected",
+            "access token of %r for user %r rejected: %s",
+            self._provider,
+            user,
+            problem.name or problem.status,
             extra={
                 "provider": self._provider,
                 "user": user,
@@ -114,69 +148,58 @@ class Revocation:
                 "status": problem.status,
             },
         )
-        if self._on_token_rejected is not None:
-            try:
-                await self._on_token_rejected(rejection)
-            except Exception:  # the call itself is answered: what is wrong here is the application's own
-                logger.exception("on_token_rejected failed", extra={"provider": self._provider, "user": user})
-
-    async def _is_news(self, user: str | None, token: AccessToken, since: int) -> bool:
-        if user is None or self._store is None:
-            return self._is_first(token)
-        if self._discarded.get((user, token.key), 0) > since:
-            return False  # what the user may have been granted since then, this refusal says nothing of
+        if self._on_token_rejected is None:
+            return
+        rejection = TokenRejection(user, token.key, problem.name, problem.status, token)
         try:
-            # By its key: the user may have connected anew meanwhile. Whoever discards it tells of it.
+            await self._on_token_rejected(rejection)
+        except Exception:  # the call itself is answered: what is wrong here is the application's own
+            logger.exception(
+                "on_token_rejected failed for user %r",
+                user,
+                extra={"provider": self._provider, "user": user},
+            )
+
+    async def _should_notify(self, user: str | None, token: AccessToken, discards_seen: int) -> bool:
+        if user is None or self._store is None or not self._discard_rejected:
+            return self._notify_once(token)
+        if self._discarded.get((user, token.key), 0) > discards_seen:
+            return False  # this refusal says nothing of what the user may have been granted since then
+        try:
+            # By its key: the user may have reconnected meanwhile. Whoever discards it tells of it.
             is_ours = await self._store.discard_access_token(self._provider, user, token.key)
         except Exception as error:  # noqa: BLE001  the call itself is answered, whatever the store does
             logger.warning(
-                "rejected token not discarded",
+                "rejected token of user %r not discarded: %s",
+                user,
+                type(error).__name__,
                 extra={"provider": self._provider, "user": user, "error": type(error).__name__},
             )
             # Another call may have discarded it while this one tried, and told of it.
-            return self._discarded.get((user, token.key), 0) <= since and self._is_first(token)
-        if is_ours or await self._has_none(self._store, user):
-            self._remember(user, token)
-        return is_ours and not self._told.pop(token.key, False)
+            is_discarded = self._discarded.get((user, token.key), 0) > discards_seen
+            return not is_discarded and self._notify_once(token)
+        if is_ours or await self._is_disconnected(self._store, user):
+            self.note_discard(user, token)
+        return is_ours and not self._notified.pop(token.key, False)
 
-    async def _has_none(self, store: AccessTokenStore, user: str) -> bool:
-        """Say whether another process has discarded it: then nothing goes out with it from here either."""
+    async def _is_disconnected(self, store: AccessTokenStore, user: str) -> bool:
+        """Say whether the store holds no token for the user: another process has discarded it."""
         with suppress(Exception):
             return await store.get_access_token(self._provider, user) is None
         return False
 
-    def _remember(self, user: str, token: AccessToken) -> None:
-        self._discards += 1
-        self._discarded[user, token.key] = self._discards
+    def note_discard(self, user: str, token: AccessToken) -> None:
+        """Note that a user's token was discarded."""
+        self.discards += 1
+        self._discarded[user, token.key] = self.discards
         self._discarded.move_to_end((user, token.key))
         if len(self._discarded) > _KEPT:
             self._discarded.popitem(last=False)
 
-    def _is_first(self, token: AccessToken) -> bool:
-        if token.key in self._told:
+    def _notify_once(self, token: AccessToken) -> bool:
+        if token.key in self._notified:
             return False
-        self._told[token.key] = True
-        if len(self._told) > _KEPT:
-            self._told.popitem(last=False)
+        self._notified[token.key] = True
+        if len(self._notified) > _KEPT:
+            self._notified.popitem(last=False)
         return True
-
-
-class InUse(NamedTuple):
-    """A token as one call uses it, which may have waited for a connection for long since it began."""
-
-    revocation: Revocation
-    user: str | None
-    token: AccessToken | None
-    since: int
-
-    def check(self) -> None:
-        """Look whether there still is something to sign with, before each attempt.
-
-        Raises:
-            UnknownUser: If the token was discarded meanwhile.
-        """
-        self.revocation.check(self.user, self.token, self.since)
-
-    async def notice(self, problem: Problem) -> None:
-        """Look at a refusal of the call."""
-        await self.revocation.notice(problem, self)

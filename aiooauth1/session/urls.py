@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from yarl import URL
 
 from aiooauth1.errors import SigningError
+from aiooauth1.signing.base_string import parse_url as check_url
 from aiooauth1.signing.encoding import utf8
 from aiooauth1.transport.origin import Origin, Target, refuse_bare_transport
 from aiooauth1.transport.params import Pairs
+from aiooauth1.transport.request import without_ours
 
 
 if TYPE_CHECKING:
@@ -29,12 +32,15 @@ class Targets:
     Args:
         provider: Whose origins are signed for; None: any.
         allow_http: Whether plain http to other machines, and PLAINTEXT over http, are allowed.
+        strips_query: Whether our own parameters are taken out of the query of a URL: a provider that wants
+            them there copies them into its links to other pages.
     """
 
-    __slots__ = ("_allow_http", "_origins", "_permitted_text", "_provider", "pairs")
+    __slots__ = ("_allow_http", "_origins", "_permitted", "_provider", "_strips_query", "pairs")
 
-    def __init__(self, provider: Provider | None, *, allow_http: bool) -> None:
+    def __init__(self, provider: Provider | None, *, allow_http: bool, strips_query: bool = False) -> None:
         self._provider = provider
+        self._strips_query = strips_query
         if provider is None:
             self._origins: frozenset[Origin] = frozenset()
             self._allow_http = allow_http
@@ -45,7 +51,7 @@ class Targets:
             is_sorted = provider.rules.sorted_parameters
             self.pairs = Pairs(php_arrays=provider.php_arrays, is_sorted=is_sorted)
         # Most calls go to one of few URLs, and whether they may does not change.
-        self._permitted_text = lru_cache(_KEPT)(self._permitted)
+        self._permitted = lru_cache(_KEPT)(self._locate)
 
     def locate(self, url: str | URL, params: Any, signature_method: SignatureMethod) -> Target:
         """Return where a call goes, having checked that it may.
@@ -59,8 +65,7 @@ class Targets:
             SigningError: If it may not go there.
             TypeError: If `url` is neither text nor URL, or `params` are no parameters.
         """
-        permitted = self._permitted_text if isinstance(url, str) else self._permitted
-        target = permitted(url)
+        target = self._permitted(url) if isinstance(url, (str, URL)) else self._locate(url)
         refuse_bare_transport(target.origin, signature_method, allow_http=self._allow_http)
         if params or self.pairs.is_sorted:
             query = self.pairs.query(params, target.url.raw_query_string)
@@ -68,7 +73,18 @@ class Targets:
             return Target(URL(where, encoded=True), target.origin)
         return target
 
-    def _permitted(self, url: str | URL) -> Target:
+    def check_proxy(self, target: Target, proxy: Any) -> None:
+        """Refuse to send a plain http request to a proxy on another machine, if http is not allowed.
+
+        Raises:
+            SigningError: If it is one.
+        """
+        if target.origin.scheme != "http" or self._allow_http:
+            return
+        if not Origin.of(URL(proxy)).is_loopback:
+            raise SigningError("plain http through a proxy on another machine: use https, or allow_http=True")
+
+    def _locate(self, url: str | URL) -> Target:
         if isinstance(url, str):
             utf8(url)  # what has no UTF-8 form is refused here, since yarl leaves it out in silence
         try:
@@ -79,6 +95,7 @@ class Targets:
             where = self._absolute(where)
             target = Target(where, Origin.of(where))
             self._check(target.origin)
+            check_url(str(where))
             return target
         raise SigningError(f"the URL is malformed: {reason}")
 
@@ -86,11 +103,23 @@ class Targets:
         if not where.scheme:
             if self._provider is None or not self._provider.base_url:
                 raise SigningError("the URL is relative, and the session has no provider with a base_url")
-            where = URL(self._provider.base_url).join(where)
+            base = URL(self._provider.base_url)
+            joined = base.join(where)
+            if not where.raw_host and not joined.raw_path.startswith(base.raw_path):
+                warnings.warn(
+                    f"{str(where)!r} leaves the path of base_url ({base.raw_path}): it means"
+                    f" {joined.raw_path}; write it without the slash at its beginning, or whole",
+                    stacklevel=2,
+                )
+            where = joined
         if where.scheme not in {"http", "https"} or not where.raw_host:
             raise SigningError(
                 "the URL is not one of https or http with a host: only such requests are signed"
             )
+        if self._strips_query and where.raw_query_string:
+            url, _, query = str(where).partition("?")
+            kept = without_ours(query.partition("#")[0].encode()).decode()
+            where = URL(f"{url}?{kept}" if kept else url, encoded=True)
         if where.raw_user is not None or where.raw_password is not None:
             raise SigningError("the URL holds a user name or password: only the signature says who asks")
         return where.with_fragment(None)

@@ -13,13 +13,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
 
-__all__ = ["FURTHEST", "ProviderClocks", "server_time"]
+__all__ = ["FURTHEST", "ProviderClocks", "server_time", "system_time"]
 
 FURTHEST = 86_400.0
 """Seconds beyond which a provider's clock is not believed."""
 
 _RANGE = re.compile(r"\s*([0-9]{1,12})\s*-\s*([0-9]{1,12})\s*")
 _ORIGINS_KEPT = 1024
+
+
+def system_time() -> float:
+    """Return the system's time; it is looked up at each call, so that tests can freeze it."""
+    return time.time()
 
 
 def server_time(acceptable: str, date: str) -> float | None:
@@ -61,6 +66,7 @@ class ProviderClocks:
         self._monotonic = monotonic
         self._never_back = never_back
         self._ahead: dict[Hashable, float] = {}  # of the monotonic clock
+        self._guessed: set[Hashable] = set()
         self._last: dict[Hashable, float] = {}
 
     def now(self, origin: Hashable) -> float:
@@ -71,22 +77,34 @@ class ProviderClocks:
             now = self._last[origin] = max(now, self._last.get(origin, 0.0))
         return now
 
-    def learn(self, origin: Hashable, server: float | None) -> bool:
+    def learn(self, origin: Hashable, server: float | None, *, is_guess: bool = False) -> bool:
         """Take over the time that a refusal has told; say whether it was believed.
 
         Args:
             origin: Whose clock it is.
             server: Its time in seconds since the epoch; None: it told none.
+            is_guess: Whether the refusal did not say that the time was the reason.
         """
         if server is None or abs(server - self._clock()) > FURTHEST:
             return False
         if origin not in self._ahead and len(self._ahead) >= _ORIGINS_KEPT:
-            del self._ahead[next(iter(self._ahead))]
+            self.forget(next(iter(self._ahead)))
+        (self._guessed.add if is_guess else self._guessed.discard)(origin)
         self._ahead[origin] = server - self._monotonic()
         self._last.pop(origin, None)
         return True
 
+    def is_guessed(self, origin: Hashable) -> bool:
+        """Say whether the time at an origin is a guess."""
+        return origin in self._guessed
+
+    def difference(self, origin: Hashable) -> float:
+        """Return how many seconds the clock of an origin is ahead of ours, as far as it was learned."""
+        ahead = self._ahead.get(origin)
+        return 0.0 if ahead is None else self._monotonic() + ahead - self._clock()
+
     def forget(self, origin: Hashable) -> None:
         """Go by our own clock again."""
         self._ahead.pop(origin, None)
+        self._guessed.discard(origin)
         self._last.pop(origin, None)

@@ -135,7 +135,14 @@ def body_error(error: BaseException) -> BaseException | None:
     return None if traceback is None else cause.with_traceback(traceback)
 
 
-def outcome_unknown(what: str, error: BaseException) -> OutcomeUnknown:
+def outcome_unknown(
+    what: str,
+    error: BaseException,
+    *,
+    method: str | None = None,
+    url: str | None = None,
+    user: str | None = None,
+) -> OutcomeUnknown:
     """Return the error that says that a request went out and that no answer came.
 
     It must be raised outside the handler of `error`, which quotes request and answer.
@@ -143,9 +150,15 @@ def outcome_unknown(what: str, error: BaseException) -> OutcomeUnknown:
     Args:
         what: What was sent.
         error: How the attempt ended.
+        method: The request's method.
+        url: Its URL, without a signature in it.
+        user: The application's name for the user of the call.
     """
     unknown = OutcomeUnknown(
-        f"{what} was sent and no answer came ({type(error).__name__}): it may have been done"
+        f"{what} was sent and no answer came ({type(error).__name__}): it may have been done",
+        method=method,
+        url=url,
+        user=user,
     )
     unknown.__cause__ = body_error(error)
     return unknown

@@ -5,7 +5,10 @@ from __future__ import annotations
 import io
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from os import PathLike
 from typing import Any, NamedTuple
+
+from aiohttp import BytesPayload, FormData
 
 from aiooauth1.signing.base_string import join_normalized
 from aiooauth1.signing.encoding import encode_form, encoded_pairs, parse_form, utf8
@@ -13,6 +16,7 @@ from aiooauth1.signing.encoding import encode_form, encoded_pairs, parse_form, u
 
 __all__ = ["Pairs"]
 
+_NOT_A_FILE = "{} is a {}: give an open file or bytes"
 _PARTS = (bytes, bytearray, memoryview, io.IOBase)  # of which aiohttp makes parts of a multipart body
 
 
@@ -63,12 +67,23 @@ class Pairs(NamedTuple):
         >>> Pairs().form(b"raw") is None
         True
         """
+        if isinstance(data, PathLike) or _is_upload(data):
+            raise TypeError(_NOT_A_FILE.format("data=", type(data).__name__))
+        if isinstance(data, FormData) and not data.is_multipart:
+            return self._text_form(data)
         if not isinstance(data, (Mapping, list, tuple)):
             return None
         items = _items(data)
         if any(isinstance(value, _PARTS) for _, value in items):
             return None  # aiohttp sends all of it as multipart
         form = encode_form(self._texts(items))
+        return (_sorted(form) if self.is_sorted else form).encode()
+
+    def _text_form(self, data: FormData) -> bytes | None:
+        payload = data()
+        if not isinstance(payload, BytesPayload) or "charset" in (payload.content_type or ""):
+            return None  # in a charset that the caller has chosen: aiohttp sends it
+        form = encode_form(parse_form(payload.decode("ascii").encode()))
         return (_sorted(form) if self.is_sorted else form).encode()
 
     def _texts(self, items: list[tuple[str, Any]]) -> list[tuple[str, str]]:
@@ -86,6 +101,11 @@ class Pairs(NamedTuple):
             texts.append((f"{array}[{numbers[array]}]", value))
             numbers[array] += 1
         return texts
+
+
+def _is_upload(value: Any) -> bool:
+    """Say whether it is an uploaded file of a web framework, which wraps the open file."""
+    return hasattr(value, "filename") and hasattr(value, "read") and not isinstance(value, io.IOBase)
 
 
 def _sorted(octets: str) -> str:
@@ -112,6 +132,8 @@ def _each(values: Any) -> Iterable[Any]:
 def _text(name: str, value: Any) -> str:
     if isinstance(value, str):
         return value
+    if isinstance(value, PathLike) or _is_upload(value):
+        raise TypeError(_NOT_A_FILE.format(f"the parameter {name!r}", type(value).__name__))
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         raise TypeError(f"the parameter {name!r} is a {type(value).__name__}: write it as text or number")
     # Of the number, not of a subclass that shows itself otherwise, as enumerations do.

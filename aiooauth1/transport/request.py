@@ -7,9 +7,10 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import aiohttp
-from aiohttp import BytesIOPayload, BytesPayload, MultipartWriter, Payload, hdrs
+from aiohttp import BytesIOPayload, BytesPayload, ClientResponse, MultipartWriter, Payload, hdrs
 from aiohttp.http import SERVER_SOFTWARE
 from aiohttp.multipart import content_disposition_filename, parse_content_disposition
+from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from aiooauth1.errors import SigningError
@@ -19,7 +20,7 @@ from aiooauth1.signing.signature import SIGNATURE
 
 
 if TYPE_CHECKING:
-    from aiohttp import ClientRequest, ClientResponse
+    from aiohttp import ClientRequest
     from anyio import CapacityLimiter
 
     from aiooauth1.providers.provider import Placement
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FORM",
     "SlowSigningLimit",
+    "UnechoedResponse",
     "can_resend",
     "check_framing",
     "check_placement",
@@ -148,6 +150,40 @@ def name_consumer(request: ClientRequest, user_agent: str | None, *, needed: boo
         )
 
 
+class UnechoedResponse(ClientResponse):
+    """A response to a request that was signed in its query, without our parameters in its Location.
+
+    A provider may copy the query of a request into the Location that it redirects to. aiohttp shows that URL
+    in errors, trace hooks and histories, and sends it to whatever is there.
+    """
+
+    _unechoed: CIMultiDictProxy[str] | None = None
+
+    @property
+    def headers(self) -> CIMultiDictProxy[str]:
+        """The header fields."""
+        if self._unechoed is None:
+            if self.status is None:  # the head is not there yet
+                return CIMultiDictProxy(CIMultiDict())
+            self._unechoed = self._without_echo(super().headers)
+        return self._unechoed
+
+    @staticmethod
+    def _without_echo(given: CIMultiDictProxy[str]) -> CIMultiDictProxy[str]:
+        headers = CIMultiDict(given)
+        for name in (hdrs.LOCATION, hdrs.URI):
+            if "?" in (value := headers.get(name, "")):
+                headers[name] = _without_ours_in_url(value)
+        return CIMultiDictProxy(headers)
+
+
+def _without_ours_in_url(url: str) -> str:
+    where, _, rest = url.partition("?")
+    query, hash_, fragment = rest.partition("#")
+    kept = without_ours(query.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
+    return f"{where}{'?' if kept else ''}{kept}{hash_}{fragment}"
+
+
 class SlowSigningLimit:
     """Bounds how many slow signatures are computed at once.
 
@@ -175,7 +211,9 @@ async def finish(signer: Signer, prepared: Prepared, limit: SlowSigningLimit | N
         return signer.finish(prepared)
     from anyio import to_thread  # noqa: PLC0415  loaded by slow methods alone
 
-    return await to_thread.run_sync(signer.finish, prepared, limiter=limit and limit.limiter())
+    return await to_thread.run_sync(
+        signer.finish, prepared, limiter=None if limit is None else limit.limiter()
+    )
 
 
 def check_placement(request: ClientRequest) -> None:

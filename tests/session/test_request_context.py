@@ -12,7 +12,7 @@ from aiohttp import ClientResponse
 from wire.listener import DROP, Listener, ok, silent
 from wire.people import signing
 
-from aiooauth1.session.request_context import InFlight
+from aiooauth1.session.request_context import RequestContextManager
 
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ async def test_it_is_what_asyncio_and_inspect_take_for_a_coroutine() -> None:
     async def answer() -> ClientResponse:
         raise NotImplementedError
 
-    call = InFlight(answer())
+    call = RequestContextManager(answer())
     assert asyncio.iscoroutine(call)
     assert inspect.isawaitable(call)
     call.close()

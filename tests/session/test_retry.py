@@ -9,7 +9,14 @@ import pytest
 
 from aiooauth1.responses.problem import Problem
 from aiooauth1.responses.rate_limit import retry_after
-from aiooauth1.session.retry import Budget, Retry, Sent, after_error, after_reply, pause
+from aiooauth1.session.retry import (
+    Retry,
+    RetryBudget,
+    backoff,
+    is_rate_limit,
+    may_retry_error,
+    may_retry_response,
+)
 
 
 RETRY = Retry()
@@ -20,20 +27,20 @@ READS = {"GET", "HEAD"}
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("has_key", [False, True])
 def test_what_was_not_sent_is_sent_again(method: str, has_key: bool) -> None:
-    assert after_error(Sent.NOTHING, method, RETRY, has_key=has_key)
+    assert may_retry_error(was_sent=False, method=method, retry=RETRY, has_key=has_key)
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_what_may_have_been_done_is_sent_again_only_where_that_does_no_harm(method: str) -> None:
-    assert after_error(Sent.PERHAPS, method, RETRY, has_key=False) == (method in READS)
-    assert after_error(Sent.PERHAPS, method, RETRY, has_key=True)
+    assert may_retry_error(was_sent=True, method=method, retry=RETRY, has_key=False) == (method in READS)
+    assert may_retry_error(was_sent=True, method=method, retry=RETRY, has_key=True)
 
 
 def test_the_application_says_which_methods_do_no_harm() -> None:
     retry = Retry(resend=frozenset({"get", "put"}))
     assert retry.resend == {"GET", "PUT"}
-    assert after_error(Sent.PERHAPS, "PUT", retry, has_key=False)
-    assert not after_error(Sent.PERHAPS, "HEAD", retry, has_key=False)
+    assert may_retry_error(was_sent=True, method="PUT", retry=retry, has_key=False)
+    assert not may_retry_error(was_sent=True, method="HEAD", retry=retry, has_key=False)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -60,16 +67,16 @@ def test_the_application_says_which_methods_do_no_harm() -> None:
 def test_a_refusal_is_tried_again_by_the_table(
     status: int, wait: float | None, again: set[str], method: str
 ) -> None:
-    assert after_reply(Problem(status), method, RETRY, has_key=False, wait=wait) == (method in again)
-    with_key = after_reply(Problem(status), method, RETRY, has_key=True, wait=wait)
+    assert may_retry_response(Problem(status), method, RETRY, has_key=False, wait=wait) == (method in again)
+    with_key = may_retry_response(Problem(status), method, RETRY, has_key=True, wait=wait)
     assert with_key == (bool(again))
 
 
 def test_pauses_are_drawn_from_the_whole_range_which_doubles_up_to_the_cap() -> None:
-    highest = [pause(attempt, RETRY, None, lambda: 1.0) for attempt in range(1, 10)]
+    highest = [backoff(attempt, RETRY, None, lambda: 1.0) for attempt in range(1, 10)]
     assert highest == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 20.0, 20.0, 20.0]
-    assert pause(10**9, RETRY, None, lambda: 1.0) == 20.0
-    assert [pause(attempt, RETRY, None, lambda: 0.0) for attempt in range(1, 10)] == [0.0] * 9
+    assert backoff(10**9, RETRY, None, lambda: 1.0) == 20.0
+    assert [backoff(attempt, RETRY, None, lambda: 0.0) for attempt in range(1, 10)] == [0.0] * 9
 
 
 @pytest.mark.parametrize("drawn", [0.0, 0.5, 0.999])
@@ -77,13 +84,13 @@ def test_pauses_are_drawn_from_the_whole_range_which_doubles_up_to_the_cap() -> 
 def test_what_the_provider_asks_for_is_waited_for_and_the_spread_comes_on_top(
     wait: float, drawn: float
 ) -> None:
-    assert pause(1, RETRY, wait, lambda: drawn) == pytest.approx(wait + drawn * RETRY.base)
+    assert backoff(1, RETRY, wait, lambda: drawn) == pytest.approx(wait + drawn * RETRY.base)
 
 
 @pytest.mark.parametrize("wait", [0.0, 5.0, 59.9, RETRY.max_wait])
 def test_a_thousand_that_wait_for_the_same_end_do_not_wake_together(wait: float) -> None:
     dice = random.Random(5849)  # noqa: S311  a spread, no secret
-    woken = sorted(pause(1, RETRY, wait, dice.random) for _ in range(1000))
+    woken = sorted(backoff(1, RETRY, wait, dice.random) for _ in range(1000))
     assert len(set(woken)) == 1000
     assert wait <= woken[0] < woken[-1] <= wait + RETRY.base
     tenths = [sum(int((at - wait) / RETRY.base * 10) == tenth for at in woken) for tenth in range(10)]
@@ -109,23 +116,32 @@ def test_whatever_retry_after_says_no_pause_is_longer_than_the_bound_and_its_spr
 ) -> None:
     wait = retry_after(value, now)
     for attempt in (1, 2, 3):
-        if after_reply(Problem(429), "POST", RETRY, has_key=False, wait=wait):
-            assert 0 <= pause(attempt, RETRY, wait, lambda: drawn) <= RETRY.max_wait + 2 ** (attempt - 1) / 2
+        if may_retry_response(Problem(429), "POST", RETRY, has_key=False, wait=wait):
+            assert (
+                0 <= backoff(attempt, RETRY, wait, lambda: drawn) <= RETRY.max_wait + 2 ** (attempt - 1) / 2
+            )
 
 
 @pytest.mark.parametrize("wait", [float("nan"), float("inf"), 1e300, 60.001])
 def test_a_wait_above_the_bound_or_no_number_is_neither_taken_nor_slept(wait: float) -> None:
-    assert not after_reply(Problem(429), "GET", RETRY, has_key=True, wait=wait)
-    assert RETRY.max_wait <= pause(1, RETRY, wait, lambda: 0.5) <= RETRY.max_wait + RETRY.base
+    assert not may_retry_response(Problem(429), "GET", RETRY, has_key=True, wait=wait)
+    assert RETRY.max_wait <= backoff(1, RETRY, wait, lambda: 0.5) <= RETRY.max_wait + RETRY.base
 
 
 def test_the_spread_is_never_longer_than_the_cap() -> None:
-    assert pause(50, RETRY, 60.0, lambda: 1.0) == RETRY.max_wait + RETRY.cap
+    assert backoff(50, RETRY, 60.0, lambda: 1.0) == RETRY.max_wait + RETRY.cap
 
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"attempts": 0}, {"base": -1.0}, {"cap": float("inf")}, {"max_wait": float("nan")}, {"max_wait": -0.1}],
+    [
+        {"attempts": 0},
+        {"budget": -1.0},
+        {"base": -1.0},
+        {"cap": float("inf")},
+        {"max_wait": float("nan")},
+        {"max_wait": -0.1},
+    ],
 )
 def test_malformed_rules_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
@@ -141,29 +157,54 @@ def test_the_rules_are_a_value() -> None:
         assert (there, hash(there)) == (retry, hash(retry))
 
 
+def test_a_rate_limit_without_a_time_is_waited_out_in_seconds() -> None:
+    for drawn, expected in ((0.0, [1.0, 2.0, 4.0, 8.0, 10.0]), (1.0, [2.0, 4.0, 8.0, 16.0, 20.0])):
+        pauses = [backoff(n, RETRY, None, lambda: drawn, is_rate_limited=True) for n in range(1, 6)]  # noqa: B023
+        assert pauses == expected
+
+
+@pytest.mark.parametrize(
+    ("status", "wait", "expected"),
+    [
+        (429, 0.0, True),
+        (429, 30.0, True),
+        (429, None, False),
+        (420, 5.0, True),
+        (503, 5.0, False),
+        (500, 5.0, False),
+        (401, 5.0, False),
+    ],
+)
+def test_a_refusal_with_a_time_is_a_rate_limit(status: int, wait: float | None, *, expected: bool) -> None:
+    assert is_rate_limit(Problem(status), wait) is expected
+
+
 def test_an_outage_is_amplified_by_a_fifth_once_the_reserve_is_spent() -> None:
-    budget = Budget()
-    first = sum(budget.spend("a") for _ in range(1000))
+    budget = RetryBudget()
+    first = sum(budget.withdraw("a", RETRY.budget) for _ in range(1000))
     assert first == 100
     retries = 0
     for _ in range(10_000):
-        budget.earn("a")
-        retries += budget.spend("a") + budget.spend("a")
+        budget.deposit("a")
+        retries += budget.withdraw("a", 100) + budget.withdraw("a", 100)
     assert retries == pytest.approx(2_000, abs=1)
 
 
 def test_each_origin_has_a_budget_of_its_own() -> None:
-    budget = Budget(reserve=1)
-    assert budget.spend("a")
-    assert not budget.spend("a")
-    assert budget.spend("b")
+    budget = RetryBudget()
+    assert [budget.withdraw(origin, 1) for origin in "aab"] == [True, False, True]
 
 
-def test_a_budget_that_was_not_touched_for_long_is_full_and_no_more() -> None:
-    budget = Budget(reserve=2, share=1.0)
-    for _ in range(100):
-        budget.earn("a")
-    assert [budget.spend("a") for _ in range(3)] == [True, True, False]
-    for _ in range(100):
-        budget.earn("a")
-    assert [budget.spend("a") for _ in range(3)] == [True, True, False]
+def test_an_untouched_budget_is_full_and_no_more() -> None:
+    budget = RetryBudget(share=1.0)
+    for _ in range(2):
+        for _ in range(100):
+            budget.deposit("a")
+        assert [budget.withdraw("a", 2) for _ in range(3)] == [True, True, False]
+
+
+def test_budgets_of_origins_that_failed_long_ago_are_forgotten() -> None:
+    budget = RetryBudget()
+    for origin in range(2_000):
+        assert budget.withdraw(origin, 1)
+    assert [budget.withdraw(origin, 1) for origin in (1_999, 0)] == [False, True]

@@ -253,7 +253,6 @@ async def middleware() -> None:
     )
     async with ClientSession(middlewares=(signer,)) as plain:
         await plain.get("https://api.example.com/", middlewares=(signer,))
-    OAuth1Middleware(consumer, token)  # type: ignore[call-arg]  # for which origins?
 
 
 # The handshake

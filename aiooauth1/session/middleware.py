@@ -1,0 +1,111 @@
+"""OAuth1Middleware: the session's signer as a middleware of people's own ClientSession."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from yarl import URL
+
+from aiooauth1.errors import SigningError
+from aiooauth1.session.signing_request import SignedCall, SigningOptions, SigningRequest
+from aiooauth1.signing.base_string import parse_url
+from aiooauth1.signing.methods import HMAC_SHA1
+from aiooauth1.signing.rules import SigningRules
+from aiooauth1.signing.sign import Signer
+from aiooauth1.transport.clock import system_time
+from aiooauth1.transport.delivery import SAFE_METHODS, is_network_error, observe, outcome_unknown
+from aiooauth1.transport.origin import Origin, Target, refuse_bare_transport
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
+
+    from aiooauth1.credentials import AccessToken, Consumer
+    from aiooauth1.providers.provider import Provider
+    from aiooauth1.signing.methods import SignatureMethod
+
+
+__all__ = ["OAuth1Middleware"]
+
+
+class OAuth1Middleware:
+    """Signs what a `ClientSession` of your own sends to some origins, and passes anything else on untouched.
+
+    It is a client middleware for aiohttp's `middlewares=`; put it last, so that retries before it sign again.
+    A middleware cannot tell a redirect from a call. So this one signs whatever goes to `origins`, and a
+    redirect anywhere else is followed unsigned, *body and all*: `OAuth1Session` refuses those. The cookie jar
+    is yours: a session that keeps cookies sends those of one user with the requests of another, so give it
+    `cookie_jar=aiohttp.DummyCookieJar()` if it serves several.
+
+    Args:
+        consumer: Whose requests they are.
+        token: The user's access token. None: the consumer's own requests (two-legged).
+        origins: The origins to sign for, each `https://host` or `https://host:port`. Needed unless there is a
+            provider, whose origins they are then by default.
+        provider: How to sign: its method, realm, placement and quirks.
+        signature_method: How to sign. None: as the provider says, else HMAC-SHA1.
+        realm: The realm of the Authorization header. None: the provider's.
+        allow_http: Whether an origin may be plain http other than loopback, or PLAINTEXT go over http.
+        clock: Seconds since the epoch.
+        nonce: A new text at each call, letters and digits. None: random ones as long as the provider wants.
+
+    Raises:
+        SigningError: If an origin is none, its transport shows the signature, or the realm is malformed.
+    """
+
+    __slots__ = ("_options", "_origins", "_signer")
+
+    def __init__(
+        self,
+        consumer: Consumer,
+        token: AccessToken | None = None,
+        *,
+        origins: Iterable[str] = (),
+        provider: Provider | None = None,
+        signature_method: SignatureMethod | None = None,
+        realm: str | None = None,
+        allow_http: bool = False,
+        clock: Callable[[], float] = system_time,
+        nonce: Callable[[], str] | None = None,
+    ) -> None:
+        if isinstance(origins, str):
+            raise SigningError("origins must be several: write (origin,) for one")
+        named = tuple(origins) or (provider.signed_origins() if provider is not None else ())
+        if not named:
+            raise SigningError("there is no origin to sign for: give origins= or a provider")
+        self._origins = frozenset(Origin.of(URL(parse_url(origin).origin)) for origin in named)
+        method = signature_method or (provider.signature_method if provider is not None else HMAC_SHA1)
+        if provider is not None:
+            allow_http = allow_http or provider.allow_http
+            realm = provider.realm if realm is None else realm
+        for origin in self._origins:
+            refuse_bare_transport(origin, method, allow_http=allow_http)
+        rules = SigningRules() if provider is None else provider.rules
+        self._signer = Signer(consumer, token, signature_method=method, rules=rules, realm=realm)
+        self._options = SigningOptions.of(provider, clock=lambda _: clock(), nonce=nonce)
+
+    async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+        """Sign the request if it goes to one of the origins.
+
+        Raises:
+            SigningError: If it cannot be signed rightly, or has an Authorization of another's.
+            OutcomeUnknown: If it went out, no answer came, and it may have been done.
+        """
+        origin = Origin.of(request.url)
+        if origin not in self._origins:
+            return await handler(request)
+        signed = observe(request, SigningRequest)
+        signed.has_begun = False
+        call = SignedCall(self._options, self._signer, Target(signed.url, origin))
+        await call.prepare(signed)
+        try:
+            return await handler(signed)
+        except Exception as error:
+            if not signed.has_begun or signed.method in SAFE_METHODS or not is_network_error(error):
+                raise
+            what = f"{signed.method} {signed.url.with_query(None)}"
+            failure = outcome_unknown(what, error, method=signed.method, url=str(signed.url))
+        # Outside the handler: aiohttp's error, which knows the whole request, is not to be its context.
+        raise failure
