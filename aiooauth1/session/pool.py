@@ -112,7 +112,9 @@ class ConnectionPool:
         self.require_verified_tls(self._ssl)
         self.public_only = public_only
         if public_only and self._options.get("connector") is not None:
-            raise TypeError("public_only=True needs the session's own connector: leave connector= out")
+            raise TypeError(
+                "public_only=True needs the session's own connector: leave connector= out, or say public_only=False"
+            )
         self.refuse_proxy(self._options)
         self.clocks, self.clock, self.sleep = clocks, clock, sleep
         self.budget = RetryBudget()

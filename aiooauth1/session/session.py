@@ -253,11 +253,6 @@ class OAuth1Session:
         return self._store
 
     @property
-    def provider(self) -> Provider | None:
-        """The provider; None: the session goes by the RFC alone."""
-        return self._provider
-
-    @property
     def http(self) -> ClientSession:
         """The plain `ClientSession` below, which signs nothing; to be used inside the running loop."""
         return self._pool.http()
