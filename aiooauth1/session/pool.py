@@ -113,7 +113,7 @@ class ConnectionPool:
         self.public_only = public_only
         if public_only and self._options.get("connector") is not None:
             raise TypeError(
-                "public_only=True needs the session's own connector: leave connector= out, or say public_only=False"
+                "public_only=True needs the session's own connector: give public_only=False, or no connector="
             )
         self.refuse_proxy(self._options)
         self.clocks, self.clock, self.sleep = clocks, clock, sleep
