@@ -78,6 +78,8 @@ CONTRACT = {
     ],
     "aiooauth1.stores": ["AccessTokenStore", "Held", "MemoryStore", "PendingStore", "TokenStore"],
     "aiooauth1.testing": ["FakeProvider"],
+    "aiooauth1.web.aiohttp": ["HANDSHAKE", "SESSION", "STORE", "Connected", "oauth_context", "oauth_routes"],
+    "aiooauth1.web.starlette": ["Connected", "oauth_context", "oauth_routes"],
 }
 
 
@@ -90,6 +92,7 @@ INTERNAL_FACES = {
     "aiooauth1.testing.fake_provider",
     "aiooauth1.testing.process",
     "aiooauth1.transport",
+    "aiooauth1.web",
 }
 
 

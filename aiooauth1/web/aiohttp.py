@@ -1,0 +1,224 @@
+"""Sign-in at a provider for services on aiohttp.web: two routes, and what lives as long as the application.
+
+```python
+app = web.Application()
+app.cleanup_ctx.append(oauth_context(session=session, handshake=handshake, store=store))
+app.add_routes(
+    oauth_routes(
+        handshake,
+        callback_url="https://tweetexpress.example/oauth/callback",
+        on_connected=connected,
+        save_as=lambda token: token.params["user_id"],
+    )
+)
+```
+
+and in a page: `<form method="post" action="/oauth/start"><button>Connect</button></form>`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from aiooauth1.flows.handshake.handshake import Handshake
+from aiooauth1.session.session import OAuth1Session
+from aiooauth1.web.accounts import Account, account_name, accounts, disconnect, split_account_name
+from aiooauth1.web.connect import BODY_LIMIT, Connect, Connected, Hooks, Incoming, Reply
+from aiooauth1.web.context import opened
+from aiooauth1.web.pages import SAFE_HEADERS
+
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+
+    from aiooauth1.credentials import AccessToken
+    from aiooauth1.stores.protocols import TokenStore
+
+
+__all__ = [
+    "HANDSHAKE",
+    "SESSION",
+    "STORE",
+    "Account",
+    "Connected",
+    "account_name",
+    "accounts",
+    "disconnect",
+    "oauth_context",
+    "oauth_routes",
+    "split_account_name",
+]
+
+SESSION: web.AppKey[OAuth1Session] = web.AppKey("aiooauth1.session", OAuth1Session)
+"""Where an application has its session."""
+
+HANDSHAKE: web.AppKey[Handshake] = web.AppKey("aiooauth1.handshake", Handshake)
+"""Where an application has its handshake."""
+
+STORE: web.AppKey[TokenStore] = web.AppKey("aiooauth1.store")
+"""Where an application has its store."""
+
+
+def oauth_routes(
+    handshake: Handshake,
+    *,
+    callback_url: str,
+    start_path: str = "/oauth/start",
+    on_connected: Callable[
+        [web.Request, Connected], Awaitable[web.StreamResponse | None] | web.StreamResponse | None
+    ]
+    | None,
+    on_denied: Callable[[web.Request, str], Awaitable[web.StreamResponse | None] | web.StreamResponse | None]
+    | None = None,
+    on_failed: Callable[
+        [web.Request, Exception, str], Awaitable[web.StreamResponse | None] | web.StreamResponse | None
+    ]
+    | None = None,
+    save_as: str | Callable[[AccessToken], str] | None = None,
+    bind: Callable[[web.Request], Awaitable[str | None] | str | None] | None = None,
+    data: Callable[[web.Request], Awaitable[Mapping[str, str]] | Mapping[str, str]] | None = None,
+    person: Callable[[web.Request], Awaitable[str | None] | str | None] | None = None,
+    allow_get_start: bool = False,
+) -> list[web.RouteDef]:
+    """Make the two routes of a sign-in: the start, and the callback.
+
+    POST on `start_path` sends a browser to the provider, GET on the path of `callback_url` takes it back.
+
+    The start accepts only this site's own pages, by `Sec-Fetch-Site` and `Origin`; its form may have a field
+    `return_to`, a path of this site. The callback completes the handshake once, however often it is loaded.
+    HEAD and prefetches of it consume nothing. Every reply has `Referrer-Policy: no-referrer` and
+    `Cache-Control: no-store`, your own ones unless you set these fields yourself.
+
+    Where somebody signs in to your application this way, give their session a new id in `on_connected`: else
+    whoever planted the old one in their browser is signed in too (session fixation). `on_connected` runs
+    again if the same browser loads the same callback again. If your pages send a Content-Security-Policy
+    with `form-action`, the provider's origin must be in it, since browsers apply it to the redirect after
+    the form.
+
+    Args:
+        handshake: Connects the users. Its store must be one that all processes of the application share.
+        callback_url: Where the provider sends browsers back to. It is configuration, never taken from a
+            request's `Host`. It must be https, or http on loopback; its path is that of the callback route.
+        start_path: The path of the start route.
+        on_connected: `(request, connected)`: what to do with a success. If it is None, or returns None, the
+            browser is redirected to `return_to`. Like all of these hooks it may be a coroutine function or
+            not.
+        on_denied: `(request, return_to)`: the user said no. If it is None, or returns None, a small page
+            says so.
+        on_failed: `(request, error, return_to)`: everything else; `error` is an OAuth1Error, or an aiohttp
+            or OS error if the provider cannot be reached. If it is None, or returns None, a small page says
+            what to do.
+        save_as: Your name for the user to save the token for, or a function of the token that returns it;
+            an id that never changes, not a screen name. With `person`: the account's id at the provider. If
+            it is None, the token is not saved, except with `person`.
+        bind: `(request)`: the application's own session id, which ties a sign-in to one browser. If it is
+            None, a cookie of ours does (`__Host-aiooauth1`, on loopback http `aiooauth1`), the same for
+            every tab. If it returns None or an empty text, the sign-in is refused.
+        data: `(request)`: texts to keep until the callback, at most 4 KiB with `return_to`.
+        person: `(request)`: your id for the person who is signed in to the application, for whom the
+            account is connected: see `accounts`. The token is saved as `account_name(person, account)`.
+            Only the same person can complete a sign-in. If it returns None or an empty text, the sign-in is
+            refused.
+        allow_get_start: Whether GET starts a sign-in as well, `return_to` then in the query. Links on other
+            sites, opened by browsers that do not say so, can then start one for your users.
+
+    Raises:
+        ValueError: If `callback_url` or `start_path` cannot be used. The message says why.
+        TypeError: If `person` is given without `save_as`, and the provider names no field for the account's
+        id.
+    """
+    connect: Connect[web.Request, web.StreamResponse] = Connect(
+        handshake,
+        callback_url=callback_url,
+        start_path=start_path,
+        hooks=Hooks(
+            on_connected=on_connected,
+            on_denied=on_denied,
+            on_failed=on_failed,
+            save_as=save_as,
+            bind=bind,
+            person=person,
+            data=data,
+        ),
+        read=_incoming,
+        respond=_response,
+        harden=_harden,
+    )
+    start, callback = _handler(connect.start), _handler(connect.callback)
+    routes = [web.post(start_path, start), web.get(connect.callback_path, callback, allow_head=True)]
+    return [*routes, web.get(start_path, start, allow_head=False)] if allow_get_start else routes
+
+
+def oauth_context(
+    *,
+    session: OAuth1Session | None = None,
+    handshake: Handshake | None = None,
+    store: TokenStore | None = None,
+) -> Callable[[web.Application], AsyncIterator[None]]:
+    """Make a cleanup context: `app.cleanup_ctx.append(oauth_context(session=…, handshake=…, store=…))`.
+
+    While the application runs, they are `app[SESSION]`, `app[HANDSHAKE]` and `app[STORE]`. At its end they
+    are
+    closed: the handshake first, which waits for exchanges under way, so that no sign-in is lost in a
+        shutdown.
+    With several providers, append one for each; the keys hold those of the first.
+
+    Args:
+        session: What signs the application's requests.
+        handshake: What connects its users.
+        store: Where tokens are kept.
+    """
+
+    async def context(app: web.Application) -> AsyncIterator[None]:
+        async with opened(session, handshake, store):
+            if session is not None:
+                app.setdefault(SESSION, session)
+            if handshake is not None:
+                app.setdefault(HANDSHAKE, handshake)
+            if store is not None:
+                app.setdefault(STORE, store)
+            yield
+
+    return context
+
+
+def _handler(
+    handle: Callable[[web.Request], Awaitable[web.StreamResponse]],
+) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        try:
+            return await handle(request)
+        except web.HTTPException as raised:  # how many applications redirect
+            _harden(raised, SAFE_HEADERS)
+            raise
+
+    return handler
+
+
+def _incoming(request: web.Request) -> Incoming:
+    async def body() -> bytes:
+        if (request.content_length or 0) > BODY_LIMIT:
+            raise ValueError(f"it is longer than {BODY_LIMIT} bytes")
+        read = await request.read()
+        if len(read) > BODY_LIMIT:
+            raise ValueError(f"it is longer than {BODY_LIMIT} bytes")
+        return read
+
+    return Incoming(
+        request.method,
+        request.raw_path.partition("?")[2],
+        lambda name: request.headers.getall(name, []),
+        body,
+    )
+
+
+def _response(reply: Reply) -> web.StreamResponse:
+    return web.Response(status=reply.status, headers=reply.headers, body=reply.body or None)
+
+
+def _harden(response: web.StreamResponse, headers: Mapping[str, str]) -> None:
+    if not response.prepared:
+        for name, value in headers.items():
+            response.headers.setdefault(name, value)

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import pytest
+
+from aiooauth1.web.checks import check_return_to, foreign_origin, is_prefetch, read_cookie, read_form
+
+
+SECRET = "s" * 43
+OWN = "https://me.example"
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("/", "/"),
+        ("/settings?tab=a&next=https://me.example//x#top", "/settings?tab=a&next=https://me.example//x#top"),
+        ("/straße/ü?q=ü", "/stra%C3%9Fe/%C3%BC?q=%C3%BC"),
+        ("/a%20b/%C3%BC", "/a%20b/%C3%BC"),
+        ("/posts/https%3A%2F%2Fblog.example%2F1", "/posts/https%3A%2F%2Fblog.example%2F1"),
+        ("/100%", "/100%"),
+        ("/a/../b", "/a/../b"),
+        ('/"<script>', "/%22%3Cscript%3E"),
+    ],
+)
+def test_a_path_of_this_site_is_kept_and_percent_encoded(given: str, kept: str) -> None:
+    assert check_return_to(given) == kept
+
+
+def test_a_long_return_path_is_refused() -> None:
+    assert check_return_to("/" + "a" * 2047)
+    with pytest.raises(ValueError, match="longer than 2048"):
+        check_return_to("/" + "a" * 2048)
+
+
+@pytest.mark.parametrize(
+    ("fetch_site", "origin", "referer", "is_own"),
+    [
+        (["same-origin"], [OWN], [], True),
+        (["same-origin"], ["null"], [], True),  # a page whose referrer policy is no-referrer
+        (["none"], [], [], True),
+        ([], [OWN], [], True),
+        ([], [], [f"{OWN}/x"], True),
+        ([], [], [OWN], True),
+        ([], [], [], True),  # no browser
+        (["same-origin"], ["https://other.example"], [], False),
+        (["same-site"], [OWN], [], False),
+        (["cross-site"], [OWN], [], False),
+        (["same-origin", "cross-site"], [OWN], [], False),
+        ([""], [OWN], [], False),
+        ([], ["null"], [f"{OWN}/x"], False),
+        ([], [OWN, "https://evil.example"], [], False),
+        ([], [f"{OWN}:444"], [], False),
+        ([], [], ["https://me.example.evil.example/"], False),
+    ],
+)
+def test_only_requests_of_this_site_or_of_no_browser_start_a_sign_in(
+    fetch_site: list[str], origin: list[str], referer: list[str], *, is_own: bool
+) -> None:
+    reason = foreign_origin(OWN, fetch_site=fetch_site, origin=origin, referer=referer)
+    assert (reason is None) == is_own
+
+
+def test_a_site_opened_under_another_address_is_told_its_own() -> None:
+    reason = foreign_origin(OWN, fetch_site=["same-origin"], origin=["https://www.me.example"], referer=[])
+    assert reason == f"this site is open under another address: use {OWN}"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "is_one"),
+    [
+        ("Sec-Purpose", "prefetch", True),
+        ("Sec-Purpose", "prefetch;prerender", True),
+        ("Purpose", " Prefetch", True),
+        ("X-Purpose", "preview", True),
+        ("X-Moz", "prefetch", True),
+        ("Sec-Purpose", "", False),
+        ("Purpose", "navigate", False),
+    ],
+)
+def test_prefetches_are_told_apart_from_navigations(name: str, value: str, *, is_one: bool) -> None:
+    assert is_prefetch(lambda asked: [value] if asked == name else []) == is_one
+
+
+@pytest.mark.parametrize(
+    ("cookies", "found"),
+    [
+        ([f"n={SECRET}"], SECRET),
+        (["a=b", f"c=d;n={SECRET} ;e=f"], SECRET),
+        ([f"n={SECRET}", f"n={SECRET}"], SECRET),
+        ([f"n={SECRET}; n={'t' * 43}"], None),
+        ([f"n={SECRET}; n="], None),
+        ([f"N={SECRET}"], None),
+        ([f"\u2000n={SECRET}"], None),
+        ([f"n={SECRET}x"], None),
+        ([f'n="{SECRET}"'], None),
+        (["n=" + "ü" * 43], None),
+        (["n"], None),
+        ([], None),
+    ],
+)
+def test_the_cookie_is_read_byte_by_byte(cookies: list[str], found: str | None) -> None:
+    assert read_cookie(cookies, "n") == found
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b"{}", "application/json"),
+        (b"--x", "multipart/form-data; boundary=x"),
+        (b"\xff=1", ""),
+        (b"a=%ff", ""),
+    ],
+)
+def test_a_start_form_that_is_no_text_form_is_refused(body: bytes, kind: str) -> None:
+    with pytest.raises(ValueError, match=r"x-www-form-urlencoded|codec"):
+        read_form(body, kind)
+
+
+def test_a_start_form_with_thousands_of_fields_is_refused() -> None:
+    with pytest.raises(ValueError, match="fields"):
+        read_form(b"a=1&" * 5000, "application/x-www-form-urlencoded; charset=utf-8")
