@@ -16,13 +16,18 @@ async with FakeProvider() as fake:
 
 from __future__ import annotations
 
-from aiooauth1.testing.clock import FrozenClock
-from aiooauth1.testing.fake_provider.browser import AuthorizePageError, approve, deny
-from aiooauth1.testing.fake_provider.fake_provider import FakeProvider
-from aiooauth1.testing.fake_provider.ledger import Arrival, Ledger, Post, Summary
-from aiooauth1.testing.fake_provider.server import After, Before, drop
-from aiooauth1.testing.fake_provider.signature_methods import VERIFIERS, Verifier
-from aiooauth1.testing.process.fake_provider_process import FakeProviderProcess
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+
+if TYPE_CHECKING:
+    from aiooauth1.testing.clock import FrozenClock
+    from aiooauth1.testing.fake_provider.browser import AuthorizePageError, approve, deny
+    from aiooauth1.testing.fake_provider.fake_provider import FakeProvider
+    from aiooauth1.testing.fake_provider.ledger import Arrival, Ledger, Post, Summary
+    from aiooauth1.testing.fake_provider.server import After, Before, drop
+    from aiooauth1.testing.fake_provider.signature_methods import VERIFIERS, Verifier
+    from aiooauth1.testing.process.fake_provider_process import FakeProviderProcess
 
 
 __all__ = [
@@ -42,3 +47,26 @@ __all__ = [
     "deny",
     "drop",
 ]
+
+# Resolved when first used: pytest loads the plugin, and so this package, before any test needs it.
+_MODULES = {
+    "FrozenClock": "clock",
+    "FakeProvider": "fake_provider.fake_provider",
+    "FakeProviderProcess": "process.fake_provider_process",
+    **dict.fromkeys(("AuthorizePageError", "approve", "deny"), "fake_provider.browser"),
+    **dict.fromkeys(("Arrival", "Ledger", "Post", "Summary"), "fake_provider.ledger"),
+    **dict.fromkeys(("After", "Before", "drop"), "fake_provider.server"),
+    **dict.fromkeys(("VERIFIERS", "Verifier"), "fake_provider.signature_methods"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from aiooauth1.credentials import AccessToken
     from aiooauth1.providers.provider import Provider
+    from aiooauth1.stores.protocols import AccessTokenStore
     from aiooauth1.testing.fake_provider.ledger import Arrival, Post, Summary
     from aiooauth1.testing.fake_provider.script import Drop, LimitStyle
     from aiooauth1.testing.fake_provider.server import After, Before
@@ -266,6 +267,23 @@ class FakeProvider:
             The token, with `user_id` and `screen_name` among its params.
         """
         return self._accounts.issue_access_token(user, (consumer or self._consumer).key)
+
+    async def connect(self, user: str, store: AccessTokenStore) -> AccessToken:
+        """Connect a user without a handshake: give an access token and put it into a store.
+
+        Args:
+            user: The user's name, here and in the store.
+            store: The store of the session that is to post for the user.
+
+        Returns:
+            The token.
+
+        Raises:
+            StoreUnavailable: If the store does not answer.
+        """
+        token = self.issue_access_token(user)
+        await store.put_access_token(self.provider.name, user, token)
+        return token
 
     def revoke(self, token_key: str) -> None:
         """Take an access token back, as its user would at the provider: `token_revoked` from now on.
