@@ -6,7 +6,16 @@ import logging
 import random
 from typing import TYPE_CHECKING, NamedTuple
 
-from aiohttp import ClientHttpProxyError, ClientResponseError, InvalidURL, Payload, hdrs
+from aiohttp import (
+    ClientHttpProxyError,
+    ClientOSError,
+    ClientResponseError,
+    InvalidURL,
+    InvalidUrlRedirectClientError,
+    NonHttpUrlRedirectClientError,
+    Payload,
+    hdrs,
+)
 from yarl import URL
 
 from aiooauth1.errors import (
@@ -188,13 +197,13 @@ class RetryMiddleware(SignedCall):
                     raise
             else:
                 if response.status < _FIRST_REFUSAL:
-                    reason = self._why_not_follow(response, request)
-                    if reason is None:
+                    refusal = self._why_not_follow(response, request)
+                    if refusal is None:
                         return self._accept(response)
                     response.release()
                     # Reports of an error may show the locals along its way, and these may echo what we sent.
                     del response
-                    raise RedirectRefused(reason)
+                    raise refusal
                 try:
                     seconds = await self._after_refusal(response, request, attempt)
                 except BaseException:
@@ -226,20 +235,33 @@ class RetryMiddleware(SignedCall):
         user, token = self._who.user, self._token
         return user if user is not None else token.key if token is not None else None
 
-    def _why_not_follow(self, response: ClientResponse, request: SigningRequest) -> str | None:
-        """Return why a redirect is refused over which aiohttp would stumble before the next hop is signed."""
+    def _why_not_follow(  # noqa: PLR0911  a list of reasons
+        self, response: ClientResponse, request: SigningRequest
+    ) -> Exception | None:
+        """Return why a redirect is not followed, as far as that shows before the next hop is signed.
+
+        Some of it aiohttp would refuse as well, with an error that quotes the Location: a provider may have
+        copied into it what we sent.
+        """
         if response.status not in REDIRECTS or not self._follows:
             return None
         given = response.headers.get(hdrs.LOCATION) or response.headers.get(hdrs.URI)
+        shown = str(request.url)
         try:
             location = URL(given or "")
         except ValueError:
-            return None  # aiohttp refuses it
+            return InvalidUrlRedirectClientError(shown, "the Location of its redirect is not a URL")
+        if location.scheme not in {"", "http", "https"}:
+            return NonHttpUrlRedirectClientError(shown, "the Location of its redirect is not http or https")
         if location.raw_user is not None or location.raw_password is not None:
-            return "the redirect's Location holds a user name or password"
+            return RedirectRefused("the redirect's Location holds a user name or password")
+        if location.scheme and not location.raw_host and location.scheme != request.url.scheme:
+            return InvalidUrlRedirectClientError(shown, "the Location of its redirect names no host")
         is_sent_again = given and keeps_body(response.status, request.method)
         if is_sent_again and not can_resend(request.body, by_aiohttp=True):
-            return "cannot resend the body on this redirect: it is a consumed stream; pass bytes"
+            return RedirectRefused(
+                "cannot resend the body on this redirect: it is a consumed stream; pass bytes"
+            )
         return None
 
     async def _pause(self, request: SigningRequest, seconds: float) -> None:
@@ -283,6 +305,8 @@ class RetryMiddleware(SignedCall):
         if isinstance(error, ClientResponseError):  # it quotes what is no HTTP, and may echo all that we sent
             why = "the response is not HTTP"
             return ClientResponseError(request.request_info, error.history, status=error.status, message=why)
+        if isinstance(error, ClientOSError) and self.options.placement == "query":  # it may quote the URL
+            return ClientOSError(error.errno, f"cannot write the request for {request.url}")
         return error
 
     async def _after_refusal(

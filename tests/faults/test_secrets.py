@@ -30,7 +30,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from handshakes.faulty_store import FaultyStore
 from wire.certificates import server_tls
 from wire.leaks import leaks
-from wire.listener import Arrival, Listener, Names, ok, reply, silent
+from wire.listener import DROP, Arrival, Listener, Names, ok, reply, silent
 
 from aiooauth1 import (
     AccessToken,
@@ -159,7 +159,7 @@ class Stage:
             "provider": self.provider,
             "retry": None,
             "timeout": aiohttp.ClientTimeout(total=SECONDS),
-            "trace_configs": [self.sinks.trace()],
+            "trace_configs": [self.sinks.trace(with_headers=True)],
             **options,
         }
         session = OAuth1Session(CONSUMER, TOKEN, **given)
@@ -387,6 +387,79 @@ async def round_in_circles(stage: Stage) -> object:
     return await stage.session(timeout=None).get(stage.listener.origin)
 
 
+async def round_in_circles_that_copy(stage: Stage) -> object:
+    stage.listener.answer = lambda arrival: reply(302, {"Location": arrival.target})
+    return await stage.session(timeout=None).get(stage.listener.origin + "/?page=1")
+
+
+def redirected_to(location: str) -> Way:
+    """Redirect a GET; {query} is the query that it came with, {told} the consumer's secret."""
+
+    async def way(stage: Stage) -> object:
+        def answer(arrival: Arrival) -> bytes:
+            query = arrival.target.partition("?")[2]
+            place = location.replace("{query}", query).replace("{told}", quote(CONSUMER.secret, safe=""))
+            return reply(302, {"Location": place})
+
+        stage.listener.answer = answer
+        return await stage.session().get(stage.listener.origin + "/?page=1")
+
+    return way
+
+
+class Hanging(Names):
+    """A resolver that never answers, as for a host that is cut off."""
+
+    async def resolve(self, host: str, port: int = 0, family: Any = 0) -> list[Any]:
+        await asyncio.Event().wait()
+        return await super().resolve(host, port, family)
+
+
+def unreachable(**of_session: Any) -> Way:
+    async def way(stage: Stage) -> object:
+        connector = await stage.stack.enter_async_context(aiohttp.TCPConnector(resolver=Hanging()))
+        patience = aiohttp.ClientTimeout(connect=0.05)
+        session = stage.session_of_no_provider(connector=connector, timeout=patience, **of_session)
+        return await session.post("https://api.test/posts?page=1", data=FORM)
+
+    return way
+
+
+def through_proxy(answer: Any, **of_session: Any) -> Way:
+    """Send through a proxy that answers CONNECT so."""
+
+    async def way(stage: Stage) -> object:
+        stage.tell(answer, SECRETS[:2]) if callable(answer) else setattr(
+            stage.listener, "answer", lambda _: answer
+        )
+        session = stage.session_of_no_provider(**of_session)
+        proxy = stage.listener.origin
+        return await session.post("https://api.test/posts?page=1", data=FORM, proxy=proxy)
+
+    return way
+
+
+async def lost_and_then_unreachable(stage: Stage) -> object:
+    """The first attempt goes out signed, and the second finds nobody."""
+    stage.listener.answer = lambda _: DROP
+    retry = Retry(attempts=2, resend=frozenset({"POST"}))
+
+    async def meanwhile(_: float) -> None:
+        await stage.listener.__aexit__(None, None, None)
+
+    session = stage.session(retry=retry, sleep=meanwhile)
+    return await session.post(stage.listener.origin + "/?page=1", data=FORM)
+
+
+async def fails_in_its_body(stage: Stage) -> object:
+    async def body() -> Any:
+        yield b"a"
+        raise OSError("my file")
+
+    return await stage.session().put(stage.listener.origin + "/?page=1", data=body())
+
+
+TWICE: dict[str, Any] = {"retry": Retry(attempts=2, base=0)}
 LOST = (OutcomeUnknown,)
 READ = (aiohttp.ClientError, TimeoutError)
 
@@ -439,11 +512,33 @@ SESSION: Ways = {
     "the callback of a dead token fails": (ProviderError, callback_fails),
     "a middleware of the caller's fails": (LookupError, middleware_fails),
     "sent again in vain": (OutcomeUnknown, never_again),
+    "a host that never answers": (aiohttp.ConnectionTimeoutError, unreachable()),
+    "a host that never answers twice": (aiohttp.ConnectionTimeoutError, unreachable(**TWICE)),
+    "a proxy that refuses": (aiohttp.ClientHttpProxyError, through_proxy(REFUSALS["403"])),
+    "a proxy that wants a password": (aiohttp.ClientHttpProxyError, through_proxy(reply(407), **TWICE)),
+    "a proxy that fails": (aiohttp.ClientHttpProxyError, through_proxy(REFUSALS["502"], **TWICE)),
+    "a proxy that hangs up": (aiohttp.ClientError, through_proxy(DROP, **TWICE)),
+    "a proxy that is none": (aiohttp.ClientError, through_proxy(b"220 mail.example ESMTP\r\n\r\n", **TWICE)),
+    "lost, and then nobody is there": (aiohttp.ClientConnectorError, lost_and_then_unreachable),
 }
 
 READS: Ways = {
     **{f"no whole answer: {name}": (READ, asked(words, "GET")) for name, words in BROKEN.items()},
     "round in circles": (aiohttp.TooManyRedirects, round_in_circles),
+    "round in circles that copy the query": (aiohttp.TooManyRedirects, round_in_circles_that_copy),
+    **{
+        f"redirected to {location}": (aiohttp.ClientError, redirected_to(location))
+        for location in (
+            "http://[malformed/?{query}",
+            "ftp://elsewhere.test/?{query}",
+            "https:///?{query}",
+            "http://nowhere.test:9/?{query}",
+            "http://[malformed/{told}",
+            "ftp://{told}/",
+            "https:///{told}",
+        )
+    },
+    "a body that fails": ((*READ, *LOST), fails_in_its_body),
 }
 """Ways of a GET, which has no body to sign in."""
 
@@ -740,11 +835,11 @@ STORES: Ways = {
 # The sweep
 
 
-async def sweep(name: str, modes: Sequence[Mode], ways: Ways) -> list[str]:
+async def sweep(name: str, modes: Sequence[Mode], ways: Ways, *, in_queries: bool = False) -> list[str]:
     """Fail in one way under each of the modes, and return where a secret shows."""
     with Sinks() as sinks:
         async with asyncio.TaskGroup() as group:
-            sent = [group.create_task(fail(*ways[name], mode, sinks)) for mode in modes]
+            sent = [group.create_task(fail(*ways[name], mode, sinks, in_queries)) for mode in modes]
     secrets = {
         *SECRETS,
         GIVEN_OUT,
@@ -759,7 +854,11 @@ async def sweep(name: str, modes: Sequence[Mode], ways: Ways) -> list[str]:
 
 
 async def fail(
-    expected: type[BaseException] | tuple[type[BaseException], ...], way: Way, mode: Mode, sinks: Sinks
+    expected: type[BaseException] | tuple[type[BaseException], ...],
+    way: Way,
+    mode: Mode,
+    sinks: Sinks,
+    in_queries: bool,
 ) -> set[str]:
     """Fail in one way under one mode, and return the signatures that arrived, which must not show either."""
     async with AsyncExitStack() as stack:
@@ -768,28 +867,32 @@ async def fail(
         with pytest.raises(expected) as raised:
             await way(stage)
         sinks.look(raised.value, *stage.made)
-    return signatures(listener.arrivals)
+    return signatures(listener.arrivals, in_queries=in_queries)
 
 
-def signatures(arrivals: list[Arrival]) -> set[str]:
-    """Return the signatures that arrived in headers."""
-    return {
-        part.split('"')[1]
+def signatures(arrivals: list[Arrival], *, in_queries: bool) -> set[str]:
+    """Return the signatures that arrived in headers, and perhaps in queries."""
+    texts = [
+        text
         for arrival in arrivals
-        for part in (arrival.header("Authorization") or "").split(", ")
-        if part.startswith("oauth_signature=")
-    }
+        for text in (
+            *(arrival.header("Authorization") or "").replace('"', "").split(", "),
+            *(arrival.target.partition("?")[2].split("&") if in_queries else ()),
+        )
+    ]
+    return {text.partition("=")[2] for text in texts if text.startswith("oauth_signature=")}
 
 
 @pytest.mark.parametrize("name", SESSION)
 async def test_no_call_of_a_session_shows_a_secret_when_it_fails(name: str) -> None:
-    assert await sweep(name, MODES, SESSION) == []
+    assert await sweep(name, MODES, SESSION, in_queries=True) == []
 
 
 @pytest.mark.parametrize("name", READS)
 async def test_no_read_of_a_session_shows_a_secret_when_it_fails(name: str) -> None:
     """A GET, which has no body to sign in."""
-    assert await sweep(name, [mode for mode in MODES if mode.placement != "body"], READS) == []
+    modes = [mode for mode in MODES if mode.placement != "body"]
+    assert await sweep(name, modes, READS, in_queries=True) == []
 
 
 @pytest.mark.parametrize("name", HANDSHAKE)

@@ -43,8 +43,8 @@ SINKS = (
     "response",
 )
 _OURS = str(Path(aiooauth1.__file__).parent)
-# Left out by name are on_request_headers_sent and on_request_chunk_sent: they are handed what goes over the
-# wire, as it goes, signature and all, and aiohttp lets nobody come before them.
+# Left out by name is on_request_chunk_sent, which is handed the body as it goes out, signature and all. So is
+# on_request_headers_sent in a session that is not ours.
 _HOOKS = (
     "on_request_start",
     "on_request_end",
@@ -113,10 +113,10 @@ class Sinks(logging.Handler):
         if isinstance(context.get("exception"), BaseException):
             self.look(context["exception"])
 
-    def trace(self) -> TraceConfig:
+    def trace(self, *, with_headers: bool = False) -> TraceConfig:
         """Return a trace configuration whose hooks tell what they are given."""
         config = TraceConfig()
-        for name in _HOOKS:
+        for name in (*_HOOKS, "on_request_headers_sent") if with_headers else _HOOKS:
 
             async def hook(_session: object, _context: object, params: Any, name: str = name) -> None:
                 # As it is now; what can be seen of it later is looked at in the end.
