@@ -442,7 +442,7 @@ def through_proxy(answer: Any, **of_session: Any) -> Way:
 async def lost_and_then_unreachable(stage: Stage) -> object:
     """The first attempt goes out signed, and the second finds nobody."""
     stage.listener.answer = lambda _: DROP
-    retry = Retry(attempts=2, resend=frozenset({"POST"}))
+    retry = Retry(attempts=2, base=0.01, resend=frozenset({"POST"}))
 
     async def meanwhile(_: float) -> None:
         await stage.listener.__aexit__(None, None, None)
