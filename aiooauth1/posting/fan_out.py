@@ -208,7 +208,7 @@ class _Run:
         self._stop_after = stop_after
         # Writing to a journal takes time in which the connection would idle: more posts are prepared.
         self._permits = nullcontext() if journal is None else asyncio.Semaphore(concurrency)
-        self._workers = concurrency if journal is None else concurrency + min(concurrency, 100)
+        self._workers = concurrency if journal is None else concurrency + max(4, concurrency // 4)
         self._rejected: dict[str, Numbered] = {}  # the last post of each user who was rejected, in a row
         self._is_reading = True
         self._is_closed = False

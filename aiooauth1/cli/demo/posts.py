@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
 
-__all__ = ["LONGEST_LINE", "Post", "make_posts", "parse_line", "read_posts"]
+__all__ = ["LONGEST_LINE", "Post", "make_posts", "parse_line", "read_lines", "read_posts"]
 
 LONGEST_LINE = 256 * 1024
 """Octets of the longest line that is read: a provider would refuse a longer post, and memory is bounded."""
@@ -58,7 +58,7 @@ async def read_posts(descriptor: int, reject: Callable[[int, str], None]) -> Asy
     """
     number = 0
     try:
-        async for number, octets in _lines(descriptor):
+        async for number, octets in read_lines(descriptor):
             line = octets.removeprefix(_BYTE_ORDER_MARK) if number == 1 else octets
             try:
                 if line.strip():
@@ -140,7 +140,7 @@ def _shown(key: str) -> str:
     return json.dumps(key if len(key) <= 40 else key[:40] + "...")  # noqa: PLR2004  enough to find it
 
 
-async def _lines(descriptor: int) -> AsyncIterator[tuple[int, bytes]]:
+async def read_lines(descriptor: int) -> AsyncIterator[tuple[int, bytes]]:
     """Cut what is read into lines; of one that is too long only as much is kept as shows that."""
     number, rest = 1, b""
     while chunk := await _read(descriptor):

@@ -1,0 +1,356 @@
+"""`aiooauth1 post`: posts read from a file, each sent once, in runs that can be ended and started again."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import time
+from collections import Counter
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import platformdirs
+from aiohttp import TCPConnector
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from aiooauth1 import providers
+from aiooauth1.cli.demo.posts import LONGEST_LINE, read_lines
+from aiooauth1.cli.outcome import DONE, FAILED, UNKNOWN, USAGE, CommandError
+from aiooauth1.credentials import Consumer
+from aiooauth1.posting import InputChanged, Post, RedisJournal, SQLiteJournal, post_all
+from aiooauth1.providers.provider import Provider
+from aiooauth1.session.session import OAuth1Session
+from aiooauth1.stores.cached import CachedStore
+
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+    from contextlib import AbstractAsyncContextManager
+
+    from aiooauth1.posting import Journal, Outcome, Posting
+    from aiooauth1.stores.redis import RedisStore
+    from aiooauth1.stores.sqlite import SQLiteStore
+
+
+__all__ = ["PostPlan", "post", "session_opener"]
+
+_SHOWN = 20  # errors and names
+_LOOK = 0.25  # seconds between two updates of the progress
+_CHUNK = 1 << 20
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True)
+class PostPlan:
+    """What to do.
+
+    Args:
+        source: The input's path, `-` for standard input.
+        journal: The journal's path, or a Redis's URL.
+        url: Where posts go that name no URL.
+        concurrency: How many posts are on their way at most.
+        stop_after: How many users in a row may be rejected.
+        as_json: Whether the report is printed as JSON.
+    """
+
+    source: str
+    journal: str
+    url: str | None
+    concurrency: int
+    stop_after: int
+    as_json: bool
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What has come of it so far."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    errors: Counter[str] = field(default_factory=Counter)
+    unknown: list[str] = field(default_factory=list)
+    bad_lines: int = 0
+
+    def add(self, outcome: Outcome) -> None:
+        """Count an outcome."""
+        self.counts[outcome.status] += 1
+        if outcome.status == "unknown":
+            self.unknown.append(outcome.post.id)
+        if outcome.error is not None and (len(self.errors) < _SHOWN or str(outcome.error) in self.errors):
+            self.errors[f"{type(outcome.error).__name__}: {outcome.error}"] += 1
+
+    def status(self, stopped: str | None) -> int:
+        """Return the exit status."""
+        if self.counts["unknown"]:
+            return UNKNOWN
+        if stopped is not None or self.counts["refused"] or self.counts["failed"]:
+            return FAILED
+        return USAGE if self.bad_lines else DONE
+
+
+async def post(
+    plan: PostPlan, open_session: Callable[[int], AbstractAsyncContextManager[OAuth1Session]]
+) -> int:
+    """Send the posts of the input and return the exit status.
+
+    Args:
+        plan: What to do.
+        open_session: Makes the session, with so many connections.
+    """
+    errors = Console(stderr=True)
+    tally = _Tally()
+
+    def reject(number: int, reason: str) -> None:
+        tally.bad_lines += 1
+        errors.print(f"line {number}: {reason}", markup=False, highlight=False, soft_wrap=True)
+
+    began = time.monotonic()
+    with _opened(plan.source) as descriptor:
+        total = await asyncio.to_thread(_count_lines, plan.source)
+        journal = _journal(plan)
+        try:
+            async with open_session(plan.concurrency) as session:
+                run = post_all(
+                    session,
+                    _read(descriptor, plan.url, reject),
+                    journal=journal,
+                    concurrency=plan.concurrency,
+                    stop_after=plan.stop_after,
+                )
+                await _follow(run, tally, errors, total)
+        except InputChanged as error:
+            raise CommandError(
+                f"{error}: give the input that {plan.journal} began with, or another --journal", USAGE
+            ) from None
+        except RuntimeError as error:
+            raise CommandError(str(error)) from None
+        finally:
+            await journal.aclose()
+    _report(plan, tally, run.stopped, time.monotonic() - began, errors)
+    return tally.status(run.stopped)
+
+
+async def _follow(run: Posting, tally: _Tally, errors: Console, total: int | None) -> None:
+    """Iterate over the outcomes and show how far the run is."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[waiting]}"),
+    )
+    with Progress(*columns, console=errors, disable=not sys.stderr.isatty(), transient=True) as progress:
+        bar = progress.add_task("sent 0", total=total, rate="", waiting="")
+        began = time.monotonic()
+
+        def show() -> None:
+            counts = tally.counts
+            sent = counts.total() - counts["skipped"]
+            until = run.waiting_until
+            progress.update(
+                bar,
+                completed=counts.total() + tally.bad_lines,
+                description=f"sent {counts['done']:,}, refused {counts['refused']:,}",
+                rate=f"{sent / max(1e-3, time.monotonic() - began):,.0f}/s",
+                waiting="" if until is None else f"waits until {time.strftime('%T', time.localtime(until))}",
+            )
+
+        async def keep_showing() -> None:
+            while True:
+                show()
+                await asyncio.sleep(_LOOK)
+
+        showing = asyncio.create_task(keep_showing())
+        try:
+            async for outcome in run:
+                tally.add(outcome)
+        finally:
+            showing.cancel()
+            await asyncio.wait([showing])
+            show()
+
+
+async def _read(descriptor: int, url: str | None, reject: Callable[[int, str], None]) -> AsyncIterator[Post]:
+    """Read posts as they come; empty lines are skipped, bad ones named."""
+    number = 0
+    try:
+        async for number, octets in read_lines(descriptor):
+            line = octets.removeprefix(_BYTE_ORDER_MARK) if number == 1 else octets
+            try:
+                if line.strip():
+                    yield _parse(line, number, url)
+            except ValueError as error:
+                reject(number, str(error))
+    except OSError as error:
+        reject(number + 1, f"cannot be read, nor what follows: {error.strerror}")
+
+
+def _parse(line: bytes, number: int, url: str | None) -> Post:
+    if len(line) > LONGEST_LINE:
+        raise ValueError(f"longer than {LONGEST_LINE} bytes")
+    try:
+        found = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not JSON: {error.msg} at character {error.pos + 1}") from None
+    except UnicodeDecodeError as error:
+        raise ValueError(f"not UTF-8: byte {error.start + 1}") from None
+    except RecursionError:
+        raise ValueError("not JSON that can be read: nested too deep") from None
+    if not isinstance(found, dict):
+        raise ValueError('not an object with "user" and "url"')  # noqa: TRY004  callers catch one error
+    found.setdefault("id", f"line {number}")
+    if url is not None:
+        found.setdefault("url", url)
+    return Post.from_json(found)
+
+
+@contextmanager
+def _opened(source: str) -> Iterator[int]:
+    if source == "-" and sys.stdin is None:
+        raise CommandError("--input -: standard input is closed", USAGE)
+    try:
+        # Opened before anything else runs: opening a named pipe waits, and Ctrl-C must end that.
+        file = sys.stdin.buffer if source == "-" else Path(source).open("rb", buffering=0)  # noqa: SIM115
+    except OSError as error:
+        raise CommandError(f"--input {source}: {error.strerror}", USAGE) from None
+    with file:
+        yield file.fileno()
+
+
+def session_opener(
+    provider: str, store: str | None
+) -> Callable[[int], AbstractAsyncContextManager[OAuth1Session]]:
+    """Return what makes a session from names on the command line and credentials in the environment.
+
+    Args:
+        provider: A preset's name, with `:` and its argument where it takes one; or the URL that relative ones
+            are joined to.
+        store: A Redis's URL, or the path of an SQLite file; None: the one of the other commands.
+
+    Raises:
+        CommandError: If one of them is not there.
+    """
+    key, secret = (os.environ.get(f"AIOOAUTH1_CONSUMER_{name}") for name in ("KEY", "SECRET"))
+    if not key or not secret:
+        raise CommandError(
+            "no consumer: put its key and secret into AIOOAUTH1_CONSUMER_KEY and AIOOAUTH1_CONSUMER_SECRET",
+            USAGE,
+        )
+    consumer, chosen = Consumer(key, secret), _provider(provider)
+
+    @asynccontextmanager
+    async def make(connections: int) -> AsyncIterator[OAuth1Session]:
+        connector = TCPConnector(limit=connections)
+        async with (
+            _store(store) as tokens,
+            connector,
+            OAuth1Session(
+                consumer, provider=chosen, store=CachedStore(tokens), connector=connector
+            ) as session,
+        ):
+            yield session
+
+    return make
+
+
+def _provider(name: str) -> Provider:
+    if "://" in name:
+        base_url = name if name.endswith("/") else f"{name}/"
+        try:
+            return Provider(urlsplit(base_url).netloc, base_url=base_url)
+        except ValueError as error:
+            raise CommandError(f"--provider: {error}", USAGE) from None
+    catalog: Callable[[], Mapping[str, Provider | Callable[[str], Provider]]]
+    catalog = getattr(providers, "catalog", dict)
+    known = catalog()
+    preset, _, argument = name.partition(":")
+    found = known.get(preset.lower())
+    if found is None:
+        raise CommandError(f"--provider {name}: not one of {', '.join(sorted(known))}, nor a URL", USAGE)
+    if isinstance(found, Provider):
+        return found
+    if not argument:
+        raise CommandError(f"--provider {name}: needs its argument, {preset}:…", USAGE)
+    return found(argument)
+
+
+def _store(name: str | None) -> RedisStore | SQLiteStore:
+    if name is not None and "://" in name:
+        from aiooauth1.stores.redis import RedisStore  # noqa: PLC0415  an extra
+
+        return RedisStore.from_url(name)
+    from aiooauth1.stores.sqlite import SQLiteStore  # noqa: PLC0415  an extra
+
+    path = Path(name) if name is not None else platformdirs.user_data_path("aiooauth1") / "tokens.db"
+    if not path.exists():
+        raise CommandError(f"--store {path}: no such file: connect the users first", USAGE)
+    return SQLiteStore(path)
+
+
+def _count_lines(source: str) -> int | None:
+    """Return how many lines a file has, for the progress; None: it is no file."""
+    path = Path(source)
+    if source == "-" or not path.is_file():
+        return None
+    lines, last = 0, b"\n"
+    with path.open("rb", buffering=0) as file:
+        while chunk := file.read(_CHUNK):
+            lines += chunk.count(b"\n")
+            last = chunk[-1:]
+    return lines + (last != b"\n")
+
+
+def _journal(plan: PostPlan) -> Journal:
+    if "://" in plan.journal:
+        return RedisJournal(plan.journal, os.path.basename(plan.source))  # noqa: PTH119  a name, no path
+    return SQLiteJournal(plan.journal)
+
+
+def _report(plan: PostPlan, tally: _Tally, stopped: str | None, seconds: float, errors: Console) -> None:
+    counts = {name: tally.counts[name] for name in ("done", "refused", "failed", "unknown", "skipped")}
+    sent = sum(counts.values()) - counts["skipped"]
+    rate = sent / seconds if seconds else 0.0
+    if plan.as_json:
+        report: dict[str, Any] = {
+            **counts,
+            "bad_lines": tally.bad_lines,
+            "seconds": round(seconds, 3),
+            "posts_per_second": round(rate, 1),
+            "unknown_ids": tally.unknown,
+            "errors": dict(tally.errors),
+            "stopped": stopped,
+        }
+        print(json.dumps(report))
+        return
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column()
+    table.add_column(justify="right")
+    about = {
+        "done": "accepted by the provider",
+        "refused": "refused by the provider",
+        "failed": "not sent; the next run tries them again",
+        "unknown": "perhaps done",
+        "skipped": "finished by an earlier run",
+    }
+    for name, count in counts.items():
+        table.add_row(about[name], f"{count:,}")
+    table.add_row("bad lines", f"{tally.bad_lines:,}")
+    table.add_row("seconds", f"{seconds:,.1f}")
+    table.add_row("posts a second", f"{rate:,.0f}")
+    Console().print(table)
+    lines = [f"{count:,} x {error}" for error, count in tally.errors.most_common(_SHOWN)]
+    if tally.unknown:
+        names = ", ".join(tally.unknown[:_SHOWN])
+        more = f" and {len(tally.unknown) - _SHOWN:,} more" if len(tally.unknown) > _SHOWN else ""
+        lines.append(f"Look for these at the provider, they are not sent again: {names}{more}")
+    if stopped is not None:
+        lines.append(f"Stopped: {stopped}. The same command goes on when that is mended.")
+    for line in lines:
+        errors.print(line, markup=False, highlight=False, soft_wrap=True)
