@@ -1,0 +1,219 @@
+"""Subject `posting`: `post_all` beside a bare loop, its memory, and its time beside what the limits allow."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import time
+from contextlib import AsyncExitStack
+from functools import partial
+from importlib.util import find_spec
+from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from aiohttp import TCPConnector
+
+from aiooauth1 import Consumer, MemoryStore, OAuth1Session, Provider
+from aiooauth1.posting import Post, SQLiteJournal, post_all
+from aiooauth1.testing import FakeProviderProcess
+from benchmarks.harness import back_ends, redis_server, server
+from benchmarks.harness.measure import Comparison, compare_async
+from benchmarks.harness.report import Mark, Row, Subject
+from benchmarks.harness.requests import CONSUMER_KEY, CONSUMER_SECRET
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from aiooauth1.posting import Journal
+    from benchmarks.harness.measure import Effort
+
+
+USERS = 500
+POSTS = 4_000
+WIDTH = 100  # at a time
+PAIRS = 7
+MANY = 1_000_000
+GROWTH = 50 * 1024 * 1024
+LIMIT, WINDOW = 100, 4.0  # a user's, and the seconds
+WORKERS = (1, 2, 4)
+
+
+def measure(effort: Effort) -> Subject:
+    """Measure every row of the subject."""
+    notes: list[str] = []
+    with server.running() as origin:
+        rows = asyncio.run(_throughput(origin, effort, notes))
+        rows.append(_memory(origin, effort.of(MANY, 1_000)))
+    rows.append(asyncio.run(_pace(effort)))
+    rows += _workers(effort, notes)
+    return Subject(
+        "posting",
+        f"{effort.of(POSTS, WIDTH):,} posts for {USERS} users, {WIDTH} at a time: CPU time beside TaskGroup"
+        " and semaphore; then peak memory; then wall clock, beside what the limits allow and one worker",
+        tuple(rows),
+        ("aiohttp", "anyio", "aiosqlite", "redis", "taskiq", "taskiq-redis"),
+        tuple(notes),
+    )
+
+
+def posts(number: int) -> Iterator[Post]:
+    """Make so many posts up, the users' in turn."""
+    for one in range(number):
+        yield Post(str(one), back_ends.user(one % USERS), "posts", json={"text": "Hello Ladies + Gentlemen"})
+
+
+async def _throughput(origin: str, effort: Effort, notes: list[str]) -> list[Row]:
+    number, pairs = effort.of(POSTS, WIDTH), min(effort.pairs, PAIRS)
+    rows = []
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory()))
+        session = await _session(origin, stack)
+        bare = partial(_bare, session, number)
+        await bare()  # opens the connections
+        ours = partial(_ours, session, number, None)
+        comparison = await compare_async(ours, bare, pairs)
+        rows.append(Row("no journal", "bare loop", comparison, Mark("at most", 1.1)))
+        if find_spec("aiosqlite") is None:
+            notes.append("aiosqlite is not installed: SQLiteJournal is not measured")
+        else:
+            files = count()
+
+            async def journaled() -> float:
+                return await _ours(session, number, SQLiteJournal(folder / f"{next(files)}.db"))
+
+            comparison = await compare_async(journaled, bare, pairs)
+            rows.append(Row("SQLiteJournal", "bare loop", comparison, Mark("at most", 1.25)))
+    return rows
+
+
+async def _session(origin: str, stack: AsyncExitStack) -> OAuth1Session:
+    provider = Provider(back_ends.PROVIDER, base_url=f"{origin}/")
+    store = MemoryStore()
+    for number in range(USERS):
+        await store.put_access_token(back_ends.PROVIDER, back_ends.user(number), back_ends.token(number))
+    connector = await stack.enter_async_context(TCPConnector(limit=WIDTH))
+    consumer = Consumer(CONSUMER_KEY, CONSUMER_SECRET)
+    session = OAuth1Session(consumer, provider=provider, store=store, connector=connector)
+    return await stack.enter_async_context(session)
+
+
+async def _bare(session: OAuth1Session, number: int) -> float:
+    """Post as a user would without us: in no order, without a journal, without limits."""
+    free = asyncio.Semaphore(WIDTH)
+
+    async def send(post: Post) -> None:
+        try:
+            async with session.post(post.url, json=post.json, user=post.user) as response:
+                await response.read()
+        finally:
+            free.release()
+
+    start = time.process_time()
+    async with asyncio.TaskGroup() as tasks:
+        for post in posts(number):
+            await free.acquire()
+            tasks.create_task(send(post))
+    return (time.process_time() - start) / number
+
+
+async def _ours(session: OAuth1Session, number: int, journal: Journal | None) -> float:
+    start = time.process_time()
+    done = 0
+    async for outcome in post_all(session, posts(number), journal=journal, concurrency=WIDTH):
+        done += outcome.status == "done"
+    if done != number:
+        raise RuntimeError(f"{number - done} posts were not done: they are not timed")
+    return (time.process_time() - start) / number
+
+
+def _memory(origin: str, number: int) -> Row:
+    """Measure by how much a process grows from 1,000 posts to so many."""
+    code = "from benchmarks.subjects import posting; import sys; posting.grow(sys.argv[1], int(sys.argv[2]))"
+    grown = float(
+        subprocess.run(  # noqa: S603  our own program
+            [sys.executable, "-c", code, origin, str(number)],
+            cwd=Path(__file__).parents[2],
+            stdout=subprocess.PIPE,
+            check=True,
+        ).stdout
+    )
+    case, against = f"growth, {number:,} posts", "50 MiB"
+    return Row(case, against, Comparison(grown, GROWTH, (grown / GROWTH,) * 2), Mark("at most", 1.0), "B")
+
+
+def grow(origin: str, number: int) -> None:
+    """Print by how many bytes this process grows from 1,000 posts to so many, 1 at the least."""
+    import resource  # noqa: PLC0415  not everywhere
+
+    async def both() -> None:
+        async with AsyncExitStack() as stack:
+            session = await _session(origin, stack)
+            await _ours(session, 1_000, None)
+            before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            await _ours(session, number, None)
+            after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            print(max(1, (after - before) * 1024))
+
+    asyncio.run(both())
+
+
+async def _pace(effort: Effort) -> Row:
+    """Measure how long a run takes, from the first post that the provider accepts to the last."""
+    windows = 3 if effort.share > 0.5 else 2  # noqa: PLR2004
+    limit = effort.of(LIMIT, 5)
+    window = WINDOW if effort.share > 0.01 else 1.0  # noqa: PLR2004
+    least = limit * windows  # posts, each of another user as far as there are users
+    async with FakeProviderProcess() as fake, AsyncExitStack() as stack:
+        await fake.rate_limit(limit, window, per="app")
+        store = MemoryStore()
+        for number in range(min(USERS, least)):
+            user = back_ends.user(number)
+            await store.put_access_token(fake.provider.name, user, await fake.issue_access_token(user))
+        session = OAuth1Session(fake.consumer, provider=fake.provider, store=store)
+        await stack.enter_async_context(session)
+        async for _ in post_all(session, posts(least)):
+            pass
+        times = [arrival.time for arrival in await fake.ledger() if arrival.verdict == "accepted"]
+    ideal = window * max(1, -(-len(times) // limit) - 1)
+    taken = max(times) - min(times)
+    case = f"{len(times)} posts, {limit} each {window:g} s"
+    return Row(case, "ideal", Comparison(taken, ideal, (taken / ideal,) * 2), Mark("at most", 1.1))
+
+
+def _workers(effort: Effort, notes: list[str]) -> list[Row]:
+    """Measure how long 1, 2 and 4 workers take for the same posts."""
+    program = redis_server.program()
+    if program is None or find_spec("taskiq_redis") is None:
+        notes.append("there is no redis-server or no taskiq-redis: workers are not measured")
+        return []
+    number = effort.of(POSTS, WIDTH)
+    chosen = WORKERS if effort.share > 0.01 else WORKERS[:1]  # noqa: PLR2004
+    with server.running() as origin, redis_server.running(program) as url:
+        taken = {workers: _work(origin, url, workers, number) for workers in chosen}
+    return [
+        Row(
+            f"{workers} taskiq workers",
+            "1 worker",
+            Comparison(taken[workers], taken[1], (taken[workers] / taken[1],) * 2),
+        )
+        for workers in chosen
+    ]
+
+
+def _work(origin: str, url: str, workers: int, number: int) -> float:
+    code = f"from benchmarks.harness import posting_worker; posting_worker.main({workers}, {number})"
+    names = {"BENCHMARK_ORIGIN": origin, "BENCHMARK_REDIS": url, "BENCHMARK_RUN": f"{workers} workers"}
+    found = subprocess.run(  # noqa: S603  our own program
+        [sys.executable, "-c", code],
+        env={**os.environ, **names},
+        cwd=Path(__file__).parents[2],
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    return float(json.loads(found.stdout))
