@@ -11,7 +11,8 @@ from yarl import URL
 
 from aiooauth1.errors import OutcomeUnknown, RedirectRefused, TokenResponseError
 from aiooauth1.flows.bounded_response import WithBoundedHead
-from aiooauth1.responses.redaction import Veil, presentable
+from aiooauth1.responses.excerpts import excerpt
+from aiooauth1.responses.redaction import SecretMatcher
 from aiooauth1.transport.delivery import NOT_SENT_ERRORS
 from aiooauth1.transport.request import FORM, finish, hide_query, name_consumer, place, url_on_the_wire
 
@@ -210,8 +211,8 @@ def _redirect(response: ClientResponse, request: TokenRequest) -> str:
         return f"{said}: it redirects to what is no URL"
     if target == endpoint.origin():
         return f"{said}: it redirects to another path of {target}; use the URL that the provider documents"
-    veil = Veil.over(one.secret for one in request.credentials)
-    shown = presentable(str(target), _LONGEST_ORIGIN, veil)
+    matcher = SecretMatcher.from_secrets(one.secret for one in request.credentials)
+    shown = excerpt(str(target), _LONGEST_ORIGIN, matcher)
     return f"{said}: it redirects to {shown}; if that is the provider's, use its URL for this endpoint"
 
 

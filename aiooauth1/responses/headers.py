@@ -5,13 +5,13 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from aiooauth1.responses.redaction import LOOKED_AT, clean, is_clear, presentable
+from aiooauth1.responses.excerpts import MAX_SCANNED, excerpt, is_clear, printable
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from aiooauth1.responses.redaction import Veil
+    from aiooauth1.responses.redaction import SecretMatcher
 
 
 __all__ = ["REQUEST_ID_FIELDS", "request_id", "shown_headers"]
@@ -55,18 +55,18 @@ def request_id(headers: Iterable[tuple[str, str]]) -> str | None:
     """
     values = {name.lower(): value for name, value in headers}
     return next(
-        (found for name in REQUEST_ID_FIELDS if (found := clean(values.get(name, ""), _LONGEST_ID))), None
+        (found for name in REQUEST_ID_FIELDS if (found := printable(values.get(name, ""), _LONGEST_ID))), None
     )
 
 
-def shown_headers(headers: Iterable[tuple[str, str]], veil: Veil) -> tuple[tuple[str, str], ...]:
+def shown_headers(headers: Iterable[tuple[str, str]], matcher: SecretMatcher) -> tuple[tuple[str, str], ...]:
     """Return header fields as an error may show them: without secrets, `oauth_` values, cookies."""
     fields = [
-        (name[:_LONGEST_NAME], value[: LOOKED_AT + veil.reach])
+        (name[:_LONGEST_NAME], value[: MAX_SCANNED + matcher.longest])
         for name, value in islice(headers, _MOST_FIELDS)
         if name.lower() not in _CREDENTIALS
     ]
     short = all(len(value) <= _LONGEST_VALUE for _, value in fields)
-    if short and is_clear("\n".join(value for _, value in fields), veil):
+    if short and is_clear("\n".join(value for _, value in fields), matcher):
         return tuple(fields)
-    return tuple((name, presentable(value, _LONGEST_VALUE, veil)) for name, value in fields)
+    return tuple((name, excerpt(value, _LONGEST_VALUE, matcher)) for name, value in fields)

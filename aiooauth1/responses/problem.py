@@ -2,7 +2,8 @@
 
 The OAuth Problem Reporting extension names problems by `oauth_problem`, in the body as a form or in the
 WWW-Authenticate header field. New names are allowed: an unknown one is kept and means nothing by itself.
-Many providers have codes or sentences of their own: `reports` finds them, `meanings` knows them.
+Many providers have codes or sentences of their own: `problem_formats` finds them, `problem_catalog` and
+`problem_sentences` know them.
 """
 
 from __future__ import annotations
@@ -14,27 +15,20 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from aiooauth1.errors import ProviderError, RateLimited, SignatureRejected, TokenRejected
+from aiooauth1.responses.excerpts import MAX_SCANNED, excerpt, find_base_string, printable
 from aiooauth1.responses.headers import request_id, shown_headers
-from aiooauth1.responses.problem_catalog import HINTS, KINDS, MEANINGS, meaning_of
-from aiooauth1.responses.problem_formats import Report, in_body, in_challenges
+from aiooauth1.responses.problem_catalog import CANONICAL_NAMES, ERROR_TYPES, HINTS, canonical_name
+from aiooauth1.responses.problem_formats import ProblemReport, from_body, from_challenges, from_success
+from aiooauth1.responses.problem_sentences import is_plain_sentence, server_time
 from aiooauth1.responses.rate_limit import http_date, rate_limit_of
-from aiooauth1.responses.redaction import (
-    LOOKED_AT,
-    Veil,
-    base_string_in,
-    clean,
-    presentable,
-    redact,
-    scrub,
-    window,
-)
+from aiooauth1.responses.redaction import SecretMatcher, safe_prefix
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 
-__all__ = ["DENIALS", "Problem", "clean", "problem_of", "read_problem", "redact", "scrub"]
+__all__ = ["DENIALS", "Problem", "problem_of", "read_problem", "read_success"]
 
 DENIALS = frozenset({"user_refused", "permission_denied", "access_denied"})
 """What a callback calls it when the user said no."""
@@ -43,7 +37,9 @@ _NAME_LENGTH = 64
 _ADVICE_LENGTH = 200
 _BODY_LENGTH = 500
 _PLACE_LENGTH = 200
-_TOO_MANY_REQUESTS = 429
+_FIRST_REFUSAL = 400
+_UNAUTHORIZED = 401
+_TOO_MANY = frozenset({420, 429, 509})  # 420 of X's older API, 509 of OpenStreetMap
 
 _COMPARE = (
     "compare server_base_string with the base_string that signing the same request gives: if they differ in"
@@ -70,6 +66,8 @@ class Problem:
         hints: What to look at to solve it; nothing unless it is about the signature.
         headers: The response's header fields, without secrets, `oauth_` values and cookies.
         request_id: The provider's own name for the request; None if no header field has one.
+        server_time: The provider's time in seconds since the epoch, from its sentence about the timestamp or
+            its Date field; None if neither tells.
         clock_difference: The provider's clock minus ours, in seconds; None if not known.
         meaning: What the name means, in the names of the OAuth Problem Reporting extension, for example
             `token_rejected` for X's `89`; empty if that is not known. If not given, what the name means.
@@ -86,13 +84,14 @@ class Problem:
     meaning: str | None = None
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False, compare=False)
     request_id: str | None = field(default=None, compare=False)
+    server_time: float | None = field(default=None, compare=False)
     clock_difference: float | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "parameters", MappingProxyType(dict(self.parameters)))
         if self.meaning is None:
-            known = Report("oauth_problem", MEANINGS.get(self.name or "", ""))
-            meaning = "rate_limited" if self.status == _TOO_MANY_REQUESTS else meaning_of(known, self.status)
+            known = ProblemReport("oauth_problem", CANONICAL_NAMES.get(self.name or "", ""))
+            meaning = "rate_limited" if self.status in _TOO_MANY else canonical_name(known, self.status)
             object.__setattr__(self, "meaning", meaning)
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -103,7 +102,7 @@ class Problem:
     @property
     def error_type(self) -> type[ProviderError]:
         """The class of the error that stands for it."""
-        return KINDS.get(self.meaning or "", ProviderError)
+        return ERROR_TYPES.get(self.meaning or "", ProviderError)
 
     def error(
         self,
@@ -134,6 +133,8 @@ class Problem:
             }
         says = f": {self.name}" if self.name else ", and names no problem"
         advice = f" ({self.advice})" if self.advice else ""
+        if self.advice and not self.name:
+            says, advice = f": {self.advice}", ""
         return self.error_type(
             f"the provider refused {_request(method, url, user)}with status {self.status}{says}{advice}",
             status=self.status,
@@ -154,8 +155,8 @@ class Problem:
 def _request(method: str | None, url: str | None, user: str | None) -> str:
     """Name a request in a message. A query may hold what is nobody's business, and a name anything at all."""
     place = url.partition("#")[0].partition("?")[0] if url else ""
-    named = [clean(method, _NAME_LENGTH)] if method else []
-    named += [clean(place, _PLACE_LENGTH)] if place else []
+    named = [printable(method, _NAME_LENGTH)] if method else []
+    named += [printable(place, _PLACE_LENGTH)] if place else []
     named += [f"for user {user[:_NAME_LENGTH]!a}"] if user is not None else []
     return " ".join([*named, ""])
 
@@ -172,7 +173,7 @@ def problem_of(error: ProviderError) -> Problem:
     """
     if isinstance(error.details, Problem):
         return error.details
-    meaning = next((meaning for meaning, kind in KINDS.items() if kind is type(error)), "")
+    meaning = next((meaning for meaning, kind in ERROR_TYPES.items() if kind is type(error)), "")
     return Problem(error.status, error.problem, error.advice, body=error.body, meaning=meaning)
 
 
@@ -183,6 +184,7 @@ def read_problem(
     secrets: Iterable[str] = (),
     *,
     now: float | None = None,
+    at_token_endpoint: bool = False,
 ) -> Problem:
     """Read what a refusal says of itself. Never raises, whatever the provider sent.
 
@@ -192,6 +194,7 @@ def read_problem(
         body: The beginning of the body, decompressed.
         secrets: What must not come back out of it, should the provider echo our request.
         now: Seconds since the epoch by our own clock; None: it is not known how the clocks differ.
+        at_token_endpoint: Whether a token endpoint answers: some sentences mean the request token only there.
 
     >>> read_problem(401, [], b"oauth_problem=token_revoked&oauth_problem_advice=Ask%20again").name
     'token_revoked'
@@ -200,77 +203,150 @@ def read_problem(
     >>> read_problem(401, [], b'{"errors": [{"code": 89, "message": "Invalid or expired token."}]}').meaning
     'token_rejected'
     """
-    headers = list(headers)
-    veil = Veil.over(secrets)
-    longest = LOOKED_AT + veil.reach + 1  # one more tells that it goes on
-    challenges, date = b"", None
-    for field_name, value in headers:
-        if field_name.lower() == "www-authenticate" and len(challenges) < longest:
-            challenges += b", " * bool(challenges) + value[:longest].encode("utf-8", "replace")
-        elif field_name.lower() == "date":
-            date = http_date(value)
-    octets = window(challenges, LOOKED_AT, veil)
-    header, header_is_cut = octets.decode("utf-8", "replace"), len(octets) < len(challenges)
-    octets = window(body[:longest], LOOKED_AT, veil)
-    text, text_is_cut = octets.decode("utf-8", "replace"), len(octets) < len(body)
+    given = _Given.of(headers, body, secrets)
+    report = _merged(from_challenges(given.challenges), _report_in(given.text, status))
+    return _problem(status, given, report, now, at_token_endpoint=at_token_endpoint)
 
-    report = _joined(in_challenges(header), _report_in(text, status))
-    base_string = base_string_in(header, veil, cut=header_is_cut)
-    if base_string is None:
-        base_string = base_string_in(text, veil, cut=text_is_cut)
-    meaning = meaning_of(report, status)
-    if not meaning and not report.name and base_string is not None:
+
+def read_success(
+    status: int,
+    headers: Iterable[tuple[str, str]],
+    body: bytes,
+    secrets: Iterable[str] = (),
+    *,
+    refusal_header: str = "",
+    now: float | None = None,
+    at_token_endpoint: bool = False,
+) -> Problem | None:
+    """Read the refusal that a 2xx may be, of a provider that refuses with one. Never raises.
+
+    Args:
+        status: The status code.
+        headers: The header fields.
+        body: The beginning of the body, decompressed; nothing of a page, a picture or the like is read.
+        secrets: What must not come back out of it.
+        refusal_header: The name of the header field that names the problem, there in refusals only; "" if the
+            provider has none, so that the body alone tells.
+        now: Seconds since the epoch by our own clock.
+        at_token_endpoint: Whether a token endpoint answers.
+
+    Returns:
+        The problem. None: it is no refusal.
+
+    >>> read_success(200, [], b'{"stat": "fail", "code": 98, "message": "Invalid auth token"}').meaning
+    'token_rejected'
+    >>> read_success(200, [], b'{"id": 1, "text": "Invalid signature"}')
+    """
+    given = _Given.of(headers, body, secrets)
+    report = _normalized(from_success(given.text))
+    if refusal_header:
+        code = next((value for name, value in given.headers if name.lower() == refusal_header.lower()), "")
+        if not report.name and not report.advice:
+            report = ProblemReport("code", code[:_NAME_LENGTH].strip())
+        elif code and not report.name:
+            report = replace(report, form="code", name=code[:_NAME_LENGTH].strip())
+    if not report.name and not report.advice:
+        return None
+    return _problem(status, given, report, now, at_token_endpoint=at_token_endpoint)
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What a response says, as far as it is read."""
+
+    headers: list[tuple[str, str]]
+    matcher: SecretMatcher
+    challenges: str
+    text: str
+    base_string: str | None
+
+    @classmethod
+    def of(cls, headers: Iterable[tuple[str, str]], body: bytes, secrets: Iterable[str]) -> _Given:
+        headers = list(headers)
+        matcher = SecretMatcher.from_secrets(secrets)
+        longest = MAX_SCANNED + matcher.longest + 1  # one more tells that it goes on
+        challenges = b""
+        for name, value in headers:
+            if name.lower() == "www-authenticate" and len(challenges) < longest:
+                challenges += b", " * bool(challenges) + value[:longest].encode("utf-8", "replace")
+        start = safe_prefix(challenges, MAX_SCANNED, matcher)
+        header, is_cut = start.decode("utf-8", "replace"), len(start) < len(challenges)
+        base_string = find_base_string(header, matcher, cut=is_cut)
+        start = safe_prefix(body[:longest], MAX_SCANNED, matcher)
+        text, is_cut = start.decode("utf-8", "replace"), len(start) < len(body)
+        if base_string is None:
+            base_string = find_base_string(text, matcher, cut=is_cut)
+        return cls(headers, matcher, header, text, base_string)
+
+
+def _problem(
+    status: int, given: _Given, report: ProblemReport, now: float | None, *, at_token_endpoint: bool
+) -> Problem:
+    is_success = status < _FIRST_REFUSAL
+    meaning = canonical_name(
+        report, _UNAUTHORIZED if is_success else status, at_token_endpoint=at_token_endpoint
+    )
+    if not meaning and not report.name and given.base_string is not None:
         meaning = "signature_invalid"  # why else would it tell
     if not report.name:
         report = replace(report, name=meaning)
-    if status == _TOO_MANY_REQUESTS:
+    if status in _TOO_MANY:
         meaning = "rate_limited"
     hints = HINTS.get(report.name) or HINTS.get(meaning, ())
-    if base_string is not None:
+    if given.base_string is not None:
         hints = (_COMPARE, *hints)
-    known = report.name in MEANINGS
-    shown = shown_headers(headers, veil)
-    limits = rate_limit_of(headers, now)
+    matcher = given.matcher
+    known = report.name in CANONICAL_NAMES
+    shown = shown_headers(given.headers, matcher)
+    limits = rate_limit_of(given.headers, now)
+    their_time = server_time(report.advice or report.name)
+    if their_time is None:
+        date = next((value for name, value in given.headers if name.lower() == "date"), "")
+        their_time = http_date(date)
     return Problem(
         status=status,
-        name=(report.name if known else presentable(report.name, _NAME_LENGTH, veil)) or None,
-        advice=presentable(report.advice, _ADVICE_LENGTH, veil) or None,
+        name=(report.name if known else excerpt(report.name, _NAME_LENGTH, matcher)) or None,
+        advice=excerpt(report.advice, _ADVICE_LENGTH, matcher) or None,
         parameters={
-            name: presentable(value, _ADVICE_LENGTH, veil) for name, value in report.parameters.items()
+            name: excerpt(value, _ADVICE_LENGTH, matcher) for name, value in report.parameters.items()
         },
         retry_after=limits.wait if meaning == "rate_limited" else limits.wait_after(status),
-        body=presentable(text, _BODY_LENGTH, veil),
-        server_base_string=base_string,
-        hints=hints if KINDS.get(meaning) is SignatureRejected else (),
+        body=excerpt(given.text, _BODY_LENGTH, matcher),
+        server_base_string=given.base_string,
+        hints=hints if ERROR_TYPES.get(meaning) is SignatureRejected else (),
         meaning=meaning,
         headers=shown,
         request_id=request_id(shown),
-        clock_difference=date - now if date is not None and now is not None else None,
+        server_time=their_time,
+        clock_difference=their_time - now if their_time is not None and now is not None else None,
     )
 
 
-def _report_in(text: str, status: int) -> Report:
-    """Return the report in a body. A text of which nothing is known is none: it may be any page."""
-    report = in_body(text)
-    return report if report.form != "text" or meaning_of(report, status) else Report()
+def _report_in(text: str, status: int) -> ProblemReport:
+    """Return the report in a body. A text counts if it is known or one plain sentence; else it is a page."""
+    report = from_body(text)
+    if report.form != "text" or is_plain_sentence(report.advice) or canonical_name(report, status):
+        return report
+    return ProblemReport()
 
 
-def _joined(header: Report, body: Report) -> Report:
+def _merged(header: ProblemReport, body: ProblemReport) -> ProblemReport:
     """Return one report of two. The header wins: a proxy may have changed the body."""
-    header, body = _at_its_word(header), _at_its_word(body)
+    header, body = _normalized(header), _normalized(body)
     first, second = (header, body) if header.name or not (body.name or body.advice) else (body, header)
     return replace(
         first, advice=first.advice or second.advice, parameters={**body.parameters, **header.parameters}
     )
 
 
-def _at_its_word(report: Report) -> Report:
+def _normalized(report: ProblemReport) -> ProblemReport:
     """Return a report whose name can be looked up."""
     name = report.name.strip()
-    if report.form == "challenge" and KINDS.get(MEANINGS.get(name, "")) is TokenRejected:
+    if report.form == "challenge" and ERROR_TYPES.get(CANONICAL_NAMES.get(name, "")) is TokenRejected:
         # NetSuite says so of whatever is wrong, so that it names nothing.
         return replace(report, name="", advice=f"{name}: {report.advice}")
     line = _BREAK.split(name, maxsplit=1)[0].strip()
-    if line not in MEANINGS and (word := _WORD.match(line)) and word[0] in MEANINGS:
+    if line not in CANONICAL_NAMES and (word := _WORD.match(line)) and word[0] in CANONICAL_NAMES:
         line = word[0]
-    return replace(report, name=line, loose=report.loose or line != name)  # a page may go on behind a name
+    # A page may go on behind a name.
+    return replace(report, name=line, embedded=report.embedded or line != name)

@@ -19,17 +19,18 @@ from aiooauth1.errors import (
     TokenRejected,
     VerifierRejected,
 )
+from aiooauth1.responses.problem_sentences import is_plain_sentence, meaning_of_sentence
 
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from aiooauth1.responses.problem_formats import Report
+    from aiooauth1.responses.problem_formats import ProblemReport
 
 
-__all__ = ["HINTS", "KINDS", "MEANINGS", "meaning_of"]
+__all__ = ["CANONICAL_NAMES", "ERROR_TYPES", "HINTS", "canonical_name"]
 
-KINDS: Mapping[str, type[ProviderError]] = MappingProxyType(
+ERROR_TYPES: Mapping[str, type[ProviderError]] = MappingProxyType(
     {
         "nonce_used": NonceRejected,
         "rate_limited": RateLimited,  # ours: the extension has no name for it
@@ -63,6 +64,7 @@ _CODES: Mapping[str, str] = MappingProxyType(
         "json_oauth1_invalid_signature_method": "signature_method_rejected",
         "json_oauth1_invalid_timestamp": "timestamp_refused",
         "json_oauth1_invalid_token": "token_rejected",
+        "json_oauth1_invalid_verifier": "verifier_invalid",
         "json_oauth1_nonce_already_used": "nonce_used",
         "json_oauth1_signature_mismatch": "signature_invalid",
         # MediaWiki. Its E009 was that of a consumer without a secret too.
@@ -73,6 +75,7 @@ _CODES: Mapping[str, str] = MappingProxyType(
         "mwoauthdatastore-request-token-already-used": "token_used",
         "mwoauthdatastore-request-token-not-found": "token_rejected",
         "mwoauthserver-invalid-request-token": "token_rejected",
+        "maxlag": "rate_limited",  # MediaWiki's servers are behind: it says Retry-After
         "ratelimited": "rate_limited",
         # NetSuite. It says so whatever is wrong with a request: signature, realm, role or token.
         "INVALID_LOGIN": "signature_invalid",
@@ -93,12 +96,34 @@ _ERRORS: Mapping[str, str] = MappingProxyType(
         "unsupported_signature_method": "signature_method_rejected",
     }
 )
+# The extension's other names. Each is a ProviderError, and says what to do about it.
+_OTHER_PROBLEMS = (
+    "additional_authorization_required",
+    "consumer_key_refused",
+    "consumer_key_rejected",
+    "consumer_key_unknown",
+    "parameter_absent",
+    "parameter_rejected",
+    "permission_denied",
+    "permission_unknown",
+    "user_refused",
+    "version_rejected",
+)
 _PROBLEMS: Mapping[str, str] = MappingProxyType(
-    {**{name: name for name in KINDS}, "rate limit exceeded": "rate_limited"}  # the latter is Xero's
+    {name: name for name in (*ERROR_TYPES, *_OTHER_PROBLEMS)}
+    | {"rate limit exceeded": "rate_limited"}  # Xero
 )
 # In a challenge, NetSuite says `error="token_rejected"` of whatever is wrong.
 _CHALLENGES: Mapping[str, str] = MappingProxyType(
-    {name: meaning for name, meaning in _PROBLEMS.items() if KINDS[meaning] is not TokenRejected}
+    {name: meaning for name, meaning in _PROBLEMS.items() if ERROR_TYPES.get(meaning) is not TokenRejected}
+)
+# Flickr, and who took over its API's form: Vimeo's Advanced API, Remember The Milk.
+_STAT: Mapping[str, str] = MappingProxyType(
+    {
+        "96": "signature_invalid",  # "Invalid signature"
+        "98": "token_rejected",  # "Invalid auth token" or "Login failed / Invalid auth token"
+        "100": "consumer_key_unknown",  # "Invalid API Key"
+    }
 )
 _FORMS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
@@ -107,63 +132,28 @@ _FORMS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "error": MappingProxyType({**_CODES, **_ERRORS}),
         "errors": _X,
         "mediawiki": _CODES,
+        "stat": _STAT,
         "oauth_problem": _PROBLEMS,
     }
 )
-MEANINGS: Mapping[str, str] = MappingProxyType({**_X, **_CODES, **_ERRORS, **_PROBLEMS})
+CANONICAL_NAMES: Mapping[str, str] = MappingProxyType({**_X, **_CODES, **_ERRORS, **_PROBLEMS})
 """What a name means, whoever uses it."""
 
-# How a sentence begins that says what the name beside it does not, or that stands alone.
-_MEDIAWIKI: Mapping[str, str] = MappingProxyType(
+# Names that stand for several faults. The sentence beside one says which.
+_SENTENCE_NAMES = frozenset(
     {
-        "Expired timestamp": "timestamp_refused",
-        "Invalid access token": "token_rejected",
-        "Invalid request token": "token_rejected",
-        "Invalid signature": "signature_invalid",
-        "No approved grant was found for that authorization token": "token_rejected",
-        "Nonce already used": "nonce_used",
-        "Signature method '": "signature_method_rejected",
+        *("4", "6", "7", "8", "9"),  # FatSecret
+        "AUTHENTICATION_FAILED",  # Mastercard
+        "BAD_OAUTH_REQUEST",  # BrickLink
+        "invalid_request",  # Authlib and oauthlib
+        "mwoauth-invalid-authorization",  # MediaWiki
+        "mwoauth-oauth-exception",
+        "woocommerce_api_authentication_error",  # WooCommerce's older API
+        "woocommerce_rest_authentication_error",
     }
 )
-_TIMESTAMPS: Mapping[str, str] = MappingProxyType(
-    {
-        'Invalid "oauth_timestamp" value': "timestamp_refused",  # Authlib
-        "Timestamp given is invalid": "timestamp_refused",  # oauthlib
-    }
-)
-_SENTENCES: Mapping[str, str] = MappingProxyType(
-    {
-        "Expired timestamp, yours ": "timestamp_refused",  # the servers of the first PHP library
-        "Expired timestamp: given ": "timestamp_refused",  # and of the first Python one
-        "Failed to validate oauth signature and token": "signature_invalid",  # X, before its codes
-        "Invalid signature. Expected signature base string": "signature_invalid",  # Discogs and its like
-        "Nonce already used: ": "nonce_used",
-    }
-)
-_WHOLE_SENTENCES: Mapping[str, str] = MappingProxyType(
-    {
-        # What WordPress's token endpoints say instead of a code.
-        "Invalid nonce - nonce has already been used": "nonce_used",
-        "Invalid timestamp": "timestamp_refused",
-        "OAuth request token has expired": "token_expired",
-        "OAuth signature does not match": "signature_invalid",
-        "Signature method is invalid": "signature_method_rejected",
-        # Trello and others.
-        "Invalid Signature": "signature_invalid",
-        "Invalid signature": "signature_invalid",
-    }
-)
-_BEGINNINGS: Mapping[str, Mapping[str, str]] = MappingProxyType(
-    {
-        "invalid_request": _TIMESTAMPS,
-        "mwoauth-invalid-authorization": _MEDIAWIKI,
-        "mwoauth-oauth-exception": _MEDIAWIKI,
-    }
-)
-_INTRODUCTIONS = (
-    "An error occurred in the OAuth protocol: ",
-    "The authorization headers in your request are not valid: ",
-)
+# What a page may begin with that goes on with a base string: Discogs and other servers of python-oauth2.
+_EXPECTED = "Invalid signature. Expected signature base string"
 
 # The statuses with which a provider says that a token is dead, unless by `oauth_problem` itself. What stands
 # in the midst of other text counts with 401 alone.
@@ -171,35 +161,43 @@ _DEAD = frozenset({400, 401, 403})
 _UNAUTHORIZED = 401
 
 
-def meaning_of(report: Report, status: int) -> str:
-    """Return what a report means: a name of the Problem Reporting extension that is in KINDS, or nothing.
+def canonical_name(report: ProblemReport, status: int, *, at_token_endpoint: bool = False) -> str:
+    """Return what a report means, a name of the Problem Reporting extension; "" if that is not clear.
 
     Args:
         report: What the provider reports.
-        status: The status with which it does.
+        status: The status with which it does; 401 for an error in a 200.
+        at_token_endpoint: Whether a token endpoint says it, of a request token.
     """
-    meaning = _FORMS.get(report.form, {}).get(report.name) or _said(report)
-    if KINDS.get(meaning) is not TokenRejected:
+    meaning = _FORMS.get(report.form, {}).get(report.name)
+    if meaning is None and report.form == "meta":
+        meaning = _PROBLEMS.get(report.name.lower())  # BrickLink has the extension's names in capitals
+    meaning = meaning or _from_sentence(report, status, at_token_endpoint=at_token_endpoint)
+    if ERROR_TYPES.get(meaning) is not TokenRejected:
         return meaning
     if report.form == "errors" and report.advice and "token" not in report.advice.lower():
-        return ""  # somebody else's number
-    if report.loose:
+        return ""  # another provider's number
+    if report.embedded:
         return meaning if status == _UNAUTHORIZED else ""
     return meaning if report.form == "oauth_problem" or status in _DEAD else ""
 
 
-def _said(report: Report) -> str:
-    """Return what its sentence says."""
+def _from_sentence(report: ProblemReport, status: int, *, at_token_endpoint: bool) -> str:
+    """Return what the words say where no name does."""
     sentence = report.advice.strip()
-    for introduction in _INTRODUCTIONS:
-        sentence = sentence.removeprefix(introduction)
-    if report.name or report.form == "mediawiki":
-        known = _BEGINNINGS.get(report.name, _MEDIAWIKI if report.form == "mediawiki" else {})
-    else:
-        if (meaning := _WHOLE_SENTENCES.get(sentence.rstrip("."))) is not None:
-            return meaning
-        known = _SENTENCES
-    return next((meaning for beginning, meaning in known.items() if sentence.startswith(beginning)), "")
+    is_named = bool(report.name) and report.form != "mediawiki" and report.name not in _SENTENCE_NAMES
+    if report.form == "oauth_problem" and " " in report.name:
+        sentence, is_named = report.name, False  # Magento 2
+    if is_named and status != _UNAUTHORIZED:
+        return ""
+    if sentence.startswith(_EXPECTED):
+        return "signature_invalid"
+    if report.form == "text" and not is_plain_sentence(sentence):
+        return ""
+    at_token_endpoint = at_token_endpoint or report.form == "mediawiki"
+    meaning = meaning_of_sentence(sentence, status, at_token_endpoint=at_token_endpoint)
+    # Beside an unknown name, what is said of a token is not known to be said of this one.
+    return "" if is_named and ERROR_TYPES.get(meaning) is TokenRejected else meaning
 
 
 _MIXED_UP = "check that consumer key, consumer secret, token and token secret belong together"

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 
-__all__ = ["Report", "in_body", "in_challenges", "unescaped"]
+__all__ = ["ProblemReport", "from_body", "from_challenges", "from_success", "unescaped"]
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class ProblemReport:
     """A report, in the provider's own words.
 
     Attributes:
@@ -36,14 +36,14 @@ class Report:
         name: What it calls the problem; empty: nothing.
         advice: What it says about it; empty: nothing.
         parameters: The other parameters of the OAuth Problem Reporting extension.
-        loose: Whether it stands in the midst of other text, which may be an echo of anything.
+        embedded: Whether it stands in the midst of other text, which may be an echo of anything.
     """
 
     form: str = "text"
     name: str = ""
     advice: str = ""
     parameters: Mapping[str, str] = field(default_factory=dict)
-    loose: bool = False
+    embedded: bool = False
 
 
 # The parameters of the OAuth Problem Reporting extension.
@@ -57,9 +57,9 @@ _OTHERS = (
 _REPORTED = frozenset({_PROBLEM, _ADVICE, *_OTHERS})
 
 
-def _problem(reported: Mapping[str, str], *, loose: bool = False) -> Report:
+def _problem(reported: Mapping[str, str], *, embedded: bool = False) -> ProblemReport:
     others = {name: reported[name] for name in _OTHERS if name in reported}
-    return Report(_PROBLEM, reported.get(_PROBLEM, ""), reported.get(_ADVICE, ""), others, loose)
+    return ProblemReport(_PROBLEM, reported.get(_PROBLEM, ""), reported.get(_ADVICE, ""), others, embedded)
 
 
 def _decoded(text: str) -> str:
@@ -78,13 +78,13 @@ _TOKEN = re.compile(
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
-def in_challenges(text: str) -> Report:
+def from_challenges(text: str) -> ProblemReport:
     """Return what WWW-Authenticate header fields report. Of what is there twice, the first counts.
 
     Args:
         text: Their values, joined by commas.
 
-    >>> in_challenges('Basic realm="a", OAuth realm="b", oauth_problem="token%5Frevoked"').name
+    >>> from_challenges('Basic realm="a", OAuth realm="b", oauth_problem="token%5Frevoked"').name
     'token_revoked'
     """
     scheme = ""
@@ -100,7 +100,7 @@ def in_challenges(text: str) -> Report:
             error.setdefault(name, _ESCAPED.sub(r"\1", quoted) if quoted else bare or "")
     if _PROBLEM in reported or not error:
         return _problem(reported)
-    return Report("challenge", error.get("error", ""), error.get("error_description", ""))
+    return ProblemReport("challenge", error.get("error", ""), error.get("error_description", ""))
 
 
 # Bodies
@@ -123,22 +123,22 @@ _WRITTEN = MappingProxyType(  # how markup and JSON texts write what separates p
 )
 
 
-def in_body(text: str) -> Report:
+def from_body(text: str) -> ProblemReport:
     """Return what a body reports.
 
     Args:
         text: The beginning of the body.
 
-    >>> in_body("oauth_problem=timestamp_refused,oauth_acceptable_timestamps=1-3").parameters
+    >>> from_body("oauth_problem=timestamp_refused,oauth_acceptable_timestamps=1-3").parameters
     {'oauth_acceptable_timestamps': '1-3'}
-    >>> in_body('{"errors": [{"code": 89, "message": "Invalid or expired token."}]}').name
+    >>> from_body('{"errors": [{"code": 89, "message": "Invalid or expired token."}]}').name
     '89'
     """
     text = text.strip("\ufeff\0 \t\r\n")
-    found = Report()
-    for value, loose in _objects(text):
-        report = replace(_in_object(value), loose=loose)
-        if report.name or not loose:
+    found = ProblemReport()
+    for value, embedded in _objects(text):
+        report = replace(_in_object(value), embedded=embedded)
+        if report.name or not embedded:
             return report  # what is JSON is no form and no markup
         found = found if found.advice else report
     text = unescaped(text)
@@ -146,6 +146,51 @@ def in_body(text: str) -> Report:
     if not report.name:
         report = _in_text(text)
     return report if report.name or report.advice else found
+
+
+def from_success(text: str) -> ProblemReport:
+    """Return what the body of a 2xx reports, in the forms of providers that refuse with one.
+
+    The body may be anything, so that it must be one of these as a whole: JSON with a non-empty `error`, with
+    `errors` and no `data`, with `stat` "fail", with `meta.code` of 400 or more, or with `error_text`; XML with
+    `rsp`, `error`, `errors` or `hash` outermost; MediaWiki's `Error: …`; the form `oauth_problem=…`.
+
+    >>> from_success('{"stat": "fail", "code": 98, "message": "Invalid auth token"}').name
+    '98'
+    >>> from_success('{"data": [1], "errors": [{"code": 37}]}').name
+    ''
+    """
+    text = text.strip("\ufeff\0 \t\r\n")
+    if wrapped := _JSONP.match(text):
+        text = text[wrapped.end() :]
+    for value, embedded in _objects(text):
+        return ProblemReport() if embedded or not _is_error(_lower(value)) else _in_object(value)
+    text = unescaped(text)
+    report = _in_form(text)
+    if report.form == "oauth_problem":
+        return report
+    report = _in_text(text)
+    is_whole = report.form in {"errors", "stat", "code", "mediawiki"} or text.startswith(("<hash", "<?xml"))
+    return report if is_whole and not report.embedded else ProblemReport()
+
+
+_JSONP = re.compile(r"jsonFlickrApi\(", re.ASCII)
+_FIRST_REFUSAL = 400
+
+
+def _is_error(value: Mapping[str, object]) -> bool:
+    status = _lower(value.get("meta")).get("code", _lower(value.get("meta")).get("status"))
+    error = value.get("error")
+    return bool(
+        value.get("stat") == "fail"
+        or _lower(value.get("rsp")).get("stat") == "fail"
+        or (isinstance(status, str) and status.isdecimal() and int(status) >= _FIRST_REFUSAL)
+        or (isinstance(error, (str, dict)) and error)
+        or (_list(value.get("errors")) and not value.get("data"))
+        or isinstance(value.get("error_text"), str)
+        or value.get("type") == "error"  # Instapaper, in a list
+        or _PROBLEM in value
+    )
 
 
 def unescaped(text: str) -> str:
@@ -160,18 +205,18 @@ _FORM = re.compile(r"[\w.%\[\]-]{1,64}+=", re.ASCII)
 _COMMA = re.compile(r"[,;]\s*+(?=oauth_\w{1,40}+=)", re.ASCII)
 
 
-def _in_form(text: str) -> Report:
+def _in_form(text: str) -> ProblemReport:
     """Read `oauth_problem=…&…`, in which E*TRADE has commas, or `error=…&error_description=…`."""
     if not _FORM.match(text):
-        return Report()
+        return ProblemReport()
     given: dict[str, str] = {}
     for name, value in parse_form(_COMMA.sub("&", text).encode("utf-8", "replace")):
         given.setdefault(name.decode("latin-1"), value.decode("utf-8", "replace"))
     if _PROBLEM in given:
         return _problem(given)
     if next(iter(given), "") == "error":
-        return Report("error", given["error"], given.get("error_description", ""))
-    return Report()
+        return ProblemReport("error", given["error"], given.get("error_description", ""))
+    return ProblemReport()
 
 
 # A parameter in the midst of other text. In a URL or in another value it is no report.
@@ -180,24 +225,43 @@ _FRAGMENT = re.compile(
     re.ASCII,
 )
 _XML = re.compile(r'(?:<\?xml[^<>]{0,64}+>\s*+)?+<errors>\s*+<error code="(\d{1,5})">([^<]*+)', re.ASCII)
+_HEAD = r"(?:<\?xml[^<>]{0,64}+>\s*+)?+"
+# X's older servers: <hash><request>/1/…</request><error>Could not authenticate you</error></hash>
+_HASH = re.compile(rf"{_HEAD}<hash>\s*+(?:<request>[^<]*+</request>\s*+)?+<error>([^<]*+)", re.ASCII)
+# Flickr and Vimeo.
+_RSP = re.compile(
+    rf'{_HEAD}<rsp\b[^<>]*+>\s*+<err\s++code="(\d{{1,5}})"\s++(?:expl="[^"]*+"\s++)?+msg="([^"]*+)"', re.ASCII
+)
+# FatSecret and E*TRADE.
+_CODED = re.compile(
+    rf"{_HEAD}<error\b[^<>]*+>\s*+<code>(\d{{1,5}})</code>\s*+<message>([^<]*+)", re.ASCII | re.IGNORECASE
+)
 _MEDIAWIKI_IDS = re.compile(r"(?<=OAuth/Errors#)E\d{3}\b|(?<![\w-])mwoauth[a-z]*+-[a-z-]{1,64}+", re.ASCII)
 _TAG = re.compile(r"<[^<>]*+>|\[https?://\S++|\]", re.ASCII)
 
 
-def _in_text(text: str) -> Report:
+def _in_text(text: str) -> ProblemReport:
     if text.startswith("Error: "):  # MediaWiki, where format=json was not asked for
         found = _MEDIAWIKI_IDS.search(text)
-        return Report("mediawiki", found[0] if found else "", _TAG.sub("", text.removeprefix("Error: ")))
+        return ProblemReport(
+            "mediawiki", found[0] if found else "", _TAG.sub("", text.removeprefix("Error: "))
+        )
     if found := _XML.match(text):
-        return Report("errors", found[1], found[2])
+        return ProblemReport("errors", found[1], found[2])
+    if found := _HASH.match(text):
+        return ProblemReport("message", "", found[1])
+    if found := _RSP.match(text):
+        return ProblemReport("stat", found[1], found[2])
+    if found := _CODED.match(text):
+        return ProblemReport("code", found[1], found[2])
     return _fragments(text)
 
 
-def _fragments(text: str) -> Report:
+def _fragments(text: str) -> ProblemReport:
     reported: dict[str, str] = {}
     for name, quoted, bare in _FRAGMENT.findall(text) if _PROBLEM in text else []:
         reported.setdefault(name, _decoded(quoted or bare.rstrip(".:!")))
-    return _problem(reported, loose=True) if _PROBLEM in reported else Report("text", "", text)
+    return _problem(reported, embedded=True) if _PROBLEM in reported else ProblemReport("text", "", text)
 
 
 # JSON texts
@@ -205,7 +269,7 @@ def _fragments(text: str) -> Report:
 _DECODER = JSONDecoder(parse_int=str, parse_float=str, parse_constant=str)
 _OBJECT = re.compile(r'\{\s{0,64}+"')
 _MOST_TRIED = 8  # objects of one text: each may be as long as the rest of it
-_SAYING = ("error_description", "message", "info", "text", "detail", "description", "msg")
+_SAYING = ("error_description", "message", "info", "text", "detail", "description", "msg", "error_text")
 _NAME = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 _STATUS = re.compile(r"[1-5]\d\d", re.ASCII)
 
@@ -224,13 +288,13 @@ def _objects(text: str) -> Iterator[tuple[dict[str, object], bool]]:
             yield value, bool(text[: found.start()].strip(" \t\r\n["))
 
 
-def _in_object(value: dict[str, object]) -> Report:
+def _in_object(value: dict[str, object]) -> ProblemReport:
     reported: dict[str, str] = {}
     for name, text in _texts(value):
         if name in _REPORTED:
             reported.setdefault(name, text)
         elif name in _SAYING and _PROBLEM in text:  # as Magento, SmugMug and others wrap it
-            report = _in_form(text) if text.startswith(_PROBLEM) else Report()
+            report = _in_form(text) if text.startswith(_PROBLEM) else ProblemReport()
             if not report.name and f"OAuth {_PROBLEM}" in text:
                 report = _fragments(text)
             if report.name:
@@ -251,33 +315,68 @@ def _texts(value: object) -> Iterator[tuple[str, str]]:
             left += [(name, item) for item in reversed(value)]
 
 
-def _in_codes(value: Mapping[str, object]) -> Report:
+def _in_codes(value: Mapping[str, object]) -> ProblemReport:
     """Read a code, and what is said about it, from where the providers have them."""
-    details, error = value.get("o:errordetails"), value.get("error")
-    for item in _list(value.get("errors")):
-        if (report := _coded(_lower(item), form="errors")).name:
+    for report in _codes(value):
+        if report.name:
             return report
-    for item in [*_list(details), error, value]:
-        if (report := _coded(_lower(item), form="code")).name:
-            return report
-    advice = next(filter(None, (_advice(_lower(item)) for item in (value, error, value.get("meta")))), "")
+    error, errors = value.get("error"), value.get("errors")
+    said = (value, error, *_list(errors)[:1], value.get("meta"))
+    advice = next(filter(None, (_advice(_lower(item)) for item in said)), "")
     if isinstance(error, str) and error:
-        return Report("error", error, advice) if _NAME.fullmatch(error) else Report("message", "", error)
+        is_name = _NAME.fullmatch(error)
+        return ProblemReport("error", error, advice) if is_name else ProblemReport("message", "", error)
     title = value.get("title")
     if isinstance(title, str) and value.keys() & {"detail", "status", "type"}:  # X's API v2, and RFC 9457
-        return Report("title", title, advice)
-    return Report("message", "", advice)
+        return ProblemReport("title", title, advice)
+    return ProblemReport("message", "", advice)
 
 
-def _coded(item: Mapping[str, object], *, form: str) -> Report:
-    code = item.get("code", item.get("o:errorcode", item.get("errorkey")))
+def _codes(value: Mapping[str, object]) -> Iterator[ProblemReport]:
+    if value.get("stat") == "fail" or "rsp" in value:
+        yield _failed(value)
+    details, errors = value.get("o:errordetails"), value.get("errors")
+    if isinstance(errors, dict):  # Mastercard: {"Errors": {"Error": [{"ReasonCode": …}]}}
+        details, errors = _lower(errors).get("error"), None
+    for item in _list(errors):
+        yield _coded(_lower(item), form="errors")
+    yield _in_meta(_lower(value.get("meta")))
+    for item in [*_list(details), value.get("error"), value]:
+        yield _coded(_lower(item), form="code")
+
+
+def _failed(value: Mapping[str, object]) -> ProblemReport:
+    """Read `{"stat": "fail", "code": 98, "message": …}` of Flickr, and with "err" of Vimeo and others."""
+    value = _lower(value.get("rsp")) or value
+    err = _lower(value.get("err")) or value
+    code = err.get("code")
+    return ProblemReport("stat", code, _advice(err)) if isinstance(code, str) else ProblemReport()
+
+
+_CAPITALS = re.compile(r"[A-Z][A-Z_]{3,62}[A-Z](?=[:\s]|\Z)", re.ASCII)
+
+
+def _in_meta(meta: Mapping[str, object]) -> ProblemReport:
+    """Read BrickLink's `{"code": 401, "message": "BAD_OAUTH_REQUEST", "description": "TOKEN_…: …"}`."""
+    message, description = meta.get("message"), meta.get("description")
+    if not isinstance(message, str) or not _CAPITALS.fullmatch(message):
+        return ProblemReport()
+    description = description if isinstance(description, str) else ""
+    name = found[0] if (found := _CAPITALS.match(description)) else message
+    return ProblemReport("meta", name, description)
+
+
+def _coded(item: Mapping[str, object], *, form: str) -> ProblemReport:
+    code = next(
+        (item[name] for name in ("code", "o:errorcode", "errorkey", "reasoncode") if name in item), None
+    )
     if not isinstance(code, str) or not code:
-        return Report()
+        return ProblemReport()
     if form == "errors" and not (code.isascii() and code.isdigit() and not item.keys() & {"detail", "title"}):
         form = "code"  # Tumblr has numbers of its own, with a title
     if form == "code" and _STATUS.fullmatch(code):
-        return Report()  # the status once more
-    return Report(form, code, _advice(item))
+        return ProblemReport()  # the status once more
+    return ProblemReport(form, code, _advice(item))
 
 
 def _advice(item: Mapping[str, object]) -> str:

@@ -22,7 +22,7 @@ from aiooauth1.errors import (
     TokenRejected,
 )
 from aiooauth1.responses.problem import Problem, read_problem
-from aiooauth1.responses.problem_catalog import KINDS, MEANINGS
+from aiooauth1.responses.problem_catalog import CANONICAL_NAMES, ERROR_TYPES
 from aiooauth1.testing.fake_provider.errors import BAD_REQUEST_PROBLEMS, RefusalError
 
 
@@ -165,7 +165,7 @@ def test_a_timestamp_that_authlib_finds_too_old() -> None:
     assert (type(refusal), refusal.problem) == (TimestampRefused, "invalid_request")
 
 
-@pytest.mark.parametrize("name", [*KINDS, *sorted(BAD_REQUEST_PROBLEMS), "user_refused"])
+@pytest.mark.parametrize("name", [*ERROR_TYPES, *sorted(BAD_REQUEST_PROBLEMS), "user_refused"])
 def test_the_fake_provider_is_understood_by_each_of_its_two_reports(name: str) -> None:
     refusal = RefusalError(name, "100 % & more, or less", ("oauth_acceptable_timestamps", "1-2"))
     for headers, body in [
@@ -175,7 +175,7 @@ def test_the_fake_provider_is_understood_by_each_of_its_two_reports(name: str) -
         problem = read_problem(refusal.status, headers, body)
         assert (problem.name, problem.advice) == (name, "100 % & more, or less")
         assert problem.parameters == {"oauth_acceptable_timestamps": "1-2"}
-        assert type(problem.error()) is KINDS.get(name, ProviderError)
+        assert type(problem.error()) is ERROR_TYPES.get(name, ProviderError)
 
 
 # What makes an application forget a token
@@ -200,8 +200,10 @@ DEAD = {
 
 
 def test_exactly_these_names_say_that_a_token_is_dead() -> None:
-    assert {name for name, meaning in MEANINGS.items() if KINDS[meaning] is TokenRejected} == DEAD
-    assert {name for name in MEANINGS if isinstance(Problem(401, name).error(), TokenRejected)} == DEAD
+    assert {
+        name for name, meaning in CANONICAL_NAMES.items() if ERROR_TYPES.get(meaning) is TokenRejected
+    } == DEAD
+    assert {name for name in CANONICAL_NAMES if isinstance(Problem(401, name).error(), TokenRejected)} == DEAD
 
 
 @pytest.mark.parametrize(
@@ -242,7 +244,6 @@ def test_exactly_these_names_say_that_a_token_is_dead() -> None:
         (401, [], '{"code":"json_oauth1_invalid_token_type"}'),
         (401, [], "code=json_oauth1_invalid_token"),
         (401, [], "x=1&error=invalid_token"),
-        (401, [], "Invalid access token: 5849"),
         (401, [], "token expired"),
         # who else is at fault
         (401, [], "oauth_problem=consumer_key_rejected"),
@@ -348,7 +349,7 @@ SPELLED = [text for secret in SECRETS for text in spelled(secret)]
 
 def fit_to_be_shown(problem: Problem) -> None:
     error = problem.error()
-    assert type(error) in {*KINDS.values(), ProviderError}
+    assert type(error) in {*ERROR_TYPES.values(), ProviderError}
     texts = [problem.name, problem.advice, problem.body, problem.server_base_string, str(error)]
     for text in [*texts, *problem.parameters.values()]:
         assert text is None or re.fullmatch(r"[ -~]*", text)

@@ -464,7 +464,7 @@ FORMS: list[Form] = [
     wordpress(401, "json_oauth1_invalid_signature_method", "Signature method is invalid", SignatureRejected),
     wordpress(401, "json_oauth1_invalid_timestamp", "Invalid timestamp", TimestampRefused),
     wordpress(401, "json_oauth1_invalid_token", "Access token does not exist", TokenRejected),
-    wordpress(400, "json_oauth1_invalid_verifier", "OAuth verifier does not match", ProviderError),
+    wordpress(400, "json_oauth1_invalid_verifier", "OAuth verifier does not match", VerifierRejected),
     wordpress(401, "json_oauth1_missing_parameter", "Missing OAuth parameter oauth_token", ProviderError),
     wordpress(
         401, "json_oauth1_nonce_already_used", "Invalid nonce - nonce has already been used", NonceRejected
@@ -478,7 +478,7 @@ FORMS: list[Form] = [
     wordpress_text(401, "Invalid nonce - nonce has already been used", NonceRejected, "nonce_used"),
     wordpress_text(401, "OAuth request token has expired", TokenRejected, "token_expired"),
     wordpress_text(400, "Invalid token", ProviderError, None),
-    wordpress_text(400, "OAuth verifier does not match", ProviderError, None),
+    wordpress_text(400, "OAuth verifier does not match", VerifierRejected, "verifier_invalid"),
     wordpress_text(500, "Callback URL is invalid", ProviderError, None),
     # Jira, and the Java library of its servers
     Form("Jira", 401, "oauth_problem=token_rejected", TokenRejected, "token_rejected", embeds="form"),

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aiooauth1.errors import CallbackError
-from aiooauth1.responses.problem import DENIALS, clean
+from aiooauth1.responses.excerpts import printable
+from aiooauth1.responses.problem import DENIALS
 from aiooauth1.signing.encoding import parse_form
 
 
@@ -58,7 +59,7 @@ def parse_callback(
         denied_by_empty_verifier: Whether an empty verifier means that the user said no.
 
     Raises:
-        CallbackError: If one of those parameters is there twice, too long, or no clean text.
+        CallbackError: If one of those parameters is there twice, too long, or no printable text.
 
     >>> parse_callback("https://me.example/cb?oauth_token=hh5s93j4hdidpola&oauth_verifier=hfdp7dh39dks9884")
     <Callback of request token 'hh5s93j4hdidpola'>
@@ -82,7 +83,7 @@ def parse_callback(
         request_token=named or None,
         verifier=given.get("oauth_verifier") or None,
         denied=denied,
-        problem=clean(problem, 64) if problem and not denied else None,
+        problem=printable(problem, 64) if problem and not denied else None,
     )
 
 
@@ -90,7 +91,7 @@ def check_value(name: str, value: str) -> None:
     """Check what came from outside: a parameter of a callback, or what a user typed.
 
     Raises:
-        CallbackError: If it is too long or no clean text.
+        CallbackError: If it is too long or no printable text.
     """
     if len(value) > _LONGEST_VALUE:
         raise CallbackError(f"{name} is longer than {_LONGEST_VALUE} characters")

@@ -1,0 +1,128 @@
+"""What of a provider's text may be shown: printable, cut, masked; and the base string that it echoes.
+
+Pure functions of texts that may be hostile: each takes time in proportion to their length.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import islice
+from urllib.parse import unquote
+
+from aiooauth1.responses.problem_formats import unescaped
+from aiooauth1.responses.redaction import SecretMatcher, mask_secrets, safe_prefix
+
+
+__all__ = ["MAX_SCANNED", "excerpt", "find_base_string", "is_clear", "printable"]
+
+_NO_SECRETS = SecretMatcher()
+MAX_SCANNED = 8192
+"""Bytes of the header fields and of the body that are scanned."""
+
+# What a server echoes of our parameters, perhaps percent-encoded; its own oauth_problem ones are what a
+# reader is after. A signature by PLAINTEXT has an ampersand in it.
+_GAP = r"(?:[\\\"'\s+]|%2[027])*+"  # with a backslash: within JSON, a quote has one
+_VALUE = r"[^&\s\"',;<>]"
+_ECHOED = re.compile(
+    rf"((?:oauth_(?!problem)\w{{1,64}}+|x_auth_\w{{1,64}}+|secret|password){_GAP}(?:[=:]|%(?:25)*3[DA]){_GAP})"
+    rf"{_VALUE}+(?:&(?!\w{{1,64}}+=){_VALUE}*)?",
+    re.IGNORECASE,
+)
+_UNPRINTABLE = re.compile(r"[^ -~]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+_ROOM = 4  # times as much is looked at as may be shown: what is taken out makes room
+
+
+def printable(text: str, length: int) -> str:
+    r"""Return the beginning of a provider's text as printable ASCII, fit for messages and logs.
+
+    Control characters become a blank, other characters a backslash escape.
+
+    >>> printable("Ung\u00fcltige\r\nSignatur", 40)
+    'Ung\\xfcltige Signatur'
+    """
+    text = _CONTROL.sub(" ", text[: _ROOM * length]).strip()
+    if not text.isascii():
+        text = text.encode("ascii", "backslashreplace").decode()
+    return text[:length]
+
+
+def excerpt(text: str, length: int, matcher: SecretMatcher = _NO_SECRETS) -> str:
+    """Return a text as it can be shown: without secrets, `oauth_` values and base strings, printable and cut.
+
+    Args:
+        text: The text.
+        length: The most characters of it to return.
+        matcher: The secrets.
+    """
+    octets = safe_prefix(text.encode("utf-8", "surrogatepass"), _ROOM * length, matcher)
+    text = printable(
+        _before_base_string(mask_secrets(octets.decode("utf-8", "ignore"), matcher)), _ROOM * length
+    )
+    return mask_secrets(_ECHOED.sub(r"\1***", text), matcher)[:length].strip()
+
+
+def is_clear(text: str, matcher: SecretMatcher) -> bool:
+    """Say whether a text can be shown as it is, but for its length and line breaks."""
+    line = text.replace("\n", "")
+    return not (
+        _UNPRINTABLE.search(line)
+        or _ECHOED.search(line)
+        or _MARK.search(line)
+        or mask_secrets(text, matcher) != text
+    )
+
+
+# Base strings
+
+_MARK = re.compile(
+    r"""(?:debug_sbs|oauth_signature_base_string|signature base string|base_?string)"""
+    r"""(?=[\\"']{0,2}\s{0,3}[:="'`<])""",
+    re.IGNORECASE | re.ASCII,
+)
+_LEAD = re.compile(r"""(?:[\s:="'`\\]|<[^<>]{0,40}+>|[bu](?=["'])){1,16}+""", re.ASCII)
+# METHOD&URI&parameters, the last two encoded (RFC 5849 section 3.4.1.1). Magento 1 sends a signature instead,
+# and the servers of the python-oauth2 line, Discogs among them, both secrets where PLAINTEXT is the method.
+_SHAPE = re.compile(r"[A-Z]{2,20}&(?i:https?%3A%2F%2F)[\w.~%+*-]++&[\w.~%+*-]*+", re.ASCII)
+_ENCODED_SHAPE = re.compile(r"[A-Z]{2,20}%26[\w.~%+*-]++", re.ASCII)
+# What of another's signature, or of a user, would be of use to who reads a log.
+_NAMED = re.compile(
+    r"((?:password|secret|session_handle|verifier|oauth_signature)%3D)(?:(?!%26)[\w.~%+*-])++",
+    re.ASCII | re.IGNORECASE,
+)
+_MOST_MARKS = 4
+
+
+def find_base_string(text: str, matcher: SecretMatcher = _NO_SECRETS, *, cut: bool = False) -> str | None:
+    """Return the base string that the provider says that it has signed; None: there is none.
+
+    Args:
+        text: Header fields or the beginning of a body.
+        matcher: The secrets, which are taken out.
+        cut: Whether more followed: half a base string is none.
+
+    >>> find_base_string("oauth_problem=signature_invalid&debug_sbs=GET&http%3A%2F%2Fa.example%2F&b%3D1")
+    'GET&http%3A%2F%2Fa.example%2F&b%3D1'
+    >>> find_base_string("oauth_problem=signature_invalid&debug_sbs=tnnArxj06cWHq44gCs1OSKk%2FjLY%3D")
+    """
+    text = unescaped(text)
+    for mark in islice(_MARK.finditer(text), _MOST_MARKS):
+        start = _start(text, mark)
+        found = _SHAPE.match(text, start)
+        shown = found[0] if found else ""
+        if not found and (found := _ENCODED_SHAPE.match(text, start)):
+            shown = unquote(found[0])
+        if found and _SHAPE.fullmatch(shown) and not (cut and found.end() == len(text)):
+            return _NAMED.sub(r"\1***", mask_secrets(shown, matcher))
+    return None
+
+
+def _before_base_string(text: str) -> str:
+    """Return a text up to where it shows a base string, or what the provider sends for one."""
+    mark = _MARK.search(text)
+    return text if mark is None else text[: _start(text, mark)] + "***"
+
+
+def _start(text: str, mark: re.Match[str]) -> int:
+    lead = _LEAD.match(text, mark.end())
+    return lead.end() if lead else mark.end()
