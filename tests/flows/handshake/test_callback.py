@@ -101,7 +101,7 @@ def test_a_denial_in_every_form(query: str, named: str | None) -> None:
         ("oauth_problem=token_expired&oauth_token=rt", "token_expired"),
         ("error=server_error&oauth_token=rt", "server_error"),
         ("oauth_problem=&error=server_error", "server_error"),
-        ("error=caf%C3%A9%C3%A9+x", "caf  x"),
+        ("error=caf%C3%A9%C3%A9+x", "caf\\xe9\\xe9 x"),
         ("error=" + "x" * 500, "x" * 64),
         ("error=Access_Denied", "Access_Denied"),
     ],
