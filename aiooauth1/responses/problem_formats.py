@@ -151,9 +151,9 @@ def from_body(text: str) -> ProblemReport:
 def from_success(text: str) -> ProblemReport:
     """Return what the body of a 2xx reports, in the forms of providers that refuse with one.
 
-    The body may be anything, so that it must be one of these as a whole: JSON with a non-empty `error`,
-    with `errors` and no `data`, `stat` "fail", with `meta.code` of 400 or more, or with `error_text`; XML with
-    `rsp`, `error`, `errors` or `hash` outermost; MediaWiki's `Error: …`; the form `oauth_problem=…`.
+    The body may be anything, so that it must be one of these as a whole: JSON with a non-empty `error`, with
+    `errors` and no `data`, with `stat` "fail", with `meta.code` of 400 or more, or with `error_text`; XML
+    with `rsp`, `error`, `errors` or `hash` outermost; `Error: …` of MediaWiki; the form `oauth_problem=…`.
 
     >>> from_success('{"stat": "fail", "code": 98, "message": "Invalid auth token"}').name
     '98'
