@@ -116,6 +116,6 @@ async def test_nothing_is_lost_doubled_mixed_up_or_leaked(server: RedisServer | 
         assert world.first_good - place.back < 10
     assert blocks < 15_000 + posts / 2  # its closed connections and the guests: a call kept is a hundred
     assert octets < 25 * MIB  # a thousand calls that wait for Redis take half of that
-    assert posts >= PER_SECOND["post"] * SECONDS / 3, "this machine is too busy to tell anything"
+    assert posts >= PER_SECOND["post"] * SECONDS / 20, "this machine is too busy to tell anything"
     assert len(confirmed) > posts / 3
     assert len(world.connected) > world.begun["handshake"] / 10

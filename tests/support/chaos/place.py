@@ -54,8 +54,8 @@ class Place:
         return self.killed < math.inf and self.back == math.inf
 
     def explains(self, began: float, ended: float) -> bool:
-        """Whether what took that time may have found no store, which is back 1 s after its Redis is."""
-        return ended >= self.killed and began <= self.back + 1
+        """Whether what took that time may have found no store, which is back soon after its Redis is."""
+        return ended >= self.killed and began <= self.back + 5
 
     async def restart(self) -> None:
         """Kill the Redis, and start it again on its port after a while."""
