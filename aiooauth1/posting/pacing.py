@@ -33,7 +33,7 @@ _SHARED_AFTER_REPLIES = 8
 _SHARED_AFTER_USERS = 3
 _ELSEWHERE = "*"
 _INFINITE = float("inf")
-_NUMBERED = re.compile(r"[^/]*[0-9][^/]*")
+_DIGIT = re.compile(r"[0-9]")
 
 
 class Rule(Protocol):
@@ -336,7 +336,9 @@ def route_of(method: str, url: str) -> str:
     >>> route_of("POST", "https://api.example/2/users/17/likes?x=1")
     'POST /*/users/*/likes'
     """
-    return f"{method} {_NUMBERED.sub('*', urlsplit(url).path)}"
+    segments = urlsplit(url).path.split("/")
+    path = "/".join("*" if _DIGIT.search(segment) else segment for segment in segments)
+    return f"{method} {path}"
 
 
 class Told(NamedTuple):
