@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.socket
 
 ROOT = Path(__file__).parents[2]
-TOKEN_ERRORS = {"TokenResponseError", "OutcomeUnknown"}
+TOKEN_ERRORS = {"TokenResponseError", "TokenRejected", "OutcomeUnknown"}
 REFUSALS = {"ProviderError", "TokenRejected", "OutcomeUnknown"}
 BOUNDS_FIELDS = "max_headers" in inspect.signature(aiohttp.ClientSession).parameters
 BOUNDS_BOMBS = tuple(map(int, aiohttp.__version__.split(".")[:2])) >= (3, 14)

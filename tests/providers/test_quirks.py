@@ -112,11 +112,12 @@ async def _call_without_a_token(fake: FakeProvider, provider: Provider) -> None:
 
 async def _call_while_the_clock_goes_back(fake: FakeProvider, provider: Provider) -> None:
     token, now = fake.issue_access_token("ann"), int(time.time())
-    readings = iter([now, now - 5, now + 1, now - 1])
+    readings = [now]
     async with OAuth1Session(
-        fake.consumer, token, provider=provider, retry=None, clock=lambda: next(readings)
+        fake.consumer, token, provider=provider, retry=None, clock=lambda: readings[-1]
     ) as session:
-        for _ in range(4):
+        for moment in (now, now - 5, now + 1, now - 1):
+            readings.append(moment)
             await raise_for_problem(await session.get("echo"))
 
 
