@@ -79,6 +79,15 @@ def demo(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object; the story goes to standard error.")
     ] = False,
+    site: Annotated[
+        bool, typer.Option("--serve", help="Run it as a web site to try in a browser, until Ctrl-C.")
+    ] = False,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=65535, metavar="N", show_default=False, help="The site's port. [default: 8080]"
+        ),
+    ] = None,
     debug: Debug = False,
 ) -> None:
     """Connect users to a provider on this machine, and repost their blog posts there.
@@ -99,6 +108,18 @@ def demo(
     """  # noqa: D301  \b keeps the lines; it is no escape
     if posts is not None and source is not None:
         raise typer.BadParameter("give --posts or --input, not both")
+    if port is not None and not site:
+        raise typer.BadParameter("--port needs --serve")
+    if site and (posts is not None or source is not None or as_json):
+        raise typer.BadParameter("--serve takes no --posts, --input or --json: posts are made in the browser")
+
+    def serve_site() -> Coroutine[Any, Any, int]:
+        from aiooauth1.cli.demo.serve import serve
+
+        return serve(8080 if port is None else port)
+
+    if site:
+        raise typer.Exit(run_command("demo", serve_site, debug=debug))
 
     def work() -> int:
         from aiooauth1.cli.demo.run import run_demo

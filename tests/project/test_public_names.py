@@ -86,6 +86,7 @@ CONTRACT = {
 # Packages whose face is a docstring alone: what is inside is imported from its own module.
 INTERNAL_FACES = {
     "aiooauth1.cli.demo",
+    "aiooauth1.cli.demo.site",
     "aiooauth1.flows.handshake",
     "aiooauth1.responses",
     "aiooauth1.session",

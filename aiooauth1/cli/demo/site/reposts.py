@@ -1,0 +1,87 @@
+"""Posting a feed for an account: one post after another, with a pause where the provider asks for one."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from aiohttp import ClientError
+
+from aiooauth1.errors import OAuth1Error, RateLimited, TokenRejected, UnknownUser
+from aiooauth1.session.problem_reader import raise_for_problem
+from aiooauth1.web.accounts import account_name
+
+
+if TYPE_CHECKING:
+    from aiooauth1.cli.demo.site.people import Person
+    from aiooauth1.session.session import OAuth1Session
+
+
+__all__ = ["Reposts", "lines_of"]
+
+_MOST_POSTS = 50
+_LONGEST_POST = 500
+_LONGEST_PAUSE = 60.0  # seconds
+
+
+class Reposts:
+    """Posts feeds in tasks of their own.
+
+    Args:
+        session: What posts. Its retries are off here, so that the site can show a refusal when it comes.
+    """
+
+    def __init__(self, session: OAuth1Session) -> None:
+        self._session = session.replace(retry=None)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self, person: Person, account: str, posts: list[str]) -> None:
+        """Begin to post a feed for an account of a person."""
+        task = asyncio.create_task(self._post_all(person, account, posts))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def aclose(self) -> None:
+        """Stop posting."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _post_all(self, person: Person, account: str, posts: list[str]) -> None:
+        name = person.names.get(account, account)
+        for text in posts:
+            try:
+                number = await self._post(person, account, text)
+            except TokenRejected:
+                return  # on_token_rejected has told the person
+            except UnknownUser:
+                person.tell("failed", name, text, "not posted: this account is not connected any more")
+                return
+            except (OAuth1Error, ClientError, OSError) as error:
+                person.tell("failed", name, text, f"not posted: {type(error).__name__}")
+            else:
+                person.tell("posted", name, text, f"accepted by the provider as post {number}")
+
+    async def _post(self, person: Person, account: str, text: str) -> int:
+        while True:
+            try:
+                user = account_name(person.id, account)
+                async with self._session.post("posts", user=user, data={"status": text}) as response:
+                    await raise_for_problem(response)
+                    return int((await response.json())["id"])
+            except RateLimited as refusal:
+                seconds = min(refusal.retry_after or 1.0, _LONGEST_PAUSE)
+                person.tell(
+                    "waiting",
+                    person.names.get(account, account),
+                    text,
+                    f"the provider takes no more posts for now (429): sent again in {seconds:.0f} s",
+                )
+                await asyncio.sleep(seconds)
+
+
+def lines_of(feed: str) -> list[str]:
+    """Return the posts of a feed, one from each line that is not empty, each cut to a post's length."""
+    lines = (line.strip() for line in feed.splitlines())
+    return [line[:_LONGEST_POST] for line in lines if line][:_MOST_POSTS]
