@@ -13,6 +13,7 @@ which gets a connection and sends a `signing_request`, which is signed at that m
 - `signing_request`: the request class, signed with the connection in hand
 - `redirects`: the redirect policy (pure)
 - `retry`: Retry, the retry budget and the decisions (pure)
+- `rate_gate`: calls of one token wait in order, once its rate limit is spent
 - `token_rejection`: discards a dead token and tells once
 - `problem_reader`: raise_for_problem
 """

@@ -14,6 +14,7 @@ from multidict import CIMultiDict
 from aiooauth1._internal.lifecycle import Home
 from aiooauth1.errors import SigningError
 from aiooauth1.session.options import ClientSessionOptions
+from aiooauth1.session.rate_gate import RateGates
 from aiooauth1.session.retry import RetryBudget
 from aiooauth1.session.signing_request import SigningRequest
 from aiooauth1.transport.public_only import public_connector
@@ -118,6 +119,7 @@ class ConnectionPool:
         self.refuse_proxy(self._options)
         self.clocks, self.clock, self.sleep = clocks, clock, sleep
         self.budget = RetryBudget()
+        self.gates = RateGates()
         self.turns = LoopTurns()
         self._responses: WeakSet[ClientResponse] = WeakSet()
         self._last_headers: OrderedDict[str, Mapping[str, str]] = OrderedDict()

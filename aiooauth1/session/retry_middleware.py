@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from aiooauth1.session.signing_request import SigningOptions
     from aiooauth1.session.token_rejection import TokenRejectionHandler
     from aiooauth1.signing.sign import Signer
-    from aiooauth1.transport.origin import Target
+    from aiooauth1.transport.origin import Origin, Target
 
 
 __all__ = ["CallUser", "RetryMiddleware"]
@@ -89,6 +89,7 @@ class RetryMiddleware(SignedCall):
         "_discards_seen",
         "_failure",
         "_follows",
+        "_gate",
         "_guessed_clock_skew",
         "_has_key",
         "_pool",
@@ -126,6 +127,7 @@ class RetryMiddleware(SignedCall):
         self._has_key = has_key
         self._began = pool.now()
         self._guessed_clock_skew = False
+        self._gate: tuple[Origin, str | None] | None = None
         self._failure: Exception | None = None
         self._resigned_for: frozenset[type] = frozenset()
         self._spent = 0  # of the retry budget
@@ -169,9 +171,7 @@ class RetryMiddleware(SignedCall):
             return
         raise StoreUnavailable(failure)
 
-    async def __call__(  # noqa: C901  the loop of one call, in one piece
-        self, request: ClientRequest, handler: ClientHandlerType
-    ) -> ClientResponse:
+    async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
         """Send the request until a response is one for the caller.
 
         Raises:
@@ -184,10 +184,20 @@ class RetryMiddleware(SignedCall):
         assert isinstance(request, SigningRequest)  # noqa: S101  the session's request_class
         await self.prepare(request)
         self._pool.budget.deposit(self.origin)
+        try:
+            return await self._send(request, handler)
+        finally:
+            self._leave_gate()
+
+    async def _send(  # noqa: C901  the loop of one call, in one piece
+        self, request: SigningRequest, handler: ClientHandlerType
+    ) -> ClientResponse:
         attempt = 1
         while True:
             request.has_begun = False
             failure: Exception | None = None
+            if self._pool.gates:
+                await self._pass_gate()
             try:
                 response = await handler(request)
             except Exception as error:
@@ -221,6 +231,26 @@ class RetryMiddleware(SignedCall):
             await self._pause(request, seconds)
             attempt += 1
             await self.prepare(request)
+
+    async def _pass_gate(self) -> None:
+        """Wait behind the other calls of this token, if its rate limit is spent."""
+        key = self.origin, self._key()
+        if self._gate is None and self._pool.gates.is_held(key):
+            await self._pool.gates.enter(key)
+            self._gate = key
+            self._pool.check_open()
+
+    async def _hold_gate(self) -> None:
+        """Have the other calls of this token wait until this one was accepted."""
+        key = self.origin, self._key()
+        if self._gate is None and not self._pool.gates.is_held(key):
+            await self._pool.gates.enter(key)  # at once, since nobody holds it
+            self._gate = key
+
+    def _leave_gate(self) -> None:
+        if self._gate is not None:
+            self._pool.gates.leave(self._gate)
+            self._gate = None
 
     def _accept(self, response: ClientResponse) -> ClientResponse:
         if self._spent:
@@ -326,8 +356,9 @@ class RetryMiddleware(SignedCall):
         if problem is None:
             return None
         retry, kind = self._retry, problem.error_type
-        may_resend = retry is not None and attempt < retry.attempts and can_resend(request.body)
-        if self._can_fix_by_resigning(problem, kind, response, request, attempt) and may_resend:
+        may_resend = retry is not None and can_resend(request.body)
+        is_fixed = self._can_fix_by_resigning(problem, kind, response, request, attempt)
+        if is_fixed and may_resend and retry is not None and attempt < retry.attempts:
             logger.info(
                 "%s %s: resending with another nonce and timestamp (%s)",
                 request.method,
@@ -343,7 +374,10 @@ class RetryMiddleware(SignedCall):
                     request, attempt, retry, wait, problem.name or str(problem.status), costs=costs
                 )
                 if seconds is not None:
+                    if not costs:
+                        await self._hold_gate()
                     return seconds
+        self._leave_gate()  # a handler may call the session for the same user
         if kind is TokenRejected and token is not None and problem.status < _FIRST_FAULT:
             # While a large body is unread it holds its connection, for which a handler that calls the session
             # would wait. So the call does not wait for the handler then.

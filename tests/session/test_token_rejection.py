@@ -30,6 +30,7 @@ from aiooauth1 import (
     raise_for_problem,
 )
 from aiooauth1.session.token_rejection import TokenRejection
+from aiooauth1.signing import HMAC_SHA1
 from aiooauth1.stores.cached import CachedStore
 from aiooauth1.testing import FakeProvider
 
@@ -664,3 +665,55 @@ async def test_a_thousand_users_at_once_while_tokens_are_replaced_and_revoked(re
         figures = {"arrivals": len(fake.ledger), "posts": len(fake.posts), "refused": len(fake.refused())}
         print("users:", figures)  # noqa: T201  the figures are what a reader of the run wants
         record_property("users", figures)
+
+
+# No request is signed with a token after its discard returned
+
+
+class Watching:
+    """HMAC-SHA1 that notes each signature made with a token that was discarded or replaced before."""
+
+    name = "HMAC-SHA1"
+
+    def __init__(self) -> None:
+        self.dead: set[str] = set()
+        self.late: list[str] = []
+
+    def sign(self, base_string: str, consumer_secret: str, token_secret: str) -> str:
+        key = base_string.partition("oauth_token%3D")[2].partition("%26")[0]
+        if key in self.dead:
+            self.late.append(key)
+        return HMAC_SHA1.sign(base_string, consumer_secret, token_secret)
+
+
+async def test_no_request_is_signed_with_a_token_after_it_was_discarded_or_replaced(
+    listener: Listener,
+) -> None:
+    """One thousand users post ten times each, while others discard and replace their tokens."""
+    method, store = Watching(), MemoryStore()
+    users = [f"u{number}" for number in range(1_000)]
+    for user in users:
+        await store.put_access_token("home", user, AccessToken(f"{user}.0", "secret"))
+
+    async def rotate() -> None:
+        for user in users[::2]:
+            await asyncio.sleep(0.001)
+            if int(user[1:]) % 4:
+                await store.put_access_token("home", user, AccessToken(f"{user}.1", "secret"))
+            else:
+                await store.discard_access_token("home", user)
+            method.dead.add(f"{user}.0")
+
+    listener.answer = lambda arrival: (
+        reply(503, {"Retry-After": "0"}) if len(listener.arrivals) % 50 == 0 else ok(arrival)
+    )
+    async with session_at(listener, store, None, signature_method=method) as session:
+        calls = [session.post("posts", user=user) for _ in range(EACH) for user in users]
+        rotating = asyncio.create_task(rotate())
+        outcomes = await asyncio.gather(*calls, return_exceptions=True)
+        await rotating
+    assert method.late == []
+    kinds = {type(one).__name__ for one in outcomes}
+    assert kinds == {"ClientResponse", "UnknownUser"}
+    used = {oauth_parameters(one)["oauth_token"] for one in listener.arrivals}
+    assert any(key.endswith(".1") for key in used)
