@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from aiooauth1.session.retry import Retry
     from aiooauth1.session.session import OAuth1Session, raise_for_problem
     from aiooauth1.session.token_rejection import TokenRejection
+    from aiooauth1.signing.rules import SigningRules
+    from aiooauth1.signing.signature import Signature
     from aiooauth1.stores import AccessTokenStore, Held, MemoryStore, PendingStore, TokenStore
     from aiooauth1.transport.rate_limit import rate_limit
 
@@ -73,8 +75,10 @@ __all__ = [
     "RedirectRefused",
     "RequestToken",
     "Retry",
+    "Signature",
     "SignatureRejected",
     "SigningError",
+    "SigningRules",
     "StoreCorrupt",
     "StoreUnavailable",
     "TimestampRefused",
@@ -106,6 +110,8 @@ _MODULES = {
     "RateLimitWindow": "responses.rate_limit",
     "RequestToken": "credentials",
     "Retry": "session.retry",
+    "Signature": "signing.signature",
+    "SigningRules": "signing.rules",
     "TokenRejection": "session.token_rejection",
     "TokenStore": "stores",
     "raise_for_problem": "session.session",

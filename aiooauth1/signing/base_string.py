@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from aiooauth1.errors import SigningError
 from aiooauth1.signing.encoding import percent_encode
+from aiooauth1.signing.natural_order import natural_key
 
 
 if TYPE_CHECKING:
@@ -146,9 +147,10 @@ def normalize_parameters(pairs: Iterable[tuple[str, str]]) -> str:
     return join_normalized([(percent_encode(name), percent_encode(value)) for name, value in pairs])
 
 
-def join_normalized(encoded: list[tuple[str, str]]) -> str:
-    """Sort and join pairs that are encoded already: the order is that of the encoded octets, names first."""
-    return "&".join([f"{name}={value}" for name, value in sorted(encoded)])
+def join_normalized(encoded: list[tuple[str, str]], *, natural: bool = False) -> str:
+    """Sort and join pairs that are encoded already, by the encoded bytes or in PHP's natural order, names first."""
+    ordered = sorted(encoded, key=natural_key) if natural else sorted(encoded)
+    return "&".join([f"{name}={value}" for name, value in ordered])
 
 
 def encode_normalized(normalized: str) -> str:
@@ -169,7 +171,7 @@ def base_string_start(method: str, url: str, scheme: str | None = None, origin: 
         method: The request method, in any case.
         url: The URL without query and fragment.
         scheme: The scheme to sign instead of the URL's.
-        origin: The scheme, host and port to sign instead of the URL's.
+        origin: The scheme, host and port to sign instead of the URL's; its path goes before the URL's.
 
     Raises:
         SigningError: If the method is not an HTTP token, or the URL cannot be signed.
@@ -179,7 +181,8 @@ def base_string_start(method: str, url: str, scheme: str | None = None, origin: 
     target = parse_url(url)
     if origin is not None:
         signed = parse_url(origin)
-        target = target._replace(scheme=signed.scheme, host=signed.host)
+        path = signed.path.removesuffix("/") + target.path
+        target = target._replace(scheme=signed.scheme, host=signed.host, path=path)
     if scheme is not None:
         target = target._replace(scheme=scheme)
     return f"{percent_encode(method.upper())}&{percent_encode(target.base)}&"

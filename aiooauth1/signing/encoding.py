@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-__all__ = ["encode_form", "encoded_pairs", "parse_form", "percent_encode", "utf8"]
+__all__ = ["decoded_again", "encode_form", "encoded_pairs", "parse_form", "percent_encode", "utf8"]
 
 _UNRESERVED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 _ENCODED = tuple(chr(octet) if octet in _UNRESERVED else f"%{octet:02X}" for octet in range(256))
@@ -102,6 +102,11 @@ def encoded_pairs(octets: bytes) -> list[tuple[str, str]]:
     # What is written so already stays as it is, but for an equals sign after the first.
     pairs = [segment.partition("=") for segment in octets.decode("ascii").split("&") if segment]
     return [(name, value.replace("=", "%3D")) for name, _, value in pairs]
+
+
+def decoded_again(encoded: str) -> str:
+    """Encode what a server gets that decodes once too often: `%2541`, a literal `%41`, becomes `A`."""
+    return percent_encode(unquote_to_bytes(unquote_to_bytes(encoded))) if "%25" in encoded else encoded
 
 
 def encode_form(pairs: Iterable[tuple[str | bytes, str | bytes]]) -> str:

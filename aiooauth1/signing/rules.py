@@ -21,12 +21,19 @@ class SigningRules:
         body_hash: Whether a request whose body is no form carries `oauth_body_hash`, an empty body included.
         bare_values: Whether protocol values stand unencoded in the normalised parameters (Mastercard).
         signed_scheme: The scheme in the base string, where it is another than the one connected with.
-        signed_origin: Scheme, host and port in the base string, where not those connected to.
+        signed_origin: Scheme, host and port in the base string, if not those connected to, as `https://host`. A
+            path in it is put before the request's path: `https://inner.example/base` for a server behind a
+            proxy that strips or adds a prefix.
         realm_is_url: Whether the realm is the request's URL without its query.
         sorted_parameters: Whether parameters must be sent in the order in which they are signed.
+        natural_order: Whether names are sorted as PHP's `strnatcmp` does, `a[2]` before `a[10]` (Magento 1 and
+            2, since Zend_Oauth does so), instead of by their bytes.
+        decodes_twice: Whether the provider percent-decodes names and values once too often before it signs
+            them, so that a value with a literal `%41` counts as `A` (WordPress's OAuth1 plugin, WooCommerce).
 
     Raises:
-        ValueError: If scheme or origin is none.
+        ValueError: If scheme or origin is none, the origin has a query or fragment, or natural order is
+            combined with `sorted_parameters`.
     """
 
     send_version: bool = True
@@ -37,12 +44,18 @@ class SigningRules:
     signed_origin: str | None = None
     realm_is_url: bool = False
     sorted_parameters: bool = False
+    natural_order: bool = False
+    decodes_twice: bool = False
 
     def __post_init__(self) -> None:
         if self.signed_scheme not in {None, "http", "https"}:
             raise ValueError(f"signed_scheme must be 'http' or 'https', not {self.signed_scheme!r}")
+        if self.natural_order and self.sorted_parameters:
+            raise ValueError("natural_order does not go with sorted_parameters, which sends them sorted by bytes")
         if self.signed_origin is None:
             return
+        if "?" in self.signed_origin or "#" in self.signed_origin:
+            raise ValueError("signed_origin must have no query or fragment: give https://host, or https://host/path")
         try:
             parse_url(self.signed_origin)
         except SigningError as error:

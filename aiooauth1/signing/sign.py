@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from aiooauth1.errors import SigningError
 from aiooauth1.signing.base_string import base_string_start, encode_normalized, join_normalized
-from aiooauth1.signing.encoding import percent_encode
+from aiooauth1.signing.encoding import decoded_again, percent_encode
 from aiooauth1.signing.methods import HMAC_SHA1, body_hash_value, keyed
 from aiooauth1.signing.parameters import (
     extra_pairs,
@@ -57,6 +57,7 @@ class Signer:
         "_constant",
         "_fixed",
         "_header",
+        "_is_plain",
         "_method",
         "_names",
         "_realm",
@@ -86,6 +87,9 @@ class Signer:
             )
         self._realm = realm
         self._rules = rules
+        self._is_plain = not (
+            rules.realm_is_url or rules.bare_values or rules.natural_order or rules.decodes_twice
+        )
         self._value = keyed(signature_method, consumer.secret, token.secret if token is not None else "")
         self.takes_long = bool(getattr(signature_method, "takes_long", False))
         key = token.key if token is not None else "" if rules.empty_token else None
@@ -148,9 +152,11 @@ class Signer:
         others = sent_elsewhere(len(where), query, octets, {name for name, _ in encoded})
         if rules.bare_values:
             encoded = [(percent_encode(name), value) for name, value in parameters]
-            normalized = percent_encode(join_normalized(encoded + others))
-        else:
-            normalized = encode_normalized(join_normalized(encoded + others))
+        everything = encoded + others
+        if rules.decodes_twice:
+            everything = [(decoded_again(name), decoded_again(value)) for name, value in everything]
+        joined = join_normalized(everything, natural=rules.natural_order)
+        normalized = percent_encode(joined) if rules.bare_values else encode_normalized(joined)
         return Prepared(
             method=method.upper(),
             url=url.partition("#")[0],
@@ -173,7 +179,7 @@ class Signer:
         Raises:
             SigningError: If the request cannot be signed rightly.
         """
-        if self._rules.realm_is_url or self._rules.bare_values:
+        if not self._is_plain:
             prepared = self.prepare(method, url, nonce=nonce, timestamp=timestamp, form=form)
             return self.finish(prepared).header()
         where, _, query = url.partition("#")[0].partition("?")

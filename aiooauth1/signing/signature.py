@@ -86,6 +86,28 @@ class Signature:
             )
         return self._joined(self._request.form or b"", "form").encode("latin-1")
 
+    def form(self) -> tuple[tuple[str, str], ...]:
+        """Return the pairs of the form body with the parameters at its end, decoded.
+
+        They are for a form that somebody else's browser posts, as an LTI 1.1 launch is: write each pair as a
+        hidden field. Browsers send a line break in a value as CR LF, so sign it as that.
+
+        Raises:
+            SigningError: As `body`, or if a name or value is not UTF-8.
+
+        >>> from aiooauth1 import Consumer
+        >>> from aiooauth1.signing import sign
+        >>> launch = sign("POST", "https://tool.example/launch", consumer=Consumer("key", "secret"), nonce="n",
+        ...               timestamp=1, form=[("lti_version", "LTI-1p0")])
+        >>> launch.form()[0], launch.form()[-1][0]
+        (('lti_version', 'LTI-1p0'), 'oauth_signature')
+        """
+        try:
+            return tuple((name.decode(), value.decode()) for name, value in parse_form(self.body()))
+        except UnicodeDecodeError:
+            pass
+        raise SigningError("the form has bytes that are not UTF-8: a page cannot hold them, send body() instead")
+
     def _joined(self, given: bytes, where: str) -> str:
         theirs = parse_form(given)
         if any(name == SIGNATURE.encode() for name, _ in theirs):
