@@ -87,7 +87,8 @@ class Provider:
         sign_authorize_url: Whether the authorize URL is signed, with the consumer secret alone.
         json_token_replies: Whether tokens come as a JSON object.
         denied_by_empty_verifier: Whether an empty verifier in the callback means that the user said no.
-        php_arrays: Whether repeated parameters are numbered as PHP does it: `a[0]=…&a[1]=…`.
+        php_arrays: Whether repeated parameters of `params=` and `data=` are numbered as PHP does it:
+            `a[0]=…&a[1]=…`. A query in the URL's own text goes out as it is.
         sign_multipart_text: Whether the text fields of multipart bodies are signed like a form's.
         monotonic_timestamps: Whether it refuses a timestamp before the last one.
         nonce_length: How many characters nonces have.

@@ -148,7 +148,7 @@ def normalize_parameters(pairs: Iterable[tuple[str, str]]) -> str:
 
 
 def join_normalized(encoded: list[tuple[str, str]], *, natural: bool = False) -> str:
-    """Sort and join pairs that are encoded already, by the encoded bytes or in PHP's natural order, names first."""
+    """Sort and join encoded pairs by their bytes, or in PHP's natural order; names first."""
     ordered = sorted(encoded, key=natural_key) if natural else sorted(encoded)
     return "&".join([f"{name}={value}" for name, value in ordered])
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
 from binascii import b2a_base64
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from aiooauth1.errors import SigningError
@@ -27,6 +27,9 @@ __all__ = [
     "body_hash_value",
     "keyed",
 ]
+
+
+_INNER_PAD, _OUTER_PAD = (bytes(byte ^ pad for byte in range(256)) for pad in (0x36, 0x5C))
 
 
 class SignatureMethod(Protocol):
@@ -74,12 +77,18 @@ class Hmac:
 
     def keyed(self, consumer_secret: str, token_secret: str) -> Callable[[str], str]:
         """Return a function from base strings to signatures, with the work on the key already done."""
-        keyed_mac = hmac.new(_key(consumer_secret, token_secret).encode(), digestmod=self.hash_name)
+        # RFC 2104 section 2, with the two key blocks hashed once: copying both costs less than an hmac.
+        hashed = partial(hashlib.new, self.hash_name)
+        size = hashed().block_size
+        key = _key(consumer_secret, token_secret).encode()
+        block = (hashed(key).digest() if len(key) > size else key).ljust(size, b"\0")
+        inner, outer = (hashed(block.translate(pad)) for pad in (_INNER_PAD, _OUTER_PAD))
 
         def value(base_string: str) -> str:
-            mac = keyed_mac.copy()
-            mac.update(base_string.encode())
-            return b2a_base64(mac.digest(), newline=False).decode()
+            first, second = inner.copy(), outer.copy()
+            first.update(base_string.encode())
+            second.update(first.digest())
+            return b2a_base64(second.digest(), newline=False).decode()
 
         return value
 

@@ -1,7 +1,7 @@
-"""The order of parameters by PHP's `strnatcmp`, in which Magento 1 and 2 sort them (a departure from RFC 5849).
+"""The natural order of PHP: Magento 1 and 2 sort parameters by `strnatcmp` (a departure from RFC 5849).
 
-They inherit it from Zend_Oauth, whose `_toByteValueOrderedQueryString` calls `uksort($params, 'strnatcmp')` on the
-encoded names. `a[2]` comes before `a[10]`.
+They inherit it from Zend_Oauth, which calls `uksort($params, 'strnatcmp')` on the encoded names: `a[2]` comes
+before `a[10]`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["natural_key"]
 
 _PIECE = re.compile(r"[0-9]+|[^0-9]")
-_LEADING_ZEROS = re.compile(r"0+(?=[0-9])")
+_LEADING_ZEROS = re.compile(r"\A0+(?=[0-9])")
 
 
 def _compare_pieces(ours: list[str], theirs: list[str]) -> int:
@@ -41,8 +41,5 @@ def natural_key(pair: tuple[str, str]) -> Any:
 
     Pairs that `strnatcmp` takes for equal, like `01` and `1`, come in the order of their bytes.
     """
-    name, value = (
-        _pieces_key(_PIECE.findall(_LEADING_ZEROS.sub("", text, count=1) if text[:1] == "0" else text))
-        for text in pair
-    )
+    name, value = (_pieces_key(_PIECE.findall(_LEADING_ZEROS.sub("", text))) for text in pair)
     return name, value, pair

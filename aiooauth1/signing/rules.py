@@ -21,13 +21,13 @@ class SigningRules:
         body_hash: Whether a request whose body is no form carries `oauth_body_hash`, an empty body included.
         bare_values: Whether protocol values stand unencoded in the normalised parameters (Mastercard).
         signed_scheme: The scheme in the base string, where it is another than the one connected with.
-        signed_origin: Scheme, host and port in the base string, if not those connected to, as `https://host`. A
-            path in it is put before the request's path: `https://inner.example/base` for a server behind a
-            proxy that strips or adds a prefix.
+        signed_origin: Scheme, host and port in the base string, if not those connected to, as `https://host`.
+            A path in it goes before the request's path: `https://inner.example/base` for a server behind a
+            proxy that strips a prefix.
         realm_is_url: Whether the realm is the request's URL without its query.
         sorted_parameters: Whether parameters must be sent in the order in which they are signed.
-        natural_order: Whether names are sorted as PHP's `strnatcmp` does, `a[2]` before `a[10]` (Magento 1 and
-            2, since Zend_Oauth does so), instead of by their bytes.
+        natural_order: Whether names are sorted by PHP's `strnatcmp`, `a[2]` before `a[10]`, not by their
+            bytes (Magento 1 and 2).
         decodes_twice: Whether the provider percent-decodes names and values once too often before it signs
             them, so that a value with a literal `%41` counts as `A` (WordPress's OAuth1 plugin, WooCommerce).
 
@@ -51,11 +51,15 @@ class SigningRules:
         if self.signed_scheme not in {None, "http", "https"}:
             raise ValueError(f"signed_scheme must be 'http' or 'https', not {self.signed_scheme!r}")
         if self.natural_order and self.sorted_parameters:
-            raise ValueError("natural_order does not go with sorted_parameters, which sends them sorted by bytes")
+            raise ValueError(
+                "natural_order does not go with sorted_parameters, which sends them sorted by bytes"
+            )
         if self.signed_origin is None:
             return
         if "?" in self.signed_origin or "#" in self.signed_origin:
-            raise ValueError("signed_origin must have no query or fragment: give https://host, or https://host/path")
+            raise ValueError(
+                "signed_origin must have no query or fragment: give https://host, or https://host/path"
+            )
         try:
             parse_url(self.signed_origin)
         except SigningError as error:

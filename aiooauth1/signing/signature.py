@@ -97,8 +97,8 @@ class Signature:
 
         >>> from aiooauth1 import Consumer
         >>> from aiooauth1.signing import sign
-        >>> launch = sign("POST", "https://tool.example/launch", consumer=Consumer("key", "secret"), nonce="n",
-        ...               timestamp=1, form=[("lti_version", "LTI-1p0")])
+        >>> launch = sign("POST", "https://tool.example/launch", consumer=Consumer("key", "secret"),
+        ...               nonce="n", timestamp=1, form=[("lti_version", "LTI-1p0")])
         >>> launch.form()[0], launch.form()[-1][0]
         (('lti_version', 'LTI-1p0'), 'oauth_signature')
         """
@@ -106,7 +106,7 @@ class Signature:
             return tuple((name.decode(), value.decode()) for name, value in parse_form(self.body()))
         except UnicodeDecodeError:
             pass
-        raise SigningError("the form has bytes that are not UTF-8: a page cannot hold them, send body() instead")
+        raise SigningError("the form has bytes that are not UTF-8, which no page can hold: send body()")
 
     def _joined(self, given: bytes, where: str) -> str:
         theirs = parse_form(given)

@@ -34,6 +34,8 @@ CONTRACT = {
         "RateLimit",
         "RateLimitWindow",
         "RequestToken",
+        "Signature",
+        "SigningRules",
         "TokenStore",
         "raise_for_problem",
         "rate_limit",

@@ -78,6 +78,14 @@ async def _get(fake: FakeProvider, provider: Provider) -> None:
     await _call(fake, provider, "GET", "echo?b=2&a=1")
 
 
+async def _get_array(fake: FakeProvider, provider: Provider) -> None:
+    await _call(fake, provider, "GET", "echo", params={f"a[{index}]": index for index in (10, 2, 1)})
+
+
+async def _get_literal_escape(fake: FakeProvider, provider: Provider) -> None:
+    await _call(fake, provider, "GET", "echo", params={"s": "%41"})
+
+
 async def _get_params(fake: FakeProvider, provider: Provider) -> None:
     await _call(fake, provider, "GET", "echo?c=%20&b=2", params={"é": "1", "a": "+", "b": [10, 9]})
 
@@ -381,6 +389,27 @@ QUIRKS = {
         "signature_invalid",
         "echo",
         lambda seen: seen.base_string.startswith("GET&http%3A%2F%2Fblog.example%3A8080%2Fecho&"),
+    ),
+    "a prefix before the signed path": Quirk(
+        {"rules": SigningRules(signed_origin="https://inner.example/base")},
+        _get,
+        "signature_invalid",
+        "echo",
+        lambda seen: seen.base_string.startswith("GET&https%3A%2F%2Finner.example%2Fbase%2Fecho&"),
+    ),
+    "names in PHP's natural order": Quirk(
+        {"rules": SigningRules(natural_order=True)},
+        _get_array,
+        "signature_invalid",
+        "echo",
+        lambda seen: "a%255B2%255D%3D2%26a%255B10%255D%3D10" in seen.base_string,
+    ),
+    "values decoded twice": Quirk(
+        {"rules": SigningRules(decodes_twice=True)},
+        _get_literal_escape,
+        "signature_invalid",
+        "echo",
+        lambda seen: _query(seen) == b"s=%2541" and "%26s%3DA" in seen.base_string,
     ),
     "HMAC-SHA256 alone": Quirk(
         {"signature_method": HMAC_SHA256},

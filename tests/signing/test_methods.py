@@ -49,6 +49,16 @@ def test_each_method_is_called_what_the_wire_calls_it(method: SignatureMethod, n
     assert method.name == name
 
 
+@pytest.mark.parametrize(("method", "hash_name"), KEYED_HASHES)
+def test_the_value_is_that_of_hmac_for_every_key_length(method: SignatureMethod, hash_name: str) -> None:
+    """Keys shorter than a block, as long, and longer, for which their hash is the key."""
+    for length in range(300):
+        prepared = keyed(method, "k" * length, "z")
+        for base_string in ("", BASE, "x" * length):
+            right = hmac.digest(b"k" * length + b"&z", base_string.encode(), hash_name)
+            assert prepared(base_string) == base64.b64encode(right).decode()
+
+
 @pytest.mark.parametrize(("consumer_secret", "token_secret", "key"), SECRETS)
 @pytest.mark.parametrize(("method", "hash_name"), KEYED_HASHES)
 def test_the_key_is_both_encoded_secrets_around_an_ampersand(

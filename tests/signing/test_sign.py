@@ -665,3 +665,88 @@ def test_the_same_arguments_give_the_same_signature() -> None:
         signed("POST", form=pairs, extra=pairs).header() == signed("POST", form=pairs, extra=pairs).header()
     )
     assert pairs == before
+
+
+# Rules of single providers
+
+
+@pytest.mark.parametrize(
+    ("origin", "signed_uri"),
+    [
+        ("https://inner.example", "https%3A%2F%2Finner.example%2Fr"),
+        ("https://inner.example/", "https%3A%2F%2Finner.example%2Fr"),
+        ("https://inner.example/base", "https%3A%2F%2Finner.example%2Fbase%2Fr"),
+        ("https://inner.example/base/", "https%3A%2F%2Finner.example%2Fbase%2Fr"),
+        ("http://inner.example:8080/a/b", "http%3A%2F%2Finner.example%3A8080%2Fa%2Fb%2Fr"),
+    ],
+)
+def test_a_path_of_the_signed_origin_goes_before_the_path_of_the_request(
+    origin: str, signed_uri: str
+) -> None:
+    signature = signed(url="http://example.com/r?x=1", rules=SigningRules(signed_origin=origin))
+    assert signature.base_string.split("&")[1] == signed_uri
+    assert signature.url().startswith("http://example.com/r?x=1&")
+
+
+@pytest.mark.parametrize("origin", ["https://inner.example/?a=1", "https://inner.example/base#x"])
+def test_a_signed_origin_has_no_query_or_fragment(origin: str) -> None:
+    with pytest.raises(ValueError, match="signed_origin must have no query or fragment"):
+        SigningRules(signed_origin=origin)
+
+
+@pytest.mark.parametrize(
+    ("query", "signed_value"),
+    [
+        ("s=%2541", "A"),  # a literal %41
+        ("s=%2525", "%25"),
+        ("s=a%2520b", "a%20b"),
+        ("s=100%25", "100%25"),  # no two hexadecimal digits follow
+        ("s=a%2Bb", "a%2Bb"),
+        ("s=%41", "A"),
+    ],
+)
+def test_values_are_signed_as_a_provider_reads_them_that_decodes_twice(query: str, signed_value: str) -> None:
+    signature = signed(url=f"http://example.com/r?{query}", rules=SigningRules(decodes_twice=True))
+    assert signature.base_string.endswith(percent_encode(f"&s={signed_value}"))
+
+
+def test_protocol_values_are_decoded_twice_too() -> None:
+    rules = SigningRules(decodes_twice=True)
+    signature = signed(callback="https://app.example/cb?s=a%20b", rules=rules)
+    assert (
+        percent_encode("oauth_callback=" + percent_encode("https://app.example/cb?s=a b"))
+        in signature.base_string
+    )
+    assert percent_encode(percent_encode("https://app.example/cb?s=a%20b")) in percent_encode(
+        signature.header()
+    )
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [SigningRules(natural_order=True), SigningRules(decodes_twice=True), SigningRules(bare_values=True)],
+)
+def test_a_prepared_signer_follows_the_rules_of_sign(rules: SigningRules) -> None:
+    url = "http://example.com/r?a10=%2541&a2=1"
+    expected = signed(url=url, rules=rules).header()
+    signer = Signer(CONSUMER, TOKEN, rules=rules)
+    assert signer.header("GET", url, nonce="kllo9940pd9333jh", timestamp=1191242096) == expected
+
+
+# A form for somebody else's browser
+
+
+def test_the_pairs_of_a_signed_form_are_those_of_its_body() -> None:
+    launch = signed("POST", form=[("title", "Grüße + Küsse"), ("roles", "a"), ("roles", "b")])
+    assert launch.form()[:3] == (("title", "Grüße + Küsse"), ("roles", "a"), ("roles", "b"))
+    assert launch.form()[3:] == launch.parameters
+
+
+def test_a_form_that_is_not_utf_8_has_no_pairs_of_text() -> None:
+    with pytest.raises(SigningError, match="not UTF-8"):
+        signed("POST", form=b"a=%FF").form()
+
+
+def test_a_body_that_is_no_form_has_no_pairs() -> None:
+    with pytest.raises(SigningError, match="the body is no form"):
+        signed("POST", body_hash=b"{}").form()

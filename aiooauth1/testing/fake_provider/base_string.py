@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import cmp_to_key
 from types import MappingProxyType
 from typing import TYPE_CHECKING
+from urllib.parse import unquote_to_bytes
 
 from aiooauth1.providers.provider import Provider
 from aiooauth1.testing.fake_provider.errors import RefusalError
@@ -114,24 +116,65 @@ def as_php_arrays(pairs: Pairs) -> Pairs:
     return list(kept.items())
 
 
+def _strnatcmp(a: str, b: str) -> int:
+    """Compare as PHP 8's `strnatcmp` does, character by character; encoded texts have no white space."""
+    i, j = _first_after_zeros(a), _first_after_zeros(b)
+    while i < len(a) and j < len(b):
+        if a[i].isdigit() and b[j].isdigit():
+            is_fraction, bias = "0" in {a[i], b[j]}, 0
+            while i < len(a) and a[i].isdigit() and j < len(b) and b[j].isdigit():
+                if a[i] != b[j] and not bias:
+                    bias = -1 if a[i] < b[j] else 1
+                    if is_fraction:
+                        return bias
+                i, j = i + 1, j + 1
+            more, less = i < len(a) and a[i].isdigit(), j < len(b) and b[j].isdigit()
+            if more or less or bias:
+                return more - less or bias
+        elif a[i] != b[j]:
+            return -1 if a[i] < b[j] else 1
+        else:
+            i, j = i + 1, j + 1
+    return (i < len(a)) - (j < len(b))
+
+
+def _compare_naturally(a: tuple[str, str], b: tuple[str, str]) -> int:
+    return _strnatcmp(a[0], b[0]) or _strnatcmp(a[1], b[1])
+
+
+def _first_after_zeros(text: str) -> int:
+    at = 0
+    while text[at : at + 1] == "0" and text[at + 1 : at + 2].isdigit():
+        at += 1
+    return at
+
+
 def received_base_string(received: ReceivedRequest, *sources: Pairs, like: Provider = BY_THE_RFC) -> bytes:
     """Build the signature base string (RFC 5849 section 3.4.1.1)."""
     hosts = received.values(b"host")
     if len(hosts) != 1:
         raise RefusalError("parameter_rejected", f"a request has one Host header, this one has {len(hosts)}")
     bare = PROTOCOL_PARAMETERS if like.rules.bare_values else frozenset()
-    pairs = sorted(
-        (encode(name), value.decode("latin-1") if name in bare else encode(value))
+    again = unquote_to_bytes if like.rules.decodes_twice else bytes
+    pairs: list[tuple[str, str]] = sorted(
+        (encode(again(name)), again(value).decode("latin-1") if name in bare else encode(again(value)))
         for source in sources
         for name, value in source
         if name != b"oauth_signature"
     )
+    if like.rules.natural_order:
+        pairs.sort(key=cmp_to_key(_compare_naturally))
     parameters = encode("&".join([f"{name}={value}" for name, value in pairs]).encode("latin-1"))
-    scheme, host = received.scheme, hosts[0]
+    scheme, host, target = received.scheme, hosts[0], received.target
     if like.rules.signed_origin is not None:
-        scheme, _, authority = like.rules.signed_origin.partition("://")
-        host = authority.rstrip("/").encode("ascii")
-    uri = base_string_uri(like.rules.signed_scheme or scheme, host, received.target)
+        scheme, _, inner = like.rules.signed_origin.partition("://")
+        host, slash, prefix = inner.rstrip("/").encode("ascii").partition(b"/")
+        # A target in absolute form has an authority of its own, which this provider does not look at.
+        target = (
+            received.target if received.target.startswith(b"/") else b"/" + received.target.split(b"/", 3)[3]
+        )
+        target = slash + prefix + target
+    uri = base_string_uri(like.rules.signed_scheme or scheme, host, target)
     return f"{encode(received.method.upper().encode())}&{encode(uri)}&{parameters}".encode("ascii")
 
 
