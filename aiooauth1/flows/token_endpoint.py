@@ -50,6 +50,7 @@ class TokenRequest:
         user_agent: What it says of who asks; None: what the session says.
         needs_user_agent: Whether it must say that.
         prepare: Makes the base string for the URL as it goes over the wire.
+        is_exchange: Whether it swaps a request token for an access token.
         signer: Signs it.
         credentials: Whose secrets must not show in an error, should the provider echo them.
     """
@@ -61,6 +62,7 @@ class TokenRequest:
     user_agent: str | None
     needs_user_agent: bool
     prepare: Callable[[str], Prepared]
+    is_exchange: bool
     signer: Signer
     credentials: tuple[Consumer | RequestToken, ...]
 

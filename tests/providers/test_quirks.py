@@ -569,8 +569,8 @@ async def test_every_way_to_say_that_the_user_said_no(denial: str, query: str) -
             with pytest.raises(AuthorizationDenied):
                 await handshake.complete(back, bind="browser")
             approved = f"?oauth_token={pending.request_token.key}&oauth_verifier=made-up"
-            # A denial that names no request token ends nothing.
-            with pytest.raises(ProviderError if denial == "error" else CallbackError):
+            # A denial that names no request token ends nothing, and the provider is asked.
+            with pytest.raises(AuthorizationDenied if denial == "error" else CallbackError):
                 await handshake.complete(approved, bind="browser")
         assert [seen.endpoint for seen in fake.refused()] == ["access_token"] * (denial == "error")
 

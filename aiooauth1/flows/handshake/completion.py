@@ -1,57 +1,87 @@
-"""The state machine of a handshake that is pending between its legs (RFC 5849 section 2).
+"""Brings pending handshakes to their end: one exchange for each request token, for any number of callbacks.
 
-```
-          begin                claim                 token
-(nothing) ─────▶ open ──────────────────▶ claimed ─────────▶ done: the same token again and again
-                 │ ▲                        │
-                 │ └── refused, nothing sent, answer lost, or the lease is over
-                 └───▶ denied
-```
-
-Every arrow is one compare-and-set of one record: it holds whatever the store, and over many processes.
+All calls of one process that complete the same handshake share one task, which asks the store, waits for an
+exchange elsewhere, and starts one if it may: a hundred calls read the store as often as one does.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from aiooauth1.errors import CallbackError
-from aiooauth1.flows.handshake.exchange import Exchange
-from aiooauth1.flows.handshake.pending import DENIED, PendingRecord, check_bind
-from aiooauth1.flows.handshake.running import Running
-from aiooauth1.responses.problem import Problem
+from aiooauth1.flows.handshake.exchange import Exchange, ExchangeSettings
+from aiooauth1.flows.handshake.pending import (
+    Busy,
+    Claimable,
+    Denied,
+    Done,
+    Exhausted,
+    PendingRecord,
+    Refused,
+    check_bind,
+)
+from aiooauth1.flows.handshake.refusals import refusal_error
 
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from aiooauth1._internal.lifecycle import Home
     from aiooauth1.credentials import AccessToken, RequestToken
+    from aiooauth1.errors import OAuth1Error
     from aiooauth1.flows.handshake.exchange import SaveAs
+    from aiooauth1.flows.handshake.pending import Status
     from aiooauth1.stores.protocols import AccessTokenStore, Held, PendingStore
 
 
-__all__ = ["Completions"]
+__all__ = ["Completer"]
 
 _LEASE_BEYOND_TIMEOUT = 18.0  # seconds for clocks that differ, and for a claim that is late
 _STORE_PATIENCE = 3.0  # seconds that waiting for another's exchange takes beyond the exchange
-_POLL = 0.05, 0.5  # seconds between looks at an exchange in another process: the first, and the longest
-_MOST_UNSENT = 1000
-_MOST_TRIES = 2  # an exchange whose answer was lost is sent once more, and never a third time
+_FIRST_POLL, _LONGEST_POLL = 0.05, 0.5  # seconds between looks at an exchange in another process
+_TO_RECORD = 0.05  # seconds that a failed exchange gets to record that, before other calls go on
+_MAX_WAITERS = 10_000  # calls of one handshake in one process: browsers reload, and attackers do
+_BATCH = 100  # calls answered before other tasks get their turn
+_MAX_UNCONFIRMED = 1000
 
 
-class Completions:
+@dataclass(slots=True, eq=False, repr=False)
+class _Call:
+    """One call that completes a handshake, and where its answer goes."""
+
+    verifier: str
+    bind: str
+    save_as: SaveAs | None
+    give_up_at: float
+    answer: asyncio.Future[AccessToken]
+    failure: BaseException | None = None
+    """How the exchange ended that this call waited for, if it failed for the same verifier."""
+
+    @property
+    def saves(self) -> bool:
+        return self.save_as is not None
+
+    def resolve(self, result: AccessToken | BaseException) -> None:
+        if self.answer.done():  # the caller was cancelled
+            return
+        if isinstance(result, BaseException):
+            self.answer.set_exception(result)
+        else:
+            self.answer.set_result(result)
+
+
+class Completer:
     """Brings pending handshakes to their end, with one exchange under way for each at a time.
 
     Args:
         provider: The provider's name.
         store: Where the pending records are.
-        tokens: Where access tokens go; None: nowhere.
+        tokens: Where access tokens go; None if nowhere.
         fetch: Sends the request for an access token, once.
-        home: Where all this may happen.
+        home: The loop and the process where all this may happen.
         timeout: Seconds that `fetch` may take.
         clock: Seconds since the epoch.
     """
@@ -68,45 +98,52 @@ class Completions:
         clock: Callable[[], float],
     ) -> None:
         self._provider = provider
-        self._store = store
-        self._tokens = tokens
-        self._fetch = fetch
         self._home = home
-        self._timeout = timeout
-        self._lease = timeout + _LEASE_BEYOND_TIMEOUT
-        self._clock = clock
-        self._unsent: set[str] = set()  # claims of our own that are taken up again at once: see `Exchange`
-        self._running: dict[str, Running] = {}
-        self._closing = False
+        self._settings = ExchangeSettings(
+            store=store,
+            tokens=tokens,
+            fetch=fetch,
+            lease=timeout + _LEASE_BEYOND_TIMEOUT,
+            timeout=timeout,
+            clock=clock,
+        )
+        self._flows: dict[str, _Flow] = {}
+        self._exchanges: dict[str, Exchange] = {}
+        self._is_closing = False
 
-    async def finish(self) -> None:
+    async def drain(self) -> None:
         """Begin no more exchanges, and wait for those under way, as long as they may take."""
-        self._closing = True
-        if self._running and self._home.is_here():
-            await asyncio.wait([running.task for running in self._running.values()], timeout=self._lease)
+        self._is_closing = True
+        if self._exchanges and self._home.is_here():
+            tasks = [exchange.task for exchange in self._exchanges.values()]
+            await asyncio.wait(tasks, timeout=self._settings.lease)
 
-    async def find(self, key: str, bind: str) -> tuple[Held, PendingRecord]:
+    async def load(self, key: str, bind: str) -> tuple[Held, PendingRecord]:
         """Return a record, having checked whose it is, before anything is consumed.
-
-        Args:
-            key: The key of the request token.
-            bind: What the handshake was begun with.
 
         Raises:
             CallbackError: If there is none, or it is another's.
             StoreUnavailable: If the store did not answer.
             StoreCorrupt: If the record cannot be read.
-            ValueError: If `bind` is not a text, or empty.
+            ValueError: If `bind` is not a str, or empty.
         """
         self._home.enter()
         check_bind(bind)
-        held = await self._store.get_pending(self._provider, key)
+        held, record = await self.read(key)
+        check_owner(record, bind)
+        return held, record
+
+    async def read(self, key: str) -> tuple[Held, PendingRecord]:
+        """Return a record of this provider, whoever it is bound to."""
+        held = await self._settings.store.get_pending(self._provider, key)
         if held is None:
-            raise CallbackError("the request token is unknown, used or expired: begin anew")
+            raise CallbackError(
+                "the request token is unknown, used or expired, or kept by another process (a MemoryStore is"
+                " not shared): start a new handshake"
+            )
         record = PendingRecord.load(held.value)
-        ours = (record.provider, record.token) == (self._provider, key)
-        if not ours or not record.is_bound_to(bind):
-            raise CallbackError("the handshake was begun elsewhere: in another browser, account or provider")
+        if (record.provider, record.request_token) != (self._provider, key):
+            raise _elsewhere()
         return held, record
 
     async def complete(self, key: str, verifier: str, bind: str, save_as: SaveAs | None) -> AccessToken:
@@ -115,29 +152,24 @@ class Completions:
         Raises:
             Exception: What `Handshake.complete` raises.
         """
+        self._home.enter()
+        check_bind(bind)
         loop = asyncio.get_running_loop()
-        patience = loop.time() + self._timeout + _STORE_PATIENCE
-        delay = _POLL[0]
-        failed: BaseException | None = None  # how the exchange ended that we have waited for
-        while True:
-            held, record = await self.find(key, bind)
-            if (token := _settled(record, verifier, saves=save_as is not None)) is not None:
-                return token
-            running = self._running.get(key)
-            if running is None and self._is_free(record):
-                if failed is not None and record.outcome is None:
-                    raise failed
-                if (token := await self._start(held, record, verifier, save_as)) is not None:
-                    return token
-            if loop.time() > patience:
-                raise CallbackError("another request is completing this handshake: reload in some seconds")
-            if running is None:
-                await asyncio.sleep(delay)
-                delay = min(2 * delay, _POLL[1])
-                continue
-            failed = await running.wait(record.digest(verifier), self._timeout) or failed
-            if (token := running.token(saves=save_as is not None)) is not None:
-                return token
+        patience = self._settings.timeout + _STORE_PATIENCE
+        call = _Call(verifier, bind, save_as, loop.time() + patience, loop.create_future())
+        flow = self._flows.get(key)
+        if flow is None:
+            flow = self._flows[key] = _Flow(self, key, patience)
+        elif len(flow.calls) >= _MAX_WAITERS:
+            raise CallbackError("too many requests complete this handshake at once: reload in some seconds")
+        flow.calls.append(call)
+        if flow.task is None:
+            flow.task = asyncio.create_task(flow.run())
+        return await call.answer
+
+    def forget(self, key: str) -> None:
+        """Drop a handshake whose calls are all answered."""
+        self._flows.pop(key, None)
 
     async def deny(self, key: str, bind: str) -> None:
         """Record that the user said no.
@@ -146,65 +178,212 @@ class Completions:
             CallbackError: If the handshake is complete or being completed, or not ours.
         """
         while True:
-            held, record = await self.find(key, bind)
-            if record.outcome == DENIED:
+            held, record = await self.load(key, bind)
+            status = self.status(record, "", saves=False)
+            if isinstance(status, Denied):
                 return
-            if record.outcome is not None:
+            if isinstance(status, Done):
                 raise CallbackError("this handshake is complete: its request token is used")
-            if key in self._running or not self._is_free(record):
+            if isinstance(status, Exhausted):
+                raise _exhausted()
+            if key in self._exchanges or isinstance(status, Busy):
                 raise CallbackError("another request is completing this handshake")
-            denied = replace(record, claim=None, until=0.0, secret="", params={}, outcome=DENIED)
-            if await self._swap(held, denied) is not None:
+            denied = record.denied()
+            store = self._settings.store
+            if await store.swap_pending(record.provider, record.request_token, held, denied.dump()):
                 return
 
-    def _is_free(self, record: PendingRecord) -> bool:
-        if record.claim in self._unsent:
-            return True  # left behind when the store did not answer
-        if record.claim is not None and record.until > self._clock():
-            return False
-        if record.outcome is None and record.tries >= _MOST_TRIES:
-            raise CallbackError("the request token was sent for exchange and no answer came: begin anew")
-        return True
+    def status(self, record: PendingRecord, verifier: str, *, saves: bool) -> Status:
+        """Ask a record for its status, as this process may see it."""
+        return self._own(record).status(verifier, self._settings.clock(), saves=saves)
 
-    async def _start(
-        self, held: Held, record: PendingRecord, verifier: str, save_as: SaveAs | None
-    ) -> AccessToken | None:
-        """Exchange in a task of its own, which no cancel of a caller reaches; None: another was faster."""
-        if self._closing:
+    def answer(self, record: PendingRecord, call: _Call) -> AccessToken | OAuth1Error | None:
+        """Return the answer to a call, or None as long as the record has none."""
+        if not record.is_bound_to(call.bind):
+            return _elsewhere()
+        match self.status(record, call.verifier, saves=call.saves):
+            case Done(token):
+                return token
+            case Refused(problem):
+                return refusal_error(problem)
+            case Denied():
+                return CallbackError("the user said no in this handshake: start a new one")
+            case Exhausted():
+                return _exhausted()
+            case _:
+                return None
+
+    def may_start(self, record: PendingRecord, call: _Call) -> bool:
+        """Say whether a call without an answer may start an exchange."""
+        return isinstance(self.status(record, call.verifier, saves=call.saves), Claimable)
+
+    def start(self, held: Held, record: PendingRecord, call: _Call) -> Exchange:
+        """Start an exchange in a task of its own, which no cancel of a caller reaches."""
+        if self._is_closing:
             raise RuntimeError("the handshake is closed")
-        if len(self._unsent) >= _MOST_UNSENT:
-            self._unsent.clear()  # from now on their leases end them
-        answer: asyncio.Future[AccessToken | None] = asyncio.get_running_loop().create_future()
-        # Whoever asked may be gone when the answer comes: then nobody looks at its exception.
-        answer.add_done_callback(lambda done: done.cancelled() or done.exception())
-        exchange = Exchange(
-            store=self._store,
-            tokens=self._tokens,
-            fetch=self._fetch,
-            claim=os.urandom(16).hex(),
-            unsent=self._unsent,
-            lease=self._lease,
-            timeout=self._timeout,
-            clock=self._clock,
-            answer=answer,
-        )
-        task = asyncio.create_task(exchange.run(held, record, verifier, save_as))
-        self._running[record.token] = Running(
-            task, answer, record.digest(verifier), saves=save_as is not None
-        )
-        task.add_done_callback(lambda _: self._running.pop(record.token, None))
-        return await asyncio.shield(answer)
+        unconfirmed = self._settings.unconfirmed_claims
+        record, replaced = self._own(record), record.claim
+        if len(unconfirmed) >= _MAX_UNCONFIRMED:
+            unconfirmed.clear()  # from now on their leases end them
+        exchange = Exchange(self._settings, held, record, call.verifier, call.save_as, replaced=replaced)
+        key = record.request_token
+        self._exchanges[key] = exchange
+        exchange.task.add_done_callback(lambda _: self._exchanges.pop(key, None))
+        return exchange
 
-    async def _swap(self, held: Held, record: PendingRecord) -> Held | None:
-        return await self._store.swap_pending(record.provider, record.token, held, record.dump())
+    def exchange_of(self, key: str) -> Exchange | None:
+        """Return the exchange under way in this process."""
+        return self._exchanges.get(key)
+
+    def _own(self, record: PendingRecord) -> PendingRecord:
+        """Take a claim of our own back, for which nothing was sent since the store did not answer."""
+        if record.claim in self._settings.unconfirmed_claims:
+            return record.released(attempt_counts=False)
+        return record
 
 
-def _settled(record: PendingRecord, verifier: str, *, saves: bool) -> AccessToken | None:
-    """Return the token of a handshake that is done, or raise how it ended otherwise; None: it is open."""
-    outcome = record.outcome
-    if isinstance(outcome, str):
-        raise CallbackError("the user said no in this handshake: begin anew")
-    if outcome is None and (refused := record.refused) is not None and record.is_refused(verifier):
-        told = Problem(refused.status, refused.problem, refused.advice, meaning=refused.meaning)
-        raise told.error()
-    return outcome if record.saved or not saves else None
+class _Flow:
+    """All calls of this process that complete one handshake, and the task that answers them.
+
+    Attributes:
+        calls: The calls without an answer, in the order in which they came.
+        task: The task.
+    """
+
+    __slots__ = ("_completer", "_key", "_patience", "calls", "task")
+
+    def __init__(self, completer: Completer, key: str, patience: float) -> None:
+        self._completer = completer
+        self._key = key
+        self._patience = patience
+        self.calls: deque[_Call] = deque()
+        self.task: asyncio.Task[None] | None = None
+
+    async def run(self) -> None:
+        """Answer the calls, until there are none."""
+        try:
+            await self._run()
+        except Exception as error:  # noqa: BLE001  whoever waits gets it, whatever it is
+            while self.calls:
+                self.calls.popleft().resolve(error)
+        finally:
+            # No await since the last look at the calls: one that comes now starts another task.
+            self._completer.forget(self._key)
+            for call in self.calls:
+                call.answer.cancel()
+
+    async def _run(self) -> None:
+        delay = _FIRST_POLL
+        while self.calls:
+            exchange = self._completer.exchange_of(self._key)
+            if exchange is not None and not await self._wait_for(exchange.task):
+                continue  # its result is known, and it has yet to be recorded
+            came = len(self.calls)
+            try:
+                held, record = await self._completer.read(self._key)
+            except Exception as error:  # noqa: BLE001  a store raises what it likes
+                for _ in range(came):
+                    self.calls.popleft().resolve(error)
+                continue
+            starter = await self._answer_from(record)
+            if starter is not None:
+                delay = _FIRST_POLL
+                await self._exchange(held, record, starter)
+            elif self.calls:
+                await asyncio.sleep(delay)
+                delay = min(2 * delay, _LONGEST_POLL)
+            self._give_up()
+
+    async def _answer_from(self, record: PendingRecord) -> _Call | None:
+        """Answer the calls that a record answers; take out and return one that may start an exchange."""
+        starter: _Call | None = None
+        async for call in self._each():
+            result = self._completer.answer(record, call)
+            if result is not None:
+                call.resolve(result)
+            elif not self._completer.may_start(record, call):
+                self.calls.append(call)
+            elif call.failure is not None and record.outcome is None:
+                call.resolve(call.failure)
+            elif starter is None:
+                starter = call
+            else:
+                self.calls.append(call)
+        return starter
+
+    async def _exchange(self, held: Held, record: PendingRecord, starter: _Call) -> None:
+        """Exchange for one call, and give the result to those that asked for the same."""
+        try:
+            exchange = self._completer.start(held, record, starter)
+        except RuntimeError as error:
+            starter.resolve(error)
+            return
+        while not await self._wait_for(exchange.result):
+            pass  # others give up; who started it waits as long as the exchange may take
+        if exchange.result.cancelled():
+            starter.answer.cancel()
+            return
+        failure = exchange.result.exception()
+        result = failure if failure is not None else exchange.result.result()
+        if result is None:
+            self.calls.appendleft(starter)  # another process was faster
+            return
+        came = len(self.calls)  # a call that comes after the answer is a reload, and has its own
+        starter.resolve(result)
+        if failure is not None:
+            # It gets a moment to be recorded; a store in trouble is not asked by everybody who waits.
+            await asyncio.wait({exchange.task}, timeout=_TO_RECORD)
+        async for call in self._each(came):
+            if not record.is_bound_to(call.bind):
+                self.calls.append(call)
+            elif failure is None and (exchange.saves or not call.saves):
+                call.resolve(result)
+            elif failure is not None and exchange.is_for(call.verifier) and not exchange.task.done():
+                call.resolve(failure)
+            else:
+                call.failure = failure if exchange.is_for(call.verifier) else None
+                self.calls.append(call)
+
+    async def _each(self, count: int | None = None) -> AsyncIterator[_Call]:
+        """Take out each waiting call once, or the first ones, with a turn for other tasks now and then."""
+        for number in range(len(self.calls) if count is None else count):
+            if number % _BATCH == _BATCH - 1:
+                await asyncio.sleep(0)
+            call = self.calls.popleft()
+            if not call.answer.done():  # else its caller was cancelled
+                yield call
+
+    async def _wait_for(self, what: asyncio.Future[Any]) -> bool:
+        """Wait until something is done, or the first call gives up; say whether it is done."""
+        now = asyncio.get_running_loop().time()
+        give_up_at = self.calls[0].give_up_at if self.calls else now + self._patience
+        await asyncio.wait({what}, timeout=max(0.0, give_up_at - now))
+        if not what.done():
+            self._give_up()
+        return what.done()
+
+    def _give_up(self) -> None:
+        now = asyncio.get_running_loop().time()
+        for call in [call for call in self.calls if call.give_up_at <= now]:
+            call.resolve(
+                CallbackError("another request is completing this handshake: reload in some seconds")
+            )
+        self.calls = deque(call for call in self.calls if not call.answer.done())
+
+
+def check_owner(record: PendingRecord, bind: str) -> None:
+    """Refuse a call from another browser or account, before anything is consumed.
+
+    Raises:
+        CallbackError: If it is one.
+    """
+    if not record.is_bound_to(bind):
+        raise _elsewhere()
+
+
+def _elsewhere() -> CallbackError:
+    return CallbackError("the handshake was begun elsewhere: in another browser, account or provider")
+
+
+def _exhausted() -> CallbackError:
+    return CallbackError("the token exchange got no reply twice: start a new handshake")

@@ -8,12 +8,10 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
-from yarl import URL
-
 from aiooauth1.credentials import AccessToken, RequestToken
 from aiooauth1.errors import AuthorizationDenied, CallbackError, TokenResponseError
-from aiooauth1.flows.handshake.callback import Callback, check_value, parse_callback
-from aiooauth1.flows.handshake.completion import Completions
+from aiooauth1.flows.handshake.callback import Callback, check_callback_url, check_value, parse_callback
+from aiooauth1.flows.handshake.completion import Completer
 from aiooauth1.flows.handshake.legs import NO_PARAMS, Legs
 from aiooauth1.flows.handshake.pending import PendingRecord, check_bind
 from aiooauth1.stores.codec import MAX_RECORD, dump_record
@@ -21,7 +19,7 @@ from aiooauth1.stores.expiring import check_ttl
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     from aiohttp import ClientSession
 
@@ -97,18 +95,18 @@ class Handshake(Legs):
             tokens = cast("AccessTokenStore", store)
         self._saves = tokens is not None
         self._ttl = ttl
-        self._completions = Completions(
+        self._completer = Completer(
             provider.name, store, tokens, self.fetch_access_token, self._home, timeout=timeout, clock=clock
         )
 
     async def aclose(self) -> None:
         """Wait for exchanges under way, then close the connections, unless the session is yours."""
-        await self._completions.finish()
+        await self._completer.drain()
         await super().aclose()
 
     async def begin(
         self,
-        callback: str,
+        callback: object,
         *,
         bind: str,
         data: Mapping[str, str] = NO_PARAMS,
@@ -118,8 +116,9 @@ class Handshake(Legs):
         """Ask for a request token, keep it, and say where to send the user.
 
         Args:
-            callback: Where the provider shall send the user afterwards: an absolute URL you configured, or
-                `oob` where the user types a PIN instead.
+            callback: Where the provider shall send the user afterwards: an absolute URL that you configured
+                (a str or a URL object), or `oob` if the user types a PIN instead. With None no
+                `oauth_callback` is sent, for providers that take only the registered one.
             bind: What ties the handshake to one browser session or account, not to be guessed by others:
                 only a call with the same one completes it.
             data: What you want to find again in `pending`, at most 4 KiB.
@@ -127,6 +126,7 @@ class Handshake(Legs):
             authorize_params: More parameters of the page where the user approves.
 
         Raises:
+            TypeError: If the callback is of a type that cannot be one.
             ValueError: If an argument is malformed; the message says which.
             TooManyHandshakes: If the store is full of pending ones. The provider was not asked.
             StoreUnavailable: If the store did not answer.
@@ -137,30 +137,29 @@ class Handshake(Legs):
         _check_texts("authorize_params", authorize_params)
         if self._provider.sign_authorize_url:
             self._refuse_to_show_the_key()
+        callback_url = check_callback_url(callback)
         self._home.enter()
         slot = getattr(self._store, "pending_slot", nullcontext)
         async with slot():
-            request_token = await self.fetch_request_token(callback, params=params)
-            if self._provider.insecure_oauth_10 and callback != "oob":
-                authorize_params = {**authorize_params, "oauth_callback": callback}
+            request_token = await self.fetch_request_token(callback_url, params=params)
+            if self._provider.insecure_oauth_10 and callback_url not in {None, "oob"}:
+                authorize_params = {**authorize_params, "oauth_callback": callback_url or ""}
             url = await self._authorization_url(request_token, authorize_params)
             record = PendingRecord(
                 provider=self._provider.name,
-                token=request_token.key,
+                request_token=request_token.key,
                 secret=request_token.secret,
                 params=request_token.params,
                 data=data,
                 url=url,
-                bind="",
+                bind_digest="",
                 salt=os.urandom(16).hex(),
             )
-            record = replace(record, bind=record.digest(bind))
+            record = replace(record, bind_digest=record.digest(bind))
             await self._add(record)
         return PendingHandshake(url, request_token, dict(data))
 
-    async def pending(
-        self, callback: str | URL | Mapping[str, str] | Iterable[tuple[str, str]], *, bind: str
-    ) -> PendingHandshake | None:
+    async def pending(self, callback: object, *, bind: str) -> PendingHandshake | None:
         """Look at the handshake that a callback belongs to, and consume nothing; None: it is not ours.
 
         Args:
@@ -175,15 +174,15 @@ class Handshake(Legs):
             said = self._parse(callback)
             if said.request_token is None:
                 return None
-            _, record = await self._completions.find(said.request_token, bind)
+            _, record = await self._completer.load(said.request_token, bind)
         except CallbackError:
             return None
-        request_token = RequestToken(record.token, record.secret, params=record.params)
+        request_token = RequestToken(record.request_token, record.secret, params=record.params)
         return PendingHandshake(record.url, request_token, record.data)
 
     async def complete(
         self,
-        callback: str | URL | Mapping[str, str] | Iterable[tuple[str, str]],
+        callback: object,
         *,
         bind: str,
         save_as: SaveAs | None = None,
@@ -193,7 +192,8 @@ class Handshake(Legs):
         It may be called again with the same callback, by a reload or after any error: the token is the same.
 
         Args:
-            callback: The URL that the browser asked for, or its query, decoded or not.
+            callback: The URL that the browser asked for (a str or any URL object), its query, or the query's
+                decoded parameters as a mapping or pairs.
             bind: As in `begin`.
             save_as: The user to store the access token for, or what tells that from the token; None: it is
                 stored for nobody.
@@ -214,7 +214,7 @@ class Handshake(Legs):
         said = self._parse(callback)
         if said.denied:
             if said.request_token is not None:
-                await self._completions.deny(said.request_token, bind)
+                await self._completer.deny(said.request_token, bind)
             raise AuthorizationDenied("the user said no at the provider")
         if said.problem is not None:
             raise CallbackError(f"the provider reports in the callback: {said.problem}")
@@ -250,7 +250,7 @@ class Handshake(Legs):
         check_value("oauth_verifier", verifier)
         if save_as is not None and not self._saves:
             raise TypeError("save_as needs a store for access tokens: give tokens=")
-        return await self._completions.complete(request_token_key, verifier, bind, save_as)
+        return await self._completer.complete(request_token_key, verifier, bind, save_as)
 
     async def _add(self, record: PendingRecord) -> None:
         # Written anew where it is needed: reports of an error may show a local, and the secret in it.
@@ -260,14 +260,19 @@ class Handshake(Legs):
             length = 0
         if not 0 < length <= MAX_RECORD - _TO_COME:
             raise TokenResponseError("the provider's request token is too long to be kept")
-        if not await self._store.add_pending(record.provider, record.token, record.dump(), ttl=self._ttl):
+        if not await self._store.add_pending(
+            record.provider, record.request_token, record.dump(), ttl=self._ttl
+        ):
             raise TokenResponseError("the provider gave out a request token that is pending already")
 
-    def _parse(self, callback: str | URL | Mapping[str, str] | Iterable[tuple[str, str]]) -> Callback:
+    def _parse(self, callback: object) -> Callback:
+        provider = self._provider
         return parse_callback(
-            f"?{callback.raw_query_string}" if isinstance(callback, URL) else callback,
-            token_name=self._provider.callback_token_name,
-            denied_by_empty_verifier=self._provider.denied_by_empty_verifier,
+            callback,
+            token_name=provider.callback_token_name,
+            denied_by_empty_verifier=provider.denied_by_empty_verifier,
+            denied_without_verifier=getattr(provider, "denied_without_verifier", False),
+            denial_params=getattr(provider, "denial_params", ()),
         )
 
 

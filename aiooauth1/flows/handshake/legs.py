@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
@@ -21,6 +22,8 @@ from aiooauth1.errors import (
     TimestampRefused,
     TokenResponseError,
 )
+from aiooauth1.flows.handshake.callback import check_callback_url
+from aiooauth1.flows.handshake.refusals import refusal_error, with_meaning
 from aiooauth1.flows.token_endpoint import TokenRequest, send_token_request
 from aiooauth1.responses.problem import read_problem
 from aiooauth1.responses.token import parse_access_token, parse_request_token
@@ -56,7 +59,7 @@ NO_PARAMS: Mapping[str, str] = MappingProxyType({})
 class _Refused(NamedTuple):
     """A refusal, and the time that it tells of the provider's clock."""
 
-    error: ProviderError
+    error: OAuth1Error
     time: float | None
 
 
@@ -120,17 +123,19 @@ class Legs:
             await self._ours.close()
 
     async def fetch_request_token(
-        self, callback: str, *, params: Mapping[str, str] = NO_PARAMS
+        self, callback: object, *, params: Mapping[str, str] = NO_PARAMS
     ) -> RequestToken:
         """Ask the provider for a request token (RFC 5849 section 2.1).
 
         Args:
-            callback: Where the provider shall send the user afterwards: an absolute URL, or `oob` where the
-                user types a PIN instead.
+            callback: Where the provider shall send the user afterwards: an absolute URL (a str or a URL
+                object), or `oob` if the user types a PIN instead. With None no `oauth_callback` is sent, for
+                providers that take only the registered one.
             params: More parameters to sign and send: in the form of a POST, the query of a GET.
 
         Raises:
-            ValueError: If the callback is neither, or the provider has no such endpoint.
+            TypeError: If the callback is of another type.
+            ValueError: If the callback is not absolute, or the provider has no such endpoint.
             SigningError: If the request cannot be signed rightly, or shows the signature on the way.
             ProviderError: If the provider refused.
             TokenResponseError: If its answer is unusable, or does not confirm the callback.
@@ -139,8 +144,7 @@ class Legs:
             aiohttp.ClientError: If nothing was sent.
             TimeoutError: Likewise.
         """
-        if callback != "oob" and not URL(callback).scheme:
-            raise ValueError("callback must be an absolute URL, or 'oob' for the PIN way")
+        url = check_callback_url(callback)
         provider = self._provider
         unconfirmed = provider.insecure_unconfirmed_callback or provider.insecure_oauth_10
         return await self._ask(
@@ -149,7 +153,7 @@ class Legs:
             {**provider.request_params, **params},
             partial(parse_request_token, json=provider.json_token_replies, insecure_unconfirmed=unconfirmed),
             # OAuth 1.0 has the callback on the authorize URL instead.
-            callback=None if provider.insecure_oauth_10 else callback,
+            callback=None if provider.insecure_oauth_10 else url,
         )
 
     def authorization_url(
@@ -264,6 +268,7 @@ class Legs:
             user_agent=self._provider.user_agent,
             needs_user_agent=self._provider.needs_user_agent,
             prepare=prepare,
+            is_exchange=token is not None,
             signer=signer,
             credentials=(self._consumer,) if token is None else (self._consumer, token),
         )
@@ -307,9 +312,10 @@ class Legs:
         if unusable is not None and not (says_no and (problem.name or problem.advice)):
             return unusable
         theirs = server_time(problem.parameters.get("oauth_acceptable_timestamps", ""), reply.date)
-        refusal = problem.error()
-        vars(refusal).update(clock_difference=None if theirs is None else theirs - self._clock())
-        return _Refused(refusal, theirs)
+        difference = None if theirs is None else theirs - self._clock()
+        problem = replace(problem, clock_difference=difference)
+        error = refusal_error(with_meaning(problem)) if request.is_exchange else problem.error()
+        return _Refused(error, theirs)
 
     def _learn_clock(self, origin: Origin, refused: _Refused, *, may_guess: bool) -> bool:
         """Correct the clock by what a refusal tells; say whether that may be the remedy."""
@@ -322,8 +328,9 @@ class Legs:
         # passport-http-oauth says so of a bad timestamp: a fresh nonce was not used before.
         if isinstance(error, NonceRejected):
             return self._clocks.learn(origin, theirs)
-        unexplained = type(error) is ProviderError and error.status == _UNAUTHORIZED
-        return may_guess and unexplained and self._clocks.learn(origin, theirs)
+        if type(error) is not ProviderError or error.status != _UNAUTHORIZED or not may_guess:
+            return False
+        return self._clocks.learn(origin, theirs)
 
     def _refuse_to_show_the_key(self) -> None:
         """Refuse to sign a URL that a browser gets with a method whose signature is the key itself."""

@@ -1,14 +1,27 @@
-"""The record of a pending handshake, as it lies in a store between `begin` and the end of its time."""
+"""A pending handshake: the record that lies in a store between `begin` and the end of its time. Pure.
+
+```
+          begin             claimed              completed        saved
+(nothing) ─────▶ open ──────────────────▶ claimed ─────────▶ done ─────▶ done, saved
+                 │ ▲                        │
+                 │ └── released, refused ───┘   also when the lease is over
+                 └───▶ denied
+```
+
+Each arrow is a method. Writing its result is one compare-and-set of one record, so an arrow is taken once,
+whatever the store, and over any number of processes.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from hmac import compare_digest
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aiooauth1.errors import StoreCorrupt
+from aiooauth1.responses.problem import Problem
 from aiooauth1.stores.codec import dump_record, load_record, token_fields, token_from_fields
 
 
@@ -18,10 +31,55 @@ if TYPE_CHECKING:
     from aiooauth1.credentials import AccessToken
 
 
-__all__ = ["DENIED", "PendingRecord", "Refusal", "check_bind"]
+__all__ = [
+    "DENIED",
+    "Busy",
+    "Claimable",
+    "Denied",
+    "Done",
+    "Exhausted",
+    "PendingRecord",
+    "Refusal",
+    "Refused",
+    "Status",
+    "check_bind",
+]
 
 DENIED = "denied"
 """The outcome of a handshake that the user ended by saying no."""
+
+_MOST_ATTEMPTS = 2  # an exchange whose answer was lost is sent once more, and never a third time
+
+
+class Done(NamedTuple):
+    """There is an access token, and it is stored for its user if it is to be."""
+
+    token: AccessToken
+
+
+class Refused(NamedTuple):
+    """The provider has refused this verifier, and would again."""
+
+    problem: Problem
+
+
+class Denied(NamedTuple):
+    """The user said no."""
+
+
+class Claimable(NamedTuple):
+    """Whoever writes a claim first may go on."""
+
+
+class Busy(NamedTuple):
+    """An exchange is under way, or died less than a lease ago."""
+
+
+class Exhausted(NamedTuple):
+    """The request token was sent as often as it may be, and no answer came."""
+
+
+Status = Done | Refused | Denied | Claimable | Busy | Exhausted
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +88,7 @@ class Refusal:
 
     verifier: str
     """The digest of the verifier that was refused: another one may be tried."""
-    status: int
-    problem: str | None
-    advice: str | None
-    meaning: str | None = None
-    """What it means, in the names of the Problem Reporting extension."""
+    problem: Problem
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -43,38 +97,38 @@ class PendingRecord:
 
     Attributes:
         provider: The provider's name.
-        token: The request token's key.
+        request_token: The request token's key.
         secret: The request token's secret; empty once there is an outcome.
         params: What else came with the request token.
         data: The application's own.
         url: Where the user was sent to approve; empty once there is an access token.
-        salt: For the two digests below.
-        bind: The digest of what the handshake is bound to.
-        claim: Who is exchanging the request token now; None: nobody.
-        until: When that claim ends, in seconds since the epoch.
-        tries: How many exchanges may have reached the provider without our knowing how they ended.
-        outcome: The access token, or `DENIED`; None: there is none yet.
-        saved: Whether the access token has been stored for its user.
-        refused: The last exchange that was refused.
+        salt: For the digests below.
+        bind_digest: The digest of what the handshake is bound to.
+        claim: Who is exchanging the request token now; None if nobody is.
+        claim_expires_at: When that claim ends, in seconds since the epoch.
+        attempts: How many exchanges may have reached the provider without our knowing how they ended.
+        outcome: The access token, or `DENIED`; None if there is none yet.
+        is_saved: Whether the access token has been stored for its user.
+        refusal: The last exchange that was refused.
     """
 
     provider: str
-    token: str
+    request_token: str
     secret: str
     params: Mapping[str, str]
     data: Mapping[str, str]
     url: str
-    bind: str
+    bind_digest: str
     salt: str
     claim: str | None = None
-    until: float = 0.0
-    tries: int = 0
+    claim_expires_at: float = 0.0
+    attempts: int = 0
     outcome: AccessToken | str | None = None
-    saved: bool = False
-    refused: Refusal | None = None
+    is_saved: bool = False
+    refusal: Refusal | None = None
 
     def __repr__(self) -> str:
-        return f"<PendingRecord of request token {self.token!r}>"
+        return f"<PendingRecord of request token {self.request_token!r}>"
 
     def digest(self, text: str) -> str:
         """Return the salted digest of a binding or a verifier: neither lies in a store as it is."""
@@ -82,11 +136,54 @@ class PendingRecord:
 
     def is_bound_to(self, bind: str) -> bool:
         """Say whether the handshake is this browser's or account's, in constant time."""
-        return compare_digest(self.bind, self.digest(bind))
+        return compare_digest(self.bind_digest, self.digest(bind))
 
     def is_refused(self, verifier: str) -> bool:
         """Say whether the provider has refused this verifier before."""
-        return self.refused is not None and compare_digest(self.refused.verifier, self.digest(verifier))
+        return self.refusal is not None and compare_digest(self.refusal.verifier, self.digest(verifier))
+
+    def status(self, verifier: str, now: float, *, saves: bool) -> Status:
+        """Say what a call with a verifier may do; the order of the questions is the order of precedence."""
+        if self.outcome == DENIED:
+            return Denied()
+        if self.outcome is not None and not isinstance(self.outcome, str):
+            if self.is_saved or not saves:
+                return Done(self.outcome)
+        elif self.refusal is not None and self.is_refused(verifier):
+            return Refused(self.refusal.problem)
+        if self.claim is not None and self.claim_expires_at > now:
+            return Busy()
+        if self.outcome is None and self.attempts >= _MOST_ATTEMPTS:
+            return Exhausted()
+        return Claimable()
+
+    def claimed(self, claim: str, expires_at: float) -> PendingRecord:
+        """Claim the exchange. It counts as sent before it is: a process that dies cannot count."""
+        sends = self.outcome is None
+        return replace(self, claim=claim, claim_expires_at=expires_at, attempts=self.attempts + sends)
+
+    def released(self, *, attempt_counts: bool) -> PendingRecord:
+        """End the claim; the attempt counts unless it is known how it ended, or that nothing was sent."""
+        taken_back = self.outcome is None and not attempt_counts
+        return replace(self, claim=None, claim_expires_at=0.0, attempts=self.attempts - taken_back)
+
+    def refused(self, verifier: str, problem: Problem) -> PendingRecord:
+        """End the claim and remember the provider's refusal, as far as it is told again."""
+        kept = Problem(problem.status, problem.name, problem.advice, meaning=problem.meaning)
+        freed = self.released(attempt_counts=False)
+        return replace(freed, refusal=Refusal(self.digest(verifier), kept))
+
+    def completed(self, token: AccessToken) -> PendingRecord:
+        """End the claim with an access token, and forget what only the exchange needed."""
+        return replace(self, claim=None, claim_expires_at=0.0, secret="", params={}, url="", outcome=token)
+
+    def saved(self) -> PendingRecord:
+        """Remember that the access token is stored for its user: a reload does not store it again."""
+        return replace(self, is_saved=True)
+
+    def denied(self) -> PendingRecord:
+        """End the handshake because the user said no."""
+        return replace(self, claim=None, claim_expires_at=0.0, secret="", params={}, outcome=DENIED)
 
     def dump(self) -> bytes:
         """Write the record.
@@ -98,8 +195,12 @@ class PendingRecord:
         written["params"], written["data"] = dict(self.params), dict(self.data)
         if self.outcome is not None and not isinstance(self.outcome, str):
             written["outcome"] = token_fields(self.outcome)
-        if self.refused is not None:
-            written["refused"] = {one.name: getattr(self.refused, one.name) for one in fields(self.refused)}
+        if self.refusal is not None:
+            told = self.refusal.problem
+            written["refusal"] = {
+                "verifier": self.refusal.verifier,
+                **{name: getattr(told, name) for name in _PROBLEM_TYPES},
+            }
         return dump_record(written)
 
     @classmethod
@@ -134,11 +235,12 @@ def _fields(record: bytes) -> dict[str, Any]:
         read["outcome"] = token_from_fields(read["outcome"])
     elif read["outcome"] not in {None, DENIED}:
         raise StoreCorrupt("a stored pending handshake has an outcome that is none")
-    digests = [read["salt"], read["bind"]]
-    if isinstance(read["refused"], dict):
-        _check(read["refused"], _REFUSAL_TYPES)
-        digests.append(read["refused"]["verifier"])
-        read["refused"] = Refusal(**read["refused"])
+    digests = [read["salt"], read["bind_digest"]]
+    if isinstance(read["refusal"], dict):
+        told = dict(read["refusal"])
+        _check(told, {"verifier": (str,), **_PROBLEM_TYPES})
+        digests.append(verifier := told.pop("verifier"))
+        read["refusal"] = Refusal(verifier, Problem(**told))
     if not all(_HEXADECIMAL.fullmatch(str(digest)) for digest in digests):
         raise StoreCorrupt("a stored pending handshake has a digest or salt that is none")
     return read
@@ -147,24 +249,23 @@ def _fields(record: bytes) -> dict[str, Any]:
 _HEXADECIMAL = re.compile(r"[0-9a-f]{32}([0-9a-f]{32})?")
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "provider": (str,),
-    "token": (str,),
+    "request_token": (str,),
     "secret": (str,),
     "params": (dict,),
     "data": (dict,),
     "url": (str,),
-    "bind": (str,),
+    "bind_digest": (str,),
     "salt": (str,),
     "claim": (str, type(None)),
-    "until": (float, int),
-    "tries": (int,),
+    "claim_expires_at": (float, int),
+    "attempts": (int,),
     "outcome": (dict, str, type(None)),
-    "saved": (bool,),
-    "refused": (dict, type(None)),
+    "is_saved": (bool,),
+    "refusal": (dict, type(None)),
 }
-_REFUSAL_TYPES: Mapping[str, tuple[type, ...]] = {
-    "verifier": (str,),
+_PROBLEM_TYPES: Mapping[str, tuple[type, ...]] = {
     "status": (int,),
-    "problem": (str, type(None)),
+    "name": (str, type(None)),
     "advice": (str, type(None)),
     "meaning": (str, type(None)),
 }

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import random
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote, unquote, urlparse, urlsplit
 
+import httpx
 import pytest
 from handshakes.shown import leaks
 from handshakes.strict import said_by_pairs, said_by_text
 from multidict import MultiDict
+from starlette import datastructures
+from yarl import URL
 
 from aiooauth1.errors import CallbackError
-from aiooauth1.flows.handshake.callback import Callback, check_value, parse_callback
+from aiooauth1.flows.handshake.callback import (
+    Callback,
+    check_callback_url,
+    check_value,
+    parse_callback,
+)
 
 
 if TYPE_CHECKING:
@@ -88,6 +96,27 @@ def test_values_are_decoded_as_a_form_is(query: str, expected: tuple[Any, ...]) 
         ("error=access_denied&error_description=The+user+said+no", None),
         ("error=access_denied&oauth_token=rt", "rt"),
         ("oauth_problem=user_refused&oauth_token=rt&oauth_verifier=v", "rt"),
+        # Jira, Confluence, Bitbucket Server and Jenkins, with Atlassian's OAuth plugin.
+        ("oauth_token=rt&oauth_verifier=denied", "rt"),
+        # Magento 1 and OpenMage.
+        ("oauth_token=rt&rejected=1", "rt"),
+        # Dropbox's version 1.
+        ("oauth_token=rt&not_approved=true", "rt"),
+        # django-oauth-plus, and ADL_LRS with it.
+        ("error=Access+not+granted+by+user.", None),
+        ("error=Access%20not%20granted%20by%20user.&oauth_token=rt", "rt"),
+        # LinkedIn and Xing; GNU social.
+        ("flow=7&oauth_problem=user_refused", None),
+        ("oauth_problem=User_Refused&oauth_token=rt", "rt"),
+        # Servers that follow OAuth 2.
+        ("error=access_denied&oauth_token=rt&state=7", "rt"),
+        ("error=user_denied", None),
+        ("error=Access+Denied", None),
+        ("denied=true&oauth_token=rt", "rt"),
+        ("denied=1", None),
+        # Behind a callback that has a query already.
+        ("https://me.example/cb?state=1?denied=rt", "rt"),
+        ("https://me.example/cb?state=1?oauth_problem=user_refused&oauth_token=rt", "rt"),
     ],
 )
 def test_a_denial_in_every_form(query: str, named: str | None) -> None:
@@ -96,14 +125,131 @@ def test_a_denial_in_every_form(query: str, named: str | None) -> None:
 
 
 @pytest.mark.parametrize(
+    ("query", "options"),
+    [
+        ("oauth_token=rt&oauth_verifier=", {"denied_by_empty_verifier": True}),  # NetSuite
+        ("oauth_token=rt", {"denied_without_verifier": True}),  # Evernote
+        ("oauth_token=rt&oauth_verifier=", {"denied_without_verifier": True}),
+        ("", {"denied_without_verifier": True}),  # Tumblr
+        ("oauth_token=rt&authorize=0", {"denial_params": (("authorize", "0"),)}),  # Goodreads
+        ("oauth_token=rt&oauth_verifier=NULL", {"denial_params": (("oauth_verifier", "NULL"),)}),
+        ("oauth_token=rt&cancel", {"denial_params": (("cancel", None),)}),
+    ],
+)
+def test_an_ambiguous_denial_is_one_where_the_provider_says_so_and_nowhere_else(
+    query: str, options: dict[str, Any]
+) -> None:
+    assert parse_callback(query, **options).denied
+    assert not parse_callback(query).denied
+    assert not parse_callback(APPROVED, **options).denied
+
+
+@pytest.mark.parametrize(
+    "query", ["denied=0", "denied=false", "rejected=0", "error=&oauth_problem=", "denial=1", "x=denied"]
+)
+def test_an_approval_beside_what_only_looks_like_a_denial_is_one(query: str) -> None:
+    assert said(f"{APPROVED}&{query}") == ("rt", "v", False, None)
+
+
+@pytest.mark.parametrize(
+    "callback",
+    [
+        f"https://me.example/cb?state=1?{APPROVED}",
+        f"https://me.example/cb??{APPROVED}",
+        f"/cb?a=1&b=2?{APPROVED}",
+        f"state=1?{APPROVED}",
+        "https://me.example/cb?state=1?oauth_verifier=v&oauth_token=rt",
+        "https://me.example/cb?state=1&amp;oauth_token=rt&amp;oauth_verifier=v",
+        {"state": "1?oauth_token=rt", "oauth_verifier": "v"},
+        [("state", "1?oauth_verifier=v"), ("oauth_token", "rt")],
+        {"state": "1", "amp;oauth_token": "rt", "amp;oauth_verifier": "v"},
+    ],
+)
+def test_a_second_question_mark_is_read_as_an_ampersand(callback: Any) -> None:
+    assert said(callback) == ("rt", "v", False, None)
+
+
+def test_a_second_question_mark_in_a_complete_callback_is_data() -> None:
+    assert said(f"next=/a?oauth_token=other&{APPROVED}") == ("rt", "v", False, None)
+
+
+URL_TEXT = f"https://me.example/cb?flow=7&{APPROVED}#top"
+URLS = {
+    "yarl": URL(URL_TEXT),
+    "Starlette": datastructures.URL(URL_TEXT),
+    "httpx": httpx.URL(URL_TEXT),
+    "urlsplit": urlsplit(URL_TEXT),
+    "urlparse": urlparse(URL_TEXT),
+}
+
+
+@pytest.mark.parametrize("url", URLS.values(), ids=URLS)
+def test_a_url_object_is_taken_as_callback_and_to_begin_with(url: object) -> None:
+    assert said(url) == ("rt", "v", False, None)
+    assert check_callback_url(url) == URL_TEXT
+
+
+@pytest.mark.parametrize(
+    "callback",
+    [
+        b"oauth_token=rt",
+        bytearray(b"oauth_token=rt"),
+        None,
+        7,
+        object(),
+        parse_qs(APPROVED),
+        {"oauth_token": None},
+        {"oauth_token": 7},
+        {"oauth_token": b"rt"},
+        {7: "rt"},
+        [("oauth_token", "rt", "more")],
+        [("oauth_token",)],
+        ["oauth_token"],
+    ],
+    ids=lambda callback: type(callback).__name__,
+)
+def test_a_callback_of_another_type_is_a_mistake_in_the_program(callback: object) -> None:
+    with pytest.raises(TypeError, match="a str, a URL object"):
+        parse_callback(callback)
+
+
+@pytest.mark.parametrize("callback", [b"https://me.example/cb", 7, object(), {"a": "b"}, ["https://x/"]])
+def test_to_begin_with_a_callback_of_another_type_is_refused(callback: object) -> None:
+    with pytest.raises(TypeError, match="callback must be a str, a URL object, 'oob' or None"):
+        check_callback_url(callback)
+
+
+@pytest.mark.parametrize(
+    "callback",
+    [
+        *["localhost:8080/cb", "/cb", "cb", "", "OOB", "//me.example/cb", "https:/me.example", "https://"],
+        *["http:///cb", "https://?x", "javascript:alert(1)", "data:text/html,x", "com.example.app:/cb"],
+        *["://me.example", "1a://x", "https://me.example/a b", "https://me.example/\n", "https://me.ex/\x00"],
+        *["me.example:443://x", "é://x"],
+    ],
+)
+def test_to_begin_with_a_callback_that_is_no_absolute_url_is_refused(callback: str) -> None:
+    with pytest.raises(ValueError, match="callback"):
+        check_callback_url(callback)
+
+
+@pytest.mark.parametrize(
+    "callback",
+    ["https://me.example/cb?x=1", "http://localhost:8080/cb", "myapp://cb", "x-app.1+y://h", "oob", None],
+)
+def test_to_begin_with_a_callback_may_have_a_scheme_of_ones_own_or_be_none(callback: str | None) -> None:
+    assert check_callback_url(callback) == callback
+
+
+@pytest.mark.parametrize(
     ("query", "problem"),
     [
         ("oauth_problem=token_expired&oauth_token=rt", "token_expired"),
         ("error=server_error&oauth_token=rt", "server_error"),
         ("oauth_problem=&error=server_error", "server_error"),
-        ("error=caf%C3%A9%C3%A9+x", "caf\\xe9\\xe9 x"),
+        ("error=caf%C3%A9+x", "caf%C3%A9 x"),
+        ("error=%3Cscript%3Ealert(1)%3C/script%3E", "%3Cscript%3Ealert(1)%3C/script%3E"),
         ("error=" + "x" * 500, "x" * 64),
-        ("error=Access_Denied", "Access_Denied"),
     ],
 )
 def test_another_problem_is_told_cleaned_and_cut(query: str, problem: str) -> None:
@@ -144,15 +290,6 @@ def test_a_callback_does_not_show_its_verifier() -> None:
         [("oauth_token", "rt\0")],
         {"oauth_token": "rt\n"},
         {"oauth_verifier": "v" * 2049},
-        {"oauth_token": ["rt"]},
-        {"oauth_token": None},
-        {"oauth_token": 7},
-        {"oauth_token": b"rt"},
-        {7: "rt"},
-        [("oauth_token", "rt", "more")],
-        [("oauth_token",)],
-        ["oauth_token"],
-        b"oauth_token=rt",
         MultiDict([("oauth_token", "rt"), ("oauth_token", "other")]),
         "x=" + "y" * 70_000,
     ],
@@ -254,6 +391,7 @@ _PIECES = [
         "oauth%5Ftoken",
         "&self=1",
     ],
+    *["?oauth_token=x", "?oauth_verifier=", "&rejected=1", "denied", "&amp;"],
     *["&oauth_problem=permission_denied", "&oauth_token_secret=EVIL", "v" * 2000, "v" * 2100],
 ]
 
@@ -296,15 +434,16 @@ def judged(given: Any, judge: Callable[[Any], Any]) -> str | None:
     expected = judge(given)
     try:
         read = parse_callback(given)
+    except TypeError:
+        return "refused" if expected is None else None
     except CallbackError as error:
         assert leaks(error, CANARIES) == []  # noqa: PT017  both ways are right, and each has its question
         return "refused" if expected is None else None
     if expected is None or (read.request_token, read.verifier, read.denied) != expected[:3]:
         return None
-    if expected.problem is None or not expected.problem.isascii():
-        same = (read.problem is None) == (expected.problem is None)
-    else:
-        same = read.problem == expected.problem[:256].strip()[:64]
+    same = (read.problem is None) == (expected.problem is None)
+    if expected.problem is not None and expected.problem[:64].replace("_", "").isalnum():
+        same = same and unquote(read.problem or "")[:4] == expected.problem[:4]
     harmless = (
         (read.problem or "").isascii()
         and (read.problem or "x").isprintable()

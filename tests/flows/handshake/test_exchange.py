@@ -19,6 +19,7 @@ from handshakes.steps import Steps
 
 from aiooauth1 import (
     AccessToken,
+    AuthorizationDenied,
     CallbackError,
     Handshake,
     MemoryStore,
@@ -29,9 +30,11 @@ from aiooauth1 import (
     RedirectRefused,
     StoreUnavailable,
     TimestampRefused,
+    TokenRejected,
     TokenResponseError,
     VerifierRejected,
 )
+from aiooauth1.flows.handshake import completion
 from aiooauth1.flows.handshake.pending import PendingRecord
 from aiooauth1.testing import FakeProvider, drop
 
@@ -235,7 +238,7 @@ async def test_a_lost_answer_is_unknown_one_reload_asks_once_more_and_no_third(
         with pytest.raises(OutcomeUnknown):
             await handshake.complete(step.callback, bind=BIND)
     for _ in range(3):
-        with pytest.raises(CallbackError, match="no answer came"):
+        with pytest.raises(CallbackError, match="got no reply twice"):
             await handshake.complete(step.callback, bind=BIND)
     assert [arrival.verdict for arrival in stage.fake.exchanges] == ["accepted", "refused"]
 
@@ -365,7 +368,7 @@ async def test_two_processes_that_died_one_after_the_other_leave_nothing_to_send
         for dying in (first, second):
             await died(stage, dying, step, too_early=False)
             stage.clock.ahead += LEASE + 1
-        with pytest.raises(CallbackError, match="no answer came"):
+        with pytest.raises(CallbackError, match="got no reply twice"):
             await living.complete(step.callback, bind=BIND)
         assert len(stage.fake.exchanges) == 2
 
@@ -532,7 +535,7 @@ def test_a_claim_that_answers_too_late_is_not_used() -> None:
             with pytest.raises(StoreUnavailable, match="too long"):
                 await handshake.complete(step.callback, bind=BIND)
             assert stage.fake.exchanges == []
-            assert (await record_of(stage, step)).tries == 0
+            assert (await record_of(stage, step)).attempts == 0
             async with stage.handshake() as elsewhere:
                 assert isinstance(await elsewhere.complete(step.callback, bind=BIND), AccessToken)
 
@@ -547,7 +550,7 @@ def test_who_waits_for_another_process_does_not_wait_for_ever() -> None:
             held = await stage.store.get_pending(name, step.key)
             assert held is not None
             until = stage.clock() + LEASE
-            claimed = replace(PendingRecord.load(held.value), claim="another process", until=until)
+            claimed = replace(PendingRecord.load(held.value), claim="another process", claim_expires_at=until)
             await stage.store.swap_pending(name, step.key, held, claimed.dump())
             waiting = asyncio.create_task(handshake.complete(step.callback, bind=BIND))
             await asyncio.sleep(0.1)
@@ -865,3 +868,106 @@ async def test_no_exchange_starts_while_closing_or_after_it(stage: Stage) -> Non
     assert len(stage.fake.exchanges) == 1
     async with stage.handshake() as elsewhere:  # which finds the record free
         assert isinstance(await elsewhere.complete(second.callback, bind=BIND), AccessToken)
+
+
+# What a provider means by a refusal of the exchange
+
+
+@pytest.mark.parametrize(
+    ("body", "error", "asked"),
+    [
+        # The user said no: told again without asking.
+        ("oauth_problem=permission_denied", AuthorizationDenied, 1),
+        ("oauth_problem=user_refused&oauth_problem_advice=no", AuthorizationDenied, 1),
+        ("End-user refused to authorize request token.", AuthorizationDenied, 1),  # Launchpad
+        # A wrong PIN.
+        ("oauth_problem=verifier_invalid", VerifierRejected, 1),
+        ("oauth_problem=parameter_rejected&oauth_problem_advice=wrong+verifier", VerifierRejected, 1),
+        ("OAuth verifier does not match.", VerifierRejected, 1),  # WordPress
+        ('{"error": "Invalid verifier"}', VerifierRejected, 1),
+        # The request token is dead: at a token endpoint, these sentences mean nothing else.
+        ('{"error": "Invalid request token"}', TokenRejected, 1),
+        ('{"error": "Invalid / expired Token"}', TokenRejected, 1),
+        # The user has not answered yet: asked again each time.
+        ("oauth_problem=permission_unknown", ProviderError, 3),  # Jira
+        ("Request token has not yet been reviewed. Try again later.", ProviderError, 3),  # Launchpad
+    ],
+)
+async def test_a_refused_exchange_is_what_the_provider_means_by_it(
+    stage: Stage, handshake: Handshake, body: str, error: type[Exception], asked: int
+) -> None:
+    step = await stage.approved(handshake)
+    stage.fake.before = answering(401, body)
+    for _ in range(3):
+        with pytest.raises((ProviderError, AuthorizationDenied)) as raised:
+            await handshake.complete(step.callback, bind=BIND)
+        assert type(raised.value) is error
+    assert len(stage.fake.exchanges) == asked
+
+
+async def test_after_a_user_who_had_not_answered_yet_the_same_request_token_works(
+    stage: Stage, handshake: Handshake
+) -> None:
+    step = await stage.approved(handshake)
+    stage.fake.before = answering(401, "oauth_problem=permission_unknown")
+    with pytest.raises(ProviderError, match="permission_unknown"):
+        await handshake.complete(step.callback, bind=BIND)
+    stage.fake.before = None
+    assert (await handshake.complete(step.callback, bind=BIND)).params["screen_name"] == "ann"
+
+
+# Very many callbacks
+
+
+class Counting(FaultyStore):
+    """Counts how often each operation is asked for."""
+
+
+async def test_6000_callbacks_of_one_handshake_read_the_store_as_one_and_delay_nobody_else() -> None:
+    store = Counting(MemoryStore())
+    gate = Gate()
+    async with staged(FakeProvider(), store) as stage, stage.handshake() as handshake:
+        step = await stage.approved(handshake)
+        store.done.clear()
+        stage.fake.after = at_exchange(gate)
+        calls = [asyncio.create_task(handshake.complete(step.callback, bind=BIND)) for _ in range(6000)]
+        strangers = [
+            asyncio.create_task(handshake.complete(step.callback, bind="a stranger")) for _ in range(10)
+        ]
+        await gate.reached.wait()
+        gate.open.set()
+        assert len(set(await asyncio.gather(*calls))) == 1
+        refused = await asyncio.gather(*strangers, return_exceptions=True)
+        assert {type(one) for one in refused} == {CallbackError}
+        assert len(stage.fake.exchanges) == 1
+        assert store.done.count("get_pending") <= 3
+
+
+async def test_callbacks_that_wait_for_another_process_share_one_poller() -> None:
+    store = Counting(MemoryStore())
+    async with staged(FakeProvider(), store) as stage, stage.handshake(timeout=0.5) as handshake:
+        step = await stage.approved(handshake)
+        held = await stage.store.get_pending(stage.fake.provider.name, step.key)
+        assert held is not None
+        claimed = PendingRecord.load(held.value).claimed("another process", stage.clock() + LEASE)
+        await stage.store.swap_pending(stage.fake.provider.name, step.key, held, claimed.dump())
+        store.done.clear()
+        calls = [asyncio.create_task(handshake.complete(step.callback, bind=BIND)) for _ in range(1000)]
+        ends = await asyncio.gather(*calls, return_exceptions=True)
+        assert {type(end) for end in ends} == {CallbackError}
+        # Polls grow from 0.05 s to 0.5 s while 3.5 s pass.
+        assert store.done.count("get_pending") < 15
+
+
+async def test_more_callbacks_than_may_wait_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(completion, "_MAX_WAITERS", 5)
+    gate = Gate()
+    async with staged(FakeProvider()) as stage, stage.handshake() as handshake:
+        step = await stage.approved(handshake)
+        stage.fake.after = at_exchange(gate)
+        calls = [asyncio.create_task(handshake.complete(step.callback, bind=BIND)) for _ in range(9)]
+        await gate.reached.wait()
+        gate.open.set()
+        ends = await asyncio.gather(*calls, return_exceptions=True)
+        assert sum(isinstance(end, AccessToken) for end in ends) == 5
+        assert sum(isinstance(end, CallbackError) and "too many" in str(end) for end in ends) == 4

@@ -651,3 +651,36 @@ def _echo(status: int) -> Any:
         return web.Response(status=status, text=f"oauth_problem=x&{request.headers.get('Authorization')}")
 
     return answer
+
+
+# A provider that takes only the registered callback
+
+
+async def test_begin_without_a_callback_sends_none_and_still_demands_the_verifier() -> None:
+    async with (
+        Endpoint(http(REQUEST_TOKEN), http(b"oauth_token=at&oauth_token_secret=s")) as endpoint,
+        endpoint.handshake() as handshake,
+    ):
+        pending = await handshake.begin(None, bind=BIND)
+        assert b"oauth_callback" not in endpoint.requests[0]
+        assert "oauth_callback" not in pending.url
+        with pytest.raises(CallbackError, match="no verifier"):
+            await handshake.complete("?oauth_token=rt", bind=BIND)
+        assert (await handshake.complete("?oauth_token=rt&oauth_verifier=v", bind=BIND)).key == "at"
+    assert len(endpoint.requests) == 2
+
+
+async def test_a_handshake_kept_by_another_process_is_told_as_a_possible_reason(stage: Stage) -> None:
+    async with stage.handshake() as here, stage.handshake(store=MemoryStore()) as elsewhere:
+        step = await stage.approved(here)
+        with pytest.raises(CallbackError, match="kept by another process"):
+            await elsewhere.complete(step.callback, bind=BIND)
+
+
+async def test_a_verifier_that_says_denied_is_a_denial_and_nothing_is_sent(
+    stage: Stage, handshake: Handshake
+) -> None:
+    step = await stage.approved(handshake)
+    with pytest.raises(AuthorizationDenied):
+        await handshake.complete(f"?oauth_token={step.key}&oauth_verifier=denied", bind=BIND)
+    assert stage.fake.exchanges == []

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from handshakes.shown import leaks
 
-from aiooauth1 import AccessToken, StoreCorrupt
+from aiooauth1 import AccessToken, Problem, StoreCorrupt
 from aiooauth1.flows.handshake import pending
 from aiooauth1.flows.handshake.pending import DENIED, PendingRecord, Refusal
 
@@ -25,25 +25,25 @@ if TYPE_CHECKING:
 BIND, VERIFIER = "bind-CANARY-1", "verifier-CANARY-2"
 OPEN = PendingRecord(
     provider="fake",
-    token="rt",
+    request_token="rt",
     secret="rt-secret-CANARY-3",
     params={"hint": "ü☃\ud800"},
     data={"next": "/home?a=1&b=2", "": ""},
     url="https://provider.example/authorize?oauth_token=rt",
-    bind="",
+    bind_digest="",
     salt="5" * 32,
 )
-OPEN = replace(OPEN, bind=OPEN.digest(BIND))
-REFUSAL = Refusal(OPEN.digest(VERIFIER), 401, "verifier_invalid", "Type it again")
+OPEN = replace(OPEN, bind_digest=OPEN.digest(BIND))
+REFUSAL = Refusal(OPEN.digest(VERIFIER), Problem(401, "verifier_invalid", "Type it again"))
 TOKEN = AccessToken("at", "at-secret", params={"user_id": "7"}, expires_at=1e9)
 STATES = {
     "open": OPEN,
-    "claimed": replace(OPEN, claim="c1", until=1234.5, tries=1),
-    "refused": replace(OPEN, refused=REFUSAL, tries=1),
-    "refused without words": replace(OPEN, refused=replace(REFUSAL, problem=None, advice=None)),
+    "claimed": replace(OPEN, claim="c1", claim_expires_at=1234.5, attempts=1),
+    "refused": replace(OPEN, refusal=REFUSAL, attempts=1),
+    "refused without words": replace(OPEN, refusal=replace(REFUSAL, problem=Problem(401))),
     "denied": replace(OPEN, outcome=DENIED, secret="", params={}),
-    "done": replace(OPEN, outcome=TOKEN, secret="", params={}, url="", saved=True),
-    "done, claimed to save": replace(OPEN, outcome=TOKEN, secret="", claim="c2", until=5.0),
+    "done": replace(OPEN, outcome=TOKEN, secret="", params={}, url="", is_saved=True),
+    "done, claimed to save": replace(OPEN, outcome=TOKEN, secret="", claim="c2", claim_expires_at=5.0),
 }
 
 
@@ -62,8 +62,8 @@ def test_neither_binding_nor_verifier_lie_in_a_store(record: PendingRecord) -> N
 
 @pytest.mark.parametrize("record", STATES.values(), ids=STATES)
 def test_no_secret_shows_in_repr(record: PendingRecord) -> None:
-    shown = f"{record!r} {record} {record.refused!r}"
-    for secret in ("CANARY", "at-secret", record.bind, record.salt):
+    shown = f"{record!r} {record} {record.refusal!r}"
+    for secret in ("CANARY", "at-secret", record.bind_digest, record.salt):
         assert secret not in shown.replace(REFUSAL.verifier, "")
 
 
@@ -76,36 +76,36 @@ def test_the_same_binding_has_another_digest_in_each_record() -> None:
 def test_another_binding_of_whatever_text_is_not_this_one(bind: str) -> None:
     assert OPEN.is_bound_to(BIND)
     assert not OPEN.is_bound_to(bind)
-    assert not replace(OPEN, refused=REFUSAL).is_refused(bind)
-    assert replace(OPEN, refused=REFUSAL).is_refused(VERIFIER)
+    assert not replace(OPEN, refusal=REFUSAL).is_refused(bind)
+    assert replace(OPEN, refusal=REFUSAL).is_refused(VERIFIER)
     assert not OPEN.is_refused(VERIFIER)
 
 
 TAMPERED: dict[str, Any] = {
     "provider": [None, 1, [], {}],
-    "token": [None, 1, True],
+    "request_token": [None, 1, True],
     "secret": [None, 1],
     "params": [None, [], "", {"a": 1}, {"a": None}, {"a": {}}],
     "data": [None, [], "", {"a": 1}],
     "url": [None, 1],
-    "bind": [None, 1, "", "é" * 64, "\ud800", "0" * 63, "0" * 65, "A" * 64, "0" * 64 + "\n"],
+    "bind_digest": [None, 1, "", "é" * 64, "\ud800", "0" * 63, "0" * 65, "A" * 64, "0" * 64 + "\n"],
     "salt": [None, 1, "", "é", "\ud800", "0" * 31],
     "claim": [1, True, [], {}],
-    "until": [None, "1", True, []],
-    "tries": [None, "1", 1.0, True, []],
+    "claim_expires_at": [None, "1", True, []],
+    "attempts": [None, "1", 1.0, True, []],
     "outcome": [1, True, [], "approved", "", {}, {"key": "k"}, {"key": 1, "secret": "s", "params": {}}],
-    "saved": [None, 0, "true"],
-    "refused": [
+    "is_saved": [None, 0, "true"],
+    "refusal": [
         1,
         "",
         [],
         {},
-        {"verifier": "x", "status": 401, "problem": None, "advice": None},
-        {"verifier": "é" * 64, "status": 401, "problem": None, "advice": None},
-        {"verifier": REFUSAL.verifier, "status": "401", "problem": None, "advice": None},
-        {"verifier": REFUSAL.verifier, "status": True, "problem": None, "advice": None},
-        {"verifier": REFUSAL.verifier, "status": 401, "problem": 1, "advice": None},
-        {"verifier": REFUSAL.verifier, "status": 401, "problem": None, "advice": None, "more": 1},
+        {"verifier": "x", "status": 401, "name": None, "advice": None, "meaning": ""},
+        {"verifier": "é" * 64, "status": 401, "name": None, "advice": None, "meaning": ""},
+        {"verifier": REFUSAL.verifier, "status": "401", "name": None, "advice": None, "meaning": ""},
+        {"verifier": REFUSAL.verifier, "status": True, "name": None, "advice": None, "meaning": ""},
+        {"verifier": REFUSAL.verifier, "status": 401, "name": 1, "advice": None, "meaning": ""},
+        {"verifier": REFUSAL.verifier, "status": 401, "name": None, "advice": None, "meaning": "", "more": 1},
     ],
 }
 
@@ -143,10 +143,10 @@ def test_a_missing_field_makes_the_record_corrupt(name: str) -> None:
         b"[" * 100_000,
         OPEN.dump() + b" " * 20_000,
         OPEN.dump()[:-1] + b',"more":1}',
-        OPEN.dump()[:-1] + b',"bind":"' + b"0" * 64 + b'"}',
+        OPEN.dump()[:-1] + b',"bind_digest":"' + b"0" * 64 + b'"}',
         OPEN.dump().replace(b'"v":1', b'"v":2'),
-        OPEN.dump().replace(b'"tries":0', b'"tries":' + b"9" * 5000),
-        OPEN.dump().replace(b'"until":0.0', b'"until":NaN'),
+        OPEN.dump().replace(b'"attempts":0', b'"attempts":' + b"9" * 5000),
+        OPEN.dump().replace(b'"claim_expires_at":0.0', b'"claim_expires_at":NaN'),
     ],
     ids=[
         "empty",
@@ -219,15 +219,15 @@ def _is_a_digest(side: ast.AST) -> bool:
     return isinstance(side, ast.Name) and side.id in _DIGESTS
 
 
-_DIGESTS = {"bind", "verifier", "salt", "digest"}
+_DIGESTS = {"bind_digest", "bind", "verifier", "salt", "digest"}
 
 
 def test_the_search_for_comparisons_finds_them() -> None:
     compared = [
-        "record.bind == x",
+        "record.bind_digest == x",
         "x != self.digest(y)",
         "verifier in (a, b)",
-        "a.refused.verifier.encode() == x",
+        "a.refusal.verifier.encode() == x",
     ]
     harmless = ["verifier is None", "compare_digest(bind, x)", "f(verifier) == 1"]
     assert list(_comparisons("\n".join(compared + harmless))) == compared

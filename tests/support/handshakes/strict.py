@@ -48,37 +48,66 @@ def said_by_text(text: str) -> Said | None:
     if is_url or text[:1] in {"/", "?"}:
         text = text.split("#", 1)[0]
         text = text.split("?", 1)[1] if "?" in text else ""
-    pairs: list[tuple[str, str]] = []
-    for name, value in _form(text.encode("utf-8", "surrogatepass")):
-        if name not in {b"oauth_token", b"oauth_verifier", b"oauth_problem", b"denied", b"error"}:
-            continue
-        decoded = _utf8(value)
-        if decoded is None:
-            return None
-        pairs.append((name.decode("ascii"), decoded))
-    return said_by_pairs(pairs)
+    first = said_by_pairs(_read(text))
+    if first is not None and not _is_whole(_known(_read(text))):
+        other = text
+        for name in _READ:
+            other = ("?" + other).replace(f"?{name}=", f"&{name}=").replace(f"&amp;{name}=", f"&{name}=")[1:]
+        # More of it is known, or it is as it was.
+        if _known(_read(text)).keys() < _known(_read(other)).keys():
+            return said_by_pairs(_read(other)) or first
+    return first
 
 
-def said_by_pairs(pairs: Iterable[tuple[str, str]]) -> Said | None:
+def said_by_pairs(pairs: Iterable[tuple[str, str]] | None) -> Said | None:
     """Read a callback given as decoded pairs."""
+    if pairs is None or any(type(text) is not str for pair in pairs for text in pair):
+        return None
     known: dict[str, str] = {}
     for name, value in pairs:
-        if type(name) is not str or type(value) is not str:
-            return None
-    for name, value in pairs:
-        if name not in {"oauth_token", "oauth_verifier", "oauth_problem", "denied", "error"}:
+        if name not in _READ:
             continue
         if name in known or len(value) > 2048 or not _clean(value):
             return None
         known[name] = value
     says = known.get("oauth_problem") or known.get("error") or None
-    denied = "denied" in known or says in {"user_refused", "permission_denied", "access_denied"}
+    denied = (
+        any(known[name].strip().lower() not in _OFF for name in _FLAGS if name in known)
+        or (says or "").strip().rstrip(".!").lower() in _REFUSED
+        or known.get("oauth_verifier", "").lower() == "denied"
+    )
+    flag = known.get("denied", "")
     return Said(
-        known.get("oauth_token") or known.get("denied") or None,
+        known.get("oauth_token") or ("" if flag.lower() in {"1", "true", "yes"} else flag) or None,
         known.get("oauth_verifier") or None,
         denied,
         None if denied else says,
     )
+
+
+_FLAGS = ("denied", "rejected", "not_approved")
+_READ = ("oauth_token", "oauth_verifier", "oauth_problem", "error", *_FLAGS)
+_OFF = {"0", "false", "no", "off"}
+_REFUSED = {"user_refused", "permission_denied", "access_denied", "denied", "user_denied", "access denied"}
+
+
+def _read(text: str) -> list[tuple[str, str]] | None:
+    pairs = []
+    for name, value in _form(text.encode("utf-8", "surrogatepass")):
+        if name.decode("latin-1") in _READ:
+            decoded = _utf8(value)
+            if decoded is None:
+                return None
+            pairs.append((name.decode("ascii"), decoded))
+    return pairs
+
+
+def _known(pairs: list[tuple[str, str]] | None) -> dict[str, str]:
+    return {name: value for name, value in pairs or () if name in _READ}
+
+
+def _is_whole(known: dict[str, str]) -> bool:
+    return bool(known.get("oauth_token")) and len(known) > 1
 
 
 def token_in(body: bytes, *, confirmed: bool) -> Token | None:
