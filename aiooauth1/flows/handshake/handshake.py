@@ -271,8 +271,8 @@ class Handshake(Legs):
             callback,
             token_name=provider.callback_token_name,
             denied_by_empty_verifier=provider.denied_by_empty_verifier,
-            denied_without_verifier=getattr(provider, "denied_without_verifier", False),
-            denial_params=getattr(provider, "denial_params", ()),
+            denied_without_verifier=provider.denied_without_verifier,
+            denial_params=provider.denial_params,
         )
 
 

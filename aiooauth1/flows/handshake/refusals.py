@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from aiooauth1.errors import (
     AuthorizationDenied,
     NonceRejected,
+    ProviderError,
     RateLimited,
     TimestampRefused,
 )
@@ -43,7 +44,8 @@ _SENTENCES: Mapping[str, str] = MappingProxyType(
 
 def with_meaning(problem: Problem) -> Problem:
     """Return the problem of a refused exchange with what it means there."""
-    if problem.meaning or problem.status not in _CLIENT_ERRORS or _says(problem, is_pending_problem):
+    is_known = problem.error_type is not ProviderError
+    if is_known or problem.status not in _CLIENT_ERRORS or _says(problem, is_pending_problem):
         return problem
     said = [text.strip().rstrip(".!").lower() for text in _texts(problem)]
     meaning = next((_SENTENCES[text] for text in said if text in _SENTENCES), "")
