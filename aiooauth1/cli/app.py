@@ -186,3 +186,307 @@ def post(
         return run_post(plan, session_opener(provider, store))
 
     raise typer.Exit(run_command("post", work, debug=debug))
+
+
+Config = Annotated[
+    str | None,
+    typer.Option("--config", metavar="FILE", help="TOML, a table for each provider of yours."),
+]
+StoreFile = Annotated[
+    str | None, typer.Option("--store", metavar="FILE", help="The SQLite file that keeps the tokens.")
+]
+ConsumerFile = Annotated[
+    str | None,
+    typer.Option(
+        "--consumer-file", metavar="FILE", help="Consumer key and secret, a line each; - is standard input."
+    ),
+]
+User = Annotated[
+    str | None, typer.Option("--as", metavar="USER", help="Whose account. [default: the only one there]")
+]
+
+
+def _complete_provider(incomplete: str) -> list[str]:
+    from aiooauth1.cli.settings import catalog
+
+    return [name for name in sorted(catalog()) if name.startswith(incomplete)]
+
+
+ProviderName = Annotated[
+    str,
+    typer.Argument(
+        metavar="PROVIDER",
+        help="A preset (`x`, `wordpress=https://blog.example`) or a table of the configuration.",
+        autocompletion=_complete_provider,
+    ),
+]
+
+
+@app.command()
+def login(
+    provider: ProviderName,
+    *,
+    user: Annotated[
+        str | None,
+        typer.Option("--as", metavar="USER", help="Your name for the account. [default: the provider's]"),
+    ] = None,
+    pin: Annotated[bool, typer.Option("--pin", help="Type the PIN that the provider shows.")] = False,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Only print the page's address.")] = False,
+    port: Annotated[
+        int,
+        typer.Option(
+            min=0, max=65535, metavar="PORT", help="For the callback http://127.0.0.1:PORT/callback."
+        ),
+    ] = 0,
+    consumer_file: ConsumerFile = None,
+    config: Config = None,
+    store: StoreFile = None,
+    debug: Debug = False,
+) -> None:
+    """Sign in at a provider with your browser, and keep the token.
+
+    The consumer key comes from --consumer-file, from AIOOAUTH1_CONSUMER_KEY and AIOOAUTH1_CONSUMER_SECRET, or
+    from a prompt. AIOOAUTH1_STORE_KEY, or the file that AIOOAUTH1_STORE_KEY_FILE names, encrypts the store.
+
+    \b
+    Example:  aiooauth1 login tumblr --consumer-file tumblr.key
+    """  # noqa: D301  \b keeps the lines; it is no escape
+
+    def work() -> int:
+        from aiooauth1.cli.login import Login, login
+
+        plan = Login(provider, config, user, pin, not no_browser, port, consumer_file, store)
+        return login(plan)
+
+    raise typer.Exit(run_command("login", work, debug=debug))
+
+
+@app.command()
+def accounts(
+    *, as_json: AsJson = False, config: Config = None, store: StoreFile = None, debug: Debug = False
+) -> None:
+    """List who is signed in.
+
+    \b
+    Example:  aiooauth1 accounts --json
+    """  # noqa: D301  \b keeps the lines; it is no escape
+
+    def work() -> Coroutine[Any, Any, int]:
+        from aiooauth1.cli.accounts import accounts
+
+        return accounts(config=config, store_file=store, as_json=as_json)
+
+    raise typer.Exit(run_command("accounts", work, debug=debug))
+
+
+@app.command()
+def logout(
+    provider: Annotated[
+        str | None, typer.Argument(metavar="[PROVIDER]", help="Where. [default: the only one]")
+    ] = None,
+    *,
+    user: User = None,
+    local: Annotated[
+        bool, typer.Option("--local", help="Forget the token without asking the provider.")
+    ] = False,
+    config: Config = None,
+    store: StoreFile = None,
+    debug: Debug = False,
+) -> None:
+    """Revoke a token at the provider, if it has an endpoint for that, and forget it.
+
+    \b
+    Example:  aiooauth1 logout tumblr --as staff
+    """  # noqa: D301  \b keeps the lines; it is no escape
+
+    def work() -> Coroutine[Any, Any, int]:
+        from aiooauth1.cli.accounts import logout
+
+        return logout(provider, user=user, local=local, config=config, store_file=store)
+
+    raise typer.Exit(run_command("logout", work, debug=debug))
+
+
+@app.command()
+def request(
+    url: Annotated[
+        str, typer.Argument(metavar="URL", help="Absolute, or relative to the provider's base URL.")
+    ],
+    *,
+    method: Annotated[
+        str | None,
+        typer.Option("-X", "--request", metavar="METHOD", help="[default: GET, or POST with a body]"),
+    ] = None,
+    data: Annotated[
+        list[str] | None, typer.Option("-d", "--data", metavar="DATA", help="A form as it is sent; @FILE.")
+    ] = None,
+    encoded: Annotated[
+        list[str] | None,
+        typer.Option("--data-urlencode", metavar="NAME=VALUE", help="A field of a form, encoded for you."),
+    ] = None,
+    json: Annotated[str | None, typer.Option("--json", metavar="JSON", help="A JSON body; @FILE.")] = None,
+    parts: Annotated[
+        list[str] | None, typer.Option("-F", "--form", metavar="NAME=VALUE", help="Multipart; name=@FILE.")
+    ] = None,
+    headers: Annotated[
+        list[str] | None, typer.Option("-H", "--header", metavar="LINE", help="'Name: value'.")
+    ] = None,
+    provider: Annotated[
+        str | None, typer.Option("-p", "--provider", metavar="NAME", help="[default: by the URL]")
+    ] = None,
+    user: User = None,
+    two_legged: Annotated[bool, typer.Option("--two-legged", help="Sign for the consumer alone.")] = False,
+    include: Annotated[bool, typer.Option("-i", "--include", help="Print the reply's header too.")] = False,
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Show what is signed.")] = False,
+    curl: Annotated[bool, typer.Option("--curl", help="Print a signed curl line instead.")] = False,
+    config: Config = None,
+    store: StoreFile = None,
+    debug: Debug = False,
+) -> None:
+    """Send a signed request, and print the reply's body.
+
+    \b
+    Examples:
+      aiooauth1 request posts --data-urlencode 'status=50 % off & more'
+      aiooauth1 request -X DELETE posts/7 -v
+    """  # noqa: D301  \b keeps the lines; it is no escape
+
+    def work() -> Coroutine[Any, Any, int]:
+        from aiooauth1.cli.request import Request, request
+
+        plan = Request(
+            url,
+            method=method,
+            data=data or (),
+            encoded=encoded or (),
+            json=json,
+            parts=parts or (),
+            headers=headers or (),
+            provider=provider,
+            user=user,
+            two_legged=two_legged,
+            include=include,
+            verbose=verbose,
+            curl=curl,
+            config=config,
+            store=store,
+        )
+        return request(plan)
+
+    raise typer.Exit(run_command("request", work, debug=debug))
+
+
+@app.command()
+def doctor(
+    provider: ProviderName,
+    *,
+    callback: Annotated[
+        str, typer.Option("--callback", metavar="URL", help="The callback to try; oob is the PIN way.")
+    ] = "http://127.0.0.1/callback",
+    as_json: AsJson = False,
+    consumer_file: ConsumerFile = None,
+    config: Config = None,
+    store: StoreFile = None,
+    debug: Debug = False,
+) -> None:
+    """Check the way to a provider: network, clock, endpoints, consumer key, callback.
+
+    Each check is a line; a failed one says what to do. It asks for a request token, which nobody then uses.
+
+    \b
+    Example:  aiooauth1 doctor tumblr --callback https://app.example/callback
+    """  # noqa: D301  \b keeps the lines; it is no escape
+
+    def work() -> Coroutine[Any, Any, int]:
+        from aiooauth1.cli.doctor import doctor
+
+        return doctor(
+            provider,
+            config=config,
+            consumer_file=consumer_file,
+            store_file=store,
+            callback=callback,
+            as_json=as_json,
+        )
+
+    raise typer.Exit(run_command("doctor", work, debug=debug))
+
+
+@app.command()
+def providers(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="One of them.", autocompletion=_complete_provider)
+    ] = None,
+    *,
+    as_json: AsJson = False,
+    config: Config = None,
+    debug: Debug = False,
+) -> None:
+    """List the presets, or show one: endpoints, quirks, limits, end, documentation.
+
+    \b
+    Example:  aiooauth1 providers tumblr
+    """  # noqa: D301  \b keeps the lines; it is no escape
+
+    def work() -> int:
+        from aiooauth1.cli.providers import show_providers
+
+        return show_providers(name, config=config, as_json=as_json)
+
+    raise typer.Exit(run_command("providers", work, debug=debug))
+
+
+tokens = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Move access tokens in and out.")
+app.add_typer(tokens, name="tokens")
+
+
+@tokens.command("import")
+def import_tokens(
+    source: Annotated[str, typer.Argument(metavar="FILE", help="JSON Lines; - reads standard input.")],
+    *,
+    provider: Annotated[
+        str | None, typer.Option("--provider", metavar="NAME", help="For lines that name none.")
+    ] = None,
+    store: StoreFile = None,
+    debug: Debug = False,
+) -> None:
+    """Put access tokens into the store: all of them, or none if a line is bad.
+
+    \b
+    A line:   {"provider": "x", "user": "ann", "key": "...", "secret": "..."}
+    Example:  aiooauth1 tokens import - < tokens.jsonl
+    """  # noqa: D301  \b keeps the lines; it is no escape
+
+    def work() -> Coroutine[Any, Any, int]:
+        from aiooauth1.cli.tokens import import_tokens
+
+        return import_tokens(source, provider=provider, store_file=store)
+
+    raise typer.Exit(run_command("tokens import", work, debug=debug))
+
+
+@tokens.command("export")
+def export_tokens(
+    providers: Annotated[
+        list[str] | None, typer.Argument(metavar="[PROVIDER]...", help="[default: every one signed in at]")
+    ] = None,
+    *,
+    output: Annotated[
+        str, typer.Option("-o", "--output", metavar="FILE", help="Readable by you alone. [default: -]")
+    ] = "-",
+    config: Config = None,
+    store: StoreFile = None,
+    debug: Debug = False,
+) -> None:
+    """Write access tokens as JSON Lines. They hold secrets.
+
+    \b
+    Example:  aiooauth1 tokens export tumblr -o tokens.jsonl
+    """  # noqa: D301  \b keeps the lines; it is no escape
+
+    def work() -> Coroutine[Any, Any, int]:
+        from aiooauth1.cli.tokens import export_tokens
+
+        return export_tokens(output, providers=providers or [], config=config, store_file=store)
+
+    raise typer.Exit(run_command("tokens export", work, debug=debug))

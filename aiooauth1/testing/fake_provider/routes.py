@@ -140,6 +140,7 @@ def provider_at(url: str, name: str, like: Provider | None = None, denial: str =
         request_token_url=url + ENDPOINTS["request_token"],
         authorize_url=url + ENDPOINTS["authorize"],
         access_token_url=url + ENDPOINTS["access_token"],
+        revoke_url=url + ENDPOINTS["revoke"],
         base_url=url,
         origins=(),
         denied_by_empty_verifier=like.denied_by_empty_verifier or denial == "empty_verifier",

@@ -1,0 +1,293 @@
+"""`aiooauth1 doctor`: what stands between here and a signed call, a line each, with what to do."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import ssl
+import time
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Literal
+
+import aiohttp
+from yarl import URL
+
+from aiooauth1.cli.outcome import DONE, FAILED, CommandError
+from aiooauth1.cli.settings import find_provider, known_providers, open_store, read_consumer, store_path
+from aiooauth1.errors import (
+    OAuth1Error,
+    ProviderError,
+    SignatureRejected,
+    TimestampRefused,
+    TokenResponseError,
+)
+from aiooauth1.flows.handshake.handshake import Handshake
+from aiooauth1.responses.rate_limit import http_date
+from aiooauth1.stores.memory import MemoryStore
+
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from aiooauth1.credentials import Consumer
+    from aiooauth1.providers.provider import Provider
+
+
+__all__ = ["doctor"]
+
+_TIMEOUT = 10.0
+_MOST_SKEW = 60  # seconds; servers take 300 to 600, and two machines may be off in opposite directions
+_SOON = 14 * 86400
+_BIND = "doctor"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line: what was looked at, how it is, and what to do about it."""
+
+    check: str
+    verdict: Literal["ok", "warn", "FAIL", "skip"]
+    found: str
+    remedy: str = ""
+
+
+async def doctor(
+    name: str,
+    *,
+    config: str | None,
+    consumer_file: str | None,
+    store_file: str | None,
+    callback: str,
+    as_json: bool,
+) -> int:
+    """Check everything, print each finding when it is there, and return 1 if one is a failure."""
+    findings = []
+    async for finding in _findings(name, config, consumer_file, store_file, callback):
+        findings.append(finding)
+        if not as_json:
+            print(f"{finding.verdict:<5} {finding.check}: {finding.found}", flush=True)
+            if finding.remedy:
+                print(f"      -> {finding.remedy}", flush=True)
+    failed = any(finding.verdict == "FAIL" for finding in findings)
+    if as_json:
+        print(json.dumps([asdict(finding) for finding in findings], indent=2))
+    return FAILED if failed else DONE
+
+
+async def _findings(
+    name: str, config: str | None, consumer_file: str | None, store_file: str | None, callback: str
+) -> AsyncIterator[Finding]:
+    remembered = None
+    try:
+        async with open_store(store_file) as store:
+            known = await known_providers(store, config)
+        yield Finding("store", "ok", f"{store_path(store_file)} opens")
+    except OAuth1Error as error:
+        known = {}
+        yield Finding("store", "FAIL", str(error), "check the path, its permissions and AIOOAUTH1_STORE_KEY")
+    if name in known:
+        provider, remembered = known[name].provider, known[name].consumer
+    else:
+        provider = find_provider(name, config)
+        remembered = known[provider.name].consumer if provider.name in known else None
+    hosts = await _network(provider)
+    for finding in hosts:
+        yield finding
+    yield _user_agent(provider)
+    if any(finding.verdict == "FAIL" for finding in hosts):
+        yield Finding("consumer key", "skip", "the provider cannot be reached")
+        return
+    for finding in await _endpoints(provider):
+        yield finding
+    for finding in await _credentials(provider, consumer_file, remembered, callback):
+        yield finding
+
+
+async def _credentials(
+    provider: Provider, consumer_file: str | None, remembered: Consumer | None, callback: str
+) -> list[Finding]:
+    try:
+        consumer = read_consumer(provider, consumer_file, remembered)
+    except CommandError as error:
+        return [Finding("consumer key", "skip", str(error))]
+    findings = [
+        Finding("consumer key", "warn", f"the {what} has white space at an end", "copy it again")
+        for credential, what in ((consumer.key, "key"), (consumer.secret, "secret"))
+        if credential != credential.strip()
+    ]
+    if not provider.request_token_url:
+        return [
+            *findings,
+            Finding("consumer key", "skip", "this provider has no request tokens to try it with"),
+        ]
+    return findings + await _consumer(provider, consumer, callback)
+
+
+# The network
+
+
+async def _network(provider: Provider) -> list[Finding]:
+    urls = [
+        URL(url)
+        for url in (
+            provider.request_token_url,
+            provider.authorize_url,
+            provider.access_token_url,
+            provider.base_url,
+        )
+        if url
+    ]
+    findings = []
+    for origin in dict.fromkeys(url.origin() for url in urls):
+        findings += await _origin(origin)
+    return findings
+
+
+async def _origin(origin: URL) -> list[Finding]:
+    host, port = origin.host or "", origin.port or 443
+    try:
+        async with asyncio.timeout(_TIMEOUT):
+            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, TimeoutError) as error:
+        return [Finding("DNS", "FAIL", f"{host}: {_why(error)}", "check the name and your resolver")]
+    addresses = sorted({str(each[4][0]) for each in found})
+    findings = [Finding("DNS", "ok", f"{host} is {', '.join(addresses[:3])}")]
+    if origin.scheme == "https":
+        findings.append(await _tls(host, port))
+    if findings[-1].verdict != "FAIL":
+        findings.append(await _clock(origin))
+    return findings
+
+
+async def _tls(host: str, port: int) -> Finding:
+    try:
+        async with asyncio.timeout(_TIMEOUT):
+            _, writer = await asyncio.open_connection(host, port, ssl=ssl.create_default_context())
+    except ssl.SSLCertVerificationError as error:
+        remedy = "a proxy that reads TLS? give its certificate by SSL_CERT_FILE"
+        return Finding("TLS", "FAIL", f"{host}: {error.verify_message}", remedy)
+    except (OSError, TimeoutError) as error:
+        return Finding("TLS", "FAIL", f"{host}: {_why(error)}", "check firewall and proxy")
+    try:
+        connection = writer.get_extra_info("ssl_object")
+        version, ends = connection.version(), connection.getpeercert().get("notAfter", "")
+        left = ssl.cert_time_to_seconds(ends) - time.time() if ends else _SOON + 1
+    finally:
+        writer.close()
+    text = f"{host}, {version}, certificate good for {left / 86400:.0f} days"
+    return Finding("TLS", "ok" if left > _SOON else "warn", text)
+
+
+async def _clock(origin: URL) -> Finding:
+    """Compare the clocks by the Date field of any reply."""
+    began = time.time()
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_TIMEOUT)) as http,
+            http.get(origin, allow_redirects=False) as response,
+        ):
+            date = http_date(response.headers.get("Date", ""))
+    except (aiohttp.ClientError, TimeoutError) as error:
+        return Finding("clock", "FAIL", f"{origin}: {_why(error)}", "check firewall and proxy")
+    if date is None:
+        return Finding("clock", "skip", f"{origin} tells no time")
+    skew = date - (began + time.time()) / 2
+    if abs(skew) <= _MOST_SKEW:
+        return Finding("clock", "ok", f"{origin.host} and this machine agree within a minute")
+    way = "ahead of" if skew > 0 else "behind"
+    return Finding(
+        "clock",
+        "warn",
+        f"{origin.host} is {abs(skew):,.0f} s {way} this machine",
+        "sessions adjust to it; set this machine's clock by NTP all the same",
+    )
+
+
+def _user_agent(provider: Provider) -> Finding:
+    if provider.user_agent:
+        return Finding("User-Agent", "ok", provider.user_agent)
+    if provider.needs_user_agent:
+        return Finding(
+            "User-Agent", "FAIL", "this provider demands one", "set user_agent in the configuration"
+        )
+    return Finding("User-Agent", "ok", "this provider takes aiohttp's")
+
+
+# The provider
+
+
+async def _endpoints(provider: Provider) -> list[Finding]:
+    """Ask each endpoint without a signature: whatever it answers, it must be there."""
+    findings = []
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_TIMEOUT)) as http:
+        for name, method, url in (
+            ("request token endpoint", provider.request_token_method, provider.request_token_url),
+            ("authorize page", "GET", provider.authorize_url),
+            ("access token endpoint", provider.access_token_method, provider.access_token_url),
+        ):
+            if not url:
+                continue
+            try:
+                async with http.request(method, url, allow_redirects=False) as response:
+                    status = response.status
+            except (aiohttp.ClientError, TimeoutError) as error:
+                findings.append(Finding(name, "FAIL", f"{url}: {_why(error)}", "check the URL"))
+                continue
+            gone = status in {404, 405, 410, 501} or status >= 500  # noqa: PLR2004  server errors
+            remedy = "check the URL and the method; the provider's page may name others" if gone else ""
+            findings.append(
+                Finding(name, "FAIL" if gone else "ok", f"{method} {url} answers {status}", remedy)
+            )
+    return findings
+
+
+async def _consumer(provider: Provider, consumer: Consumer, callback: str) -> list[Finding]:
+    """Ask for a request token: that proves consumer key, secret, signature, clock and callback at once."""
+    async with Handshake(provider, consumer, store=MemoryStore()) as handshake:
+        try:
+            await handshake.begin(callback, bind=_BIND)
+        except TimestampRefused as error:
+            return [Finding("clock", "FAIL", str(error), "set this machine's clock by NTP")]
+        except SignatureRejected as error:
+            remedy = "is the secret whole, and of this key? `aiooauth1 explain` shows what was signed"
+            return [Finding("consumer key", "FAIL", _one_line(error), remedy)]
+        except ProviderError as error:
+            return [await _refused(handshake, error, callback)]
+        except (OAuth1Error, aiohttp.ClientError) as error:
+            remedy = "check the URLs of the configuration" if isinstance(error, TokenResponseError) else ""
+            return [Finding("consumer key", "FAIL", _one_line(error), remedy)]
+    return [
+        Finding("consumer key", "ok", f"{provider.name} accepts it and its signature"),
+        Finding("callback", "ok", f"{callback} is accepted"),
+    ]
+
+
+async def _refused(handshake: Handshake, error: ProviderError, callback: str) -> Finding:
+    """Find out whether the consumer or the callback was refused, by asking again without a callback URL."""
+    if callback != "oob" and "consumer" not in (error.problem or ""):
+        try:
+            await handshake.begin("oob", bind=_BIND)
+        except OAuth1Error:
+            pass
+        else:
+            return Finding(
+                "callback",
+                "FAIL",
+                f"{callback} is refused: {_one_line(error)}",
+                "register it at the provider, or use `aiooauth1 login --pin`",
+            )
+    return Finding(
+        "consumer key",
+        "FAIL",
+        _one_line(error),
+        "check key and secret on the provider's page for developers",
+    )
+
+
+def _why(error: Exception) -> str:
+    return _one_line(error) or "no answer"
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -1,0 +1,238 @@
+"""`aiooauth1 request`: a curl that signs."""
+
+from __future__ import annotations
+
+import json as json_format
+import logging
+import os
+import shlex
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import FormData, hdrs
+
+from aiooauth1.cli.outcome import DONE, FAILED, USAGE, CommandError
+from aiooauth1.cli.settings import Account, known_providers, open_store, pick_account, pick_provider
+from aiooauth1.errors import ProviderError
+from aiooauth1.session.session import OAuth1Session, raise_for_problem
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aiohttp import ClientResponse
+
+
+__all__ = ["Request", "request"]
+
+_FORM = "application/x-www-form-urlencoded"
+_CHUNK = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to send, as the options say it."""
+
+    url: str
+    method: str | None = None
+    data: Sequence[str] = ()
+    encoded: Sequence[str] = ()
+    json: str | None = None
+    parts: Sequence[str] = ()
+    headers: Sequence[str] = ()
+    provider: str | None = None
+    user: str | None = None
+    two_legged: bool = False
+    include: bool = False
+    verbose: bool = False
+    curl: bool = False
+    config: str | None = None
+    store: str | None = None
+
+
+async def request(plan: Request) -> int:
+    """Send it, print the reply's body, and return 1 if the provider refused."""
+    body = _Body.of(plan)
+    method = (plan.method or ("POST" if body.given else "GET")).upper()
+    async with open_store(plan.store) as store:
+        one = pick_provider(await known_providers(store, plan.config), plan.provider, plan.url)
+        who = Account(one.provider, one.consumer, None)
+        if not plan.two_legged:
+            who = await pick_account(store, one, plan.user)
+        async with OAuth1Session(who.consumer, provider=who.provider, store=store) as session:
+            if plan.curl:
+                print(await _curl_line(session, who, method, plan, body))
+                return DONE
+            if plan.verbose:
+                _show_signing()
+            headers = {**body.headers, **_headers(plan.headers)}
+            options: dict[str, Any] = {"headers": headers, "data": body.payload()}
+            if who.user is not None:
+                options["user"] = who.user
+            async with session.request(method, plan.url, **options) as response:
+                return await _show(response, plan)
+
+
+@dataclass(frozen=True, slots=True)
+class _Body:
+    """A request's body: bytes with a media type, or the parts of a multipart form."""
+
+    content: bytes | None
+    media_type: str = ""
+    parts: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, plan: Request) -> _Body:
+        kinds = [bool(plan.data or plan.encoded), plan.json is not None, bool(plan.parts)]
+        if sum(kinds) > 1:
+            raise CommandError("give one kind of body: -d and --data-urlencode, --json, or -F", USAGE)
+        if plan.parts:
+            return cls(None, parts=plan.parts)
+        if plan.json is not None:
+            text = _read(plan.json)
+            try:
+                json_format.loads(text)
+            except ValueError as error:
+                raise CommandError(f"--json is not JSON: {error}", USAGE) from None
+            return cls(text, "application/json")
+        if plan.data or plan.encoded:
+            from aiooauth1.signing.encoding import encode_form  # noqa: PLC0415  only for such a body
+
+            pairs = [_pair(each, "--data-urlencode") for each in plan.encoded]
+            given = [_read(each) for each in plan.data] + ([encode_form(pairs).encode()] if pairs else [])
+            return cls(b"&".join(given), _FORM)
+        return cls(None)
+
+    @property
+    def given(self) -> bool:
+        return self.content is not None or bool(self.parts)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {hdrs.CONTENT_TYPE: self.media_type} if self.media_type else {}
+
+    def payload(self) -> bytes | FormData | None:
+        """Return what aiohttp sends."""
+        if not self.parts:
+            return self.content
+        form = FormData(default_to_multipart=True)
+        for part in self.parts:
+            name, value = _pair(part, "-F")
+            if value.startswith("@"):
+                path, _, media_type = value[1:].partition(";type=")
+                form.add_field(
+                    name, _read(f"@{path}"), filename=Path(path).name, content_type=media_type or None
+                )
+            else:
+                form.add_field(name, value)
+        return form
+
+
+def _pair(text: str, option: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise CommandError(f"{option} {text!r}: write name=value", USAGE)
+    return name, value
+
+
+def _read(value: str) -> bytes:
+    """Return a value: as it stands, or after @ what the file holds; @- is standard input."""
+    if not value.startswith("@"):
+        return os.fsencode(value)
+    try:
+        return sys.stdin.buffer.read() if value == "@-" else Path(value[1:]).expanduser().read_bytes()
+    except OSError as error:
+        raise CommandError(f"{value[1:]} cannot be read: {error.strerror}", USAGE) from None
+
+
+def _headers(given: Sequence[str]) -> dict[str, str]:
+    headers = {}
+    for line in given:
+        name, colon, value = line.partition(":")
+        if not colon or not name.strip():
+            raise CommandError(f"-H {line!r}: write 'Name: value'", USAGE)
+        headers[name.strip()] = value.strip()
+    return headers
+
+
+def _show_signing() -> None:
+    """Print what is signed: the session's own log has each attempt's base string, without secrets."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("* %(message)s"))
+    logger = logging.getLogger("aiooauth1")
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    logger.propagate = False
+
+
+async def _curl_line(session: OAuth1Session, who: Account, method: str, plan: Request, body: _Body) -> str:
+    if body.parts:
+        raise CommandError("--curl cannot show a multipart form: send it with `aiooauth1 request`", USAGE)
+    is_form = body.media_type == _FORM
+    if who.provider.placement != "header":
+        raise CommandError(
+            f"--curl needs a provider that takes the header; {who.provider.name} does not", USAGE
+        )
+    url = plan.url if "://" in plan.url else who.provider.base_url + plan.url.lstrip("/")
+    signature = await session.sign(
+        method,
+        plan.url,
+        form=(body.content or b"") if is_form else None,
+        body=None if is_form else body.content,
+        user=who.user,
+    )
+    words = ["curl", "-X", method, "-H", f"Authorization: {signature.header()}"]
+    for name, value in {**body.headers, **_headers(plan.headers)}.items():
+        words += ["-H", f"{name}: {value}"]
+    if body.content is not None:
+        words += ["--data-binary", body.content.decode("utf-8", "surrogateescape")]
+    return shlex.join([*words, url])
+
+
+async def _show(response: ClientResponse, plan: Request) -> int:
+    out = sys.stdout.buffer
+    if plan.verbose:
+        print(f"> {response.method} {response.request_info.url}", file=sys.stderr)
+        print(f"< {response.status} {response.reason or ''}".rstrip(), file=sys.stderr)
+    if plan.include:
+        out.write(f"HTTP/1.1 {response.status} {response.reason or ''}\r\n".encode())
+        out.writelines(name + b": " + value + b"\r\n" for name, value in response.raw_headers)
+        out.write(b"\r\n")
+        out.flush()
+    refusal = await _refusal(response)
+    if sys.stdout.isatty() and "json" in response.headers.get(hdrs.CONTENT_TYPE, ""):
+        _show_json(await response.read())
+    else:
+        async for chunk in response.content.iter_chunked(_CHUNK):
+            out.write(chunk)
+        out.flush()
+        if sys.stdout.isatty():
+            print()
+    if refusal is None:
+        return DONE
+    name = type(refusal).__name__
+    print(f"aiooauth1 request: {name}: {' '.join(str(refusal).split())}", file=sys.stderr)
+    return FAILED
+
+
+async def _refusal(response: ClientResponse) -> Exception | None:
+    if response.status < 400:  # noqa: PLR2004  what follows is refused
+        return None
+    try:
+        await raise_for_problem(response)
+    except ProviderError as error:
+        return error
+    return ProviderError(f"status {response.status}", status=response.status)
+
+
+def _show_json(body: bytes) -> None:
+    """Print JSON indented, and coloured unless NO_COLOR is set."""
+    from rich.console import Console  # noqa: PLC0415  only for people
+
+    try:
+        Console(soft_wrap=True).print_json(body.decode())
+    except ValueError:  # it is not
+        sys.stdout.buffer.write(body + b"\n")
+        sys.stdout.flush()

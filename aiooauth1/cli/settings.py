@@ -1,0 +1,318 @@
+"""What commands share: providers by name, the consumer's credentials, the store, and who is signed in."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+import tomllib
+from dataclasses import dataclass, fields
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aiooauth1 import providers
+from aiooauth1.cli.outcome import USAGE, CommandError
+from aiooauth1.credentials import AccessToken, Consumer
+from aiooauth1.providers.provider import Provider
+from aiooauth1.providers.rate_limit_rule import RateLimitRule
+from aiooauth1.signing import methods
+from aiooauth1.signing.rules import SigningRules
+from aiooauth1.stores.encryption import Encryption
+from aiooauth1.stores.sqlite import SQLiteStore
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from aiooauth1.signing.methods import SignatureMethod
+
+
+__all__ = [
+    "Account",
+    "Known",
+    "catalog",
+    "find_provider",
+    "known_providers",
+    "open_store",
+    "pick_account",
+    "pick_provider",
+    "read_consumer",
+    "remember",
+    "store_path",
+]
+
+CONFIG = "AIOOAUTH1_CONFIG"
+STORE = "AIOOAUTH1_STORE"
+STORE_KEY = "AIOOAUTH1_STORE_KEY"
+CONSUMER_KEY = "AIOOAUTH1_CONSUMER_KEY"
+CONSUMER_SECRET = "AIOOAUTH1_CONSUMER_SECRET"  # noqa: S105  a variable's name
+
+# The namespace, no provider's name, under which the store keeps consumers by their provider's name.
+_CONSUMERS = "aiooauth1 command line: consumers"
+_METHODS = ("HMAC_SHA1", "HMAC_SHA256", "HMAC_SHA512", "PLAINTEXT")
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A provider that somebody has signed in at."""
+
+    provider: Provider
+    consumer: Consumer
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Who signs a request: None means the consumer alone."""
+
+    provider: Provider
+    consumer: Consumer
+    user: str | None
+
+
+def catalog() -> Mapping[str, Provider | Callable[..., Provider]]:
+    """Return the presets by name."""
+    presets: Callable[[], Mapping[str, Provider | Callable[..., Provider]]] = getattr(
+        providers, "catalog", dict
+    )
+    return presets()
+
+
+def find_provider(name: str, config: str | None) -> Provider:
+    """Return the provider of a configuration file, else the preset: `x`, or `wordpress=https://blog.example`."""
+    tables = _read_config(config)
+    if name in tables:
+        return _from_table(name, tables[name])
+    return _preset(name, tables)
+
+
+def _read_config(config: str | None) -> dict[str, Any]:
+    """Read the TOML file that was named, or the user's own if it is there."""
+    named = config or os.environ.get(CONFIG)
+    path = Path(named) if named else _user_folder("config") / "providers.toml"
+    if not named and not path.exists():
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CommandError(f"{path} cannot be read: {error}", USAGE) from None
+
+
+def _from_table(name: str, table: object) -> Provider:
+    """Make a provider of a table whose keys are Provider's fields."""
+    if not isinstance(table, dict):
+        raise CommandError(f"[{name}] in the configuration must be a table", USAGE)
+    if "preset" in table:
+        return _preset("=".join([table["preset"], *map(str, table.get("arguments", ()))]), {})
+    options = dict(table)
+    known = {field.name for field in fields(Provider)}
+    if unknown := sorted(options.keys() - known - {"private_key_file"}):
+        raise CommandError(f"[{name}]: {unknown[0]!r} is not a field of Provider", USAGE)
+    try:
+        key_file = options.pop("private_key_file", "")
+        if "signature_method" in options:
+            options["signature_method"] = _method(options["signature_method"], key_file)
+        if "rules" in options:
+            options["rules"] = SigningRules(**options["rules"])
+        if "rate_limits" in options:
+            options["rate_limits"] = tuple(RateLimitRule(**rule) for rule in options["rate_limits"])
+        if isinstance(options.get("sunset"), str):
+            options["sunset"] = date.fromisoformat(options["sunset"])
+        return Provider(**{"name": name, **options})
+    except (OSError, TypeError, ValueError) as error:
+        raise CommandError(f"[{name}]: {error}", USAGE) from None
+
+
+def _method(name: str, key_file: str) -> SignatureMethod:
+    by_name: dict[str, SignatureMethod] = {
+        method.name: method for method in (getattr(methods, each) for each in _METHODS)
+    }
+    if name in by_name:
+        return by_name[name]
+    from aiooauth1.signing import rsa  # noqa: PLC0415  it loads cryptography
+
+    make = getattr(rsa, name.replace("-", "_"), None) if name.startswith("RSA-") else None
+    if make is None:
+        raise ValueError(f"signature_method {name!r} is unknown: use one of {', '.join(by_name)} or RSA-SHA1")
+    if not key_file:
+        raise ValueError(f"{name} needs private_key_file, the path of the PEM file")
+    method: SignatureMethod = make(Path(key_file).expanduser().read_bytes())
+    return method
+
+
+def _preset(name: str, tables: Mapping[str, object]) -> Provider:
+    preset, *arguments = re.split("[=:]", name, maxsplit=1)
+    found = catalog().get(preset)
+    if found is None:
+        names = ", ".join(sorted(tables)) or "none"
+        raise CommandError(
+            f"provider {name!r} is unknown: `aiooauth1 providers` lists the presets; --config FILE names one"
+            f" of yours (there now: {names})",
+            USAGE,
+        )
+    if isinstance(found, Provider):
+        if arguments:
+            raise CommandError(f"{preset} takes no argument: write {preset} alone", USAGE)
+        return found
+    try:
+        return found(*arguments)
+    except (TypeError, ValueError) as error:
+        raise CommandError(f"{preset} needs what varies: write {preset}=VALUE ({error})", USAGE) from None
+
+
+def _user_folder(kind: str) -> Path:
+    import platformdirs  # noqa: PLC0415  only where no path was given
+
+    return Path(getattr(platformdirs, f"user_{kind}_path")("aiooauth1", appauthor=False))
+
+
+def store_path(given: str | None) -> Path:
+    """Return the path of the store: as given, as the environment says, or in the user's data folder."""
+    named = given or os.environ.get(STORE)
+    return Path(named).expanduser() if named else _user_folder("data") / "tokens.sqlite"
+
+
+def open_store(given: str | None) -> SQLiteStore:
+    """Make the store, in a folder for the user's eyes only, encrypted if the environment has a key."""
+    path = store_path(given)
+    if not path.parent.exists():
+        path.parent.mkdir(parents=True, mode=0o700)
+        path.parent.chmod(0o700)
+    key = os.environ.get(STORE_KEY) or _key_file()
+    try:
+        return SQLiteStore(str(path), encryption=Encryption(*key.split()) if key else None)
+    except ValueError as error:
+        raise CommandError(
+            f"{STORE_KEY} is not a key: make one with `python -c 'from aiooauth1.stores.encryption import"
+            f" Encryption; print(Encryption.generate_key())'` ({error})",
+            USAGE,
+        ) from None
+
+
+def _key_file() -> str:
+    name = os.environ.get(f"{STORE_KEY}_FILE")
+    return Path(name).expanduser().read_text(encoding="ascii").strip() if name else ""
+
+
+def read_consumer(provider: Provider, file: str | None, remembered: Consumer | None) -> Consumer:
+    """Return the consumer's credentials from a file, the environment, the last sign-in, or a prompt."""
+    if file is not None:
+        return _consumer_in(file)
+    key, secret = os.environ.get(CONSUMER_KEY), os.environ.get(CONSUMER_SECRET)
+    if key and secret is not None:
+        return Consumer(key, secret)
+    if remembered is not None:
+        return remembered
+    if not sys.stdin.isatty():
+        raise CommandError(
+            f"no consumer key for {provider.name}: set {CONSUMER_KEY} and {CONSUMER_SECRET}, or give"
+            " --consumer-file FILE with the key on its first line and the secret on its second",
+            USAGE,
+        )
+    import getpass  # noqa: PLC0415  only for people
+
+    print(f"Consumer key at {provider.name}: ", end="", file=sys.stderr, flush=True)
+    key = sys.stdin.readline().strip()
+    return Consumer(key, getpass.getpass("Consumer secret (not shown): ", stream=sys.stderr).strip())
+
+
+def _consumer_in(file: str) -> Consumer:
+    try:
+        text = sys.stdin.read() if file == "-" else Path(file).expanduser().read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise CommandError(f"--consumer-file: {error}", USAGE) from None
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if len(lines) != 2:  # noqa: PLR2004  key and secret
+        raise CommandError("--consumer-file needs two lines: the consumer key, and its secret", USAGE)
+    return Consumer(*lines)
+
+
+async def remember(store: SQLiteStore, name: str, known: Known) -> None:
+    """Keep the consumer, and how the provider was found, for the commands that follow."""
+    told = {"found_as": name}
+    if name not in catalog() and "=" not in name:
+        told["table"] = json.dumps(_as_table(known.provider))
+    token = AccessToken(known.consumer.key, known.consumer.secret, params=told)
+    await store.put_access_token(_CONSUMERS, known.provider.name, token)
+
+
+def _as_table(provider: Provider) -> dict[str, Any]:
+    """Write down the fields that were set; what has a private key stays in the configuration alone."""
+    plain: dict[str, Any] = {}
+    blank = Provider(provider.name)
+    for field in fields(Provider):
+        value = getattr(provider, field.name)
+        if value == getattr(blank, field.name):
+            continue
+        if field.name == "signature_method":
+            plain[field.name] = value.name
+        elif field.name == "rules":
+            plain[field.name] = {each.name: getattr(value, each.name) for each in fields(SigningRules)}
+        elif field.name == "rate_limits":
+            plain[field.name] = [
+                {each.name: getattr(rule, each.name) for each in fields(rule)} for rule in value
+            ]
+        elif field.name == "sunset":
+            plain[field.name] = value.isoformat()
+        else:
+            plain[field.name] = dict(value) if hasattr(value, "items") else value
+    return plain
+
+
+async def known_providers(store: SQLiteStore, config: str | None) -> dict[str, Known]:
+    """Return the providers that somebody has signed in at, by name."""
+    found = {}
+    async for name in store.users(_CONSUMERS):
+        held = await store.get_access_token(_CONSUMERS, name)
+        if held is None:
+            continue
+        found_as = held.params.get("found_as", name)
+        try:
+            provider = find_provider(found_as, config)
+        except CommandError:
+            if "table" not in held.params:
+                raise
+            provider = _from_table(name, json.loads(held.params["table"]))
+        found[provider.name] = Known(provider, Consumer(held.key, held.secret))
+    return found
+
+
+def pick_provider(known: Mapping[str, Known], name: str | None, url: str | None = None) -> Known:
+    """Return the provider of that name, of that URL, or the only one."""
+    if name is not None and name in known:
+        return known[name]
+    if not known or name is not None:
+        wanted = name or "PROVIDER"
+        raise CommandError(
+            f"not signed in at {name or 'any provider'}: run `aiooauth1 login {wanted}`", USAGE
+        )
+    if url is not None and "://" in url:
+        at_home = [one for one in known.values() if _is_at(one.provider, url)]
+        if len(at_home) == 1:
+            return at_home[0]
+    if len(known) == 1:
+        return next(iter(known.values()))
+    raise CommandError(f"which provider? give -p, one of: {', '.join(sorted(known))}", USAGE)
+
+
+def _is_at(provider: Provider, url: str) -> bool:
+    return any(origin and url.startswith(origin) for origin in (provider.base_url, *provider.origins))
+
+
+async def pick_account(store: SQLiteStore, one: Known, user: str | None) -> Account:
+    """Return the account of that user, or the only one there."""
+    users = sorted([each async for each in store.users(one.provider.name)])
+    if user is None and len(users) == 1:
+        user = users[0]
+    if user is None and users:
+        raise CommandError(f"as whom? give --as, one of: {', '.join(users)}", USAGE)
+    if user is None or user not in users:
+        who = f"{user} is" if user else "nobody is"
+        raise CommandError(
+            f"{who} not signed in at {one.provider.name}: run `aiooauth1 login {one.provider.name}`"
+            if user
+            else f"{who} signed in at {one.provider.name}: run `aiooauth1 login {one.provider.name}`",
+            USAGE,
+        )
+    return Account(one.provider, one.consumer, user)

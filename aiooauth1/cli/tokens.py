@@ -1,0 +1,154 @@
+"""`aiooauth1 tokens`: access tokens into a store and out of it, as JSON Lines."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aiooauth1.cli.outcome import DONE, USAGE, CommandError
+from aiooauth1.cli.settings import known_providers, open_store
+from aiooauth1.credentials import AccessToken
+
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from aiooauth1.stores.sqlite import SQLiteStore
+
+
+__all__ = ["export_tokens", "import_tokens"]
+
+# What other libraries call the same things.
+_NAMES = {"key": ("key", "oauth_token"), "secret": ("secret", "oauth_token_secret")}
+_KNOWN = {"provider", "user", "params", "expires_at", *_NAMES["key"], *_NAMES["secret"]}
+_MOST_COMPLAINTS = 20
+
+
+async def import_tokens(source: str, *, provider: str | None, store_file: str | None) -> int:
+    """Read every line, and store all of them or, if one is bad, none."""
+    found = _read(source, provider)
+    async with open_store(store_file) as store:
+        for name, tokens in found.items():
+            await _put(store, name, tokens)
+    count = sum(map(len, found.values()))
+    print(f"Imported {count:,} tokens for {len(found):,} providers.", file=sys.stderr)
+    return DONE
+
+
+async def _put(store: SQLiteStore, provider: str, tokens: dict[str, AccessToken]) -> None:
+    """Store many tokens, in one transaction where the store can."""
+    put_all = getattr(store, "put_access_tokens", None)
+    if put_all is not None:
+        await put_all(provider, tokens)
+        return
+    async with asyncio.TaskGroup() as group:
+        for user, token in tokens.items():
+            group.create_task(store.put_access_token(provider, user, token))
+
+
+def _read(source: str, provider: str | None) -> dict[str, dict[str, AccessToken]]:
+    """Read the tokens by provider and user; name each bad line on standard error."""
+    try:
+        text = sys.stdin.buffer.read() if source == "-" else Path(source).expanduser().read_bytes()
+    except OSError as error:
+        raise CommandError(f"{source} cannot be read: {error.strerror}", USAGE) from None
+    found: dict[str, dict[str, AccessToken]] = {}
+    complaints = []
+    for number, line in enumerate(text.split(b"\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            name, user, token = _parsed(line, provider)
+        except ValueError as error:
+            complaints.append(f"line {number}: {error}")
+            continue
+        if user in found.setdefault(name, {}):
+            complaints.append(f"line {number}: this user of this provider stands there twice")
+        found[name][user] = token
+    for complaint in complaints[:_MOST_COMPLAINTS]:
+        print(complaint, file=sys.stderr)
+    if complaints:
+        raise CommandError(f"{len(complaints)} bad lines: correct them; nothing was imported", USAGE)
+    return found
+
+
+def _parsed(line: bytes, provider: str | None) -> tuple[str, str, AccessToken]:
+    """Read a line; the message of a ValueError shows nothing of what it holds."""
+    try:
+        given = json.loads(line)
+    except (ValueError, RecursionError):
+        raise ValueError("not JSON") from None
+    if not isinstance(given, dict):
+        raise ValueError("not an object")  # noqa: TRY004  callers catch one error
+    if unknown := sorted(given.keys() - _KNOWN):
+        raise ValueError(f"unknown key {unknown[0][:40]!a}: {', '.join(sorted(_KNOWN))} are known")
+    name = given.get("provider", provider)
+    if name is None:
+        raise ValueError('"provider" is missing: give --provider for lines without one')
+    values = {what: _first(given, names) for what, names in _NAMES.items()}
+    user = given.get("user")
+    for what, value in {"provider": name, "user": user, **values}.items():
+        if not isinstance(value, str) or not (value or what == "secret"):
+            raise ValueError(f'"{what}" must be a string')
+    params, expires_at = given.get("params", {}), given.get("expires_at")
+    if not isinstance(params, dict) or not all(isinstance(each, str) for each in params.values()):
+        raise ValueError('"params" must be an object of strings')
+    if expires_at is not None and (isinstance(expires_at, bool) or not isinstance(expires_at, (int, float))):
+        raise ValueError('"expires_at" must be a number of seconds since the epoch')
+    token = AccessToken(values["key"], values["secret"], params=params, expires_at=expires_at)
+    return name, str(user), token
+
+
+def _first(given: dict[str, Any], names: tuple[str, ...]) -> Any:
+    return next((given[name] for name in names if name in given), None)
+
+
+async def export_tokens(
+    output: str, *, providers: list[str], config: str | None, store_file: str | None
+) -> int:
+    """Write every token of these providers, or of all that are known, a JSON object a line."""
+    if output == "-" and sys.stdout.isatty():
+        raise CommandError("this would show secrets on the terminal: give -o FILE, or pipe it", USAGE)
+    async with open_store(store_file) as store:
+        names = providers or sorted(await known_providers(store, config))
+        lines = [line for name in names async for line in _lines(store, name)]
+    text = "".join(lines)
+    if output == "-":
+        sys.stdout.write(text)
+    else:
+        _write_private(output, text)
+    print(f"Exported {len(lines):,} tokens of {len(names):,} providers.", file=sys.stderr)
+    return DONE
+
+
+async def _lines(store: SQLiteStore, provider: str) -> AsyncIterator[str]:
+    async for user in store.users(provider):
+        token = await store.get_access_token(provider, user)
+        if token is not None:
+            line: dict[str, object] = {
+                "provider": provider,
+                "user": user,
+                "key": token.key,
+                "secret": token.secret,
+            }
+            if token.params:
+                line["params"] = dict(token.params)
+            if token.expires_at is not None:
+                line["expires_at"] = token.expires_at
+            yield json.dumps(line) + "\n"
+
+
+def _write_private(output: str, text: str) -> None:
+    """Write a file that nobody else can read, whole or not at all."""
+    path = Path(output).expanduser()
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(text)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
