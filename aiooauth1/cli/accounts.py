@@ -6,7 +6,14 @@ import json
 from typing import TYPE_CHECKING
 
 from aiooauth1.cli.outcome import DONE, CommandError
-from aiooauth1.cli.settings import known_providers, open_store, pick_account, pick_provider, store_path
+from aiooauth1.cli.settings import (
+    forget_consumer,
+    known_providers,
+    open_store,
+    pick_account,
+    pick_provider,
+    store_path,
+)
 from aiooauth1.errors import ProviderError, TokenRejected
 from aiooauth1.session.session import OAuth1Session, raise_for_problem
 
@@ -44,13 +51,14 @@ async def logout(
 ) -> int:
     """Revoke the token at the provider where it has an endpoint for that, and forget it."""
     async with open_store(store_file) as store:
-        one = pick_provider(await known_providers(store, config), provider)
+        one = pick_provider(await known_providers(store, config), provider, config=config)
         account = await pick_account(store, one, user)
         assert account.user is not None  # noqa: S101  pick_account always names one
         revokes = bool(one.provider.revoke_url) and not local
         if revokes:
             await _revoke(store, account)
         await store.discard_access_token(one.provider.name, account.user)
+        await forget_consumer(store, one.provider)
     if revokes:
         print(f"Signed out {account.user} at {one.provider.name}; the token is revoked.")
     else:

@@ -247,6 +247,8 @@ async def _consumer(provider: Provider, consumer: Consumer, callback: str) -> li
     async with Handshake(provider, consumer, store=MemoryStore()) as handshake:
         try:
             await handshake.begin(callback, bind=_BIND)
+        except ValueError as error:  # of the callback that was given
+            return [Finding("callback", "FAIL", _one_line(error), "give --callback another one")]
         except TimestampRefused as error:
             return [Finding("clock", "FAIL", str(error), "set this machine's clock by NTP")]
         except SignatureRejected as error:

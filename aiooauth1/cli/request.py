@@ -57,7 +57,8 @@ async def request(plan: Request) -> int:
     body = _Body.of(plan)
     method = (plan.method or ("POST" if body.given else "GET")).upper()
     async with open_store(plan.store) as store:
-        one = pick_provider(await known_providers(store, plan.config), plan.provider, plan.url)
+        known = await known_providers(store, plan.config)
+        one = pick_provider(known, plan.provider, url=plan.url, config=plan.config)
         who = Account(one.provider, one.consumer, None)
         if not plan.two_legged:
             who = await pick_account(store, one, plan.user)

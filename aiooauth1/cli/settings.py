@@ -34,6 +34,7 @@ __all__ = [
     "Known",
     "catalog",
     "find_provider",
+    "forget_consumer",
     "known_providers",
     "open_store",
     "pick_account",
@@ -199,9 +200,8 @@ def read_consumer(provider: Provider, file: str | None, remembered: Consumer | N
     """Return the consumer's credentials from a file, the environment, the last sign-in, or a prompt."""
     if file is not None:
         return _consumer_in(file)
-    key, secret = os.environ.get(CONSUMER_KEY), os.environ.get(CONSUMER_SECRET)
-    if key and secret is not None:
-        return Consumer(key, secret)
+    if (consumer := _consumer_in_environment()) is not None:
+        return consumer
     if remembered is not None:
         return remembered
     if not sys.stdin.isatty():
@@ -260,6 +260,13 @@ def _as_table(provider: Provider) -> dict[str, Any]:
     return plain
 
 
+async def forget_consumer(store: SQLiteStore, provider: Provider) -> None:
+    """Forget the consumer once nobody is signed in there any more."""
+    async for _ in store.users(provider.name):
+        return
+    await store.discard_access_token(_CONSUMERS, provider.name)
+
+
 async def known_providers(store: SQLiteStore, config: str | None) -> dict[str, Known]:
     """Return the providers that somebody has signed in at, by name."""
     found = {}
@@ -278,14 +285,23 @@ async def known_providers(store: SQLiteStore, config: str | None) -> dict[str, K
     return found
 
 
-def pick_provider(known: Mapping[str, Known], name: str | None, url: str | None = None) -> Known:
-    """Return the provider of that name, of that URL, or the only one."""
+def pick_provider(
+    known: Mapping[str, Known], name: str | None, *, url: str | None = None, config: str | None = None
+) -> Known:
+    """Return the provider of that name, of that URL, or the only one.
+
+    One at which nobody signed in will do if the environment has the consumer, as after importing tokens.
+    """
     if name is not None and name in known:
         return known[name]
+    if name is not None and (consumer := _consumer_in_environment()) is not None:
+        return Known(find_provider(name, config), consumer)
     if not known or name is not None:
         wanted = name or "PROVIDER"
         raise CommandError(
-            f"not signed in at {name or 'any provider'}: run `aiooauth1 login {wanted}`", USAGE
+            f"not signed in at {name or 'any provider'}: run `aiooauth1 login {wanted}`, or for imported tokens"
+            f" set {CONSUMER_KEY} and {CONSUMER_SECRET} and give -p",
+            USAGE,
         )
     if url is not None and "://" in url:
         at_home = [one for one in known.values() if _is_at(one.provider, url)]
@@ -293,7 +309,12 @@ def pick_provider(known: Mapping[str, Known], name: str | None, url: str | None 
             return at_home[0]
     if len(known) == 1:
         return next(iter(known.values()))
-    raise CommandError(f"which provider? give -p, one of: {', '.join(sorted(known))}", USAGE)
+    raise CommandError(f"which provider? name one of: {', '.join(sorted(known))}", USAGE)
+
+
+def _consumer_in_environment() -> Consumer | None:
+    key, secret = os.environ.get(CONSUMER_KEY), os.environ.get(CONSUMER_SECRET)
+    return Consumer(key, secret) if key and secret is not None else None
 
 
 def _is_at(provider: Provider, url: str) -> bool:
@@ -308,11 +329,7 @@ async def pick_account(store: SQLiteStore, one: Known, user: str | None) -> Acco
     if user is None and users:
         raise CommandError(f"as whom? give --as, one of: {', '.join(users)}", USAGE)
     if user is None or user not in users:
-        who = f"{user} is" if user else "nobody is"
-        raise CommandError(
-            f"{who} not signed in at {one.provider.name}: run `aiooauth1 login {one.provider.name}`"
-            if user
-            else f"{who} signed in at {one.provider.name}: run `aiooauth1 login {one.provider.name}`",
-            USAGE,
-        )
+        name = one.provider.name
+        who = f"nobody is signed in at {name}" if user is None else f"{user} is not signed in at {name}"
+        raise CommandError(f"{who}: run `aiooauth1 login {name}`", USAGE)
     return Account(one.provider, one.consumer, user)

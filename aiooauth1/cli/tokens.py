@@ -35,7 +35,7 @@ async def import_tokens(source: str, *, provider: str | None, store_file: str | 
         for name, tokens in found.items():
             await _put(store, name, tokens)
     count = sum(map(len, found.values()))
-    print(f"Imported {count:,} tokens for {len(found):,} providers.", file=sys.stderr)
+    print(f"Imported {_count(count, 'token')} for {_count(len(found), 'provider')}.", file=sys.stderr)
     return DONE
 
 
@@ -72,7 +72,10 @@ def _read(source: str, provider: str | None) -> dict[str, dict[str, AccessToken]
     for complaint in complaints[:_MOST_COMPLAINTS]:
         print(complaint, file=sys.stderr)
     if complaints:
-        raise CommandError(f"{len(complaints)} bad lines: correct them; nothing was imported", USAGE)
+        raise CommandError(
+            f"{_count(len(complaints), 'bad line')}: nothing was imported; correct the file and try again",
+            USAGE,
+        )
     return found
 
 
@@ -121,7 +124,7 @@ async def export_tokens(
         sys.stdout.write(text)
     else:
         _write_private(output, text)
-    print(f"Exported {len(lines):,} tokens of {len(names):,} providers.", file=sys.stderr)
+    print(f"Exported {_count(len(lines), 'token')} of {_count(len(names), 'provider')}.", file=sys.stderr)
     return DONE
 
 
@@ -152,3 +155,7 @@ def _write_private(output: str, text: str) -> None:
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

@@ -1,0 +1,6 @@
+"""The desk that the tests of the commands share."""
+
+from desk import desk
+
+
+__all__ = ["desk"]

@@ -1,0 +1,58 @@
+"""`aiooauth1 accounts` and `logout`."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from aiooauth1.cli.accounts import accounts, logout
+from aiooauth1.cli.outcome import CommandError
+from aiooauth1.errors import ProviderError
+
+
+if TYPE_CHECKING:
+    from desk import Desk
+
+
+pytestmark = pytest.mark.socket
+
+
+async def listed(desk: Desk, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    assert await accounts(config=desk.config, store_file=None, as_json=True) == 0
+    return [row["user"] for row in json.loads(capsys.readouterr().out)]
+
+
+async def leave(desk: Desk, user: str | None = None, *, local: bool = False) -> int:
+    return await logout(None, user=user, local=local, config=desk.config, store_file=None)
+
+
+async def test_logout_revokes_at_the_provider_and_forgets(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await desk.sign_in("ann", "ben")
+    assert await listed(desk, capsys) == ["ann", "ben"]
+    assert await leave(desk, "ann") == 0
+    assert "the token is revoked" in capsys.readouterr().out
+    assert await listed(desk, capsys) == ["ben"]
+    assert desk.fake.revoke_user("ann") == 0  # there was nothing left to revoke
+    desk.fake.revoke_user("ben")
+    assert await leave(desk) == 0  # what the provider revoked before is forgotten as well
+    capsys.readouterr()
+    assert await listed(desk, capsys) == []
+    assert await accounts(config=desk.config, store_file=None, as_json=False) == 0
+    assert "Nobody is signed in" in capsys.readouterr().out
+
+
+async def test_a_provider_that_cannot_revoke_keeps_the_account_unless_it_is_local(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await desk.sign_in("ann")
+    desk.fake.fail_next(400, times=5, endpoint="revoke")
+    with pytest.raises((ProviderError, CommandError), match="nothing was forgotten; --local"):
+        await leave(desk)
+    assert await listed(desk, capsys) == ["ann"]
+    assert await leave(desk, local=True) == 0
+    assert "still works there" in capsys.readouterr().out
+    assert await listed(desk, capsys) == []

@@ -1,0 +1,117 @@
+"""`aiooauth1 doctor`: each thing that can be wrong is a line with a remedy."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from aiohttp import web
+
+from aiooauth1 import Consumer
+from aiooauth1.cli.doctor import doctor
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from desk import Desk
+
+
+pytestmark = pytest.mark.socket
+
+
+async def findings(
+    desk: Desk, capsys: pytest.CaptureFixture[str], *, callback: str = "http://127.0.0.1/callback"
+) -> tuple[int, dict[str, tuple[str, str, str]]]:
+    status = await doctor(
+        "photos",
+        config=desk.config,
+        consumer_file=desk.consumer_file,
+        store_file=None,
+        callback=callback,
+        as_json=True,
+    )
+    rows = json.loads(capsys.readouterr().out)
+    return status, {row["check"]: (row["verdict"], row["found"], row["remedy"]) for row in rows}
+
+
+async def test_all_is_well(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    status, found = await findings(desk, capsys)
+    assert status == 0
+    assert {verdict for verdict, _, _ in found.values()} == {"ok"}
+    assert list(found) == [
+        *("store", "DNS", "clock", "User-Agent", "request token endpoint", "authorize page"),
+        *("access token endpoint", "consumer key", "callback"),
+    ]
+
+
+async def test_a_wrong_secret_an_unknown_key_and_a_bad_callback_are_told_apart(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, right = desk.folder / "consumer", desk.fake.consumer
+    for consumer in (replace(right, secret="wrong"), Consumer("nobody", "x")):
+        path.write_text(f"{consumer.key}\n{consumer.secret}\n")
+        status, found = await findings(desk, capsys)
+        assert status == 1
+        assert found["consumer key"][0] == "FAIL"
+        assert found["consumer key"][2]
+        assert "callback" not in found
+    path.write_text(f"{right.key}\n{right.secret}\n")
+    status, found = await findings(desk, capsys, callback="nonsense")
+    assert (status, found["callback"][0]) == (1, "FAIL")
+
+
+async def test_a_callback_that_the_provider_refuses_is_not_blamed_on_the_consumer(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # The doctor looks for the endpoint, asks for a token, and asks again without a callback.
+    answers = iter([None, "oauth_problem=parameter_rejected", None])
+
+    async def before(request: web.BaseRequest) -> web.Response | None:
+        body = next(answers, None) if "request_token" in request.path else None
+        media_type = "application/x-www-form-urlencoded"
+        return None if body is None else web.Response(status=400, text=body, content_type=media_type)
+
+    desk.fake.before = before
+    status, found = await findings(desk, capsys)
+    assert (status, found["callback"][0], found["callback"][2]) == (
+        1,
+        "FAIL",
+        "register it at the provider, or use `aiooauth1 login --pin`",
+    )
+
+
+async def test_a_clock_that_is_off_is_told(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    desk.fake.skew(-7200)
+    _, found = await findings(desk, capsys)
+    assert found["clock"][0] in {"warn", "FAIL"}
+    assert "7,200 s behind" in found["clock"][1] or "clock" in found["clock"][1]
+
+
+@pytest.mark.parametrize(
+    ("change", "check"),
+    [
+        (("127.0.0.1", "nowhere.invalid"), "DNS"),
+        (("oauth/authorize", "oauth/nothing"), "authorize page"),
+    ],
+)
+async def test_a_url_that_leads_nowhere_is_told(
+    change: tuple[str, str], check: str, desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = desk.folder / "providers.toml"
+    config.write_text(config.read_text().replace(*change))
+    status, found = await findings(desk, capsys)
+    assert (status, found[check][0]) == (1, "FAIL")
+    assert found[check][2]
+
+
+async def test_a_store_that_cannot_be_opened_is_told(
+    desk: Desk, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "other.sqlite").write_bytes(b"something else" * 100)
+    monkeypatch.setenv("AIOOAUTH1_STORE", str(tmp_path / "other.sqlite"))
+    status, found = await findings(desk, capsys)
+    assert (status, found["store"][0]) == (1, "FAIL")
+    assert "AIOOAUTH1_STORE_KEY" in found["store"][2]

@@ -1,0 +1,87 @@
+"""`aiooauth1 tokens import` and `export`."""
+
+from __future__ import annotations
+
+import io
+import json
+import stat
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from aiooauth1 import AccessToken
+from aiooauth1.cli.outcome import CommandError
+from aiooauth1.cli.settings import open_store
+from aiooauth1.cli.tokens import export_tokens, import_tokens
+
+
+if TYPE_CHECKING:
+    from desk import Desk
+
+
+LINE = {"provider": "photos", "user": "ann", "key": "k", "secret": "s"}
+
+
+async def bring(desk: Desk, *lines: object, provider: str | None = None) -> int:
+    path = desk.folder / "tokens.jsonl"
+    path.write_text("\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines))
+    return await import_tokens(str(path), provider=provider, store_file=None)
+
+
+async def test_what_is_exported_comes_back_the_same(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    full = {**LINE, "user": "zoë \u2028", "params": {"user_id": "7"}, "expires_at": 1.5}
+    other = {"oauth_token": "k", "oauth_token_secret": "", "user": "ben"}
+    assert await bring(desk, LINE, "", full, other, provider="photos") == 0
+    async with open_store(None) as store:
+        assert await store.get_access_token("photos", "ben") == AccessToken("k", "")
+    target = desk.folder / "out.jsonl"
+    options: dict[str, Any] = {"providers": ["photos"], "config": desk.config, "store_file": None}
+    assert await export_tokens(str(target), **options) == 0
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    found = {line["user"]: line for line in map(json.loads, target.read_text().splitlines())}
+    assert found == {"ann": LINE, full["user"]: full, "ben": {**LINE, "user": "ben", "secret": ""}}
+    assert await export_tokens("-", **options) == 0
+    assert capsys.readouterr().out == target.read_text()
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ("{", "not JSON"),
+        ("[" * 100_000, "not JSON"),
+        ("[]", "not an object"),
+        ({**LINE, "token": "x"}, "unknown key 'token'"),
+        ({"user": "ann", "key": "k", "secret": "s"}, '"provider" is missing'),
+        ({**LINE, "key": ""}, '"key" must be a string'),
+        ({**LINE, "user": 7}, '"user" must be a string'),
+        ({**LINE, "params": {"a": 1}}, '"params" must be'),
+        ({**LINE, "expires_at": True}, '"expires_at" must be'),
+        (LINE, "this user of this provider stands there twice"),
+    ],
+)
+async def test_one_bad_line_is_named_and_nothing_is_imported(
+    line: object, complaint: str, desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(CommandError, match="1 bad line: nothing was imported"):
+        await bring(desk, LINE, line)
+    assert capsys.readouterr().err.startswith(f"line 2: {complaint}")
+    async with open_store(None) as store:
+        assert [user async for user in store.users("photos")] == []
+
+
+async def test_thousands_of_tokens_are_imported(desk: Desk) -> None:
+    lines = [{**LINE, "user": f"user {number}"} for number in range(3000)]
+    assert await bring(desk, *lines) == 0
+    async with open_store(None) as store:
+        assert len([user async for user in store.users("photos")]) == 3000
+
+
+async def test_secrets_are_not_shown_on_a_terminal(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    with pytest.raises(CommandError, match="give -o FILE, or pipe it"):
+        await export_tokens("-", providers=[], config=desk.config, store_file=None)
