@@ -299,8 +299,8 @@ def pick_provider(
     if not known or name is not None:
         wanted = name or "PROVIDER"
         raise CommandError(
-            f"not signed in at {name or 'any provider'}: run `aiooauth1 login {wanted}`, or for imported tokens"
-            f" set {CONSUMER_KEY} and {CONSUMER_SECRET} and give -p",
+            f"not signed in at {name or 'any provider'}: run `aiooauth1 login {wanted}`, or for imported"
+            f" tokens set {CONSUMER_KEY} and {CONSUMER_SECRET} and give -p",
             USAGE,
         )
     if url is not None and "://" in url:
