@@ -55,7 +55,8 @@ class _Page(HTMLParser):
         self._in_verifier = False
 
     def handle_data(self, data: str) -> None:
-        self.texts.append(data)
+        if self.cdata_elem is None:  # not inside <style>
+            self.texts.append(data)
         if self._in_verifier:
             self.verifier += data
 
