@@ -48,6 +48,7 @@ STATES: Final = {"begun": "b", "done": "d", "refused": "r", "failed": "f", "unkn
 
 _PATIENCE = 60.0  # seconds in which a Redis that is started again is back
 _LONGEST_PAUSE = 1.0
+_CONNECTIONS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +195,10 @@ local function set(key, left, ms, others)
   left = tonumber(left)
   local known, least = tonumber(redis.call('GET', key)), math.max(0, left - others)
   left = known and math.min(left, math.max(known, least)) or least
+  ms = tonumber(ms)
+  local pttl = redis.call('PTTL', key)
+  -- Times come in whole seconds: of several looks at one window the earliest is the nearest.
+  if pttl > 0 and pttl < ms and pttl > ms - 2000 then ms = pttl end
   redis.call('SET', key, left, 'PX', ms)
 end
 set(own, ARGV[9], ARGV[10], 0)
@@ -268,6 +273,8 @@ class Runner:
         self.client = client
         self.prefix = prefix
         self.entries = prefix + b"entries"
+        # redis-py's pools raise when they are empty; this waits.
+        self._permits = asyncio.Semaphore(_CONNECTIONS)
 
     async def run(self, script: Script, *arguments: object) -> Any:
         """Run a script.
@@ -312,7 +319,8 @@ class Runner:
         until, pause = loop.time() + _PATIENCE, 0.02
         while True:
             try:
-                return await command()
+                async with self._permits:
+                    return await command()
             except (RedisConnectionError, RedisTimeoutError, OSError) as error:
                 if loop.time() + pause > until:
                     reason = type(error).__name__
