@@ -1,29 +1,34 @@
-"""Reposting: many posts, so many on their way at a time and no more."""
+"""Reposting: many posts by `post_all`, ended in the middle and started again from the journal."""
 
 from __future__ import annotations
 
-import asyncio
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from aiohttp import ClientError
 
-from aiooauth1.errors import OAuth1Error, ProviderError
+from aiooauth1 import posting
+from aiooauth1.cli.demo.service import as_job, is_answer
+from aiooauth1.errors import OAuth1Error
+from aiooauth1.posting import SQLiteJournal
 from aiooauth1.testing import AuthorizePageError
 
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Mapping
+    from pathlib import Path
 
     from aiooauth1.cli.demo.posts import Post
     from aiooauth1.cli.demo.service import Service
+    from aiooauth1.posting import Outcome
 
 
 __all__ = ["Reposting", "Tally"]
 
 _CONNECTING = 4  # requests: request token, authorize page, its answer, access token
 _MOST_TROUBLES = 10
+_NEVER = 1_000_000  # users who are rejected in a row: the demo tells of each
 
 
 @dataclass(slots=True)
@@ -56,17 +61,33 @@ class Reposting:
         service: What posts; a user who is not connected yet is connected first.
         concurrency: How many posts are on their way at most.
         done: Is called after each post.
+        journal: Where the first round keeps its journal; None: nowhere.
+        restart_after: After how many posts the first round is ended and started again from its journal; None:
+            it is not.
 
     Attributes:
         tally: What has come of them so far.
+        resumed: How many posts the journal knew when the first round was started again; None: it was not.
     """
 
-    def __init__(self, service: Service, *, concurrency: int, done: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        service: Service,
+        *,
+        concurrency: int,
+        done: Callable[[], object],
+        journal: Path | None = None,
+        restart_after: int | None = None,
+    ) -> None:
         self.tally = Tally()
+        self.resumed: int | None = None
         self._service = service
-        self._free = asyncio.Semaphore(concurrency)
+        self._concurrency = concurrency
         self._done = done
+        self._journal = journal
+        self._restart_after = restart_after
         self._number = 0
+        self._counted: set[int] = set()  # of this round: a restart counts none twice
 
     async def round(self, posts: AsyncIterator[Post], most: int) -> dict[int, Post]:
         """Send posts until they end, or until about so many requests were made.
@@ -79,35 +100,98 @@ class Reposting:
             The posts by their numbers, which go on from round to round; empty if there are no more.
         """
         sent: dict[int, Post] = {}
+        self._counted.clear()
+        coming = self._coming(posts, most, sent)
+        journal = None if self._journal is None else SQLiteJournal(self._journal)
+        restart_after, self._journal, self._restart_after = self._restart_after, None, None
         began, cpu_began = time.perf_counter(), time.process_time()
         try:
-            async with asyncio.TaskGroup() as group:
-                while most > 0 and (post := await anext(posts, None)) is not None:
-                    await self._free.acquire()
-                    most -= 1 if post.user in self._service.users else 1 + _CONNECTING
-                    self._number += 1
-                    sent[self._number] = post
-                    group.create_task(self._send(post, self._number))
+            if restart_after is not None:
+                await self._send(coming, sent, journal, restart_after)
+                coming = _joined(_jobs(sent), coming)
+            await self._send(coming, sent, journal)
         finally:
             self.tally.seconds += time.perf_counter() - began
             self.tally.cpu_seconds += time.process_time() - cpu_began
         return sent
 
-    async def _send(self, post: Post, number: int) -> None:
+    async def _send(
+        self,
+        jobs: AsyncIterator[posting.Post],
+        sent: Mapping[int, Post],
+        journal: SQLiteJournal | None,
+        restart_after: int | None = None,
+    ) -> None:
+        """Send posts, all or so many, and count what came of them."""
+        run = posting.post_all(
+            self._service.session,
+            jobs,
+            journal=journal,
+            concurrency=self._concurrency,
+            read_ahead=self._concurrency,
+            stop_after=_NEVER,
+        )
+        known = 0
+        async for outcome in run:
+            known += outcome.status == "skipped"
+            self._count(outcome, sent[int(outcome.post.id)])
+            if restart_after is not None and self.tally.accepted >= restart_after:
+                break
+        await run.aclose()
+        if known:
+            self.resumed = known
+
+    async def _coming(
+        self, posts: AsyncIterator[Post], most: int, sent: dict[int, Post]
+    ) -> AsyncIterator[posting.Post]:
+        """Number posts and connect their users, as they are wanted."""
+        while most > 0 and (post := await anext(posts, None)) is not None:
+            most -= 1 if post.user in self._service.users else 1 + _CONNECTING
+            self._number += 1
+            sent[self._number] = post
+            try:
+                await self._service.connect(post.user)
+            except (OAuth1Error, AuthorizePageError, ClientError, OSError) as error:
+                self.tally.sent += 1
+                self.tally.failed += 1
+                self._trouble(error)
+                self._done()
+            else:
+                yield as_job(post, self._number)
+
+    def _count(self, outcome: Outcome, post: Post) -> None:
+        number = int(outcome.post.id)
+        if number in self._counted:
+            return
+        self._counted.add(number)
         tally = self.tally
         tally.sent += 1
-        try:
-            await self._service.connect(post.user)
-            await self._service.post(post, number)
-        except (OAuth1Error, AuthorizePageError, ClientError, OSError, ValueError) as error:
-            if isinstance(error, ProviderError):
+        error = outcome.error
+        if outcome.status == "done" and not is_answer(outcome.http_status, outcome.body, post):
+            error = ValueError("the provider's answer is not the post that was sent")
+        if error is None:
+            tally.accepted += 1
+        else:
+            if outcome.status == "refused":
                 tally.refused += 1
             else:
                 tally.failed += 1
-            if len(tally.troubles) < _MOST_TROUBLES:
-                tally.troubles.add(f"{type(error).__name__}: {error}")
-        else:
-            tally.accepted += 1
-        finally:
-            self._free.release()
-            self._done()
+            self._trouble(error)
+        self._done()
+
+    def _trouble(self, error: Exception) -> None:
+        if len(self.tally.troubles) < _MOST_TROUBLES:
+            self.tally.troubles.add(f"{type(error).__name__}: {error}")
+
+
+def _jobs(sent: Mapping[int, Post]) -> list[posting.Post]:
+    return [as_job(post, number) for number, post in sent.items()]
+
+
+async def _joined(
+    first: list[posting.Post], rest: AsyncIterator[posting.Post]
+) -> AsyncIterator[posting.Post]:
+    for job in first:
+        yield job
+    async for job in rest:
+        yield job

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from aiohttp import ClientError
@@ -151,9 +152,15 @@ async def _repost(plan: Plan, screen: _Screen, fake: FakeProviderProcess, servic
     posts = make_posts(plan.posts, _USERS) if plan.source is None else read_posts(plan.source, screen.reject)
     audit = Audit()
     samples: list[tuple[int, Post]] = []
-    with screen.progress() as progress:
+    with screen.progress() as progress, TemporaryDirectory() as folder:
         bar = progress.add_task("", total=plan.posts if made_up else None)
-        reposting = Reposting(service, concurrency=plan.concurrency, done=lambda: progress.advance(bar))
+        reposting = Reposting(
+            service,
+            concurrency=plan.concurrency,
+            done=lambda: progress.advance(bar),
+            journal=Path(folder) / "run.db" if made_up else None,
+            restart_after=min(plan.posts, _ROUND) // 2 if made_up and plan.posts > 1 else None,
+        )
         tally = reposting.tally
         try:
             while sent := await reposting.round(posts, _ROUND):
@@ -177,6 +184,11 @@ async def _repost(plan: Plan, screen: _Screen, fake: FakeProviderProcess, servic
         ledger_agrees=not disagreements,
         revocation_recognised=False,  # that is still to come
     )
+    if reposting.resumed is not None:
+        screen.tell(
+            f"The run was ended in the middle and started again: its journal knew {reposting.resumed:,} posts"
+            " that were sent, and none was sent twice."
+        )
     if not plan.as_json:
         screen.out.print(report.table())
         screen.tell(FOOTNOTE)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import secrets
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Self
 
 from aiohttp import TCPConnector
 
+from aiooauth1 import posting
 from aiooauth1.flows.handshake.handshake import Handshake
 from aiooauth1.session.problem_reader import raise_for_problem
 from aiooauth1.session.session import OAuth1Session
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from aiooauth1.providers.provider import Provider
 
 
-__all__ = ["Service"]
+__all__ = ["Service", "as_job", "is_answer"]
 
 _CALLBACK = "https://tweetexpress.example/callback"  # nobody asks for it: its query is what counts
 _CREATED = 201
@@ -72,6 +74,11 @@ class Service:
 
     async def __aexit__(self, *exc_info: object) -> None:
         await self._open.aclose()
+
+    @property
+    def session(self) -> OAuth1Session:
+        """The session, which posts for all users."""
+        return self._session
 
     async def connect(self, user: str) -> None:
         """Connect a user by the three legs, unless that is done or under way.
@@ -142,3 +149,17 @@ class Service:
 
 def _form(post: Post, number: int) -> dict[str, str]:
     return {"status": post.text, "number": str(number)}
+
+
+def as_job(post: Post, number: int) -> posting.Post:
+    """Return a post as `post_all` takes it; the number makes it its own."""
+    return posting.Post(str(number), post.user, "posts", data=_form(post, number))
+
+
+def is_answer(status: int | None, body: bytes, post: Post) -> bool:
+    """Say whether a reply is the provider's to this post."""
+    try:
+        made = json.loads(body)
+    except ValueError:
+        return False
+    return status == _CREATED and isinstance(made, dict) and (made.get("user"), made.get("text")) == post
