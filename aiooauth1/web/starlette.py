@@ -23,7 +23,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from aiooauth1.web.accounts import Account, account_name, accounts, disconnect, split_account_name
 from aiooauth1.web.connect import BODY_LIMIT, Connect, Connected, Hooks, Incoming, Reply
@@ -69,7 +69,7 @@ def oauth_routes(
     data: Callable[[Request], Awaitable[Mapping[str, str]] | Mapping[str, str]] | None = None,
     person: Callable[[Request], Awaitable[str | None] | str | None] | None = None,
     allow_get_start: bool = False,
-) -> list[Route]:
+) -> list[BaseRoute]:
     """Make the two routes of a sign-in: the start, and the callback.
 
     POST on `start_path` sends a browser to the provider, GET on the path of `callback_url` takes it back.
