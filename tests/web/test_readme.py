@@ -1,0 +1,57 @@
+"""The services of README's chapters, and their tests, as they stand there."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import pytest
+
+
+README = Path(__file__).parents[2] / "README.md"
+MOST_LINES = 60
+
+
+def program(name: str) -> str:
+    """The whole program that begins with this file name."""
+    blocks = re.findall(
+        r"^```python\n(.*?)^```$", README.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+    )
+    (found,) = (block for block in blocks if block.startswith(f"# {name}\n"))
+    return str(found)
+
+
+@pytest.mark.socket
+@pytest.mark.parametrize("name", ["service.py", "api.py"])
+def test_the_service_and_its_tests_are_short_and_pass(tmp_path: Path, name: str) -> None:
+    for each in (name, f"test_{name}"):
+        source = program(each)
+        assert len(source.splitlines()) <= MOST_LINES
+        (tmp_path / each).write_text(source, encoding="utf-8")
+    (tmp_path / "pytest.ini").write_text(
+        "[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\nfilterwarnings = error\n",
+        encoding="utf-8",
+    )
+    plugin = [] if _is_installed() else ["-p", "aiooauth1.testing.plugin"]
+    done = subprocess.run(  # noqa: S603  our own interpreter, the README's code
+        [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", *plugin],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(README.parent), "PYTHONUTF8": "1"},
+        capture_output=True,
+        text=True,
+        timeout=55,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    passed = re.search(r"(\d+) passed", done.stdout)
+    assert passed is not None
+    assert int(passed[1]) >= 5
+
+
+def _is_installed() -> bool:
+    """Whether pytest finds the plugin by itself."""
+    return any(point.value == "aiooauth1.testing.plugin" for point in entry_points(group="pytest11"))
