@@ -32,10 +32,12 @@ def test_the_service_and_its_tests_are_short_and_pass(tmp_path: Path, name: str)
         source = program(each)
         assert len(source.splitlines()) <= MOST_LINES
         (tmp_path / each).write_text(source, encoding="utf-8")
-    (tmp_path / "pytest.ini").write_text(
-        "[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\nfilterwarnings = error\n",
-        encoding="utf-8",
-    )
+    options = [
+        "asyncio_mode = auto",
+        "asyncio_default_fixture_loop_scope = function",
+        "filterwarnings = error",
+    ]
+    (tmp_path / "pytest.ini").write_text("\n".join(["[pytest]", *options, ""]), encoding="utf-8")
     plugin = [] if _is_installed() else ["-p", "aiooauth1.testing.plugin"]
     done = subprocess.run(  # noqa: S603  our own interpreter, the README's code
         [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", *plugin],
