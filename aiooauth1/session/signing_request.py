@@ -120,6 +120,10 @@ class SignedCall:
         self._hashed: bytes | None = None
         self._sent = "", "", 0  # URL, nonce and timestamp of the last signature
 
+    def __deepcopy__(self, memo: object) -> SignedCall:
+        """Return the call itself: aioresponses copies all that a request is given, down to the event loop."""
+        return self
+
     async def prepare(self, request: SigningRequest) -> None:
         """Do before there is a connection what can fail for the caller's input or the provider's redirect.
 

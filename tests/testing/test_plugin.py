@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import subprocess
 import sys
 import tomllib
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
+import aiohttp
 import pytest
+from aioresponses import aioresponses, core
+
+from aiooauth1 import (
+    AccessToken,
+    Consumer,
+    MemoryStore,
+    OAuth1Session,
+    Provider,
+    TokenRejected,
+    raise_for_problem,
+)
 
 
 if TYPE_CHECKING:
@@ -87,6 +102,36 @@ def run(folder: Path, code: str, arguments: Sequence[str]) -> subprocess.Complet
         timeout=50,
         check=False,
     )
+
+
+@pytest.mark.socket
+def test_the_application_of_the_readme_passes_its_tests(tmp_path: Path) -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    program = text.partition("```python\n# test_reposter.py\n")[2].partition("```\n")[0]
+    assert 40 < program.count("\n") <= 60
+    found = run(tmp_path, program, ASYNCIO)
+    assert "4 passed" in found.stdout, found.stdout
+
+
+async def test_aioresponses_bypasses_the_session_but_not_the_reading_of_replies(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # aioresponses makes aiohttp's responses without the writer that aiohttp 3.14 wants: its issue 289.
+    if "stream_writer" in inspect.signature(aiohttp.ClientResponse.__init__).parameters:
+        more: dict[str, Any] = {"stream_writer": SimpleNamespace(output_size=0)}
+        monkeypatch.setattr(core, "ClientResponse", partial(aiohttp.ClientResponse, **more))
+    url, form = "https://provider.example/posts", "application/x-www-form-urlencoded"
+    with aioresponses() as mocked:
+        mocked.post(url, status=401, body="oauth_problem=token_revoked", content_type=form)
+        store, provider = MemoryStore(), Provider("p", base_url="https://provider.example/")
+        await store.put_access_token("p", "ann", AccessToken("t", "s"))
+        async with OAuth1Session(Consumer("k", "s"), provider=provider, store=store) as session:
+            response = await session.post("posts", user="ann")
+            with pytest.raises(TokenRejected):
+                await raise_for_problem(response)
+        ((call,),) = mocked.requests.values()
+    assert "Authorization" not in (call.kwargs.get("headers") or {})  # it was not signed
+    assert await store.get_access_token("p", "ann") is not None  # and the session did not see the refusal
 
 
 @pytest.mark.socket
