@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from http.cookies import SimpleCookie
 from typing import TYPE_CHECKING
 
 from aiohttp import ClientError, ClientResponse, ServerDisconnectedError
@@ -36,10 +37,13 @@ class WithBoundedHead(ClientResponse):
         head = _Head(transport, reader)
         transport.set_protocol(head)
         try:
-            return await super().start(connection)
+            await super().start(connection)
         except ServerDisconnectedError:
             if not head.is_too_long:
                 raise
+        else:
+            self.cookies = SimpleCookie()  # not for the jar of a caller's session: they are not this user's
+            return self
         finally:
             transport.set_protocol(reader)
         raise HeadTooLong

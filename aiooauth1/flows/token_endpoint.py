@@ -6,24 +6,26 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aiohttp import BytesPayload, ClientError, ClientTimeout, hdrs
+from aiohttp import BytesPayload, ClientError, ClientTimeout, ServerDisconnectedError, hdrs
 from yarl import URL
 
-from aiooauth1.errors import OutcomeUnknown, RedirectRefused, TokenResponseError
+from aiooauth1.credentials import RequestToken
+from aiooauth1.errors import OAuth1Error, RedirectRefused, SigningError, TokenResponseError
 from aiooauth1.flows.bounded_response import WithBoundedHead
 from aiooauth1.responses.excerpts import excerpt
 from aiooauth1.responses.redaction import SecretMatcher
-from aiooauth1.transport.delivery import NOT_SENT_ERRORS
-from aiooauth1.transport.request import FORM, finish, hide_query, name_consumer, place, url_on_the_wire
+from aiooauth1.transport.delivery import ObservedRequest, observe, outcome_unknown
+from aiooauth1.transport.public_only import private_address_in
+from aiooauth1.transport.request import FORM, finish, name_consumer, place, url_on_the_wire
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientSession
+    from aiohttp.connector import Connection
 
-    from aiooauth1.credentials import Consumer, RequestToken
-    from aiooauth1.errors import OAuth1Error
+    from aiooauth1.credentials import AccessToken, Consumer
     from aiooauth1.providers.provider import Placement
     from aiooauth1.signing.sign import Signer
     from aiooauth1.signing.signature import Prepared
@@ -38,21 +40,26 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _LONGEST_ORIGIN = 200
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, kw_only=True)
 class TokenRequest:
     """A request to a token endpoint, of which all but the signature is known.
 
     Attributes:
         method: POST or GET.
         url: The endpoint, in the characters of RFC 3986.
-        form: The body of more parameters; None: it has none.
+        form: The body of more parameters, or None if it has none.
         placement: Where its `oauth_` parameters go.
-        user_agent: What it says of who asks; None: what the session says.
+        user_agent: What it says of who asks, or None if it says what the session says.
         needs_user_agent: Whether it must say that.
-        prepare: Makes the base string for the URL as it goes over the wire.
-        is_exchange: Whether it swaps a request token for an access token.
         signer: Signs it.
+        nonce: Makes a nonce.
+        now: Tells the time at the provider, in seconds since the epoch.
+        callback: Its `oauth_callback`, if it has one.
+        verifier: Its `oauth_verifier`, if it has one.
+        basic_auth: The Authorization of a gateway in front of the provider, if there is one.
+        extra: More signed parameters beside those.
         credentials: Whose secrets must not show in an error, should the provider echo them.
+        secrets: What else must not.
     """
 
     method: str
@@ -61,10 +68,33 @@ class TokenRequest:
     placement: Placement
     user_agent: str | None
     needs_user_agent: bool
-    prepare: Callable[[str], Prepared]
-    is_exchange: bool
     signer: Signer
-    credentials: tuple[Consumer | RequestToken, ...]
+    nonce: Callable[[], str]
+    now: Callable[[], float]
+    callback: str | None = None
+    verifier: str | None = None
+    extra: tuple[tuple[str, str], ...] = ()
+    basic_auth: str | None = None
+    credentials: tuple[Consumer | RequestToken | AccessToken, ...]
+    secrets: tuple[str, ...] = ()
+
+    @property
+    def is_exchange(self) -> bool:
+        """Whether it swaps a request token for an access token."""
+        return any(isinstance(one, RequestToken) for one in self.credentials)
+
+    def prepare(self, wire_url: str, nonce: str, timestamp: int) -> Prepared:
+        """Return what is to be signed, for the URL as it goes over the wire."""
+        return self.signer.prepare(
+            self.method,
+            wire_url,
+            nonce=nonce,
+            timestamp=timestamp,
+            form=self.form,
+            callback=self.callback,
+            verifier=self.verifier,
+            extra=self.extra,
+        )
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -92,46 +122,63 @@ class TokenReply:
         return next((value for name, value in self.headers if name.lower() == "date"), "")
 
 
+class _SignedRequest(ObservedRequest):
+    """Signs itself when aiohttp sends it, with the connection in hand: not before."""
+
+    ours: TokenRequest | None = None
+
+    async def send(self, conn: Connection) -> ClientResponse:
+        """Sign the request and write it; the signature is taken out again before anything can show it."""
+        ours, url = self.ours, self.url
+        if ours is None:
+            return await super().send(conn)
+        try:
+            prepared = ours.prepare(url_on_the_wire(self), ours.nonce(), int(ours.now()))
+            await place(self, await finish(ours.signer, prepared), ours.placement)
+        except BaseException:
+            conn.release()  # nothing was written: it is as good as new
+            raise
+        if ours.basic_auth is not None:
+            self.headers[hdrs.AUTHORIZATION] = ours.basic_auth
+        self.unsigned_url = url if self.url is not url else None
+        try:
+            return await super().send(conn)
+        finally:
+            self.headers.popall(hdrs.AUTHORIZATION, None)
+            self.url = url
+
+
 class _Once:
-    """Signs one request: aiohttp repeats a GET on a dropped connection, and a token is given once."""
+    """Lets one request be sent: aiohttp repeats a GET on a dropped connection, and a token is given once."""
 
-    __slots__ = ("_request", "entered", "perhaps_sent")
+    __slots__ = ("_ours", "_request")
 
-    def __init__(self, request: TokenRequest) -> None:
-        self._request = request
-        self.entered = False
-        self.perhaps_sent = False
+    def __init__(self, ours: TokenRequest) -> None:
+        self._ours = ours
+        self._request: _SignedRequest | None = None
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the request began to be written."""
+        return self._request is not None and self._request.has_begun
 
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
-        if self.entered:
-            raise OutcomeUnknown("the token request was sent once, and no answer came")
-        self.entered = True
+        if self.has_begun:
+            raise ServerDisconnectedError
+        ours = self._ours
         request.response_class = WithBoundedHead
         # A caller's session may keep cookies, and those are not this user's.
         request.headers.popall(hdrs.COOKIE, None)
-        ours = self._request
-        # A caller's session may name a type for all its requests, and what is signed is a form or nothing.
+        request.headers.popall(hdrs.AUTHORIZATION, None)
+        # It may name a type for all its requests, too, and what is signed is a form or nothing.
         request.headers.popall(hdrs.CONTENT_TYPE, None)
         if ours.form is not None or ours.placement == "body":
             request.headers[hdrs.CONTENT_TYPE] = FORM
         name_consumer(request, ours.user_agent, needed=ours.needs_user_agent)
-        prepared = ours.prepare(url_on_the_wire(request))
-        await place(request, await finish(ours.signer, prepared), ours.placement)
-        try:
-            response = await handler(request)
-        except NOT_SENT_ERRORS:
-            raise
-        except (ClientError, OSError) as error:
-            # A timeout while waiting for a connection comes as a cancel; as itself it comes after sending.
-            failure = _unknown(error)
-        else:
-            if ours.placement == "query":
-                hide_query(response)
-            return response
-        finally:
-            request.headers.popall(hdrs.AUTHORIZATION, None)
-        # Outside the handler: aiohttp's error, which quotes request and answer, is not to be its context.
-        raise failure
+        ours.prepare(url_on_the_wire(request), "0", 0)  # what cannot be signed is told before a connection
+        self._request = observe(request, _SignedRequest)
+        self._request.ours = ours
+        return await handler(request)
 
 
 async def send_token_request(http: ClientSession, request: TokenRequest, *, seconds: float) -> TokenReply:
@@ -144,29 +191,27 @@ async def send_token_request(http: ClientSession, request: TokenRequest, *, seco
 
     Raises:
         RedirectRefused: If it answered with a redirect.
+        SigningError: If it cannot be signed rightly, or the host is not public and has to be.
         TokenResponseError: If the answer is too long or compressed in a way that we did not ask for.
         OutcomeUnknown: If the request went out, and no whole answer came, or one whose head does not end.
-        aiohttp.ClientError: If nothing was sent.
-        TimeoutError: Likewise.
+        Exception: aiohttp's or a connector's own error, if nothing was sent.
     """
     once = _Once(request)
     try:
         answer = await _answer(http, request, once, seconds)
-    except (ClientError, OSError) as error:
-        if not once.perhaps_sent:
-            raise
-        answer = _unknown(error)
+    except OAuth1Error:
+        raise
+    except Exception as error:
+        if not once.has_begun:
+            if (address := private_address_in(error)) is None:
+                raise
+            answer = SigningError(f"the token endpoint is at {address}, which is not a public address")
+        else:
+            answer = outcome_unknown("the token request", error, method=request.method, url=request.url)
     if isinstance(answer, TokenReply):
         return answer
-    # Outside the handler above, likewise.
+    # Outside the handler: aiohttp's error, which quotes request and answer, is not to be its context.
     raise answer
-
-
-def _unknown(error: Exception) -> OutcomeUnknown:
-    what = type(error).__name__
-    return OutcomeUnknown(
-        f"the token request was sent and no whole answer came ({what}): it may have been done"
-    )
 
 
 async def _answer(
@@ -185,7 +230,6 @@ async def _answer(
         timeout=ClientTimeout(total=seconds),
         middlewares=(once,),
     ) as response:
-        once.perhaps_sent = True  # and from here on done, most likely
         if response.status >= _FIRST_REFUSAL:
             try:
                 body = await _read(response)

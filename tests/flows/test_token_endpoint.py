@@ -32,6 +32,7 @@ from aiooauth1 import (
     RedirectRefused,
     RequestToken,
     SignatureRejected,
+    SigningError,
     TimestampRefused,
     TokenRejected,
     TokenResponseError,
@@ -638,3 +639,118 @@ async def test_no_error_shows_a_secret_though_the_provider_echoes_all_that_it_go
             await exchanged(endpoint, signature_method=PLAINTEXT)
     assert b"consumer-secret-CANARY" in endpoint.requests[0]
     assert leaks(raised.value, SECRETS) == []
+
+
+# Was anything sent?
+
+
+class OddError(Exception):
+    """What a connector of somebody else's raises."""
+
+
+class OddConnector(aiohttp.TCPConnector):
+    async def connect(self, *_: Any, **__: Any) -> Any:
+        raise OddError("no way")
+
+
+@pytest.mark.socket
+@pytest.mark.parametrize("way", ["closes", "407", "rubbish", "odd connector", "closed session"])
+async def test_what_fails_before_the_request_is_written_does_not_count_as_sent(way: str) -> None:
+    """A POST through a proxy that gives no connection, a connector with its own errors, a closed session."""
+    answers = {"closes": b"", "407": http(b"", status="407 No"), "rubbish": b"rubbish\r\n\r\n"}
+    store = MemoryStore()
+    async with (
+        Endpoint(answers.get(way, b"")) as proxy,
+        Endpoint(http(REQUEST_TOKEN), http(ACCESS)) as endpoint,
+        Handshake(endpoint.provider, CONSUMER, store=store) as direct,
+    ):
+        pending = await direct.begin("oob", bind="browser")
+        # CONNECT is for https alone.
+        secure = replace(endpoint.provider, access_token_url="https://provider.example/access_token")
+        connector = OddConnector() if way == "odd connector" else None
+        through = None if connector is not None else proxy.url
+        session = aiohttp.ClientSession(proxy=through, connector=connector)
+        if way == "closed session":
+            await session.close()
+        async with Handshake(secure, CONSUMER, store=store, http=session) as handshake:
+            for _ in range(4):
+                with pytest.raises((aiohttp.ClientError, OddError, RuntimeError)) as raised:
+                    await handshake.complete_with_verifier(
+                        pending.request_token.key, VERIFIER, bind="browser"
+                    )
+                assert not isinstance(raised.value, OAuth1Error)
+        await session.close()
+        token = await direct.complete_with_verifier(pending.request_token.key, VERIFIER, bind="browser")
+        assert token.key == "at-key"
+    assert len(endpoint.requests) == 2
+
+
+@pytest.mark.socket
+@pytest.mark.parametrize("placement", ["header", "query", "body"])
+async def test_no_error_before_or_after_sending_shows_a_signature_wherever_it_is_placed(
+    placement: Placement,
+) -> None:
+    async with Endpoint(b"") as endpoint:
+        provider = replace(
+            endpoint.provider,
+            access_token_placement=placement,
+            request_token_placement=placement,
+            signature_method=PLAINTEXT,
+        )
+        async with Handshake(provider, CONSUMER, store=MemoryStore(), allow_http=True) as handshake:
+            with pytest.raises(OutcomeUnknown) as lost:
+                await handshake.fetch_access_token(ASKED, VERIFIER)
+            assert lost.value.url == provider.access_token_url
+    async with Handshake(provider, CONSUMER, store=MemoryStore(), allow_http=True) as handshake:
+        with pytest.raises(aiohttp.ClientConnectorError) as refused:
+            await handshake.fetch_access_token(ASKED, VERIFIER)
+    for error in (lost.value, refused.value):
+        assert leaks(error, [*SECRETS, VERIFIER, "oauth_signature"]) == []
+
+
+@pytest.mark.socket
+async def test_a_caller_s_cookie_jar_gets_nothing() -> None:
+    jar = aiohttp.CookieJar(unsafe=True)
+    async with (
+        Endpoint(http(ACCESS, Set_Cookie="user=alice")) as endpoint,
+        aiohttp.ClientSession(cookie_jar=jar) as session,
+        Handshake(endpoint.provider, CONSUMER, store=MemoryStore(), http=session) as handshake,
+    ):
+        await handshake.fetch_access_token(ASKED, VERIFIER)
+    assert list(jar) == []
+
+
+@pytest.mark.socket
+@pytest.mark.filterwarnings("ignore:BasicAuth is deprecated")
+@pytest.mark.parametrize("placement", ["query", "body"])
+async def test_basic_auth_opens_a_gateway_where_authorization_is_free(placement: Placement) -> None:
+    basic = aiohttp.BasicAuth("gate", "keeper-CANARY")
+    async with Endpoint(http(REQUEST_TOKEN), http(b"no", status="401 No")) as endpoint:
+        provider = replace(
+            endpoint.provider, request_token_placement=placement, access_token_placement=placement
+        )
+        async with Handshake(provider, CONSUMER, store=MemoryStore(), basic_auth=basic) as handshake:
+            token = await handshake.fetch_request_token("oob")
+            with pytest.raises(ProviderError) as raised:
+                await handshake.fetch_access_token(token, VERIFIER)
+        assert leaks(raised.value, ["keeper-CANARY", basic.encode()]) == []
+        for request in endpoint.requests:
+            assert request.count(b"Authorization: " + basic.encode().encode()) == 1
+        with pytest.raises(TypeError, match="placement='query' or 'body'"):
+            Handshake(endpoint.provider, CONSUMER, store=MemoryStore(), basic_auth=basic)
+
+
+@pytest.mark.socket
+async def test_public_only_connects_to_no_private_address() -> None:
+    async with Endpoint(http(REQUEST_TOKEN)) as endpoint:
+        async with endpoint.handshake(public_only=True) as handshake:
+            with pytest.raises(SigningError, match="not a public address"):
+                await handshake.fetch_request_token("oob")
+        guarded = replace(endpoint.provider, public_only=True)
+        async with Handshake(guarded, CONSUMER, store=MemoryStore()) as handshake:
+            with pytest.raises(SigningError, match="not a public address"):
+                await handshake.fetch_request_token("oob")
+        assert endpoint.requests == []
+        async with aiohttp.ClientSession() as session:
+            with pytest.raises(ValueError, match="leave http= out"):
+                endpoint.handshake(public_only=True, http=session)

@@ -14,12 +14,9 @@ from dataclasses import dataclass, field
 from hmac import compare_digest
 from typing import TYPE_CHECKING
 
-from aiohttp import ClientError
-
 from aiooauth1.credentials import AccessToken, RequestToken
 from aiooauth1.errors import (
     AuthorizationDenied,
-    OAuth1Error,
     OutcomeUnknown,
     ProviderError,
     StoreUnavailable,
@@ -243,6 +240,5 @@ def _after_failure(claimed: PendingRecord, verifier: str, failure: Exception) ->
         and is_final(failure.details)
     ):
         return claimed.refused(verifier, failure.details)
-    is_known = isinstance(failure, (OAuth1Error, ClientError, OSError))
-    is_lost = isinstance(failure, (OutcomeUnknown, TokenResponseError))
-    return claimed.released(attempt_counts=is_lost or not is_known)
+    # Any other error was raised before the request began to be written.
+    return claimed.released(attempt_counts=isinstance(failure, (OutcomeUnknown, TokenResponseError)))

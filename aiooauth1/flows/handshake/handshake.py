@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
@@ -16,12 +15,13 @@ from aiooauth1.flows.handshake.legs import NO_PARAMS, Legs
 from aiooauth1.flows.handshake.pending import PendingRecord, check_bind
 from aiooauth1.stores.codec import MAX_RECORD, dump_record
 from aiooauth1.stores.expiring import check_ttl
+from aiooauth1.transport.clock import system_time
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from aiohttp import ClientSession
+    from aiohttp import BasicAuth, ClientSession
 
     from aiooauth1.credentials import Consumer
     from aiooauth1.flows.handshake.exchange import SaveAs
@@ -67,8 +67,13 @@ class Handshake(Legs):
         clock: Seconds since the epoch, the same in all processes within a few seconds.
         nonce: A new text at each call, letters and digits; None: random ones as long as the provider wants.
         allow_http: Whether endpoints may be plain http on other machines, and PLAINTEXT go over http at all.
+        basic_auth: Name and password for a gateway in front of the provider (staging sites have one). Only
+            if no token endpoint takes its `oauth_` parameters in the header.
+        public_only: Whether to connect to public addresses only: for sites that users name. None: as the
+            provider says.
 
     Raises:
+        TypeError: If an argument is of another type; the message says what is accepted.
         ValueError: If `ttl` or `timeout` is not a positive number of seconds.
     """
 
@@ -82,22 +87,42 @@ class Handshake(Legs):
         http: ClientSession | None = None,
         ttl: float = 600,
         timeout: float = 12,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = system_time,
         nonce: Callable[[], str] | None = None,
         allow_http: bool = False,
+        basic_auth: BasicAuth | None = None,
+        public_only: bool | None = None,
     ) -> None:
         super().__init__(
-            provider, consumer, http=http, timeout=timeout, clock=clock, nonce=nonce, allow_http=allow_http
+            provider,
+            consumer,
+            http=http,
+            timeout=timeout,
+            clock=clock,
+            nonce=nonce,
+            allow_http=allow_http,
+            basic_auth=basic_auth,
+            public_only=public_only,
         )
+        if isinstance(ttl, bool) or not isinstance(ttl, (int, float)):
+            raise TypeError(f"ttl must be a number of seconds, not {type(ttl).__name__}")
         check_ttl(ttl)
+        _check_store("store", store, "add_pending")
+        if tokens is not None:
+            _check_store("tokens", tokens, "put_access_token")
         self._store = store
         if tokens is None and hasattr(store, "put_access_token"):
             tokens = cast("AccessTokenStore", store)
-        self._saves = tokens is not None
+        self._tokens = tokens
         self._ttl = ttl
         self._completer = Completer(
             provider.name, store, tokens, self.fetch_access_token, self._home, timeout=timeout, clock=clock
         )
+
+    @property
+    def store(self) -> PendingStore:
+        """Where pending handshakes are kept."""
+        return self._store
 
     async def aclose(self) -> None:
         """Wait for exchanges under way, then close the connections, unless the session is yours."""
@@ -243,12 +268,16 @@ class Handshake(Legs):
         Raises:
             Exception: As `complete`.
         """
+        for name, given in (("request_token_key", request_token_key), ("verifier", verifier)):
+            if not isinstance(given, str):
+                raise TypeError(f"{name} must be a str, not {type(given).__name__}")
+        _check_save_as(save_as)
         verifier = verifier.strip()
         provider = self._provider
         if not verifier and not (provider.insecure_without_verifier or provider.insecure_oauth_10):
             raise CallbackError("there is no verifier (oauth_verifier)")
         check_value("oauth_verifier", verifier)
-        if save_as is not None and not self._saves:
+        if save_as is not None and self._tokens is None:
             raise TypeError("save_as needs a store for access tokens: give tokens=")
         return await self._completer.complete(request_token_key, verifier, bind, save_as)
 
@@ -274,6 +303,21 @@ class Handshake(Legs):
             denied_without_verifier=provider.denied_without_verifier,
             denial_params=provider.denial_params,
         )
+
+
+def _check_save_as(save_as: object) -> None:
+    if save_as is not None and not isinstance(save_as, str) and not callable(save_as):
+        raise TypeError(
+            f"save_as must be the user's name, a function of the access token or None, not"
+            f" {type(save_as).__name__}"
+        )
+
+
+def _check_store(name: str, store: object, method: str) -> None:
+    if isinstance(store, type):
+        raise TypeError(f"{name} must be a store, not the class {store.__name__}: write {store.__name__}()")
+    if not callable(getattr(store, method, None)):
+        raise TypeError(f"{name} must be a store such as MemoryStore(), not {type(store).__name__}")
 
 
 def _check_texts(what: str, given: Mapping[str, str]) -> None:

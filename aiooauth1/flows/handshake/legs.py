@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
 
-from aiohttp import ClientSession, DummyCookieJar
+from aiohttp import BasicAuth, ClientSession, DummyCookieJar
 from yarl import URL
 
 from aiooauth1._internal.lifecycle import Home
@@ -22,30 +21,34 @@ from aiooauth1.errors import (
     TimestampRefused,
     TokenResponseError,
 )
+from aiooauth1.flows.expiry import with_expiry
 from aiooauth1.flows.handshake.callback import check_callback_url
 from aiooauth1.flows.handshake.refusals import refusal_error, with_meaning
 from aiooauth1.flows.token_endpoint import TokenRequest, send_token_request
+from aiooauth1.providers.provider import Provider
 from aiooauth1.responses.problem import read_problem
 from aiooauth1.responses.token import parse_access_token, parse_request_token
 from aiooauth1.signing.methods import PLAINTEXT
 from aiooauth1.signing.sign import Signer
-from aiooauth1.transport.clock import ProviderClocks, server_time
+from aiooauth1.transport.clock import ProviderClocks, server_time, system_time
 from aiooauth1.transport.nonce import fresh_nonce
 from aiooauth1.transport.origin import Origin, refuse_bare_transport
 from aiooauth1.transport.params import Pairs
+from aiooauth1.transport.public_only import public_connector
 from aiooauth1.transport.request import finish
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from aiooauth1.providers.provider import Provider
+    from aiooauth1.providers.provider import EndpointName
     from aiooauth1.signing.signature import Prepared
 
 
 __all__ = ["NO_PARAMS", "Legs"]
 
-_Token = TypeVar("_Token", RequestToken, AccessToken)
+_Answer = TypeVar("_Answer")
+_SECRET_PARAMS = frozenset({"x_auth_password"})
 
 _UNEXPLAINED = 60.0  # seconds that a Date must be off before a refusal without a reason is laid to the clock
 _SAME_TIME = (
@@ -81,6 +84,10 @@ class Legs:
         clock: Seconds since the epoch.
         nonce: A new text at each call, letters and digits; None: random ones as long as the provider wants.
         allow_http: Whether endpoints may be plain http on other machines, and PLAINTEXT go over http at all.
+        basic_auth: Name and password for a gateway in front of the provider (staging sites have one). Only
+            if no token endpoint takes its `oauth_` parameters in the header.
+        public_only: Whether to connect to public addresses only: for sites that users name. None: as the
+            provider says.
     """
 
     def __init__(
@@ -90,15 +97,29 @@ class Legs:
         *,
         http: ClientSession | None = None,
         timeout: float = 12,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = system_time,
         nonce: Callable[[], str] | None = None,
         allow_http: bool = False,
+        basic_auth: BasicAuth | None = None,
+        public_only: bool | None = None,
     ) -> None:
+        if not isinstance(provider, Provider):
+            raise TypeError(f"provider must be a Provider, not {_kind(provider)}")
         provider.warn_of_sunset()
         if not isinstance(consumer, Consumer):
-            raise TypeError(f"consumer must be a Consumer, not {type(consumer).__name__}")
+            raise TypeError(f"consumer must be a Consumer(key, secret), not {_kind(consumer)}")
+        if http is not None and not isinstance(http, ClientSession):
+            raise TypeError(f"http must be an aiohttp.ClientSession or None, not {_kind(http)}")
+        if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
+            raise TypeError(f"timeout must be a number of seconds, not {_kind(timeout)}")
         if not timeout > 0:
             raise ValueError("timeout must be more than 0 seconds: else a token request may wait for ever")
+        for name, given in (("clock", clock), ("nonce", nonce)):
+            if given is not None and not callable(given):
+                raise TypeError(f"{name} must be a function, not {_kind(given)}")
+        self._public_only = provider.public_only if public_only is None else public_only
+        if http is not None and public_only:
+            raise ValueError("public_only=True needs the handshake's own connections: leave http= out")
         self._provider = provider
         self._consumer = consumer
         self._theirs = http
@@ -110,6 +131,17 @@ class Legs:
         self._pairs = Pairs(is_sorted=provider.rules.sorted_parameters)
         self._nonce = nonce or partial(fresh_nonce, provider.nonce_length)
         self._allow_http = allow_http or provider.allow_http
+        self._basic_auth = _basic_auth(provider, basic_auth)
+
+    @property
+    def provider(self) -> Provider:
+        """The provider."""
+        return self._provider
+
+    @property
+    def consumer(self) -> Consumer:
+        """The service's own credentials."""
+        return self._consumer
 
     async def __aenter__(self) -> Self:
         return self
@@ -121,6 +153,10 @@ class Legs:
         """Close the connections, unless the session is yours."""
         if self._home.leave() and self._ours is not None:
             await self._ours.close()
+
+    async def close(self) -> None:
+        """Do the same as `aclose`."""
+        await self.aclose()
 
     async def fetch_request_token(
         self, callback: object, *, params: Mapping[str, str] = NO_PARAMS
@@ -154,6 +190,7 @@ class Legs:
             partial(parse_request_token, json=provider.json_token_replies, insecure_unconfirmed=unconfirmed),
             # OAuth 1.0 has the callback on the authorize URL instead.
             callback=None if provider.insecure_oauth_10 else url,
+            may_repeat=True,
         )
 
     def authorization_url(
@@ -183,7 +220,7 @@ class Legs:
         self, request_token: RequestToken, params: Mapping[str, str], *, signed: bool
     ) -> str | _Unsigned:
         provider = self._provider
-        url = self._endpoint("authorize_url")
+        url = self._endpoint("authorize")
         params = {**provider.authorize_params, **params}
         if not (signed or provider.sign_authorize_url):
             ours = {provider.authorize_token_name: request_token.key}
@@ -226,67 +263,60 @@ class Legs:
         )
 
     def _access_token(self, body: bytes) -> AccessToken:
-        return parse_access_token(body, self._clock(), json=self._provider.json_token_replies)
+        now = self._clock()
+        token = parse_access_token(body, now, json=self._provider.json_token_replies)
+        return with_expiry(token, self._provider, now)
 
     async def _ask(
         self,
-        endpoint: str,
-        token: RequestToken | None,
+        name: EndpointName,
+        token: RequestToken | AccessToken | None,
         params: Mapping[str, str],
-        parse: Callable[[bytes], _Token],
+        parse: Callable[[bytes], _Answer],
         *,
         callback: str | None = None,
         verifier: str | None = None,
-    ) -> _Token:
-        """Send a token request, and once more with a corrected clock where that does no harm."""
-        method: str = getattr(self._provider, f"{endpoint}_method")
-        url = self._endpoint(f"{endpoint}_url")
+        extra: tuple[tuple[str, str], ...] = (),
+        may_repeat: bool = False,
+    ) -> _Answer:
+        """Send a token request, and once more with a corrected clock if that does no harm."""
+        endpoint = self._provider.endpoint(name)
+        url = self._endpoint(name)
         form = None
-        if params and method == "POST":
+        if params and endpoint.method == "POST":
             form = self._pairs.query(params).encode()
         else:
             url = self._with_query(url, params)
         origin = Origin.of(URL(url, encoded=True))
-        signer = self._signer(token)
-
-        def prepare(wire_url: str) -> Prepared:
-            return signer.prepare(
-                method,
-                wire_url,
-                nonce=self._nonce(),
-                timestamp=int(self._clocks.now(origin)),
-                form=form,
-                callback=callback,
-                verifier=verifier,
-            )
-
         request = TokenRequest(
-            method=method,
+            method=endpoint.method,
             url=url,
             form=form,
-            placement=getattr(self._provider, f"{endpoint}_placement"),
+            placement=endpoint.placement,
             user_agent=self._provider.user_agent,
             needs_user_agent=self._provider.needs_user_agent,
-            prepare=prepare,
-            is_exchange=token is not None,
-            signer=signer,
+            signer=self._signer(token),
+            nonce=self._nonce,
+            now=partial(self._clocks.now, origin),
+            callback=callback,
+            verifier=verifier,
+            extra=extra,
+            basic_auth=self._basic_auth,
             credentials=(self._consumer,) if token is None else (self._consumer, token),
+            secrets=tuple(value for key, value in params.items() if key in _SECRET_PARAMS),
         )
+        del params
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._timeout
         answer = await self._attempt(request, parse, self._timeout)
-        if isinstance(answer, _Refused):
+        if isinstance(answer, _Refused) and self._learn_clock(origin, answer, may_guess=may_repeat):
             # One more request token does no harm. An exchange may be done, unless the reason is explicit.
             is_explicit = isinstance(answer.error, TimestampRefused)
-            learned = self._learn_clock(origin, answer, may_guess=token is None)
             left = deadline - loop.time()
-            if learned and (is_explicit or token is None) and left > 0:
+            if (is_explicit or may_repeat) and left > 0:
                 first, answer = answer, await self._attempt(request, parse, left)
-                if (
-                    not is_explicit
-                    and isinstance(answer, _Refused)
-                    and type(answer.error) is type(first.error)
-                ):
+                is_same = isinstance(answer, _Refused) and type(answer.error) is type(first.error)
+                if is_same and not is_explicit:
                     self._clocks.forget(origin)  # it did not help: the Date was no witness
         if isinstance(answer, _Refused):
             raise answer.error
@@ -295,9 +325,9 @@ class Legs:
         return answer
 
     async def _attempt(
-        self, request: TokenRequest, parse: Callable[[bytes], _Token], seconds: float
-    ) -> _Token | _Refused | TokenResponseError:
-        """Send the request once; return the token, or the error as if new: its traceback knew the body."""
+        self, request: TokenRequest, parse: Callable[[bytes], _Answer], seconds: float
+    ) -> _Answer | _Refused | TokenResponseError:
+        """Send the request once; return the answer, or the error as if new: its traceback knew the body."""
         reply = await send_token_request(self._http(), request, seconds=seconds)
         unusable: TokenResponseError | None = None
         if not reply.is_refusal:
@@ -305,7 +335,7 @@ class Legs:
                 return parse(reply.body)
             except TokenResponseError as useless:
                 unusable = useless.with_traceback(None)
-        secrets = [one.secret for one in request.credentials]
+        secrets = [*(one.secret for one in request.credentials), *request.secrets]
         problem = read_problem(reply.status, reply.headers, reply.body, secrets)
         # MediaWiki and others report problems with a status of 200.
         says_no = b"oauth_problem" in reply.body or b"oauth_token" not in reply.body
@@ -314,8 +344,9 @@ class Legs:
         theirs = server_time(problem.parameters.get("oauth_acceptable_timestamps", ""), reply.date)
         difference = None if theirs is None else theirs - self._clock()
         problem = replace(problem, clock_difference=difference)
-        error = refusal_error(with_meaning(problem)) if request.is_exchange else problem.error()
-        return _Refused(error, theirs)
+        if request.is_exchange:
+            return _Refused(refusal_error(with_meaning(problem), request), theirs)
+        return _Refused(problem.error(method=request.method, url=request.url), theirs)
 
     def _learn_clock(self, origin: Origin, refused: _Refused, *, may_guess: bool) -> bool:
         """Correct the clock by what a refusal tells; say whether that may be the remedy."""
@@ -340,10 +371,10 @@ class Legs:
                 " authorize URL: use an HMAC or RSA method, or do not sign that URL"
             )
 
-    def _endpoint(self, name: str) -> str:
-        url: str = getattr(self._provider, name)
+    def _endpoint(self, name: EndpointName) -> str:
+        url = self._provider.endpoint(name).url
         if not url:
-            raise ValueError(f"the provider {self._provider.name!r} has no {name}")
+            raise ValueError(f"the provider {self._provider.name!r} has no {name}_url")
         method = self._provider.signature_method
         refuse_bare_transport(Origin.of(URL(url, encoded=True)), method, allow_http=self._allow_http)
         return url
@@ -354,7 +385,7 @@ class Legs:
         where, _, query = url.partition("?")
         return f"{where}?{self._pairs.query(params, query)}"
 
-    def _signer(self, token: RequestToken | None) -> Signer:
+    def _signer(self, token: RequestToken | AccessToken | None) -> Signer:
         provider = self._provider
         return Signer(
             self._consumer,
@@ -369,5 +400,25 @@ class Legs:
         if self._theirs is not None:
             return self._theirs
         if self._ours is None:
-            self._ours = ClientSession(cookie_jar=DummyCookieJar())
+            connector = public_connector() if self._public_only else None
+            self._ours = ClientSession(cookie_jar=DummyCookieJar(), connector=connector)
         return self._ours
+
+
+def _basic_auth(provider: Provider, given: BasicAuth | None) -> str | None:
+    if given is None:
+        return None
+    if not isinstance(given, BasicAuth):
+        raise TypeError(f"basic_auth must be an aiohttp.BasicAuth or None, not {_kind(given)}")
+    names: tuple[EndpointName, ...] = ("request_token", "access_token")
+    for name in names:
+        endpoint = provider.endpoint(name)
+        if endpoint.url and endpoint.placement == "header":
+            raise TypeError(
+                f"basic_auth= needs {name}_placement='query' or 'body': the signature takes Authorization"
+            )
+    return given.encode()
+
+
+def _kind(given: object) -> str:
+    return f"the class {given.__name__}" if isinstance(given, type) else type(given).__name__

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from aiooauth1.errors import OAuth1Error
+    from aiooauth1.flows.token_endpoint import TokenRequest
     from aiooauth1.responses.problem import Problem
 
 
@@ -70,13 +71,15 @@ def is_final(problem: Problem) -> bool:
     return problem.status < _SERVER_ERROR and problem.status != _REQUEST_TIMEOUT
 
 
-def refusal_error(problem: Problem) -> OAuth1Error:
-    """Return the error of a refused exchange."""
+def refusal_error(problem: Problem, request: TokenRequest | None = None) -> OAuth1Error:
+    """Return the error of a refused exchange, and say which request it was if that is known."""
     if is_denial(problem):
         return AuthorizationDenied(
             f"the user said no: the provider answered {problem.name or problem.advice}"
         )
-    return problem.error()
+    if request is None:
+        return problem.error()
+    return problem.error(method=request.method, url=request.url)
 
 
 def _says(problem: Problem, means: Callable[[str], bool]) -> bool:

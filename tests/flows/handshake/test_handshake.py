@@ -18,10 +18,12 @@ from aiooauth1 import (
     AccessToken,
     AuthorizationDenied,
     CallbackError,
+    Consumer,
     Handshake,
     MemoryStore,
     OAuth1Session,
     OutcomeUnknown,
+    Provider,
     ProviderError,
     RedirectRefused,
     StoreCorrupt,
@@ -684,3 +686,59 @@ async def test_a_verifier_that_says_denied_is_a_denial_and_nothing_is_sent(
     with pytest.raises(AuthorizationDenied):
         await handshake.complete(f"?oauth_token={step.key}&oauth_verifier=denied", bind=BIND)
     assert stage.fake.exchanges == []
+
+
+# Types, and what can be read
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"provider": "x"}, "provider must be a Provider, not str"),
+        ({"provider": Provider}, "not the class Provider"),
+        ({"consumer": ("key", "secret")}, "consumer must be a Consumer"),
+        ({"consumer": Consumer}, "not the class Consumer"),
+        ({"store": {}}, "store must be a store such as MemoryStore"),
+        ({"store": MemoryStore}, "write MemoryStore"),
+        ({"tokens": {}}, "tokens must be a store"),
+        ({"tokens": MemoryStore}, "write MemoryStore"),
+        ({"http": "https://x"}, "http must be an aiohttp.ClientSession"),
+        ({"timeout": "12"}, "timeout must be a number"),
+        ({"timeout": True}, "timeout must be a number"),
+        ({"ttl": None}, "ttl must be a number"),
+        ({"clock": 7}, "clock must be a function"),
+        ({"nonce": "x"}, "nonce must be a function"),
+        ({"basic_auth": ("a", "b")}, "basic_auth must be an aiohttp.BasicAuth"),
+    ],
+)
+def test_a_wrong_type_is_told_at_construction(given: dict[str, Any], says: str) -> None:
+    options: dict[str, Any] = {"provider": Provider("p"), "consumer": Consumer("k", "s")}
+    options |= {"store": MemoryStore(), **given}
+    with pytest.raises(TypeError, match=says):
+        Handshake(options.pop("provider"), options.pop("consumer"), **options)
+
+
+async def test_wrong_types_at_completion_are_told(stage: Stage, handshake: Handshake) -> None:
+    step = await stage.approved(handshake)
+    wrong: Any = step.pending.request_token
+    with pytest.raises(TypeError, match="request_token_key must be a str, not RequestToken"):
+        await handshake.complete_with_verifier(wrong, step.verifier, bind=BIND)
+    for user in (7, b"ann", ["ann"]):
+        save_as: Any = user
+        with pytest.raises(TypeError, match="save_as must be"):
+            await handshake.complete(step.callback, bind=BIND, save_as=save_as)
+    assert stage.fake.exchanges == []
+
+
+async def test_a_handshake_shows_its_provider_consumer_and_store_and_closes_by_both_names() -> None:
+    store = MemoryStore()
+    provider, consumer = Provider("p"), Consumer("k", "s")
+    handshake = Handshake(provider, consumer, store=store)
+    assert (handshake.provider, handshake.consumer, handshake.store) == (provider, consumer, store)
+    for name in ("provider", "consumer", "store"):
+        with pytest.raises(AttributeError):
+            setattr(handshake, name, None)
+    await handshake.close()
+    await handshake.aclose()
+    with pytest.raises(RuntimeError, match="closed"):
+        await handshake.begin("oob", bind=BIND)
