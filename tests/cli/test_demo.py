@@ -11,6 +11,7 @@ import select
 import signal
 import subprocess
 import sys
+import termios
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -153,13 +154,16 @@ def test_prints_no_secret_and_where_nobody_looks_no_control_character(tmp_path: 
         assert not CONTROL.search(found.stdout + found.stderr)
 
 
-def test_shows_its_progress_on_a_terminal() -> None:
+def on_terminal(*arguments: str, interrupt_at: bytes = b"") -> tuple[int, str]:
+    """Run the demo on a terminal of 80 columns; Ctrl-C is pressed when a text is there. What is shown."""
     ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 80))
+    environment = {name: value for name, value in ENVIRONMENT.items() if name != "COLUMNS"}
     with subprocess.Popen(  # noqa: S603  our own interpreter, our own program
-        [*COMMAND, "--posts", "60"],
-        env={**ENVIRONMENT, "TERM": "xterm"},
+        [*COMMAND, *arguments],
+        env={**environment, "TERM": "xterm"},
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
+        stdout=theirs,
         stderr=theirs,
     ) as process:
         os.close(theirs)
@@ -167,12 +171,27 @@ def test_shows_its_progress_on_a_terminal() -> None:
         try:
             while select.select([ours], [], [], TIMEOUT)[0] and (chunk := os.read(ours, 4096)):
                 shown += chunk
+                if interrupt_at and interrupt_at in shown:
+                    interrupt_at = b""
+                    process.send_signal(signal.SIGINT)
         except OSError:
             pass  # how Linux says that nobody has the terminal open any more
         finally:
             os.close(ours)
-        assert process.wait(TIMEOUT) == 0
-    assert b"60/60" in shown
+        return process.wait(TIMEOUT), re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
+
+
+def test_a_terminal_shows_progress_and_sentences_within_80_columns() -> None:
+    status, shown = on_terminal("--posts", "60")
+    assert status == 0
+    assert "60/60" in shown
+    assert max(len(line) for line in re.split(r"[\r\n]+", shown)) <= 80
+
+
+def test_ctrl_c_leaves_how_many_were_sent_as_the_last_line() -> None:
+    status, shown = on_terminal("--posts", "1000000", interrupt_at=b"/1000000")
+    assert status == 130
+    assert re.fullmatch(r"Stopped: [\d,]+ posts were sent, [\d,]+ of them accepted\.", shown.splitlines()[-1])
 
 
 def test_names_each_bad_line_posts_the_rest_and_says_so(tmp_path: Path) -> None:

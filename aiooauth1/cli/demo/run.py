@@ -70,10 +70,10 @@ class _Screen:
         self.bad_lines = 0
 
     def tell(self, text: str) -> None:
-        self._story.print(text, markup=False, highlight=False, soft_wrap=True)
+        _print(self._story, text)
 
     def complain(self, text: str) -> None:
-        self.err.print(text, markup=False, highlight=False, soft_wrap=True)
+        _print(self.err, text)
 
     def reject(self, number: int, reason: str) -> None:
         self.bad_lines += 1
@@ -82,6 +82,11 @@ class _Screen:
     def progress(self) -> Progress:
         columns = (TextColumn("posts"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         return Progress(*columns, console=self.err, disable=not sys.stderr.isatty())
+
+
+def _print(console: Console, text: str) -> None:
+    """Print a sentence: on a terminal its lines break between words, elsewhere it is one line."""
+    console.print(text, markup=False, highlight=False, soft_wrap=not console.file.isatty())
 
 
 def run_demo(*, posts: int | None, concurrency: int, source: str | None, as_json: bool) -> int:
@@ -152,23 +157,24 @@ async def _repost(plan: Plan, screen: _Screen, fake: FakeProviderProcess, servic
     posts = make_posts(plan.posts, _USERS) if plan.source is None else read_posts(plan.source, screen.reject)
     audit = Audit()
     samples: list[tuple[int, Post]] = []
-    with screen.progress() as progress, TemporaryDirectory() as folder:
-        bar = progress.add_task("", total=plan.posts if made_up else None)
-        reposting = Reposting(
-            service,
-            concurrency=plan.concurrency,
-            done=lambda: progress.advance(bar),
-            journal=Path(folder) / "run.db" if made_up else None,
-            restart_after=min(plan.posts, _ROUND) // 2 if made_up and plan.posts > 1 else None,
-        )
-        tally = reposting.tally
-        try:
+    try:
+        with screen.progress() as progress, TemporaryDirectory() as folder:
+            bar = progress.add_task("", total=plan.posts if made_up else None)
+            reposting = Reposting(
+                service,
+                concurrency=plan.concurrency,
+                done=lambda: progress.advance(bar),
+                journal=Path(folder) / "run.db" if made_up else None,
+                restart_after=min(plan.posts, _ROUND) // 2 if made_up and plan.posts > 1 else None,
+            )
+            tally = reposting.tally
             while sent := await reposting.round(posts, _ROUND):
                 audit.look(sent, await fake.ledger())
                 samples = samples or list(islice(sent.items(), _SAMPLES))
-        except asyncio.CancelledError:
-            screen.complain(f"Stopped: {tally.sent:,} posts were sent, {tally.accepted:,} of them accepted.")
-            raise
+    except asyncio.CancelledError:
+        # After the bar, which draws itself once more at its end.
+        screen.complain(f"Stopped: {tally.sent:,} posts were sent, {tally.accepted:,} of them accepted.")
+        raise
     signing = signing_seconds([await service.signing(post, number) for number, post in samples])
     disagreements = audit.disagreements(tally.accepted)
     report = Report(
