@@ -7,7 +7,7 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -49,13 +49,15 @@ class Desk:
             for user in users:
                 await self.fake.connect(user, store)
 
-    async def start(self, *arguments: str, **environment: str) -> asyncio.subprocess.Process:
+    async def start(
+        self, *arguments: str, stdout: Any = asyncio.subprocess.PIPE, **environment: str
+    ) -> asyncio.subprocess.Process:
         """Start a command as a program."""
         return await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "aiooauth1", *arguments),
             env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "80", **environment},
             stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
+            stdout=stdout,
             stderr=asyncio.subprocess.PIPE,
         )
 
