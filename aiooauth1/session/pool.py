@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
@@ -122,7 +121,7 @@ class ConnectionPool:
         self.gates = RateGates()
         self.turns = LoopTurns()
         self._responses: WeakSet[ClientResponse] = WeakSet()
-        self._last_headers: OrderedDict[str, Mapping[str, str]] = OrderedDict()
+        self._last_headers: dict[str, Mapping[str, str]] = {}
         self._http: ClientSession | None = None
         given = self._options.get("timeout")
         self._timeout = given if isinstance(given, ClientTimeout) else ClientTimeout(total=300)
@@ -132,10 +131,6 @@ class ConnectionPool:
     def middlewares(self) -> Sequence[ClientMiddlewareType]:
         """The middlewares of all calls that bring none of their own."""
         return tuple(self._options.get("middlewares", ()))
-
-    def now(self) -> float:
-        """Return the event loop's time."""
-        return asyncio.get_running_loop().time()
 
     def check_open(self) -> None:
         """Raise RuntimeError if the session is closed, or used in another event loop or process."""
@@ -206,7 +201,7 @@ class ConnectionPool:
             kept = self._last_headers
             kept[user] = response.headers
             if len(kept) > _USERS_KEPT:
-                kept.popitem(last=False)
+                del kept[next(iter(kept))]
         if response.connection is not None:
             self._responses.add(response)
 

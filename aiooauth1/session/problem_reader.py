@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from aiooauth1.responses.problem import Problem
 
 
-__all__ = ["CallContext", "keep_unread", "raise_for_problem", "read_refusal"]
+__all__ = ["CallContext", "has_problem", "keep_unread", "raise_for_problem", "read_refusal"]
 
 _FIRST_REFUSAL = 400
 _MOST_READ = 64 * 1024
@@ -98,6 +98,11 @@ async def read_refusal(
         details["base_string"] = context.base_string(context.method)
     vars(response)[_KEPT] = problem, details
     return problem
+
+
+def has_problem(response: ClientResponse) -> bool:
+    """Say whether a response is known to be a refusal."""
+    return _KEPT in vars(response)
 
 
 def keep_unread(response: ClientResponse) -> None:

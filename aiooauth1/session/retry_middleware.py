@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import random
+from asyncio import CancelledError, current_task
+from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple
 
 from aiohttp import (
@@ -28,14 +30,14 @@ from aiooauth1.errors import (
     UnknownUser,
 )
 from aiooauth1.responses.rate_limit import rate_limit
-from aiooauth1.session.problem_reader import CallContext, keep_unread, read_refusal
+from aiooauth1.session.problem_reader import CallContext, has_problem, keep_unread, read_refusal
 from aiooauth1.session.redirects import REDIRECTS, keeps_body
 from aiooauth1.session.retry import backoff, is_rate_limit, may_retry_error, may_retry_response
 from aiooauth1.session.signing_request import SignedCall, SigningRequest
 from aiooauth1.transport.clock import server_time
 from aiooauth1.transport.delivery import SAFE_METHODS, is_network_error, outcome_unknown
 from aiooauth1.transport.public_only import private_address_in
-from aiooauth1.transport.request import can_resend
+from aiooauth1.transport.request import can_resend, take_out
 
 
 if TYPE_CHECKING:
@@ -56,6 +58,7 @@ if TYPE_CHECKING:
 __all__ = ["CallUser", "RetryMiddleware"]
 
 _UNAUTHORIZED = 401
+_LAST_SUCCESS = 299
 _FIRST_REFUSAL = 400
 _FIRST_FAULT = 500
 _UNEXPLAINED = 60.0  # seconds that a Date must be off before a 401 without a reason is laid to the clock
@@ -125,15 +128,21 @@ class RetryMiddleware(SignedCall):
         self._timeout = timeout
         self._follows = follows
         self._has_key = has_key
-        self._began = pool.now()
+        self._began = monotonic()
         self._guessed_clock_skew = False
         self._gate: tuple[Origin, str | None] | None = None
         self._failure: Exception | None = None
         self._resigned_for: frozenset[type] = frozenset()
         self._spent = 0  # of the retry budget
 
+    def sign_at_once(self, request: SigningRequest) -> bool:
+        """Sign with the token at hand, unless anything else can have run since the store was read."""
+        if self._who.user is not None and self._pool.turns.count != self._turn:
+            return False
+        return SignedCall.sign_at_once(self, request)
+
     async def sign(self, request: SigningRequest) -> None:
-        """Sign with the token that the store holds now, if anything else can have run since it was read.
+        """Sign with the token that the store holds now, however long that takes.
 
         Raises:
             UnknownUser: If the store holds none any more.
@@ -141,20 +150,20 @@ class RetryMiddleware(SignedCall):
             SigningError: If the request cannot be signed rightly.
         """
         user, turns = self._who.user, self._pool.turns
-        if user is None:
-            await super().sign(request)
+        if user is not None and turns.count != self._turn:
+            await self._reload_token(user)
+        if SignedCall.sign_at_once(self, request):
             return
-        while True:
-            if turns.count != self._turn:
-                await self._reload_token(user)
-            await super().sign(request)
-            if turns.count == self._turn or self.options.placement != "header":
-                return
+        await super().sign(request)
+        while user is not None and turns.count != self._turn:
             # A thread computed the signature meanwhile. A token that was discarded then must not go out.
             signed_with = self._token
             await self._reload_token(user)
             if self._token == signed_with:
                 return
+            await take_out(request, self.options.placement)
+            request.url = self._url if request.unsigned_url is None else request.unsigned_url
+            await super().sign(request)
 
     async def _reload_token(self, user: str) -> None:
         try:
@@ -171,7 +180,9 @@ class RetryMiddleware(SignedCall):
             return
         raise StoreUnavailable(failure)
 
-    async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+    async def __call__(  # noqa: C901, PLR0912, PLR0915  the loop of one call, in one piece
+        self, request: ClientRequest, handler: ClientHandlerType
+    ) -> ClientResponse:
         """Send the request until a response is one for the caller.
 
         Raises:
@@ -183,54 +194,67 @@ class RetryMiddleware(SignedCall):
             raise self._failure  # aiohttp's own silent resend, which knows nothing of our rules
         assert isinstance(request, SigningRequest)  # noqa: S101  the session's request_class
         await self.prepare(request)
-        self._pool.budget.deposit(self.origin)
+        if self.has_left and self._has_key and self._retry is not None:
+            request.headers.popall(self._retry.idempotency_header or "", None)  # of no use to a stranger
+        pool = self._pool
+        pool.budget.deposit(self.origin)
         try:
-            return await self._send(request, handler)
-        finally:
-            self._leave_gate()
-
-    async def _send(  # noqa: C901  the loop of one call, in one piece
-        self, request: SigningRequest, handler: ClientHandlerType
-    ) -> ClientResponse:
-        attempt = 1
-        while True:
-            request.has_begun = False
-            failure: Exception | None = None
-            if self._pool.gates:
-                await self._pass_gate()
-            try:
-                response = await handler(request)
-            except Exception as error:
-                failure, seconds = self._after_error(error, request, attempt)
-                if failure is error and seconds is None:
-                    self._failure = error
-                    raise
-            else:
-                if response.status < _FIRST_REFUSAL:
-                    refusal = self._why_not_follow(response, request)
-                    if refusal is None:
-                        return self._accept(response)
-                    response.release()
-                    # Reports of an error may show the locals along its way, and these may echo what we sent.
-                    del response
-                    raise refusal
+            attempt = 1
+            while True:
+                request.has_begun = False
+                failure: Exception | None = None
+                if pool.gates:
+                    await self._pass_gate()
                 try:
-                    seconds = await self._after_refusal(response, request, attempt)
-                except BaseException:
-                    response.close()
+                    response = await handler(request)
+                except CancelledError:
+                    self._tell_of_close(request)
                     raise
+                except Exception as error:
+                    failure, seconds = self._after_error(error, request, attempt)
+                    if failure is error and seconds is None:
+                        self._failure = error
+                        raise
+                else:
+                    if response.status < _FIRST_REFUSAL and not self._may_be_refused(response):
+                        refusal = None
+                        if response.status in REDIRECTS and self._follows:
+                            refusal = await self._why_not_follow(response, request)
+                        if refusal is None:
+                            return self._accept(response)
+                        response.release()
+                        # Reports of an error may show the locals on its way, and these may echo what we sent.
+                        del response
+                        raise refusal
+                    try:
+                        seconds = await self._after_refusal(response, request, attempt)
+                    except BaseException:
+                        response.close()
+                        raise
+                    if seconds is None:
+                        return response if has_problem(response) else self._accept(response)
+                    response.release()
+                    del response  # reports of an error may show it, and its fields may echo ours
                 if seconds is None:
-                    return response
-                response.release()
-                del response  # reports of an error may show it, and its fields may echo ours
-            if seconds is None:
-                # Outside the handler: aiohttp's error, which knows the whole request, is not its context.
-                self._failure = failure
-                assert failure is not None  # noqa: S101  else there is a pause
-                raise failure
-            await self._pause(request, seconds)
-            attempt += 1
-            await self.prepare(request)
+                    # Outside the handler: aiohttp's error, which knows the whole request, is not its context.
+                    self._failure = failure
+                    assert failure is not None  # noqa: S101  else there is a pause
+                    raise failure
+                await self._pause(request, seconds)
+                attempt += 1
+                await self.prepare(request)
+        finally:
+            if self._gate is not None:
+                self._leave_gate()
+
+    def _tell_of_close(self, request: SigningRequest) -> None:
+        """Raise RuntimeError if the wait for a connection ended since the session was closed.
+
+        aiohttp cancels that wait; but then nobody has cancelled the task.
+        """
+        task = current_task()
+        if not request.has_begun and task is not None and not task.cancelling():
+            self._pool.check_open()
 
     async def _pass_gate(self) -> None:
         """Wait behind the other calls of this token, if its rate limit is spent."""
@@ -256,8 +280,8 @@ class RetryMiddleware(SignedCall):
         if self._spent:
             self._pool.budget.refund(self.origin, self._spent)
             self._spent = 0
-        if not self.has_left:
-            self._who.rejections.note_success()
+        if not self.has_left and self._who.rejections.rejected_in_a_row:
+            self._who.rejections.rejected_in_a_row.clear()
         self._pool.note_response(self._key(), response)
         return response
 
@@ -265,7 +289,7 @@ class RetryMiddleware(SignedCall):
         user, token = self._who.user, self._token
         return user if user is not None else token.key if token is not None else None
 
-    def _why_not_follow(  # noqa: PLR0911  a list of reasons
+    async def _why_not_follow(  # noqa: PLR0911  a list of reasons
         self, response: ClientResponse, request: SigningRequest
     ) -> Exception | None:
         """Return why a redirect is not followed, as far as that shows before the next hop is signed.
@@ -273,8 +297,6 @@ class RetryMiddleware(SignedCall):
         Some of it aiohttp would refuse as well, with an error that quotes the Location: a provider may have
         copied into it what we sent.
         """
-        if response.status not in REDIRECTS or not self._follows:
-            return None
         given = response.headers.get(hdrs.LOCATION) or response.headers.get(hdrs.URI)
         shown = str(request.url)
         try:
@@ -287,11 +309,14 @@ class RetryMiddleware(SignedCall):
             return RedirectRefused("the redirect's Location holds a user name or password")
         if location.scheme and not location.raw_host and location.scheme != request.url.scheme:
             return InvalidUrlRedirectClientError(shown, "the Location of its redirect names no host")
-        is_sent_again = given and keeps_body(response.status, request.method)
-        if is_sent_again and not can_resend(request.body, by_aiohttp=True):
+        if can_resend(request.body, by_aiohttp=True):
+            return None
+        if given and keeps_body(response.status, request.method):
             return RedirectRefused(
                 "cannot resend the body on this redirect: it is a consumed stream; pass bytes"
             )
+        # No redirect without a Location; yet aiohttp would fail, since the body could not be sent again.
+        await request.update_body(b"")
         return None
 
     async def _pause(self, request: SigningRequest, seconds: float) -> None:
@@ -339,6 +364,15 @@ class RetryMiddleware(SignedCall):
             return ClientOSError(error.errno, f"cannot write the request for {request.url}")
         return error
 
+    def _may_be_refused(self, response: ClientResponse) -> bool:
+        """Say whether a success may be a refusal: of some providers every refusal has status 200."""
+        options = self.options
+        if not options.errors_in_success and not options.refusal_header:
+            return False
+        if self.has_left or response.status > _LAST_SUCCESS:
+            return False
+        return options.errors_in_success or options.refusal_header in response.headers
+
     async def _after_refusal(
         self, response: ClientResponse, request: SigningRequest, attempt: int
     ) -> float | None:
@@ -352,7 +386,9 @@ class RetryMiddleware(SignedCall):
         context = CallContext(
             who.consumer, token, who.user, pool.clock(), self.base_string, str(request.url), request.method
         )
-        problem = await read_refusal(response, context)
+        header = self.options.refusal_header
+        is_doubtful = response.status < _FIRST_REFUSAL and not (header and header in response.headers)
+        problem = await read_refusal(response, context, in_success=is_doubtful)
         if problem is None:
             return None
         retry, kind = self._retry, problem.error_type
@@ -440,7 +476,7 @@ class RetryMiddleware(SignedCall):
             if attempt > 1:
                 logger.info("%s %s: gave up after %d attempts (%s)", *what, attempt, reason)
             return None
-        if total and self._pool.now() + seconds >= self._began + total:
+        if total and monotonic() + seconds >= self._began + total:
             logger.info("%s %s: gave up, a pause of %.1f s outlasts the timeout (%s)", *what, seconds, reason)
             return None
         if costs:

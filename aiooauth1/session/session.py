@@ -204,8 +204,12 @@ class OAuth1Session:
             rules=SigningRules() if provider is None else provider.rules,
             realm=self._realm,
         )
-        self._signer: Callable[[AccessToken | None], Signer] = lru_cache(_SIGNERS_KEPT)(make)
-        self._signer(_checked(token))  # what cannot be signed with shows here, not at the first call
+        signer: Callable[[AccessToken | None], Signer] = lru_cache(_SIGNERS_KEPT)(make)
+        own = signer(_checked(token))  # what cannot be signed with shows here, not at the first call
+        # Hashing a token takes longer than seeing that it is the same one.
+        self._signer: Callable[[AccessToken | None], Signer] = lambda given: (
+            own if given is token else signer(given)
+        )
         self._nobody = self._who(None)
 
     def __repr__(self) -> str:

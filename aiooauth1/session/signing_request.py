@@ -65,7 +65,11 @@ class SigningOptions:
         needs_user_agent: Whether a request must name its consumer in User-Agent.
         user_agent: That name, if the request has none.
         basic_auth: The value of an Authorization header for a gateway in front of the provider.
+        errors_in_success: Whether the provider reports errors in the body of a success.
+        refusal_header: A header field that stands in refusals alone, whatever their status, or an empty text.
         slow_signing_limit: Bounds how many slow signatures are computed at once.
+        is_plain: Whether a signature is nothing but a header.
+        is_bare: Whether besides nothing but a form is looked at.
     """
 
     clock: Callable[[Origin], float]
@@ -76,9 +80,20 @@ class SigningOptions:
     needs_user_agent: bool = False
     user_agent: str | None = None
     basic_auth: str | None = None
+    errors_in_success: bool = False
+    refusal_header: str = ""
     slow_signing_limit: SlowSigningLimit = field(
         default_factory=lambda: SlowSigningLimit(os.cpu_count() or 1)
     )
+
+    is_plain: bool = field(init=False)
+    is_bare: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        # Asked for at each request.
+        object.__setattr__(self, "is_plain", self.placement == "header" and not self.body_hash)
+        wants_more = self.needs_user_agent or self.user_agent is not None or self.sign_multipart_text
+        object.__setattr__(self, "is_bare", self.is_plain and not wants_more)
 
     @classmethod
     def of(
@@ -102,6 +117,8 @@ class SigningOptions:
             needs_user_agent=provider.needs_user_agent,
             user_agent=provider.user_agent,
             basic_auth=basic_auth,
+            errors_in_success=provider.errors_in_success,
+            refusal_header=provider.refusal_header,
         )
 
 
@@ -131,29 +148,40 @@ class SignedCall:
             SigningError: If the request cannot be signed rightly.
             RedirectRefused: If it is a hop on which we must not go along.
         """
-        is_first = request.url is self._url and not self._attempted
+        url = request.url
+        is_first = url is self._url and not self._attempted
         if hdrs.AUTHORIZATION in request.headers:
             raise SigningError(
                 "the request has an Authorization already (headers= or auth=): only we write it"
             )
         if not is_first:
+            request.unsigned_url = None
             await take_out(request, self.options.placement)
+        if url is not self._url or self.has_left:
+            self._check_hop(request)
+        if self.has_left:
+            request.call = None
+            return
+        if self.signer is None:
+            raise SigningError("the call is over: a middleware must not send its request again after it")
+        if is_first and self.options.is_bare and not is_form(request):
+            self._form = None
+            url_text = url_on_the_wire(request)
+            self._sent = url_text, "", 0
+            if "oauth" in url_text:
+                self.signer.prepare(request.method, url_text, nonce="0", timestamp=0)
+        else:
+            await self._collect(request, self.signer, is_first=is_first)
+        request.call = self
+        self._attempted = True
+
+    def _check_hop(self, request: SigningRequest) -> None:
         origin = self.origin if request.url is self._url else Origin.of(request.url)
         if origin != self.origin or self.has_left:
             body = has_body(request)
             hop = next_hop(self.origin, origin, request.method, has_body=body, has_left=self.has_left)
             self.has_left = hop is Hop.UNSIGNED
             self.origin = origin
-        if self.has_left:
-            request.call = None
-            return
-        if self.signer is None:
-            raise SigningError("the call is over: a middleware must not send its request again after it")
-        await self._collect(request, self.signer, is_first=is_first)
-        if self.options.placement == "query":
-            request.response_class = UnechoedResponse
-        request.call = self
-        self._attempted = True
 
     async def _collect(self, request: SigningRequest, signer: Signer, *, is_first: bool) -> None:
         options = self.options
@@ -173,14 +201,32 @@ class SignedCall:
             form = await signed_form(request, with_multipart=True)
         self._form = form
         self._hashed = await whole_body(request) if options.body_hash and form is None else None
+        if options.placement == "query":
+            request.response_class = UnechoedResponse
         url = url_on_the_wire(request)
         self._sent = url, "", 0
         if not is_first or "oauth" in url or (form is not None and b"oauth" in form):
             # Parameters that clash with ours, and characters that a redirect brings, are found by signing.
             signer.prepare(request.method, url, nonce="0", timestamp=0, form=form, body_hash=self._hashed)
 
+    def sign_at_once(self, request: SigningRequest) -> bool:
+        """Put a signature into the header, and say whether that was possible without waiting for anything.
+
+        Raises:
+            SigningError: If the request cannot be signed rightly.
+        """
+        signer, options = self.signer, self.options
+        if signer is None or not options.is_plain or signer.takes_long or logger.isEnabledFor(logging.DEBUG):
+            return False
+        url, nonce, timestamp = self._sent[0], options.nonce(), int(options.clock(self.origin))
+        self._sent = url, nonce, timestamp
+        request.headers[hdrs.AUTHORIZATION] = signer.header(
+            request.method, url, nonce=nonce, timestamp=timestamp, form=self._form
+        )
+        return True
+
     async def sign(self, request: SigningRequest) -> None:
-        """Put a signature into the request: the connection is there, and nothing else is waited for.
+        """Put a signature into the request, wherever it goes and however long it takes.
 
         Raises:
             SigningError: If the request cannot be signed rightly.
@@ -190,12 +236,6 @@ class SignedCall:
             raise SigningError("the call is over: a middleware must not send its request again after it")
         url, nonce, timestamp = self._sent[0], options.nonce(), int(options.clock(self.origin))
         self._sent = url, nonce, timestamp
-        is_plain = options.placement == "header" and not (options.body_hash or signer.takes_long)
-        if is_plain and not logger.isEnabledFor(logging.DEBUG):
-            request.headers[hdrs.AUTHORIZATION] = signer.header(
-                request.method, url, nonce=nonce, timestamp=timestamp, form=self._form
-            )
-            return
         prepared = signer.prepare(
             request.method, url, nonce=nonce, timestamp=timestamp, form=self._form, body_hash=self._hashed
         )
@@ -231,13 +271,16 @@ class SigningRequest(ObservedRequest):
             return await super().send(conn)
         url = self.url
         try:
-            await call.sign(self)
+            if not call.sign_at_once(self):
+                await call.sign(self)
         except BaseException:
             conn.release()  # nothing was written: it is as good as new
             raise
-        self.unsigned_url = url if self.url is not url else None
+        if self.url is not url:
+            self.unsigned_url = url
+        self.note_begin(conn)
         try:
-            return await super().send(conn)
+            return await super(ObservedRequest, self).send(conn)
         finally:
             self.headers.popall(hdrs.AUTHORIZATION, None)
             self.url = url

@@ -49,6 +49,11 @@ class TokenRejection:
 class TokenRejectionHandler:
     """Acts on refusals that mean: this token is dead. A refusal whose meaning is unknown ends no token.
 
+    Attributes:
+        rejected_in_a_row: The users whose tokens were rejected since one was accepted. Whoever sees a success
+            clears it.
+        discards: How many tokens were discarded.
+
     Args:
         provider: The provider's name.
         store: Where the users' tokens are, or None if there is no store.
@@ -74,13 +79,8 @@ class TokenRejectionHandler:
         self._telling: set[asyncio.Task[None]] = set()
         self._notified: OrderedDict[str, bool] = OrderedDict()
         self._discarded: OrderedDict[tuple[str, str], int] = OrderedDict()  # and which discard it was
-        self._rejected_in_a_row: dict[str, None] = {}
+        self.rejected_in_a_row: dict[str, None] = {}
         self.discards = 0
-
-    def note_success(self) -> None:
-        """Note that the provider accepted a token: so a rejection is about one token, not about all."""
-        if self._rejected_in_a_row:
-            self._rejected_in_a_row.clear()
 
     async def handle(
         self,
@@ -113,8 +113,8 @@ class TokenRejectionHandler:
 
     def _is_suspicious(self, user: str) -> bool:
         """Say whether so many users were rejected in a row that the tokens are hardly the reason."""
-        self._rejected_in_a_row[user] = None
-        rejected = len(self._rejected_in_a_row)
+        self.rejected_in_a_row[user] = None
+        rejected = len(self.rejected_in_a_row)
         if rejected == _MOST_IN_A_ROW:
             logger.warning(
                 "%r rejected the tokens of %d users in a row and accepted none: rejected tokens are kept from"
@@ -122,8 +122,8 @@ class TokenRejectionHandler:
                 self._provider,
                 rejected,
             )
-        while len(self._rejected_in_a_row) > _KEPT:
-            del self._rejected_in_a_row[next(iter(self._rejected_in_a_row))]
+        while len(self.rejected_in_a_row) > _KEPT:
+            del self.rejected_in_a_row[next(iter(self.rejected_in_a_row))]
         return rejected >= _MOST_IN_A_ROW
 
     async def drain(self) -> None:

@@ -16,16 +16,17 @@ from aiohttp import (
     ClientHttpProxyError,
     ClientRequest,
     ConnectionTimeoutError,
+    RequestInfo,
     ServerFingerprintMismatch,
     hdrs,
 )
-from multidict import CIMultiDict
+from multidict import CIMultiDict, CIMultiDictProxy
 
 from aiooauth1.errors import OAuth1Error, OutcomeUnknown
 
 
 if TYPE_CHECKING:
-    from aiohttp import ClientResponse, RequestInfo
+    from aiohttp import ClientResponse
     from aiohttp.connector import Connection
     from yarl import URL
 
@@ -73,18 +74,22 @@ class ObservedRequest(ClientRequest):
     has_begun: bool = False
     unsigned_url: URL | None = None
 
-    async def send(self, conn: Connection) -> ClientResponse:
-        """Write the request; a subclass signs it first."""
+    def note_begin(self, conn: Connection) -> None:
+        """Note that the request is about to be written."""
         transport = conn.transport
         # aiohttp writes nothing to a transport that is closing: the server may have closed it meanwhile.
         self.has_begun = transport is not None and not transport.is_closing()
+
+    async def send(self, conn: Connection) -> ClientResponse:
+        """Write the request; a subclass signs it first."""
+        self.note_begin(conn)
         return await super().send(conn)
 
     @property
     def request_info(self) -> RequestInfo:
         """What responses and errors say of the request."""
-        info = super().request_info
-        return info if self.unsigned_url is None else info._replace(url=self.unsigned_url)
+        headers = CIMultiDictProxy(self.headers)
+        return RequestInfo(self.unsigned_url or self.url, self.method, headers, self.original_url)
 
     async def _on_chunk_request_sent(self, method: str, url: URL, chunk: bytes) -> None:
         await super()._on_chunk_request_sent(method, self.unsigned_url or url, chunk)

@@ -552,3 +552,57 @@ async def test_nothing_is_left_open_unawaited_or_unretrieved() -> None:
         r".*(?:Unclosed|never awaited|never retrieved|was destroyed|Warning|Traceback).*", told
     )
     assert wrong == [], told
+
+
+# Closing while calls are under way
+
+
+async def test_closing_ends_the_reader_of_a_body_that_is_on_its_way(listener: Listener) -> None:
+    async def unfinished(_: Any) -> AsyncIterator[bytes]:
+        yield b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nhalf"
+        await asyncio.Event().wait()
+
+    listener.answer = unfinished
+    session = signing()
+    response = await session.get(listener.origin)
+    reading = asyncio.create_task(response.read())
+    await asyncio.sleep(0)
+    await session.close()
+    with pytest.raises(aiohttp.ClientError):
+        await asyncio.wait_for(reading, 5)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_call_that_waits_for_a_connection_when_its_session_closes_says_so(
+    listener: Listener, method: str
+) -> None:
+    arrived = asyncio.Event()
+
+    def hold(arrival: Any) -> Any:
+        arrived.set()
+        return silent(arrival)
+
+    listener.answer = hold
+    session = signing(retry=Retry(), connector=aiohttp.TCPConnector(limit=1))
+    first = asyncio.create_task(session.get(listener.origin))
+    await arrived.wait()
+    second = asyncio.create_task(session.request(method, listener.origin))
+    await asyncio.sleep(0.01)
+    await session.close()
+    with pytest.raises(RuntimeError, match="the session is closed"):
+        await asyncio.wait_for(second, 5)
+    with pytest.raises((aiohttp.ClientError, RuntimeError)):
+        await asyncio.wait_for(first, 5)
+
+
+@pytest.mark.parametrize("owner", [None, True, False])
+async def test_a_connector_is_closed_with_its_session_unless_it_has_another_owner(
+    listener: Listener, owner: bool | None
+) -> None:
+    connector = aiohttp.TCPConnector()
+    options: dict[str, Any] = {} if owner is None else {"connector_owner": owner}
+    session = signing(connector=connector, **options)
+    await session.get(listener.origin)
+    await session.aclose()
+    assert connector.closed is (owner is not False)
+    await connector.close()

@@ -18,8 +18,10 @@ from wire.listener import Arrival, Listener, Names, ok, reply
 from wire.oracle import verified
 from wire.people import CONSUMER, TOKEN, signing
 
-from aiooauth1 import OAuth1Session, Provider, RedirectRefused
+from aiooauth1 import OAuth1Session, Provider, RedirectRefused, Retry
+from aiooauth1.session.redirects import Hop, keeps_body, next_hop
 from aiooauth1.signing import PLAINTEXT
+from aiooauth1.transport.origin import Origin
 
 
 if TYPE_CHECKING:
@@ -359,6 +361,24 @@ async def test_each_hop_has_a_nonce_and_a_timestamp_of_its_own(world: World) -> 
     assert len({hop["oauth_nonce"] for hop in signed}) == 5
 
 
+@pytest.mark.parametrize("status", [307, 308])
+async def test_a_redirect_without_a_location_is_returned_though_the_body_was_a_stream(
+    world: World, status: int
+) -> None:
+    world.home.answer = lambda _: reply(status)
+    async with world.session.put(f"{world.home.origin}/go", data=_pieces(), headers=_TEXT) as response:
+        assert response.status == status
+
+
+async def test_an_idempotency_key_goes_to_no_other_origin(world: World) -> None:
+    world.home.answer = redirector(303, world.locate("http://other.test:{other}/landed"))
+    session = world.session.replace(retry=Retry(idempotency_header="Idempotency-Key"))
+    async with session.post(f"{world.home.origin}/go", data=BODY, idempotency_key="key-7") as response:
+        assert response.status == 200
+    assert world.home.arrivals[-1].header("Idempotency-Key") == "key-7"
+    assert world.other.arrivals[-1].header("Idempotency-Key") is None
+
+
 @pytest.mark.parametrize("verb", ["get", "head"])
 async def test_a_redirect_that_is_not_followed_is_returned_as_it_is(world: World, verb: str) -> None:
     location = world.locate("http://user:password@other.test:{other}/landed")
@@ -426,3 +446,42 @@ async def test_a_refused_redirect_gives_its_connection_back(
                 await session.post(f"{origin}/go", data={"a": "1"})
         async with session.get(f"{origin}/free") as response:
             assert response.status == 200
+
+
+# The policy, as a table
+
+HTTP, HTTPS = Origin("http", "api.test", 80), Origin("https", "api.test", 443)
+OTHER = Origin("https", "other.test", 443)
+POLICY = [
+    # previous, origin, method, has_body, has_left, what becomes of it
+    (HTTPS, HTTPS, "GET", False, False, Hop.SIGNED),
+    (HTTPS, HTTPS, "POST", True, False, Hop.SIGNED),
+    (HTTP, HTTP, "DELETE", False, False, Hop.SIGNED),
+    (HTTPS, OTHER, "GET", False, False, Hop.UNSIGNED),
+    (HTTPS, OTHER, "HEAD", False, False, Hop.UNSIGNED),
+    (HTTP, HTTPS, "GET", False, False, Hop.UNSIGNED),
+    (HTTPS, HTTPS, "GET", False, True, Hop.UNSIGNED),
+    (HTTPS, OTHER, "GET", True, False, "a GET with its body"),
+    (HTTPS, OTHER, "POST", False, False, "a POST"),
+    (HTTPS, HTTPS, "PUT", True, True, "a PUT"),
+    (HTTPS, HTTP, "GET", False, False, "from https to http://api.test:80"),
+    (HTTPS, HTTP, "GET", False, True, "from https"),
+]
+
+
+@pytest.mark.parametrize(("previous", "origin", "method", "has_body", "has_left", "expected"), POLICY)
+def test_the_next_hop_is_signed_unsigned_or_refused(
+    previous: Origin, origin: Origin, method: str, *, has_body: bool, has_left: bool, expected: Hop | str
+) -> None:
+    if isinstance(expected, Hop):
+        assert next_hop(previous, origin, method, has_body=has_body, has_left=has_left) is expected
+        return
+    with pytest.raises(RedirectRefused, match=expected):
+        next_hop(previous, origin, method, has_body=has_body, has_left=has_left)
+
+
+@pytest.mark.parametrize("status", STATUSES)
+@pytest.mark.parametrize("method", METHODS)
+def test_a_body_goes_along_where_aiohttp_sends_it_again(status: int, method: str) -> None:
+    hop = NEXT_HOP[status].split()[METHODS.index(method)]
+    assert keeps_body(status, method) is (hop.rstrip("+") == method and status != 303)

@@ -756,3 +756,166 @@ async def test_what_a_view_learns_its_session_knows(listener: Listener) -> None:
             assert (await session.get("posts", token=token)).status == 200
         assert len(fake.ledger) == 3
     assert listener.arrivals == []
+
+
+# Was anything sent? A fact, whatever error says so
+
+
+class TheirError(Exception):
+    """What a connector or proxy of somebody else's raises."""
+
+
+class Flaky(TCPConnector):
+    """Fails so many times, with an error of its own, and then connects."""
+
+    def __init__(self, error: Exception, times: int) -> None:
+        super().__init__()
+        self.error, self.times = error, times
+
+    async def connect(self, *args: Any, **options: Any) -> Any:
+        if self.times:
+            self.times -= 1
+            raise self.error
+        return await super().connect(*args, **options)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_an_error_of_another_connectors_own_sent_nothing(
+    listener: Listener, pauses: Pauses, kind: str
+) -> None:
+    method, options = options_of(kind)
+    async with (
+        signing(retry=KEYED, sleep=pauses, connector=Flaky(TheirError(), 2)) as session,
+        session.request(method, listener.origin, **options) as response,
+    ):
+        assert response.status == 200
+    each_signed_afresh(listener.arrivals, kind)
+    assert (len(listener.arrivals), len(pauses.asked)) == (1, 2)
+
+
+async def test_a_mistake_in_a_connector_is_raised_as_it_is(listener: Listener, pauses: Pauses) -> None:
+    async with signing(retry=KEYED, sleep=pauses, connector=Flaky(KeyError("mistake"), 9)) as session:
+        with pytest.raises(KeyError, match="mistake"):
+            await session.post(listener.origin, data=FORM)
+    assert (listener.connections, pauses.asked) == (0, [])
+
+
+PROXIES: dict[str, tuple[Any, int]] = {  # what answers CONNECT, and how many attempts that makes
+    "hangs up": (DROP, 3),
+    "resets": (RESET, 3),
+    "no HTTP": (lambda _: broken(b"220 mail.example ESMTP\r\n\r\n"), 3),
+    "502": (reply(502), 3),
+    "503": (reply(503), 3),
+    "407": (reply(407), 1),
+    "403": (reply(403), 1),
+}
+
+
+@pytest.mark.parametrize("name", PROXIES)
+async def test_a_proxy_that_fails_before_there_is_a_tunnel_sent_nothing(
+    listener: Listener, session: OAuth1Session, pauses: Pauses, name: str
+) -> None:
+    answer, attempts = PROXIES[name]
+    listener.answer = answer if callable(answer) else lambda _: answer
+    with pytest.raises(aiohttp.ClientError):
+        await session.post("https://api.test/posts", data=FORM, proxy=listener.origin)
+    assert [arrival.method for arrival in listener.arrivals] == ["CONNECT"] * attempts
+    assert len(pauses.asked) == attempts - 1
+
+
+@pytest.mark.parametrize("mine", [KeyError("mine"), OSError(5, "my disk"), TheirError("mine")], ids=repr)
+async def test_an_error_of_the_callers_own_body_is_the_cause_of_the_unknown_outcome(
+    listener: Listener, session: OAuth1Session, mine: Exception
+) -> None:
+    async def body() -> AsyncIterator[bytes]:
+        yield b"one "
+        raise mine
+
+    with pytest.raises(OutcomeUnknown) as raised:
+        await session.put(listener.origin, data=body())
+    assert raised.value.__cause__ is mine
+
+
+async def test_multipart_of_bytes_goes_out_again_like_any_bytes(
+    listener: Listener, session: OAuth1Session
+) -> None:
+    listener.answer = at_first(reply(429, {"Retry-After": "1"}), reply(307, {"Location": "/on"}))
+    form = FormData({"status": "x"})
+    form.add_field("media", b"\x89PNG", filename="a.png")
+    async with session.post(listener.origin, data=form) as response:
+        assert response.status == 200
+    first, second, third = listener.arrivals
+    assert first.body == second.body == third.body
+    assert b"\x89PNG" in first.body
+
+
+# A wait that outlasts the total timeout
+
+
+def test_a_wait_that_outlasts_the_total_timeout_is_refused_at_construction() -> None:
+    with pytest.raises(ValueError, match="max_wait=1000 s is longer than the total timeout of 300 s"):
+        signing(retry=Retry(max_wait=1000))
+    session = signing(retry=Retry(max_wait=1000), timeout=ClientTimeout(total=2000))
+    with pytest.raises(ValueError, match="max_wait=3000"):
+        session.replace(retry=Retry(max_wait=3000))
+    signing(retry=Retry(max_wait=1000), timeout=ClientTimeout(total=None))
+    signing(retry=Retry(), timeout=ClientTimeout(total=5))
+
+
+# Learning is not resending
+
+
+@pytest.mark.parametrize("problem", ["timestamp_refused", ""])
+async def test_the_clock_is_learned_where_nothing_is_resent(listener: Listener, problem: str) -> None:
+    """A bot that never retries, and one that uploads streams, get one 401 and no more."""
+
+    def answer(arrival: Arrival) -> bytes:
+        is_right = abs(age(arrival) + HOUR) < 300
+        return dated(200 if is_right else 401, HOUR, f"oauth_problem={problem}".encode() if problem else b"")
+
+    listener.answer = answer
+    async with signing(retry=None) as session:
+        statuses = [(await session.post(listener.origin, data=FORM)).status for _ in range(3)]
+    assert statuses == [401, 200, 200]
+    async with signing(retry=Retry()) as session:
+        statuses = [(await session.put(listener.origin, data=pieces())).status for _ in range(3)]
+    assert statuses == [401, 200, 200]
+
+
+async def test_a_fresh_nonce_that_was_used_beside_a_date_far_off_is_clock_skew(
+    listener: Listener, session: OAuth1Session
+) -> None:
+    """passport-http-oauth says `nonce_used` of a bad timestamp."""
+
+    def answer(arrival: Arrival) -> bytes:
+        is_right = abs(age(arrival) + HOUR) < 300
+        return dated(200 if is_right else 401, HOUR, b"oauth_problem=nonce_used")
+
+    listener.answer = answer
+    for expected in (2, 3):
+        assert (await session.post(listener.origin, data=FORM)).status == 200
+        assert len(listener.arrivals) == expected
+
+
+# What is logged
+
+
+async def test_each_pause_says_what_failed_and_how_long_it_takes(
+    listener: Listener, session: OAuth1Session, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "aiooauth1")
+    listener.answer = at_first(reply(429, {"Retry-After": "30"}))
+    await session.post(listener.origin, data=FORM)
+    (record,) = [one for one in caplog.records if one.name == "aiooauth1.retry"]
+    assert record.levelname == "INFO"
+    assert f"POST {listener.origin}: attempt 1 of 3 failed (429), the next in 30." in record.getMessage()
+
+
+async def test_at_debug_the_base_string_is_logged_and_where_the_parameters_go(
+    listener: Listener, session: OAuth1Session, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG", "aiooauth1")
+    await session.post(listener.origin, data=FORM)
+    (message,) = [one for one in caplog.messages if "signing" in one]
+    assert message.startswith("signing, parameters in the header: POST&http%3A%2F%2F127.0.0.1")
+    verified(listener.arrivals[0], CONSUMER, TOKEN)

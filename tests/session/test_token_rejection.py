@@ -717,3 +717,104 @@ async def test_no_request_is_signed_with_a_token_after_it_was_discarded_or_repla
     assert kinds == {"ClientResponse", "UnknownUser"}
     used = {oauth_parameters(one)["oauth_token"] for one in listener.arrivals}
     assert any(key.endswith(".1") for key in used)
+
+
+# When tokens are kept
+
+
+async def test_a_rejection_carries_the_token_and_an_option_keeps_it_in_the_store(
+    listener: Listener, store: Any, told: Told
+) -> None:
+    async with session_at(listener, store, told, discard_rejected=False) as session:
+        for _ in range(2):
+            assert (await session.get("posts", user="alice")).status == 401
+    assert [one.token for one in told.rejections] == [TOKEN]
+    assert not any(secret in repr(told.rejections) for secret in SECRETS)
+    assert await store.get_access_token("home", "alice") == TOKEN
+
+
+async def test_tokens_are_kept_once_many_users_in_a_row_are_rejected(
+    listener: Listener, told: Told, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A wrong consumer key looks like that: the fifth user in a row and all after them keep their tokens."""
+    store, users = MemoryStore(), [f"user {number}" for number in range(20)]
+    for user in users:
+        await store.put_access_token("home", user, AccessToken(f"key of {user}", "secret"))
+    async with session_at(listener, store, told) as session:
+        for user in users:
+            assert (await session.get("posts", user=user)).status == 401
+        kept = [user async for user in store.users("home")]
+        assert sorted(kept) == sorted(users[4:])
+        assert len(told.rejections) == 4
+        (warning,) = [one for one in caplog.messages if "in a row" in one]
+        assert "5 users" in warning
+        assert "consumer key" in warning
+        # One success shows that the consumer key is right: the next rejection is about its token.
+        listener.answer = ok
+        assert (await session.get("posts", user=users[4])).status == 200
+        listener.answer = lambda _: REVOKED
+        assert (await session.get("posts", user=users[5])).status == 401
+    assert await store.get_access_token("home", users[5]) is None
+
+
+async def test_a_handler_that_calls_the_session_does_not_wait_for_the_connection_of_a_large_refusal(
+    listener: Listener, store: Any
+) -> None:
+    done = asyncio.Event()
+
+    async def calls_back(_: TokenRejection) -> None:
+        async with session.get("elsewhere", token=NEWER) as response:
+            assert response.status == 200
+        done.set()
+
+    large = reply(401, body=b"oauth_problem=token_revoked&more=" + b"x" * 500_000)
+    listener.answer = lambda arrival: ok(arrival) if arrival.path == "/elsewhere" else large
+    session = session_at(listener, store, calls_back, connector=TCPConnector(limit=1))
+    async with asyncio.timeout(10), session:
+        async with session.get("posts", user="alice") as response:
+            assert len(await response.read()) > 500_000
+        await done.wait()
+
+
+async def test_closing_waits_for_a_handler_that_runs(listener: Listener, store: Any) -> None:
+    began, finished = asyncio.Event(), asyncio.Event()
+
+    async def slow(_: TokenRejection) -> None:
+        began.set()
+        await asyncio.sleep(0.05)
+        finished.set()
+
+    session = session_at(listener, store, slow)
+    call = asyncio.ensure_future(session.get("posts", user="alice"))
+    await began.wait()
+    call.cancel()
+    await session.close()
+    assert finished.is_set()
+
+
+async def test_disconnect_discards_the_token_and_no_later_call_is_signed_with_it(
+    listener: Listener, store: Any
+) -> None:
+    listener.answer = ok
+    async with session_at(listener, store, None) as session:
+        assert await session.disconnect("alice")
+        assert not await session.disconnect("alice")
+        with pytest.raises(UnknownUser):
+            await session.get("posts", user="alice")
+    assert listener.arrivals == []
+
+
+@pytest.mark.parametrize(
+    "given",
+    [lambda _: None, MemoryStore, "name"],
+    ids=["a lambda", "a class", "a text"],
+)
+def test_a_handler_must_be_a_coroutine_function(listener: Listener, given: Any) -> None:
+    options: dict[str, Any] = {"store": given}
+    if given is MemoryStore:
+        with pytest.raises(TypeError, match="MemoryStore"):
+            OAuth1Session(CONSUMER, **options)
+    else:
+        with pytest.raises(TypeError, match="async def"):
+            OAuth1Session(CONSUMER, on_token_rejected=given)
+    assert listener.connections == 0
