@@ -10,6 +10,7 @@ Keys of a run, all with one hash tag, so that a Cluster keeps them together:
 - `held`, a hash: who has the lease of a user's lane.
 - `kicked`, a hash: until when the message that wakes a user's lane is believed to be on its way.
 - `own:ROUTE:USER` and `app:ROUTE`, numbers that expire: how many requests a window has left.
+- `limit:ROUTE`: how many requests the application's window holds.
 - `rule:N:USER`, likewise: how many requests were counted by a rule of the preset.
 - `refused:ROUTE`, a set: users refused for a rate limit since anybody was not.
 - `counts`, a hash: how many posts are in which state. `doubt`, a set: the ids of those begun or unknown.
@@ -155,13 +156,17 @@ end
 local own, app = P .. 'own:' .. route .. ':' .. user, P .. 'app:' .. route
 local app_left = redis.call('GET', app)
 spent(own, redis.call('GET', own))
-spent(app, app_left)
 local counted = {}
 for per, n, limit, ms in string.gmatch(spec, '\\n(%a)(%d+) (%d+) (%d+)') do
   local key = P .. 'rule:' .. n .. (per == 'u' and ':' .. user or '')
   local count = tonumber(redis.call('GET', key) or 0)
   spent(key, tonumber(limit) - count)
   counted[#counted + 1] = {key, ms, count}
+end
+if wait == 0 then
+  spent(app, app_left)
+  -- What is on its way may not have counted: its reply may tell of more room.
+  if wait > 500 and redis.call('HLEN', held) > 0 then wait = 500 end
 end
 if wait > 0 then
   redis.call('HDEL', held, user)
@@ -171,13 +176,16 @@ end
 for _, one in ipairs(counted) do
   if one[3] == 0 then redis.call('SET', one[1], 1, 'PX', one[2]) else redis.call('INCR', one[1]) end
 end
-if app_left then redis.call('DECR', app) end
+local limit = redis.call('GET', P .. 'limit:' .. route)
+if app_left then redis.call('DECR', app)
+elseif limit then redis.call('SET', app, limit - 1, 'PX', 60000) end  -- until a reply says when it resets
 move(entry, id, 'b', '000', string.sub(entry, 34))
 return take('send')
 """)
 
 # ARGV: user, who, id, state, status, error, milliseconds to wait, then of the user's and of the application's
-# window: number left ('' if not said) and milliseconds to its reset; then whether it was limited.
+# window: number left ('' if not said) and milliseconds to its reset; then `limited` if it was, `taken` if the
+# provider had its say; then how many requests the application's window holds ('' if not said).
 # 1: noted; 0: somebody else has the lane by now.
 FINISH: Final = _script("""
 local user, who, id, state, http, rest = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
@@ -203,6 +211,7 @@ local function set(key, left, ms, others)
 end
 set(own, ARGV[9], ARGV[10], 0)
 set(app, ARGV[11], ARGV[12], redis.call('HLEN', held) - 1)
+if ARGV[14] ~= '' then redis.call('SET', P .. 'limit:' .. route, ARGV[14]) end
 local wait = tonumber(ARGV[8])
 if ARGV[13] == 'limited' then
   redis.call('SADD', refused, user)

@@ -234,7 +234,9 @@ class PostingWorker:
 
     async def _note(self, post: Post, who: str, attempt: Attempt) -> None:
         told = told_windows(attempt.limit or SAYS_NOTHING)
-        windows = (*_told(told.of_user or told.unknown), *_told(told.of_app))
+        limit = None if told.of_app is None else told.of_app.limit
+        size = "" if limit is None else int(limit)
+        windows = (*_told(told.of_user or told.unknown), *_told(told.of_app), size)
         status = attempt.status or 0
         troubles = self._troubles.get(post.id, 0)
         if attempt.meaning is Meaning.LIMITED:
@@ -282,7 +284,7 @@ class PostingWorker:
         *,
         error: Exception | None = None,
         wait: float = 0.0,
-        windows: tuple[str | int, ...] = ("", "", "", ""),
+        windows: tuple[str | int, ...] = ("", "", "", "", ""),
         how: str = "",
     ) -> None:
         noted = await self.journal.runner.run(
@@ -294,8 +296,9 @@ class PostingWorker:
             f"{status:03d}",
             error_text(error),
             int(wait * 1000),
-            *windows,
+            *windows[:-1],
             how,
+            windows[-1],
         )
         if not noted:
             _log.warning("post %r took longer than its lease: another worker has it by now", post.id)
