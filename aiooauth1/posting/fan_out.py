@@ -342,7 +342,10 @@ class _Run:
             if isinstance(verdict, Outcome):
                 if self._journal is not None:
                     await self._journal.finish(item.numbered, verdict)
-                await self._weigh(item, verdict)
+                if verdict.status == "done":
+                    self._rejected.clear()
+                else:
+                    await self._weigh(item, verdict)
         except (OAuth1Error, RuntimeError, ValueError) as error:
             self._fail(error)  # the journal's or the session's: no post can be sent any more
             return

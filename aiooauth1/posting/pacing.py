@@ -28,6 +28,7 @@ SAYS_NOTHING = RateLimit()
 """What a reply without any such field says of rate limits."""
 
 _ROUTES = 64  # beyond that many, requests share one
+_NAMES_KEPT = 1_000
 _USERS_KEPT = 10_000  # whose windows are remembered while none of their posts is waiting
 _SHARED_AFTER_REPLIES = 8
 _SHARED_AFTER_USERS = 3
@@ -193,10 +194,19 @@ class Pace:
         self._base_url = base_url
         self._app = {rule: _by_rule(rule) for rule in self._rules if rule.per != "user"}
         self._routes: dict[str, Route] = {}
+        self._names: dict[tuple[str, str], str] = {}
         self._users: OrderedDict[tuple[str, str | Rule], tuple[Window, ...]] = OrderedDict()
 
     def route(self, method: str, url: str) -> str:
         """Return the name of a request's route: requests with one name share a window."""
+        if (known := self._names.get((method, url))) is not None:
+            return known
+        name = self._route(method, url)
+        if len(self._names) < _NAMES_KEPT:
+            self._names[method, url] = name
+        return name
+
+    def _route(self, method: str, url: str) -> str:
         name = route_of(method, url)
         if name not in self._routes:
             if len(self._routes) >= _ROUTES:
@@ -212,7 +222,9 @@ class Pace:
     def app_ready(self, route: str, now: float) -> bool:
         """Say whether the application's windows let a request of this route out now."""
         known = self._routes[route]
-        return known.window.ready(now) and all(window.ready(now) for window in known.by_rule)
+        if not known.window.ready(now):
+            return False
+        return not known.by_rule or all(window.ready(now) for window in known.by_rule)
 
     def app_opens(self, route: str) -> float | None:
         """Return when the application's windows open; None: with the next reply, or they are open."""
@@ -222,7 +234,7 @@ class Pace:
     def user_opens(self, user: str, route: str, now: float) -> float | None:
         """Return when the user's windows open; None: they are open."""
         windows = self._windows(user, route)
-        if all(window.ready(now) for window in windows):
+        if windows[0].ready(now) and (len(windows) == 1 or all(window.ready(now) for window in windows)):
             return None
         opens = _opens(windows)
         return now if opens is None else opens
@@ -247,10 +259,12 @@ class Pace:
             now: The time.
         """
         known = self._routes[route]
-        known.refused.clear()
+        if known.refused:
+            known.refused.clear()
         if not limit.windows:
             for window in self._all(user, route):
-                window.put_back()
+                window.in_flight -= 1
+                window.is_new = False
             return
         told = told_windows(limit)
         unknown = told.unknown
@@ -327,7 +341,9 @@ class Pace:
 
     def _all(self, user: str, route: str) -> tuple[Window, ...]:
         known = self._routes[route]
-        return (*self._windows(user, route), known.window, *known.by_rule)
+        if known.by_rule:
+            return (*self._windows(user, route), known.window, *known.by_rule)
+        return (*self._windows(user, route), known.window)
 
 
 def route_of(method: str, url: str) -> str:

@@ -44,7 +44,8 @@ def posting_task(
     woke is woken. A post whose window is spent holds no worker: its lane is woken at the reset.
 
     Args:
-        broker: The broker, such as taskiq-redis's `RedisStreamBroker`.
+        broker: The broker, such as taskiq-redis's `RedisStreamBroker(url, unacknowledged_lock_timeout=10)`;
+            by default a worker that is killed can keep that lock for ever, and the others wait for it.
         session: Makes the session, with a provider and a store that all workers share.
         journal: The run's journal, the same for all workers.
         reconcile: As in `post_all`.

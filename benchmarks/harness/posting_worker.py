@@ -43,7 +43,7 @@ def _session() -> OAuth1Session:
 
 url = os.environ.get("BENCHMARK_REDIS", "redis://127.0.0.1:6379/0")
 run = os.environ.get("BENCHMARK_RUN", "benchmark")
-broker: AsyncBroker = RedisStreamBroker(url, queue_name=run)
+broker: AsyncBroker = RedisStreamBroker(url, queue_name=run, unacknowledged_lock_timeout=10)
 task = posting_task(broker, session=_session, journal=RedisJournal(url, run))
 
 
