@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 
 __all__ = ["PostingWorker"]
 
-_LEASE = 10_000  # milliseconds that a lane stays with a worker that says nothing
-_ON_ITS_WAY = 10_000  # milliseconds after which a message that woke nobody is sent again
-_RENEWAL = 3.0  # seconds
+_LEASE = 6_000  # milliseconds that a lane stays with a worker that says nothing
+_ON_ITS_WAY = 6_000  # milliseconds after which a message that woke nobody is sent again
+_RENEWAL = 2.0  # seconds
 _LONGEST_LOOK = 0.5  # seconds between two looks at what is due
 _IN_A_ROW = 20  # posts of one user that one message may send
 _BATCH = 200
@@ -47,7 +47,7 @@ _log = logging.getLogger(__name__)
 class PostingWorker:
     """Sends posts that were enqueued, each once, a user's in order, and none faster than the limits.
 
-    A worker that dies loses its lanes after ten seconds, and another one goes on with them. What it had begun
+    A worker that dies loses its lanes after six seconds, and another one goes on with them. What it had begun
     is in doubt: `reconcile` is asked, or the post is named unknown.
 
     Args:
