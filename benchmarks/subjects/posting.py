@@ -58,9 +58,9 @@ def measure(effort: Effort) -> Subject:
     rows += _workers(effort, notes)
     return Subject(
         "posting",
-        f"{effort.of(POSTS, WIDTH):,} posts for {USERS} users, {WIDTH} at a time, beside TaskGroup and"
-        f" semaphore: by wall clock with replies after {server.DELAY * 1e3:.0f} ms, and by CPU time; peak memory; wall"
-        " clock beside what the limits allow, and beside one worker",
+        f"{effort.of(POSTS, WIDTH):,} posts for {USERS} users, {WIDTH} at a time, beside a bare loop"
+        f" (wall clock with replies after {server.DELAY * 1e3:.0f} ms, and CPU time); peak memory; wall clock"
+        " beside what the limits allow, and beside one worker",
         tuple(rows),
         ("aiohttp", "anyio", "aiosqlite", "redis", "taskiq", "taskiq-redis"),
         tuple(notes),
