@@ -77,10 +77,13 @@ class Hmac:
 
     def keyed(self, consumer_secret: str, token_secret: str) -> Callable[[str], str]:
         """Return a function from base strings to signatures, with the work on the key already done."""
+        return self.keyed_with(_key(consumer_secret, token_secret).encode())
+
+    def keyed_with(self, key: bytes) -> Callable[[str], str]:
+        """Do the same with the bytes of a key."""
         # RFC 2104 section 2, with the two key blocks hashed once: copying both costs less than an hmac.
         hashed = partial(hashlib.new, self.hash_name)
         size = hashed().block_size
-        key = _key(consumer_secret, token_secret).encode()
         block = (hashed(key).digest() if len(key) > size else key).ljust(size, b"\0")
         inner, outer = (hashed(block.translate(pad)) for pad in (_INNER_PAD, _OUTER_PAD))
 

@@ -62,6 +62,7 @@ class Signer:
         "_names",
         "_realm",
         "_rules",
+        "_secret_lengths",
         "_value",
         "takes_long",
     )
@@ -87,6 +88,7 @@ class Signer:
             )
         self._realm = realm
         self._rules = rules
+        self._secret_lengths = (len(consumer.secret), len(token.secret) if token is not None else 0)
         self._is_plain = not (
             rules.realm_is_url or rules.bare_values or rules.natural_order or rules.decodes_twice
         )
@@ -166,6 +168,7 @@ class Signer:
             is_sorted=rules.sorted_parameters,
             base_string=self._start(method, where) + normalized,
             parameters=tuple(parameters),
+            secret_lengths=self._secret_lengths,
         )
 
     def finish(self, prepared: Prepared) -> Signature:

@@ -27,6 +27,7 @@ class Prepared:
         is_sorted: Whether parameters must be sent in the order in which they are signed.
         base_string: What is signed.
         parameters: What goes out with the signature, decoded.
+        secret_lengths: How long the consumer's and the token's secret are, for explanations.
     """
 
     method: str
@@ -37,6 +38,7 @@ class Prepared:
     is_sorted: bool
     base_string: str
     parameters: tuple[tuple[str, str], ...]
+    secret_lengths: tuple[int, int]
 
     def __repr__(self) -> str:
         return f"<Prepared {self.method} {self.url.partition('?')[0]}>"
@@ -59,6 +61,11 @@ class Signature:
 
     def __repr__(self) -> str:
         return f"<Signature of {self._request.method} {self._request.url.partition('?')[0]}>"
+
+    @property
+    def request(self) -> Prepared:
+        """The request that was signed."""
+        return self._request
 
     def header(self) -> str:
         """Return the value of an Authorization header (RFC 5849 section 3.5.1)."""
