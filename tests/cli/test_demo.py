@@ -48,7 +48,7 @@ CONTROL = re.compile(r"[^\n -~\u2500-\u257f]")
 BAD_LINES = {
     b'{"user": "ann", "text": ': "not JSON: Expecting value at character 25",
     b"hello": "not JSON: Expecting value at character 1",
-    b'{"user": "ann", "text": "\xff"}': "not UTF-8: octet 26",
+    b'{"user": "ann", "text": "\xff"}': "not UTF-8: byte 26",
     b'["ann", "Hello"]': 'not an object with "user" and "text"',
     b"null": 'not an object with "user" and "text"',
     b'{"text": "Hello"}': '"user" is missing',
@@ -64,7 +64,7 @@ BAD_LINES = {
     b'{"user": "ann", "text": "\\ud83d"}': '"text" has half a surrogate pair',
     b"[" * 100_000: "nested too deep",
     b'{"user": "ann", "text": ' + b"9" * 5000 + b"}": '"text" is not a string',
-    b'{"user": "ann", "text": "' + b"x" * LONGEST_LINE + b'"}': f"longer than {LONGEST_LINE} octets",
+    b'{"user": "ann", "text": "' + b"x" * LONGEST_LINE + b'"}': f"longer than {LONGEST_LINE} bytes",
 }
 
 
@@ -326,9 +326,9 @@ async def take(posts: AsyncIterator[Post]) -> list[Post]:
 @given(
     st.one_of(st.binary(max_size=200), st.text(max_size=50).map(lambda text: f'{{"user": "{text}"'.encode()))
 )
-def test_a_line_is_a_post_or_a_value_error(octets: bytes) -> None:
+def test_a_line_is_a_post_or_a_value_error(line: bytes) -> None:
     try:
-        post = parse_line(octets)
+        post = parse_line(line)
     except ValueError as error:
         assert str(error).isprintable()  # noqa: PT017  either outcome is right
     else:
@@ -339,8 +339,8 @@ def test_a_line_is_a_post_or_a_value_error(octets: bytes) -> None:
 @given(st.text(min_size=1).map(str.strip).filter(bool), st.text(min_size=1).filter(str.strip))
 def test_what_is_written_as_json_is_read_the_same(user: str, text: str) -> None:
     for ascii_only in (True, False):
-        octets = json.dumps({"user": user, "text": text}, ensure_ascii=ascii_only).encode()
-        assert parse_line(octets) == Post(user, text)
+        line = json.dumps({"user": user, "text": text}, ensure_ascii=ascii_only).encode()
+        assert parse_line(line) == Post(user, text)
 
 
 async def test_lines_are_whole_wherever_the_chunks_end(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["LONGEST_LINE", "Post", "make_posts", "parse_line", "read_lines", "read_posts"]
 
 LONGEST_LINE = 256 * 1024
-"""Octets of the longest line that is read: a provider would refuse a longer post, and memory is bounded."""
+"""Bytes of the longest line that is read: a provider would refuse a longer post, and memory is bounded."""
 
 _CHUNK = 64 * 1024
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -58,8 +58,8 @@ async def read_posts(descriptor: int, reject: Callable[[int, str], None]) -> Asy
     """
     number = 0
     try:
-        async for number, octets in read_lines(descriptor):
-            line = octets.removeprefix(_BYTE_ORDER_MARK) if number == 1 else octets
+        async for number, raw in read_lines(descriptor):
+            line = raw.removeprefix(_BYTE_ORDER_MARK) if number == 1 else raw
             try:
                 if line.strip():
                     yield parse_line(line)
@@ -73,7 +73,7 @@ def parse_line(line: bytes) -> Post:
     """Read a line.
 
     Args:
-        line: Its octets.
+        line: Its bytes.
 
     Returns:
         The post.
@@ -102,12 +102,12 @@ def parse_line(line: bytes) -> Post:
 
 def _decode(line: bytes) -> object:
     if len(line) > LONGEST_LINE:
-        raise ValueError(f"longer than {LONGEST_LINE} octets")
+        raise ValueError(f"longer than {LONGEST_LINE} bytes")
     try:
         # No number is right here, so none is worth the limit on the digits of an int.
         return json.loads(line.decode("utf-8"), object_pairs_hook=_once_each, parse_int=float)
     except UnicodeDecodeError as error:
-        raise ValueError(f"not UTF-8: octet {error.start + 1}") from None
+        raise ValueError(f"not UTF-8: byte {error.start + 1}") from None
     except json.JSONDecodeError as error:
         raise ValueError(f"not JSON: {error.msg} at character {error.pos + 1}") from None
     except RecursionError:

@@ -91,7 +91,7 @@ def authenticate(
     if not verifier(signed.base_string, parameters["oauth_signature"], consumer.secret, token_secret):
         raise RefusalError(
             "signature_invalid",
-            "the signature does not match the request that arrived: a secret is wrong, or other octets were "
+            "the signature does not match the request that arrived: a secret is wrong, or other bytes were "
             "signed than sent; the ledger has the base string as seen here",
         )
     check_body_hash(received, signed)

@@ -1,6 +1,6 @@
 """Reads what a request says in the name of OAuth, and builds its signature base string.
 
-A second reading of RFC 5849 section 3.4, written against the octets that a server gets. It shares no line
+A second reading of RFC 5849 section 3.4, written against the bytes that a server gets. It shares no line
 with the signer, so that the two can disagree: a fault in one of them shows as a refused signature.
 """
 
@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
-from aiooauth1.providers.provider import Provider
+from aiooauth1.providers.provider import RFC_5849
 from aiooauth1.testing.fake_provider.errors import RefusalError
 from aiooauth1.testing.fake_provider.request import (
     encode,
@@ -27,11 +27,11 @@ from aiooauth1.testing.fake_provider.request import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from aiooauth1.providers.provider import Provider
     from aiooauth1.testing.fake_provider.request import Pairs, ReceivedRequest
 
 
 __all__ = [
-    "BY_THE_RFC",
     "PROTOCOL_PARAMETERS",
     "SignedRequest",
     "as_php_arrays",
@@ -57,8 +57,6 @@ PROTOCOL_PARAMETERS = frozenset(
 """What must come at most once and all in one place (RFC 5849 sections 3.1 and 3.5). Any other parameter,
 `oauth_` or not, is the application's own."""
 
-BY_THE_RFC = Provider("RFC 5849")
-"""A provider without quirks."""
 
 _DEFAULT_PORTS = {"http": b"80", "https": b"443"}
 
@@ -149,7 +147,7 @@ def _first_after_zeros(text: str) -> int:
     return at
 
 
-def received_base_string(received: ReceivedRequest, *sources: Pairs, like: Provider = BY_THE_RFC) -> bytes:
+def received_base_string(received: ReceivedRequest, *sources: Pairs, like: Provider = RFC_5849) -> bytes:
     """Build the signature base string (RFC 5849 section 3.4.1.1)."""
     hosts = received.values(b"host")
     if len(hosts) != 1:
@@ -178,7 +176,7 @@ def received_base_string(received: ReceivedRequest, *sources: Pairs, like: Provi
     return f"{encode(received.method.upper().encode())}&{encode(uri)}&{parameters}".encode("ascii")
 
 
-def read_signed_request(received: ReceivedRequest, like: Provider = BY_THE_RFC) -> SignedRequest:
+def read_signed_request(received: ReceivedRequest, like: Provider = RFC_5849) -> SignedRequest:
     """Find the OAuth parameters of a request and build its signature base string."""
     headers = [
         pairs
@@ -208,8 +206,8 @@ def read_signed_request(received: ReceivedRequest, like: Provider = BY_THE_RFC) 
         )
     place, own = next(iter(found.items()), ("", []))
     parameters: dict[str, str] = {}
-    for octets, value in own:
-        name = octets.decode("ascii")
+    for raw_name, value in own:
+        name = raw_name.decode("ascii")
         if name in parameters:
             raise RefusalError(
                 "parameter_rejected",

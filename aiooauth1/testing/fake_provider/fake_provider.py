@@ -48,7 +48,7 @@ class FakeProvider:
     """A service provider on a loopback port, for tests of what talks to one.
 
     It speaks the three legs, shows a page on which users log in and answer, keeps posts, verifies every
-    signed request by the octets that arrived (RFC 5849 section 3.2), and keeps a ledger of what arrived.
+    signed request by the bytes that arrived (RFC 5849 section 3.2), and keeps a ledger of what arrived.
     Refusals follow the OAuth Problem Reporting extension.
 
     Below `url`: `oauth/request_token`, `oauth/authorize`, `oauth/access_token`, `oauth/revoke` (POST: takes
@@ -77,7 +77,7 @@ class FakeProvider:
         port: The port; 0 takes a free one, and the same again when it is started again.
         base_path: The path below which it is, such as `/v1`; empty puts it at the root.
         ssl_context: With it the provider speaks https.
-        body_limit: How many octets of a body are kept; a longer form is refused, since it cannot be verified.
+        body_limit: How many bytes of a body are kept; a longer form is refused, since it cannot be verified.
         ledger_limit: How many of the newest arrivals the ledger keeps; None keeps all.
 
     Attributes:

@@ -1,6 +1,6 @@
 """What a FakeProvider remembers of what came in: values, and the list of them.
 
-The ledger is what a test asks afterwards: what arrived, octet for octet, and what the provider made of it.
+The ledger is what a test asks afterwards: what arrived, byte for byte, and what the provider made of it.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ class Arrival:
         number: Which one it is, counted from 1 in the order of the verdicts.
         time: When the request's head had been read, in seconds by the provider's clock.
         peer_port: The port of the other end: equal ports, same connection.
-        request_line: The request line, its target octet for octet.
-        headers: Names and values, octet for octet, in the order of arrival.
+        request_line: The request line, its target byte for byte.
+        headers: Names and values, byte for byte, in the order of arrival.
         body: The body, without transfer and content coding, cut at the provider's `body_limit`.
-        body_length: The length of the whole body in octets.
+        body_length: The length of the whole body in bytes.
         body_sha256: The SHA-256 of the whole body, in hexadecimal digits.
         endpoint: The name of the endpoint: `request_token`, `authorize`, `access_token`, `revoke`, `posts`,
             `post`, `echo` or `unknown`.
@@ -102,7 +102,7 @@ class Arrival:
 
     @property
     def target(self) -> bytes:
-        """The request target, octet for octet: path and query."""
+        """The request target, byte for byte: path and query."""
         return self.request_line.split(b" ", 1)[1].rpartition(b" ")[0]
 
     @property

@@ -1,4 +1,4 @@
-"""A request as a server gets it, and how its parts are read: octets in, octets out."""
+"""A request as a server gets it, and how its parts are read: bytes in, bytes out."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = [
 ]
 
 Pairs = list[tuple[bytes, bytes]]
-"""Names and values of parameters, decoded, as octets, in order."""
+"""Names and values of parameters, decoded, as bytes, in order."""
 
 # One parameter of the header with the comma or end that follows it (RFC 5849 section 3.5.1). Names and values
 # are encoded as in section 3.6: only unreserved characters stand bare. The realm is a quoted-string. The
@@ -45,8 +45,8 @@ class ReceivedRequest:
 
     Args:
         method: The method.
-        target: The request target, octet for octet: `/path?query`, or an absolute URL from a proxy's client.
-        headers: Names and values, octet for octet.
+        target: The request target, byte for byte: `/path?query`, or an absolute URL from a proxy's client.
+        headers: Names and values, byte for byte.
         body: The body, without transfer and content coding.
         scheme: `http` or `https`: by which it came.
     """
@@ -122,7 +122,7 @@ def _read_authorization(header: bytes) -> tuple[Pairs, bytes | None] | None:
                 return pairs, found
             raise RefusalError(
                 "parameter_rejected",
-                f"the Authorization header breaks RFC 5849 section 3.5.1 from octet {position} on: "
+                f"the Authorization header breaks RFC 5849 section 3.5.1 from byte {position} on: "
                 'it is made of name="value", percent-encoded, with commas between',
             )
         name, value, realm, end = parameter.groups()

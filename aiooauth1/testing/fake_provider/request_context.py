@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from aiooauth1.providers.provider import RFC_5849
 from aiooauth1.testing.fake_provider.authentication import Caller, authenticate, authenticate_by_key
-from aiooauth1.testing.fake_provider.base_string import BY_THE_RFC, SignedRequest
+from aiooauth1.testing.fake_provider.base_string import SignedRequest
 from aiooauth1.testing.fake_provider.errors import form_encode
 from aiooauth1.testing.fake_provider.requirements import check_method, check_requirements
 
@@ -56,7 +57,7 @@ class ProviderState:
     @property
     def quirks(self) -> Provider:
         """How it departs from the RFC."""
-        return self.like or BY_THE_RFC
+        return self.like or RFC_5849
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from aiooauth1.testing.fake_provider.base_string import BY_THE_RFC
+from aiooauth1.providers.provider import RFC_5849
 from aiooauth1.testing.fake_provider.errors import HTTPRefusal, RefusalError
 from aiooauth1.testing.fake_provider.request import encode, is_form, parse_form, parse_realm, text_fields
 
@@ -42,7 +42,7 @@ def check_requirements(
         raise _absent("oauth_token", "without a token, oauth_token comes empty here")
     if not like.rules.send_version and "oauth_version" in signed.parameters:
         raise _rejected("oauth_version", "oauth_version is left out here")
-    if like.nonce_length != BY_THE_RFC.nonce_length:
+    if like.nonce_length != RFC_5849.nonce_length:
         nonce = signed.parameters.get("oauth_nonce", "")
         if len(nonce) != like.nonce_length:
             raise _rejected("oauth_nonce", f"a nonce has {like.nonce_length} characters here")

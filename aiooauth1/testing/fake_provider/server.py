@@ -1,4 +1,4 @@
-"""The HTTP server of a FakeProvider: reads requests as octets, has them answered, and enters them."""
+"""The HTTP server of a FakeProvider: reads requests as bytes, has them answered, and enters them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ After = Callable[[web.BaseRequest, web.StreamResponse], Awaitable[web.StreamResp
 """A hook that is awaited when a request's work is done. What it returns is sent instead of the reply; None
 keeps the reply."""
 
-_HEAD_LIMIT = 1 << 20  # octets of a request line or a header: long ones are what tests are about
+_HEAD_LIMIT = 1 << 20  # bytes of a request line or a header: long ones are what tests are about
 _NO_BODY = (b"", 0, hashlib.sha256().hexdigest())
 
 
@@ -58,7 +58,7 @@ class Server:
         port: The port; 0 takes a free one at the first start.
         base_path: The path below which the provider is; empty for the root.
         ssl_context: With it the server speaks https.
-        body_limit: How many octets of a body are kept.
+        body_limit: How many bytes of a body are kept.
 
     Attributes:
         before: The hook before the work, or None.
@@ -124,7 +124,7 @@ class Server:
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request, and enter it."""
         now = self._script.now()
-        # aiohttp decodes the target so that nothing is lost: undone, these are the request line's octets.
+        # aiohttp decodes the target so that nothing is lost: undone, these are the request line's bytes.
         target = request.raw_path.encode("utf-8", "surrogateescape")
         route = self._find(target)
         received = ReceivedRequest(request.method, target, request.raw_headers, b"", self._scheme)
@@ -215,7 +215,7 @@ class Server:
         needed = is_form(call.received) or "oauth_body_hash" in call.signed.parameters
         needed = needed or self._state.quirks.sign_multipart_text
         if needed and len(call.received.body) < call.length:
-            message = f"what is verified together with its body has at most {self._body_limit} octets here"
+            message = f"what is verified together with its body has at most {self._body_limit} bytes here"
             raise HTTPRefusal("body_too_large", message, 413)
 
     def _enter(

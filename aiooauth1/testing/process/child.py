@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Child"]
 
-_LINE_LIMIT = 1 << 26  # an arrival with a body of a MiB, each octet of it escaped
+_LINE_LIMIT = 1 << 26  # an arrival with a body of a MiB, each byte of it escaped
 _START_TIMEOUT = 60.0
 _STOP_TIMEOUT = 10.0
 _ERRORS: Mapping[str, type[Exception]] = {"KeyError": KeyError, "ValueError": ValueError}

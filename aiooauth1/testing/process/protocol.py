@@ -80,7 +80,7 @@ def token_from(value: Message) -> AccessToken:
 def _ledger(fake: FakeProvider) -> Iterable[Message]:
     for arrival in fake.ledger:
         value = {name.name: getattr(arrival, name.name) for name in dataclasses.fields(arrival)}
-        value["request_line"] = arrival.request_line.decode("latin-1")  # each octet one character
+        value["request_line"] = arrival.request_line.decode("latin-1")  # each byte one character
         value["headers"] = [[n.decode("latin-1"), v.decode("latin-1")] for n, v in arrival.headers]
         value["body"] = arrival.body.decode("latin-1")
         yield value

@@ -25,12 +25,12 @@ import pytest
 
 
 # So that a failure shows what was compared, as in the user's own tests.
-pytest.register_assert_rewrite(*(f"{__name__}.{room}" for room in ("access_tokens", "both", "pending")))
+pytest.register_assert_rewrite(*(f"{__name__}.{module}" for module in ("access_tokens", "both", "pending")))
 
-from aiooauth1.testing.store_contract.access_tokens import AccessTokenContract  # noqa: E402 - after that
-from aiooauth1.testing.store_contract.both import SharedContract, StoreContract  # noqa: E402 - after that
-from aiooauth1.testing.store_contract.names import HOSTILE_NAMES  # noqa: E402 - after that
-from aiooauth1.testing.store_contract.pending import BoundedContract, PendingContract  # noqa: E402 - after that
+from aiooauth1.testing.store_contract.access_tokens import AccessTokenContract  # noqa: E402  after that
+from aiooauth1.testing.store_contract.both import SharedContract, StoreContract  # noqa: E402  after that
+from aiooauth1.testing.store_contract.helpers import HOSTILE_NAMES  # noqa: E402  after that
+from aiooauth1.testing.store_contract.pending import BoundedContract, PendingContract  # noqa: E402  after that
 
 
 __all__ = [

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from aiooauth1.credentials import AccessToken
-from aiooauth1.testing.store_contract.cancelling import cancelled_after
-from aiooauth1.testing.store_contract.names import hostile_pairs
+from aiooauth1.testing.store_contract.helpers import cancelled_after, hostile_pairs
 
 
 if TYPE_CHECKING:

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from aiooauth1.errors import TooManyHandshakes
-from aiooauth1.testing.store_contract.cancelling import cancelled_after
-from aiooauth1.testing.store_contract.names import hostile_pairs
+from aiooauth1.testing.store_contract.helpers import cancelled_after, hostile_pairs
 
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ class PendingContract(_Timed):
         """Make a store that holds nothing: **to be overridden**."""
         raise NotImplementedError("your test class needs a fixture `store` that makes an empty store")
 
-    async def test_a_record_comes_back_octet_by_octet(self, store: PendingStore) -> None:
+    async def test_a_record_comes_back_byte_for_byte(self, store: PendingStore) -> None:
         """Records are opaque."""
         for number, value in enumerate((b"", b"{}", bytes(range(256)) * 64, b"\x01" * 100, b"\x80\x04N.")):
             assert await store.add_pending("x", f"token {number}", value, ttl=60) is True
@@ -59,7 +58,7 @@ class PendingContract(_Timed):
         assert await store.get_pending("x", "another token") is None
 
     async def test_a_record_is_added_once(self, store: PendingStore) -> None:
-        """Adding the same octets again is harmless, other octets are refused and change nothing."""
+        """Adding the same bytes again is harmless, other bytes are refused and change nothing."""
         assert await store.add_pending("x", "token", b"one", ttl=60) is True
         assert await store.add_pending("x", "token", b"one", ttl=60) is True
         assert await store.add_pending("x", "token", b"two", ttl=60) is False

@@ -66,11 +66,11 @@ async def _pending(
     return f"{fake.provider.authorize_url}?oauth_token={key}"
 
 
-async def _raw(fake: FakeProvider, octets: bytes) -> bytes:
-    """Send octets as they are on a connection of their own; returns all that comes back."""
+async def _raw(fake: FakeProvider, data: bytes) -> bytes:
+    """Send data as they are on a connection of their own; returns all that comes back."""
     reader, writer = await asyncio.open_connection("127.0.0.1", URL(fake.url).port)
     try:
-        writer.write(octets)
+        writer.write(data)
         return await reader.read()
     finally:
         writer.close()
@@ -178,7 +178,7 @@ async def test_a_page_for_a_request_token_that_is_too_old_is_not_shown() -> None
 # The ledger
 
 
-async def test_the_ledger_has_what_arrived_octet_for_octet() -> None:
+async def test_the_ledger_has_what_arrived_byte_for_byte() -> None:
     now = 1_700_000_000.25
     async with _running(clock=lambda: now) as (fake, http):
         token = fake.issue_access_token("ann")

@@ -1,11 +1,17 @@
-"""Names that stores have taken for others."""
+"""What the contracts share: names that stores have taken for others, and callers who give up."""
 
 from __future__ import annotations
 
+import asyncio
 import unicodedata
+from typing import TYPE_CHECKING
 
 
-__all__ = ["HOSTILE_NAMES", "hostile_pairs"]
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+
+__all__ = ["HOSTILE_NAMES", "cancelled_after", "hostile_pairs"]
 
 # fmt: off
 HOSTILE_NAMES = (
@@ -22,14 +28,21 @@ HOSTILE_NAMES = (
 
 
 def hostile_pairs() -> list[tuple[str, str]]:
-    """Make pairs of names, each hostile, and such as glued together would be the same.
-
-    Returns:
-        Pairs of a provider and a user, or a request token, each another.
-    """
+    """Return pairs of hostile names, and pairs that would be one name if they were joined."""
     names = list(dict.fromkeys(HOSTILE_NAMES))
     others = [*names[1:], names[0]]
     glued = [("a:b", "c"), ("a", "b:c"), ("a", "bc"), ("ab", "c"), ("a\0b", "c"), ("a", "b\0c"), ("{a}", "b")]
     return list(
         dict.fromkeys([("x", name) for name in names] + list(zip(names, others, strict=True)) + glued)
     )
+
+
+async def cancelled_after(steps: int, operation: Coroutine[object, object, object]) -> None:
+    """Begin an operation, and cancel it after some turns of the loop, as browsers and shutdowns do."""
+    task = asyncio.ensure_future(operation)
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+    if not task.cancelled():
+        task.result()
