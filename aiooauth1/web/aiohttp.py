@@ -81,6 +81,7 @@ def oauth_routes(
     data: Callable[[web.Request], Awaitable[Mapping[str, str]] | Mapping[str, str]] | None = None,
     person: Callable[[web.Request], Awaitable[str | None] | str | None] | None = None,
     allow_get_start: bool = False,
+    prefix: str = "",
 ) -> list[web.RouteDef]:
     """Make the two routes of a sign-in: the start, and the callback.
 
@@ -123,9 +124,11 @@ def oauth_routes(
             refused.
         allow_get_start: Whether GET starts a sign-in as well, `return_to` then in the query. Links on other
             sites, opened by browsers that do not say so, can then start one for your users.
+        prefix: The path under which the routes are mounted (a sub-application, a `Mount`, a proxy that
+            takes a path off), such as `/auth`. `callback_url` has it, `start_path` does not.
 
     Raises:
-        ValueError: If `callback_url` or `start_path` cannot be used. The message says why.
+        ValueError: If `callback_url`, `start_path` or `prefix` cannot be used. The message says why.
         TypeError: If `person` is given without `save_as`, and the provider names no field for the account's
         id.
     """
@@ -133,6 +136,7 @@ def oauth_routes(
         handshake,
         callback_url=callback_url,
         start_path=start_path,
+        prefix=prefix,
         hooks=Hooks(
             on_connected=on_connected,
             on_denied=on_denied,

@@ -127,13 +127,14 @@ class Connect(Generic[RequestT, ResponseT]):
         handshake: The handshake.
         callback_url: Where the provider sends browsers back to: https, or http on loopback.
         start_path: The path of the start route.
+        prefix: The path that is taken off before the routes see a request; empty if none is.
         hooks: What the application does.
         read: Makes an `Incoming` of the framework's request.
         respond: Makes the framework's response of a `Reply`.
         harden: Sets header fields that the application's own response lacks.
 
     Raises:
-        ValueError: If `callback_url` or `start_path` is unusable.
+        ValueError: If `callback_url`, `start_path` or `prefix` is unusable.
         TypeError: If `person` is given and nothing says which account a token is for.
     """
 
@@ -143,21 +144,24 @@ class Connect(Generic[RequestT, ResponseT]):
         *,
         callback_url: str,
         start_path: str,
+        prefix: str,
         hooks: Hooks[RequestT, ResponseT],
         read: Callable[[RequestT], Incoming],
         respond: Callable[[Reply], ResponseT],
         harden: Callable[[ResponseT, Mapping[str, str]], None],
     ) -> None:
         url = _checked_callback(callback_url, allow_http=handshake._allow_http)  # noqa: SLF001  not public
-        if not start_path.startswith("/") or start_path.startswith("//") or start_path == url.path:
+        if (prefix and not prefix.startswith("/")) or not url.path.startswith(f"{prefix.rstrip('/')}/"):
+            raise ValueError(f"callback_url must lie below prefix, a path like '/auth', unlike {prefix!r}")
+        self.callback_path = url.path.removeprefix(prefix.rstrip("/"))
+        if not start_path.startswith("/") or start_path.startswith("//") or start_path == self.callback_path:
             raise ValueError(
                 f"start_path must be a path of its own that begins with one '/', not {start_path!r}"
             )
         self._handshake = handshake
         self._provider = handshake._provider  # noqa: SLF001  not public
         self._callback_url = callback_url
-        self.callback_path = url.path
-        self.start_path = start_path
+        self._start_path = prefix.rstrip("/") + start_path  # as browsers know it
         self._own = str(url.origin())
         self._is_secure = url.scheme == "https"
         self._cookie = f"__Host-{_COOKIE}" if self._is_secure else _COOKIE
@@ -335,7 +339,7 @@ class Connect(Generic[RequestT, ResponseT]):
     def _page(self, stopped: _Stopped, *, can_reload: bool) -> ResponseT:
         page = render(
             stopped.failure,
-            start_path=self.start_path,
+            start_path=self._start_path,
             return_to=stopped.return_to,
             can_reload=can_reload,
         )

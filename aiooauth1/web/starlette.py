@@ -22,12 +22,14 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from aiooauth1.web.accounts import Account, account_name, accounts, disconnect, split_account_name
 from aiooauth1.web.connect import BODY_LIMIT, Connect, Connected, Hooks, Incoming, Reply
 from aiooauth1.web.context import OAuth1, opened
+from aiooauth1.web.pages import SAFE_HEADERS
 
 
 if TYPE_CHECKING:
@@ -69,6 +71,7 @@ def oauth_routes(
     data: Callable[[Request], Awaitable[Mapping[str, str]] | Mapping[str, str]] | None = None,
     person: Callable[[Request], Awaitable[str | None] | str | None] | None = None,
     allow_get_start: bool = False,
+    prefix: str = "",
 ) -> list[BaseRoute]:
     """Make the two routes of a sign-in: the start, and the callback.
 
@@ -111,9 +114,11 @@ def oauth_routes(
             refused.
         allow_get_start: Whether GET starts a sign-in as well, `return_to` then in the query. Links on other
             sites, opened by browsers that do not say so, can then start one for your users.
+        prefix: The path under which the routes are mounted (a sub-application, a `Mount`, a proxy that
+            takes a path off), such as `/auth`. `callback_url` has it, `start_path` does not.
 
     Raises:
-        ValueError: If `callback_url` or `start_path` cannot be used. The message says why.
+        ValueError: If `callback_url`, `start_path` or `prefix` cannot be used. The message says why.
         TypeError: If `person` is given without `save_as`, and the provider names no field for the account's
         id.
     """
@@ -121,6 +126,7 @@ def oauth_routes(
         handshake,
         callback_url=callback_url,
         start_path=start_path,
+        prefix=prefix,
         hooks=Hooks(
             on_connected=on_connected,
             on_denied=on_denied,
@@ -135,9 +141,10 @@ def oauth_routes(
         harden=_harden,
     )
     # Starlette answers HEAD wherever it answers GET: here HEAD is the callback's alone.
-    starts = Route(start_path, connect.start, methods=["GET", "POST"] if allow_get_start else ["POST"])
+    start, callback = _endpoint(connect.start), _endpoint(connect.callback)
+    starts = Route(start_path, start, methods=["GET", "POST"] if allow_get_start else ["POST"])
     starts.methods = {"GET", "POST"} if allow_get_start else {"POST"}
-    return [starts, Route(connect.callback_path, connect.callback, methods=["GET"])]
+    return [starts, Route(connect.callback_path, callback, methods=["GET"])]
 
 
 def oauth_context(
@@ -165,6 +172,19 @@ def oauth_context(
             yield
 
     return lifespan
+
+
+def _endpoint(
+    handle: Callable[[Request], Awaitable[Response]],
+) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        try:
+            return await handle(request)
+        except HTTPException as raised:
+            raised.headers = {**SAFE_HEADERS, **(raised.headers or {})}
+            raise
+
+    return endpoint
 
 
 def _incoming(request: Request) -> Incoming:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 from aiohttp import web
-from web_services.browser import Browser
+from starlette.exceptions import HTTPException
 from web_services.services import CALLBACK, FRAMEWORKS, Told, reply, serve
 
 import aiooauth1.web.aiohttp as on_aiohttp
@@ -141,18 +141,28 @@ async def test_the_applications_own_handlers_answer_and_their_replies_are_harden
         assert page.headers["Cache-Control"] == "no-store"
 
 
-async def test_a_redirect_that_an_aiohttp_handler_raises_is_hardened() -> None:
+async def test_responses_that_a_handler_raises_are_hardened(stage: Stage) -> None:
     def on_connected(*_: Any) -> None:
-        raise web.HTTPFound("/there")
+        if stage.framework == "aiohttp":
+            raise web.HTTPFound("/there")
+        raise HTTPException(302, headers={"Location": "/there"})
 
-    async with FakeProvider() as fake, aiohttp.ClientSession() as http:
-        handshake = Handshake(fake.provider, fake.consumer, store=MemoryStore())
-        sign_in = handshake, {"on_connected": on_connected}
-        async with serve("aiohttp", sign_in, handshake=handshake) as url:
-            browser = Browser(url, http)
-            page = await browser.open(await fake.approve((await browser.start()).location))
+    await stage.serve(on_connected=on_connected)
+    browser = stage.browser()
+    page = await browser.open(await stage.approved(browser))
     assert (page.status, page.location) == (302, "/there")
     assert page.headers["Referrer-Policy"] == "no-referrer"
+
+
+async def test_routes_below_a_prefix_work_where_the_prefix_is_taken_off(stage: Stage) -> None:
+    # The provider and the browser know the prefix; a proxy has taken it off before the routes see a request.
+    await stage.serve(prefix="/auth", callback_url="https://tweetexpress.example/auth/cb")
+    browser = stage.browser()
+    callback = await stage.approved(browser)
+    assert callback.startswith("https://tweetexpress.example/auth/cb?")
+    page = await browser.open("/cb?oauth_token=x&oauth_verifier=y")
+    assert 'action="/auth/oauth/start"' in page.text
+    assert (await browser.open(callback.replace("/auth/cb", "/cb"))).status == 303
 
 
 FAILURES = [
@@ -354,6 +364,9 @@ def test_misused_options_are_refused_at_once(framework: str) -> None:
     for path in ("start", "//start", "/oauth/callback"):
         with pytest.raises(ValueError, match="start_path"):
             routes_of(framework, start_path=path)
+    for prefix in ("oauth", "/other", "/oau"):
+        with pytest.raises(ValueError, match="prefix"):
+            routes_of(framework, prefix=prefix)
     with pytest.raises(TypeError, match="save_as"):
         routes_of(framework, person=lambda _: "ann")
 
