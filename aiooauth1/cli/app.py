@@ -96,7 +96,9 @@ def demo(
     three legs; with --input each user named there is. At the end one user's token is revoked.
 
     \b
-    Example:  aiooauth1 demo --posts 200 --concurrency 16
+    Examples:
+      aiooauth1 demo --posts 200 --concurrency 16
+      aiooauth1 demo --serve
 
     \b
     Exit status:

@@ -340,7 +340,8 @@ class Connect(Generic[RequestT, ResponseT]):
         page = render(
             stopped.failure,
             start_path=self._start_path,
-            return_to=stopped.return_to,
+            # Under another address of this site no sign-in can start, so the way back leads to the right one.
+            return_to=f"{self._own}/" if stopped.failure is FOREIGN_START else stopped.return_to,
             can_reload=can_reload,
         )
         return self._respond(Reply(*page))

@@ -19,7 +19,7 @@ and in a page: `<form method="post" action="/oauth/start"><button>Connect</butto
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from starlette.exceptions import HTTPException
@@ -34,7 +34,6 @@ from aiooauth1.web.pages import SAFE_HEADERS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-    from contextlib import AbstractAsyncContextManager
 
     from starlette.requests import Request
 
@@ -147,31 +146,46 @@ def oauth_routes(
     return [starts, Route(connect.callback_path, callback, methods=["GET"])]
 
 
+class _Lifespan:
+    """A lifespan (called with the application) and an async context manager (entered as it is)."""
+
+    def __init__(
+        self, session: OAuth1Session | None, handshake: Handshake | None, store: TokenStore | None
+    ) -> None:
+        self._given = session, handshake, store
+        self._entered = AsyncExitStack()
+
+    @asynccontextmanager
+    async def __call__(self, app: Any) -> AsyncIterator[None]:
+        async with opened(*self._given) as oauth1:
+            app.state.oauth1 = oauth1
+            yield
+
+    async def __aenter__(self) -> OAuth1:
+        return await self._entered.enter_async_context(opened(*self._given))
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self._entered.aclose()
+
+
 def oauth_context(
     *,
     session: OAuth1Session | None = None,
     handshake: Handshake | None = None,
     store: TokenStore | None = None,
-) -> Callable[[Any], AbstractAsyncContextManager[None]]:
+) -> _Lifespan:
     """Make a lifespan: `FastAPI(lifespan=oauth_context(session=…, handshake=…, store=…))`.
 
     While the application runs, they are `app.state.oauth1.session`, `.handshake` and `.store`. At its end
     they are closed: the handshake first, which waits for exchanges under way, so that no sign-in is lost in
-    a shutdown. In a lifespan of your own write `async with oauth_context(…)(app): yield`.
+    a shutdown. In a lifespan of your own write `async with oauth_context(…) as app.state.oauth1: yield`.
 
     Args:
         session: What signs the application's requests.
         handshake: What connects its users.
         store: Where tokens are kept.
     """
-
-    @asynccontextmanager
-    async def lifespan(app: Any) -> AsyncIterator[None]:
-        async with opened(session, handshake, store) as oauth1:
-            app.state.oauth1 = oauth1
-            yield
-
-    return lifespan
+    return _Lifespan(session, handshake, store)
 
 
 def _endpoint(

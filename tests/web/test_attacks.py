@@ -129,6 +129,7 @@ async def test_h3_start_of_flow_csrf_asks_the_provider_nothing(stage: Stage, hea
     await stage.serve()
     page = await stage.browser().start("/settings", headers=headers)
     assert page.status == 403
+    assert f'<a href="{ORIGIN}/">Go back</a>' in page.text
     assert len(stage.fake.ledger) == 0
     assert [type(error) for error, _ in stage.told.failed] == [HandshakeError]
 
