@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from aiooauth1.stores.protocols import AccessTokenStore, Held, PendingStore
 
 
-__all__ = ["Exchange", "ExchangeSettings", "SaveAs"]
+__all__ = ["Exchange", "ExchangeSettings", "SaveAs", "user_of"]
 
 SaveAs = str | Callable[[AccessToken], str]
 """Whom to store an access token for, or what tells that from the token."""
@@ -182,7 +182,7 @@ class Exchange:
     ) -> tuple[PendingRecord, Exception | None]:
         """Store the token for its user. If that fails it is recorded as not saved, and a reload saves it."""
         try:
-            user = _user(save_as, token)
+            user = user_of(save_as, token)
             if self._settings.tokens is not None:
                 await self._settings.tokens.put_access_token(ended.provider, user, token)
         except Exception as error:  # noqa: BLE001  a store or a callable of the user's raises what it likes
@@ -223,7 +223,8 @@ class Exchange:
         )
 
 
-def _user(save_as: SaveAs, token: AccessToken) -> str:
+def user_of(save_as: SaveAs, token: AccessToken) -> str:
+    """Return the user for whom a token is to be stored."""
     user = save_as(token) if callable(save_as) else save_as
     if not isinstance(user, str):
         raise TypeError(f"save_as must be the user's name or return it, a str, not {type(user).__name__}")

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import os
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 from aiooauth1.credentials import AccessToken, RequestToken
-from aiooauth1.errors import AuthorizationDenied, CallbackError, TokenResponseError
+from aiooauth1.errors import (
+    AuthorizationDenied,
+    CallbackError,
+    ProviderError,
+    TokenRejected,
+    TokenResponseError,
+)
 from aiooauth1.flows.handshake.callback import Callback, check_callback_url, check_value, parse_callback
 from aiooauth1.flows.handshake.completion import Completer
+from aiooauth1.flows.handshake.exchange import user_of
 from aiooauth1.flows.handshake.legs import NO_PARAMS, Legs
 from aiooauth1.flows.handshake.pending import PendingRecord, check_bind
+from aiooauth1.flows.renewal import SESSION_HANDLE, Renewals, parse_renewal, refused_renewal
+from aiooauth1.flows.revocation import check_revocation
+from aiooauth1.flows.xauth import password_params
 from aiooauth1.stores.codec import MAX_RECORD, dump_record
 from aiooauth1.stores.expiring import check_ttl
 from aiooauth1.transport.clock import system_time
@@ -115,6 +125,11 @@ class Handshake(Legs):
             tokens = cast("AccessTokenStore", store)
         self._tokens = tokens
         self._ttl = ttl
+        self._renewals: Renewals | None = None
+        if tokens is not None:
+            self._renewals = Renewals(
+                provider.name, store, tokens, self._fetch_renewed_token, timeout=timeout, clock=clock
+            )
         self._completer = Completer(
             provider.name, store, tokens, self.fetch_access_token, self._home, timeout=timeout, clock=clock
         )
@@ -127,6 +142,8 @@ class Handshake(Legs):
     async def aclose(self) -> None:
         """Wait for exchanges under way, then close the connections, unless the session is yours."""
         await self._completer.drain()
+        if self._renewals is not None and self._home.is_here():
+            await self._renewals.drain()
         await super().aclose()
 
     async def begin(
@@ -281,6 +298,124 @@ class Handshake(Legs):
             raise TypeError("save_as needs a store for access tokens: give tokens=")
         return await self._completer.complete(request_token_key, verifier, bind, save_as)
 
+    async def renew(self, user: str) -> AccessToken:
+        """Renew a user's access token, and store what came of it.
+
+        With a `renew_url` the provider renews the same token or gives a new one; otherwise a token that came
+        with an `oauth_session_handle` is exchanged for a new one (OAuth Session extension). Of any number of
+        calls over any number of processes one asks the provider, and the others get the same token. Give it
+        to a session: `OAuth1Session(…, renew=handshake.renew)`.
+
+        Args:
+            user: Your name for the user.
+
+        Raises:
+            TypeError: If the handshake has no store for access tokens.
+            ValueError: If neither the provider nor the token can be renewed.
+            UnknownUser: If the store holds no token for the user.
+            TokenRejected: If the provider refused. The stored token is discarded only if the provider says
+                that it is dead; otherwise it stays as it is.
+            ProviderError: If the provider failed, or refused for another reason.
+            OutcomeUnknown: If the request went out, and no answer came. The stored token stays as it is.
+            StoreUnavailable: If the store did not answer.
+        """
+        self._home.enter()
+        _check_user(user)
+        if self._renewals is None:
+            raise TypeError("renew needs a store for access tokens: give tokens=")
+        return await self._renewals.renew(user)
+
+    async def _fetch_renewed_token(self, token: AccessToken) -> AccessToken:
+        provider = self._provider
+        handle = token.params.get(SESSION_HANDLE, "")
+        if not provider.renew_url and not handle:
+            raise ValueError(
+                f"the provider {provider.name!r} has no renew_url, and the token no {SESSION_HANDLE}:"
+                " connect the user again"
+            )
+        try:
+            return await self._ask(
+                "renew" if provider.renew_url else "access_token",
+                token,
+                NO_PARAMS,
+                lambda body: parse_renewal(body, token, provider, self._clock()),
+                extra=((SESSION_HANDLE, handle),) if handle else (),
+            )
+        except ProviderError as error:
+            refused = refused_renewal(error)
+        raise refused
+
+    async def revoke(self, user: str) -> bool:
+        """Revoke a user's access token: at the provider if it has an endpoint for that, and out of the store.
+
+        Args:
+            user: Your name for the user.
+
+        Returns:
+            Whether the store held a token for the user.
+
+        Raises:
+            TypeError: If the handshake has no store for access tokens.
+            ProviderError: If the provider refused for a reason other than that the token is dead already.
+                The token stays in the store, as after any other error.
+            OutcomeUnknown: If the request went out, and no answer came.
+            StoreUnavailable: If the store did not answer.
+        """
+        self._home.enter()
+        _check_user(user)
+        if self._tokens is None:
+            raise TypeError("revoke needs a store for access tokens: give tokens=")
+        name = self._provider.name
+        token = await self._tokens.get_access_token(name, user)
+        if token is None:
+            return False
+        if self._provider.revoke_url:
+            with suppress(TokenRejected):  # it is dead already
+                await self._ask("revoke", token, NO_PARAMS, check_revocation)
+        await self._tokens.discard_access_token(name, user, token.key)
+        return True
+
+    async def fetch_access_token_by_password(
+        self, username: str, password: str, *, save_as: SaveAs | None = None
+    ) -> AccessToken:
+        """Swap a user's name and password for an access token (xAuth: Instapaper and others).
+
+        The password is sent in the form of a signed POST, and is neither stored nor shown in any error.
+
+        Args:
+            username: The user's name or e-mail address at the provider.
+            password: Their password there.
+            save_as: As in `complete`.
+
+        Raises:
+            TypeError: If an argument is of another type, or `save_as` is given without a store for it.
+            ValueError: If the provider has no such endpoint, or it is not a POST.
+            ProviderError: If the provider refused, as for a wrong password.
+            TokenResponseError: If its answer is unusable.
+            OutcomeUnknown: If the request went out, and no answer came.
+            StoreUnavailable: If the store did not answer.
+        """
+        self._home.enter()
+        _check_save_as(save_as)
+        if save_as is not None and self._tokens is None:
+            raise TypeError("save_as needs a store for access tokens: give tokens=")
+        if self._provider.endpoint("access_token").method != "POST":
+            raise ValueError("xAuth needs access_token_method='POST': a password belongs in no URL")
+        try:
+            token = await self._ask(
+                "access_token", None, password_params(username, password), self._access_token
+            )
+        finally:
+            del password  # not for the locals that a report of an error may show
+        if save_as is not None:
+            await self._save(token, save_as)
+        return token
+
+    async def _save(self, token: AccessToken, save_as: SaveAs) -> None:
+        user = user_of(save_as, token)
+        if self._tokens is not None:
+            await self._tokens.put_access_token(self._provider.name, user, token)
+
     async def _add(self, record: PendingRecord) -> None:
         # Written anew where it is needed: reports of an error may show a local, and the secret in it.
         try:
@@ -303,6 +438,11 @@ class Handshake(Legs):
             denied_without_verifier=provider.denied_without_verifier,
             denial_params=provider.denial_params,
         )
+
+
+def _check_user(user: object) -> None:
+    if not isinstance(user, str):
+        raise TypeError(f"user must be a str, not {type(user).__name__}: write str(user)")
 
 
 def _check_save_as(save_as: object) -> None:

@@ -305,7 +305,7 @@ class Legs:
             credentials=(self._consumer,) if token is None else (self._consumer, token),
             secrets=tuple(value for key, value in params.items() if key in _SECRET_PARAMS),
         )
-        del params
+        del params, form  # a password may be in them: reports of an error may show locals
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._timeout
         answer = await self._attempt(request, parse, self._timeout)
