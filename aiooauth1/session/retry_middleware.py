@@ -9,6 +9,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple
 
 from aiohttp import (
+    ClientError,
     ClientHttpProxyError,
     ClientOSError,
     ClientResponseError,
@@ -22,6 +23,7 @@ from yarl import URL
 
 from aiooauth1.errors import (
     NonceRejected,
+    OAuth1Error,
     RedirectRefused,
     SigningError,
     StoreUnavailable,
@@ -75,6 +77,7 @@ class CallUser(NamedTuple):
         rejections: What acts on a token that the provider rejects.
         load: Reads the user's token.
         signer: Makes the signer of a token.
+        renew: Renews the user's token, or None if tokens are not renewed.
     """
 
     consumer: Consumer
@@ -82,6 +85,7 @@ class CallUser(NamedTuple):
     rejections: TokenRejectionHandler
     load: Callable[[str], Awaitable[AccessToken | None]]
     signer: Callable[[AccessToken | None], Signer]
+    renew: Callable[[str], Awaitable[AccessToken]] | None = None
 
 
 class RetryMiddleware(SignedCall):
@@ -95,6 +99,7 @@ class RetryMiddleware(SignedCall):
         "_gate",
         "_guessed_clock_skew",
         "_has_key",
+        "_has_renewed",
         "_pool",
         "_resigned_for",
         "_retry",
@@ -133,6 +138,7 @@ class RetryMiddleware(SignedCall):
         self._gate: tuple[Origin, str | None] | None = None
         self._failure: Exception | None = None
         self._resigned_for: frozenset[type] = frozenset()
+        self._has_renewed = False
         self._spent = 0  # of the retry budget
 
     def sign_at_once(self, request: SigningRequest) -> bool:
@@ -414,11 +420,37 @@ class RetryMiddleware(SignedCall):
                         await self._hold_gate()
                     return seconds
         self._leave_gate()  # a handler may call the session for the same user
+        if problem.meaning == "token_expired" and who.renew is not None and token is not None:
+            return await self._renew(who.renew, problem, token, request)
         if kind is TokenRejected and token is not None and problem.status < _FIRST_FAULT:
             # While a large body is unread it holds its connection, for which a handler that calls the session
             # would wait. So the call does not wait for the handler then.
             is_free = response.connection is None
             await who.rejections.handle(problem, who.user, token, self._discards_seen, waits=is_free)
+        return None
+
+    async def _renew(
+        self,
+        renew: Callable[[str], Awaitable[AccessToken]],
+        problem: Problem,
+        token: AccessToken,
+        request: SigningRequest,
+    ) -> float | None:
+        """Renew a token that has expired, once a call; return 0.0 if the request can be sent again."""
+        user, rejections = self._who.user, self._who.rejections
+        if user is None or self._has_renewed:
+            return None
+        self._has_renewed = True
+        try:
+            await renew(user)
+        except TokenRejected:
+            # Whatever renews has discarded it, if the provider says that it is dead.
+            await rejections.notify(problem, user, token)
+        except (OAuth1Error, ClientError, OSError) as error:
+            logger.warning("the token of user %r was not renewed: %s", user, type(error).__name__)
+        else:
+            await self._reload_token(user)
+            return 0.0 if can_resend(request.body) else None
         return None
 
     def _can_fix_by_resigning(

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 __all__ = ["OAuth1Session", "raise_for_problem"]
 
+_RENEWED_BEFORE = 30.0  # seconds before a token expires: a call takes its time
 _SIGNERS_KEPT = 1024
 _OPTIONS = frozenset(CallOptions.__annotations__) | {"auth"}  # which is refused with a better reason
 _METHODS = {method.name: method for method in (HMAC_SHA1, HMAC_SHA256, HMAC_SHA512, PLAINTEXT)}
@@ -91,6 +92,8 @@ class OAuth1Session:
         discard_rejected: Whether a rejected token is discarded from the store. After five different users
             in a row were rejected and none accepted, tokens are kept and a log record says so: then the
             consumer key or the environment is wrong.
+        renew: Renews the token of a user, such as `handshake.renew`: called before the token's `expires_at`,
+            and once after a refusal that says it has expired. Calls that wait share one renewal.
         allow_unverified_tls: Whether `ssl=False` is accepted, which lets anybody on the way read and answer.
         client_session_options: aiohttp's own: `connector=`, `timeout=`, `headers=` … As with aiohttp, a
             `connector=` is closed with the session unless `connector_owner=False`.
@@ -124,6 +127,7 @@ class OAuth1Session:
         retry: Retry | None = Retry(),
         on_token_rejected: Callable[[TokenRejection], Awaitable[None]] | None = None,
         discard_rejected: bool = True,
+        renew: Callable[[str], Awaitable[AccessToken]] | None = None,
         allow_unverified_tls: bool = False,
         **client_session_options: Unpack[ClientSessionOptions],
     ) -> None:
@@ -146,6 +150,9 @@ class OAuth1Session:
         self._owns_pool = True
         self._provider = provider
         self._store = store
+        if renew is not None and not callable(renew):
+            raise TypeError(f"renew must be a function such as handshake.renew, not {type(renew).__name__}")
+        self._renew = renew
         self._set_retry(retry)
         if provider is not None:
             provider.warn_of_sunset()
@@ -485,7 +492,7 @@ class OAuth1Session:
             call.forget_signer()
 
     def _who(self, user: str | None) -> CallUser:
-        return CallUser(self._consumer, user, self._rejections, self._load, self._signer)
+        return CallUser(self._consumer, user, self._rejections, self._load, self._signer, self._renew)
 
     def _check_who(self, user: str | None, token: AccessToken | None) -> None:
         if user is not None and token is not None:
@@ -510,7 +517,10 @@ class OAuth1Session:
         if held is None:
             provider, _ = self._users()
             raise UnknownUser(f"no access token of {provider!r} for user {user!r}: connect them first")
-        return held
+        expires_at = held.expires_at
+        if self._renew is None or expires_at is None or expires_at - self._clock() > _RENEWED_BEFORE:
+            return held
+        return await self._renew(user)
 
 
 def _check_types(provider: object, store: object, on_token_rejected: object) -> None:

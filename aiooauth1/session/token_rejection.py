@@ -131,8 +131,14 @@ class TokenRejectionHandler:
         if self._telling:
             await asyncio.wait(self._telling, timeout=_LONGEST_DRAIN)
 
+    async def notify(self, problem: Problem, user: str, token: AccessToken) -> None:
+        """Tell the application of a dead token that something else has discarded."""
+        is_news: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        is_news.set_result(self._notify_once(token))
+        await self._notify_after(is_news, problem, user, token)
+
     async def _notify_after(
-        self, acting: asyncio.Task[bool], problem: Problem, user: str | None, token: AccessToken
+        self, acting: asyncio.Future[bool], problem: Problem, user: str | None, token: AccessToken
     ) -> None:
         if not await acting:
             return

@@ -50,10 +50,13 @@ STANDARD_LIBRARY = frozenset(sys.stdlib_module_names)
 PURE = (
     "credentials.py",
     "errors.py",
+    "flows/expiry.py",
     "flows/handshake/callback.py",
     "flows/handshake/denials.py",
     "flows/handshake/pending.py",
     "flows/handshake/refusals.py",
+    "flows/revocation.py",
+    "flows/xauth.py",
     "providers/",
     "responses/",
     "session/redirects.py",

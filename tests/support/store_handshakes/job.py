@@ -74,5 +74,5 @@ class Job:
 
 def said_by(provider: Provider) -> dict[str, str]:
     """Take of a provider what a worker needs."""
-    names = ("name", "request_token_url", "authorize_url", "access_token_url")
+    names = ("name", "request_token_url", "authorize_url", "access_token_url", "renew_url", "renew_method")
     return {name: getattr(provider, name) for name in names}

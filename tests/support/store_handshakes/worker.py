@@ -30,6 +30,8 @@ async def make_all(job: Job) -> dict[str, object]:
 
 async def _end(handshake: Handshake, call: Call) -> tuple[str, str]:
     try:
+        if call.callback == "renew":
+            return call.user, f"token {(await handshake.renew(call.user)).key}"
         if "oauth_token" not in call.callback:
             return call.user, f"begun {(await handshake.begin(call.callback, bind=call.bind)).url}"
         token = await handshake.complete(call.callback, bind=call.bind, save_as=call.user)

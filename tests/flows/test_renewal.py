@@ -1,0 +1,385 @@
+"""Renewal, revocation and xAuth: one renewal whatever happens, and no token lost."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from handshakes.endpoint import CONSUMER, Endpoint, http
+from handshakes.shown import leaks
+from store_handshakes.job import Call, Job, said_by
+from store_handshakes.processes import workers
+from store_handshakes.where import Where
+
+from aiooauth1 import (
+    AccessToken,
+    Handshake,
+    MemoryStore,
+    OAuth1Session,
+    OutcomeUnknown,
+    Provider,
+    ProviderError,
+    SignatureRejected,
+    TokenRejected,
+    TokenRejection,
+    TokenResponseError,
+    UnknownUser,
+)
+from aiooauth1.flows.expiry import next_midnight
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
+
+
+pytestmark = pytest.mark.socket
+
+OLD = AccessToken("old", "old-secret-CANARY", params={"oauth_session_handle": "h1", "user_id": "7"})
+NEW = b"oauth_token=new&oauth_token_secret=new-secret-CANARY&oauth_expires_in=3600"
+RENEWED = b"Access Token has been renewed"
+
+
+def renewing(endpoint: Endpoint, **options: Any) -> Provider:
+    return replace(endpoint.provider, renew_url=f"{endpoint.url}renew", renew_method="GET", **options)
+
+
+async def with_token(token: AccessToken = OLD, name: str = "endpoint") -> MemoryStore:
+    store = MemoryStore()
+    await store.put_access_token(name, "ann", token)
+    return store
+
+
+# At the provider
+
+
+async def test_a_session_handle_gets_a_new_token_and_keeps_what_the_reply_leaves_out() -> None:
+    store = await with_token()
+    async with Endpoint(http(NEW)) as endpoint, endpoint.handshake(store=store) as handshake:
+        before = time.time()
+        token = await handshake.renew("ann")
+    assert (token.key, token.params["oauth_session_handle"], token.params["user_id"]) == ("new", "h1", "7")
+    assert before + 3600 <= (token.expires_at or 0) <= time.time() + 3601
+    assert await store.get_access_token("endpoint", "ann") == token
+    (request,) = endpoint.requests
+    assert request.startswith(b"POST /access_token ")
+    assert b'oauth_session_handle="h1"' in request
+    assert b'oauth_token="old"' in request
+
+
+async def test_etrade_renews_the_same_token_by_get_until_midnight_in_new_york() -> None:
+    now = 1_700_000_000.0  # 17:13 in New York
+    store = await with_token(AccessToken("old", "s"))
+    async with Endpoint(http(RENEWED)) as endpoint:
+        for idle, expires_at in (
+            (7200.0, now + 7200),
+            (86_400.0, next_midnight(now, "America/New_York")),
+        ):
+            provider = renewing(endpoint, token_idle_limit=idle, tokens_end_at_midnight_in="America/New_York")
+            async with Handshake(provider, CONSUMER, store=store, clock=lambda: now) as handshake:
+                token = await handshake.renew("ann")
+            assert (token.key, token.secret, token.expires_at) == ("old", "s", expires_at)
+            assert await store.get_access_token("endpoint", "ann") == token
+    assert all(request.startswith(b"GET /renew ") for request in endpoint.requests)
+
+
+async def test_a_token_of_the_exchange_expires_when_its_provider_says() -> None:
+    now = 1_700_000_000.0
+    async with Endpoint(http(b"oauth_token=a&oauth_token_secret=s")) as endpoint:
+        provider = renewing(endpoint, token_lifetime=60.0)
+        async with Handshake(provider, CONSUMER, store=MemoryStore(), clock=lambda: now) as handshake:
+            token = await handshake.fetch_access_token_by_password("ann", "pw")
+    assert token.expires_at == now + 60
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "kept"),
+    [
+        (http(b"oauth_problem=token_rejected", status="401 No"), TokenRejected, False),
+        (http(b"oauth_problem=token_expired", status="401 No"), TokenRejected, False),
+        (http(b"oauth_problem=token_revoked", status="401 No"), TokenRejected, False),
+        (http(b"oauth_problem=permission_denied", status="403 No"), TokenRejected, True),
+        (http(b"no", status="401 No"), TokenRejected, True),
+        (http(b"oauth_problem=x", status="400 No"), TokenRejected, True),
+        (http(b"oauth_problem=signature_invalid", status="401 No"), SignatureRejected, True),
+        (http(b"", status="503 No"), ProviderError, True),
+        (http(b"<html>"), TokenResponseError, True),
+        (b"", OutcomeUnknown, True),
+    ],
+)
+async def test_a_refused_renewal_leaves_the_token_unless_the_provider_says_it_is_dead(
+    answer: bytes, error: type[Exception], kept: bool
+) -> None:
+    store = await with_token()
+    async with Endpoint(answer) as endpoint, endpoint.handshake(store=store) as handshake:
+        with pytest.raises(error) as raised:
+            await handshake.renew("ann")
+    assert type(raised.value) is error
+    assert leaks(raised.value, ["old-secret-CANARY", CONSUMER.secret]) == []
+    assert await store.get_access_token("endpoint", "ann") == (OLD if kept else None)
+
+
+async def test_what_cannot_be_renewed_is_told_before_anything_is_sent() -> None:
+    store = await with_token(AccessToken("old", "s"))
+    async with Endpoint(http(NEW)) as endpoint, endpoint.handshake(store=store) as handshake:
+        with pytest.raises(ValueError, match="no renew_url"):
+            await handshake.renew("ann")
+        with pytest.raises(UnknownUser):
+            await handshake.renew("bob")
+        number: Any = 7
+        with pytest.raises(TypeError, match="user must be a str"):
+            await handshake.renew(number)
+    assert endpoint.requests == []
+
+
+async def test_a_user_who_reconnected_meanwhile_keeps_the_newer_token() -> None:
+    store = await with_token()
+    newer = AccessToken("newer", "s")
+
+    async def reconnect(writer: asyncio.StreamWriter) -> None:
+        await store.put_access_token("endpoint", "ann", newer)
+        writer.write(http(NEW))
+
+    async with Endpoint(reconnect) as endpoint, endpoint.handshake(store=store) as handshake:
+        assert await handshake.renew("ann") == newer
+    assert await store.get_access_token("endpoint", "ann") == newer
+
+
+# One renewal
+
+
+@pytest.fixture(params=["redis", "sqlite"])
+def where(request: pytest.FixtureRequest, tmp_path: Path) -> Where:
+    if request.param == "sqlite":
+        return Where(str(tmp_path / "tokens.db"))
+    return Where(request.getfixturevalue("redis_url"), f"{secrets.token_hex(8)}:")
+
+
+def slowly(answer: bytes) -> Any:
+    async def write(writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0.2)
+        writer.write(answer)
+
+    return write
+
+
+@pytest.mark.parametrize("reply", [NEW, RENEWED], ids=["a new token", "the same token"])
+async def test_50_calls_at_once_over_4_processes_are_one_renewal_and_50_answers(
+    where: Where, reply: bytes
+) -> None:
+    async with Endpoint(slowly(http(reply))) as endpoint, where.open() as store, workers(4) as processes:
+        provider = renewing(endpoint)
+        expired = replace(OLD, expires_at=time.time() - 1)
+        await store.put_access_token(provider.name, "ann", expired)
+        consumer = (CONSUMER.key, CONSUMER.secret)
+        jobs = [
+            Job(
+                where=where,
+                provider=said_by(provider),
+                consumer=consumer,
+                calls=[Call("renew", "", "ann")],
+                times=times,
+            )
+            for times in (13, 13, 12, 12)
+        ]
+        told = await asyncio.gather(*(process.do(job) for process, job in zip(processes, jobs, strict=True)))
+        ends = [end for one in told if not isinstance(one, int) for end in one["ends"]]
+        assert sum(count for _, _, count in ends) == 50
+        key = "new" if reply is NEW else "old"
+        assert {end for _, end, _ in ends} == {f"token {key}"}
+        assert len(endpoint.requests) == 1
+        stored = await store.get_access_token(provider.name, "ann")
+        assert stored is not None
+        assert stored.key == key
+
+
+@pytest.mark.parametrize("dies_at", [2, 4, 5, 6])
+async def test_a_process_that_dies_in_a_renewal_loses_no_token(where: Where, dies_at: int) -> None:
+    """Killed before any operation of the store: afterwards the stored token is the old or the new one."""
+    async with Endpoint(http(NEW)) as endpoint, where.open() as store, workers(1) as (process,):
+        provider = renewing(endpoint)
+        await store.put_access_token(provider.name, "ann", OLD)
+        job = Job(
+            where=where,
+            provider=said_by(provider),
+            consumer=(CONSUMER.key, CONSUMER.secret),
+            calls=[Call("renew", "", "ann")],
+            dies_at=dies_at,
+        )
+        await process.do(job)
+        stored = await store.get_access_token(provider.name, "ann")
+        assert stored is not None
+        assert stored.key in {"old", "new"}
+        # When its lease is over, another process goes on from there.
+        ahead = [0.0]
+        async with Handshake(
+            provider, CONSUMER, store=store, clock=lambda: time.time() + ahead[0]
+        ) as handshake:
+            ahead[0] = 31.0
+            assert (await handshake.renew("ann")).key == "new"
+        assert len(endpoint.requests) <= 2
+
+
+# By itself, in a session
+
+
+async def answer_by_token(endpoint: list[Endpoint], writer: asyncio.StreamWriter) -> None:
+    request = endpoint[0].requests[-1]
+    if b"/renew" in request:
+        await asyncio.sleep(0.05)
+        writer.write(http(NEW))
+    elif b'oauth_token="new"' in request:
+        writer.write(http(b"done"))
+    else:
+        writer.write(http(b"oauth_problem=token_expired", status="401 No"))
+
+
+@pytest.mark.parametrize("expires_in", [None, -1.0, 10.0, 3600.0])
+async def test_a_session_renews_before_the_time_and_after_token_expired_once_for_all_calls(
+    expires_in: float | None,
+) -> None:
+    expires_at = None if expires_in is None else time.time() + expires_in
+    store = await with_token(replace(OLD, expires_at=expires_at))
+    there: list[Endpoint] = []
+    async with Endpoint(lambda writer: answer_by_token(there, writer)) as endpoint:
+        there.append(endpoint)
+        provider = replace(renewing(endpoint), base_url=endpoint.url)
+        async with (
+            Handshake(provider, CONSUMER, store=store) as handshake,
+            OAuth1Session(CONSUMER, provider=provider, store=store, renew=handshake.renew) as session,
+        ):
+
+            async def call() -> int:
+                async with session.post("posts", data={"a": "b"}, user="ann") as response:
+                    return response.status
+
+            assert await asyncio.gather(*(call() for _ in range(20))) == [200] * 20
+        assert sum(b"/renew" in request for request in endpoint.requests) == 1
+        refused = sum(
+            b'oauth_token="old"' in request and b"/posts" in request for request in endpoint.requests
+        )
+        assert (refused == 0) == (expires_in in {-1.0, 10.0})
+
+
+async def test_a_session_whose_renewal_is_refused_tells_the_application_and_returns_the_refusal() -> None:
+    store = await with_token()
+    told: list[TokenRejection] = []
+
+    async def note(rejection: TokenRejection) -> None:
+        told.append(rejection)
+
+    async with Endpoint(http(b"oauth_problem=token_expired", status="401 No")) as endpoint:
+        provider = replace(renewing(endpoint), base_url=endpoint.url)
+        async with (
+            Handshake(provider, CONSUMER, store=store) as handshake,
+            OAuth1Session(
+                CONSUMER, provider=provider, store=store, renew=handshake.renew, on_token_rejected=note
+            ) as session,
+            session.get("posts", user="ann") as response,
+        ):
+            assert response.status == 401
+    assert [(one.user, one.token_key) for one in told] == [("ann", "old")]
+    assert await store.get_access_token("endpoint", "ann") is None
+    assert len(endpoint.requests) == 2
+
+
+# Revocation
+
+
+async def test_revoking_tells_the_provider_and_discards_the_token() -> None:
+    store = await with_token()
+    async with Endpoint(http(b"")) as endpoint:
+        provider = replace(endpoint.provider, revoke_url=f"{endpoint.url}revoke")
+        async with Handshake(provider, CONSUMER, store=store) as handshake:
+            assert await handshake.revoke("ann") is True
+            assert await handshake.revoke("ann") is False
+        (request,) = endpoint.requests
+        assert request.startswith(b"POST /revoke ")
+        assert b'oauth_token="old"' in request
+    assert await store.get_access_token("endpoint", "ann") is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (http(b"oauth_problem=token_rejected", status="401 No"), None),  # it is dead already
+        (http(b"no", status="401 No"), ProviderError),
+        (http(b"oauth_problem=permission_denied"), ProviderError),
+        (http(b'{"error": "no"}'), ProviderError),
+        (http(b"", status="500 Oh"), ProviderError),
+        (b"", OutcomeUnknown),
+    ],
+)
+async def test_a_token_that_was_not_revoked_stays(answer: bytes, error: type[Exception] | None) -> None:
+    store = await with_token()
+    async with Endpoint(answer) as endpoint:
+        provider = replace(endpoint.provider, revoke_url=f"{endpoint.url}revoke")
+        async with Handshake(provider, CONSUMER, store=store) as handshake:
+            if error is None:
+                assert await handshake.revoke("ann")
+            else:
+                with pytest.raises(error):
+                    await handshake.revoke("ann")
+    assert (await store.get_access_token("endpoint", "ann") is None) == (error is None)
+
+
+async def test_without_an_endpoint_a_token_is_only_discarded() -> None:
+    store = await with_token()
+    async with Endpoint(http(b"")) as endpoint, endpoint.handshake(store=store) as handshake:
+        assert await handshake.revoke("ann") is True
+    assert endpoint.requests == []
+    assert await store.get_access_token("endpoint", "ann") is None
+
+
+# xAuth
+
+
+async def test_a_password_becomes_a_token_and_is_sent_in_the_signed_form_alone() -> None:
+    store = MemoryStore()
+    reply = b"oauth_token=at&oauth_token_secret=s&user_id=7"
+    async with Endpoint(http(reply)) as endpoint, endpoint.handshake(store=store) as handshake:
+        token = await handshake.fetch_access_token_by_password(
+            "ann@x.example", "p & ü-CANARY", save_as=lambda token: token.params["user_id"]
+        )
+    assert await store.get_access_token("endpoint", "7") == token
+    (request,) = endpoint.requests
+    head, _, body = request.partition(b"\r\n\r\n")
+    assert body == (
+        b"x_auth_mode=client_auth&x_auth_username=ann%40x.example&x_auth_password=p%20%26%20%C3%BC-CANARY"
+    )
+    assert b"CANARY" not in head
+    assert b"oauth_token=" not in head
+
+
+@pytest.mark.parametrize("answer", [http(b"", status="401 No"), b"", http(b"<html>CANARY")])
+async def test_no_failure_of_xauth_shows_the_password(answer: bytes) -> None:
+    endpoint: Endpoint
+
+    async def echo(writer: asyncio.StreamWriter) -> None:
+        writer.write(answer.replace(b"\r\n\r\n", b"\r\nX-Echo: " + endpoint.requests[-1][-60:] + b"\r\n\r\n"))
+
+    async with Endpoint(echo if answer else answer) as endpoint, endpoint.handshake() as handshake:
+        with pytest.raises((ProviderError, OutcomeUnknown, TokenResponseError)) as raised:
+            await handshake.fetch_access_token_by_password("ann", "pw-CANARY-1")
+    assert leaks(raised.value, ["pw-CANARY-1"]) == []
+    traceback: TracebackType | None = raised.tb
+    while traceback is not None:
+        if "aiooauth1" in traceback.tb_frame.f_code.co_filename:
+            assert "pw-CANARY-1" not in repr(traceback.tb_frame.f_locals)
+        traceback = traceback.tb_next
+
+
+async def test_a_password_belongs_in_no_url() -> None:
+    async with Endpoint(http(b"")) as endpoint:
+        provider = replace(endpoint.provider, access_token_method="GET")
+        async with Handshake(provider, CONSUMER, store=MemoryStore()) as handshake:
+            with pytest.raises(ValueError, match="a password belongs in no URL"):
+                await handshake.fetch_access_token_by_password("ann", "pw")
+            number: Any = 7
+            with pytest.raises(ValueError, match="POST"):
+                await handshake.fetch_access_token_by_password("ann", number)
+    assert endpoint.requests == []
