@@ -5,13 +5,11 @@ OAuth Core 1.0a's words, with RFC 5849's in parentheses where a thing is defined
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NoReturn, Self
-
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from typing import Any, NoReturn, Self
 
 
 __all__ = ["AccessToken", "Consumer", "RequestToken"]
@@ -19,12 +17,14 @@ __all__ = ["AccessToken", "Consumer", "RequestToken"]
 _NOTHING: Mapping[str, str] = MappingProxyType({})  # one for all tokens without params: they are many
 
 
-def _frozen(params: Mapping[str, str]) -> Mapping[str, str]:
+def _frozen(kind: type, params: Mapping[str, str]) -> Mapping[str, str]:
+    if not isinstance(params, Mapping):
+        raise TypeError(f"{kind.__name__}: params must be a mapping, not {type(params).__name__}")
     return MappingProxyType(dict(params)) if params else _NOTHING
 
 
 class _Credentials:
-    """What all three share: two texts, shown and pickled without the secret, which is: not at all."""
+    """What all three share: two texts, of which the secret is neither shown nor pickled."""
 
     __slots__ = ()
 
@@ -55,6 +55,9 @@ class _Credentials:
 @dataclass(frozen=True, slots=True, repr=False)
 class Consumer(_Credentials):
     """The service that asks for access, as the provider has it registered (RFC 5849: client credentials).
+
+    `repr`, logs and tracebacks never show the secret. `dataclasses.asdict` and `astuple` do, since they give
+    every field. The same holds for tokens.
 
     Args:
         key: The consumer key, any text (RFC 5849: client identifier).
@@ -92,7 +95,7 @@ class RequestToken(_Credentials):
 
     def __post_init__(self) -> None:
         _Credentials.__post_init__(self)
-        object.__setattr__(self, "params", _frozen(self.params))
+        object.__setattr__(self, "params", _frozen(type(self), self.params))
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -121,4 +124,70 @@ class AccessToken(_Credentials):
 
     def __post_init__(self) -> None:
         _Credentials.__post_init__(self)
-        object.__setattr__(self, "params", _frozen(self.params))
+        object.__setattr__(self, "params", _frozen(type(self), self.params))
+        if self.expires_at is not None and (
+            isinstance(self.expires_at, bool) or not isinstance(self.expires_at, (int, float))
+        ):
+            given = type(self.expires_at).__name__
+            raise TypeError(f"AccessToken: expires_at must be seconds since the epoch, not {given}")
+
+    @classmethod
+    def from_params(cls, params: Mapping[str, object]) -> Self:
+        """Make a token of a mapping: a provider's reply, another library's token, or what `to_dict` gave.
+
+        Args:
+            params: `oauth_token` and `oauth_token_secret`, or `key` and `secret`. A mapping in `params` and
+                every other text, number or boolean become the token's `params`; `expires_at` is in seconds
+                since the epoch.
+
+        Raises:
+            TypeError: If it is not a mapping, or the token or its secret is not a `str`.
+            ValueError: If the token or its secret is missing.
+
+        >>> AccessToken.from_params({"oauth_token": "k", "oauth_token_secret": "s", "user_id": 7}).params
+        mappingproxy({'user_id': '7'})
+        """
+        if not isinstance(params, Mapping):
+            raise TypeError(f"AccessToken.from_params() takes a mapping, not {type(params).__name__}")
+        left = dict(params)
+        found: dict[str, object] = {}
+        for field_name, names in _NAMES.items():
+            name = next((name for name in names if left.get(name) is not None), None)
+            if name is None:
+                raise ValueError(f"AccessToken.from_params() needs {names[0]} (or {names[1]})")
+            found[field_name] = left.pop(name)
+        expires_at = left.pop("expires_at", None)
+        inner = left.pop("params", None)
+        rest = {**left, **(inner if isinstance(inner, Mapping) else {})}
+        texts = {
+            str(name): value if isinstance(value, str) else json.dumps(value)
+            for name, value in rest.items()
+            if isinstance(value, (str, int, float))
+        }
+        # The constructor checks the types of what was given.
+        given: dict[str, Any] = {**found, "params": texts, "expires_at": expires_at}
+        return cls(**given)
+
+    def to_dict(self, *, reveal: bool) -> dict[str, object]:
+        """Return the token as a plain dict, for a file or database of your own. `from_params` reads it back.
+
+        Args:
+            reveal: True, said aloud: the dict holds the secret in the clear.
+
+        Raises:
+            ValueError: If `reveal` is not True.
+
+        >>> AccessToken("k", "s").to_dict(reveal=True)
+        {'oauth_token': 'k', 'oauth_token_secret': 's', 'params': {}, 'expires_at': None}
+        """
+        if reveal is not True:
+            raise ValueError("to_dict(reveal=True) gives the secret in the clear: say so")
+        return {
+            "oauth_token": self.key,
+            "oauth_token_secret": self.secret,
+            "params": dict(self.params),
+            "expires_at": self.expires_at,
+        }
+
+
+_NAMES = {"key": ("oauth_token", "key"), "secret": ("oauth_token_secret", "secret")}

@@ -7,6 +7,7 @@ from aiooauth1.stores.protocols import (
     Held,
     PendingStore,
     TokenStore,
+    put_access_tokens,
 )
 
 
@@ -17,4 +18,5 @@ __all__ = [
     "MemoryStore",
     "PendingStore",
     "TokenStore",
+    "put_access_tokens",
 ]

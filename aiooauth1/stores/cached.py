@@ -7,16 +7,19 @@ import copy
 import math
 import time
 from collections import OrderedDict
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Self, cast
 
+from aiooauth1._internal.secrecy import SecretBytes
 from aiooauth1.errors import StoreUnavailable
+from aiooauth1.stores.keys import check_names
+from aiooauth1.stores.protocols import check_store, put_access_tokens
 
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
     from aiooauth1.credentials import AccessToken
     from aiooauth1.stores.protocols import (
@@ -78,6 +81,7 @@ class CachedStore:
         clock: Seconds from any beginning, never going back.
 
     Raises:
+        TypeError: If `store` is not a store of access tokens, or is a class.
         ValueError: If `size` is less than 1, or `ttl` negative or not a number.
 
     >>> from aiooauth1 import AccessToken, MemoryStore
@@ -97,6 +101,7 @@ class CachedStore:
         ttl: float = 5.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        check_store(store)
         if size < 1:
             raise ValueError(
                 f"size must be 1 or more tokens, not {size}: without a cache use the store itself"
@@ -130,6 +135,10 @@ class CachedStore:
         if tasks:
             await asyncio.wait(tasks)
 
+    async def close(self) -> None:
+        """Do what `aclose` does."""
+        await self.aclose()
+
     async def get_access_token(self, provider: str, user: str) -> AccessToken | None:
         """Return the user's token, None if there is none.
 
@@ -137,6 +146,7 @@ class CachedStore:
             StoreUnavailable: If it had to be read from the store, and that did not answer in time.
             StoreCorrupt: If it had to be read from the store, and is not one of ours.
         """
+        check_names(provider=provider, user=user)
         whose = _User(provider, user)
         now = self._clock()
         if (cached := self._cached.get(whose)) is not None:
@@ -156,9 +166,22 @@ class CachedStore:
         Raises:
             StoreUnavailable: If the store did not answer in time; whether the token is stored is not known.
         """
+        check_names(provider=provider, user=user)
         with self._writing(_User(provider, user)) as write:
             await self._store.put_access_token(provider, user, token)
             write.stored = token
+
+    async def put_access_tokens(self, provider: str, tokens: Mapping[str, AccessToken]) -> None:
+        """Store the tokens of many users, each in place of any other.
+
+        Raises:
+            StoreUnavailable: If the store did not answer in time; which tokens are stored is not known.
+        """
+        with ExitStack() as writing:
+            for user in tokens:
+                check_names(provider=provider, user=user)
+                writing.enter_context(self._writing(_User(provider, user)))
+            await put_access_tokens(self._store, provider, tokens)
 
     async def replace_access_token(self, provider: str, user: str, old_key: str, token: AccessToken) -> bool:
         """Store the token only while the stored one's key is `old_key`; say whether it is stored.
@@ -206,6 +229,7 @@ class CachedStore:
             TooManyHandshakes: If the store is bounded and full.
             StoreUnavailable: If the store did not answer in time.
         """
+        value = SecretBytes(value)
         return await self._pending_store().add_pending(provider, request_token, value, ttl=ttl)
 
     async def get_pending(self, provider: str, request_token: str) -> Held | None:
@@ -224,6 +248,7 @@ class CachedStore:
             StoreUnavailable: If the store did not answer in time.
             StoreCorrupt: If the stored record is not one of ours.
         """
+        value = SecretBytes(value)
         return await self._pending_store().swap_pending(provider, request_token, old, value)
 
     def _pending_store(self) -> PendingStore:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MAX_RECORD",
     "SEALED",
-    "Hidden",
+    "check_token",
     "decode_token",
     "dump_record",
     "encode_token",
@@ -39,17 +39,6 @@ _TOKEN_FIELDS = frozenset({"expires_at", "key", "params", "secret"})
 
 _JSON_STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)  # possessive: linear, whatever comes
 _BRACKETS = {"[": 1, "{": 1, "]": -1, "}": -1}
-
-
-class Hidden(bytes):
-    """Octets of a record, which show in no log, and among no traceback's local variables."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return f"<{len(self)} octets>"
-
-    __str__ = __repr__
 
 
 class _NotOursError(ValueError):
@@ -102,6 +91,17 @@ def load_record(record: bytes, *, version: int = 1) -> dict[str, object]:
     raise _corrupt(reason)
 
 
+def check_token(token: object) -> None:
+    """Refuse what is not an access token, such as a request token or a mapping.
+
+    Raises:
+        TypeError: If it is none.
+    """
+    if not isinstance(token, AccessToken):
+        given = type(token).__name__
+        raise TypeError(f"a token store keeps AccessToken, not {given}: AccessToken.from_params() makes one")
+
+
 def encode_token(token: AccessToken) -> bytes:
     """Write an access token as a record.
 
@@ -118,6 +118,7 @@ def encode_token(token: AccessToken) -> bytes:
     >>> encode_token(AccessToken("k", "s", params={"user_id": "1"}))
     b'{"expires_at":null,"key":"k","params":{"user_id":"1"},"secret":"s","v":1}'
     """
+    check_token(token)
     return dump_record(token_fields(token))
 
 

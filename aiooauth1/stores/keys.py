@@ -7,10 +7,28 @@ import hashlib
 import re
 
 
-__all__ = ["name_from_octets", "name_octets", "record_key", "text_digest"]
+__all__ = ["check_names", "name_from_octets", "name_octets", "record_key", "text_digest"]
 
 # What stands in a key as it is: no separator, no pattern character, no cluster hash tag, no "~".
 _HARMLESS = re.compile(r"[A-Za-z0-9._@+-]{1,64}")
+
+
+def check_names(**names: object) -> None:
+    """Refuse a name that is no text: a database would keep 7 and "7" apart, or not.
+
+    Args:
+        names: What the names are of, and the names.
+
+    Raises:
+        TypeError: If one of them is not a `str`.
+
+    >>> check_names(provider="x", user="7")
+    """
+    for what, name in names.items():
+        if not isinstance(name, str):
+            raise TypeError(
+                f"{what} must be a str, not {type(name).__name__}: write str({what}) for your own id"
+            )
 
 
 def name_octets(name: str) -> bytes:

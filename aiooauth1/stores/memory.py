@@ -3,40 +3,60 @@
 from __future__ import annotations
 
 import hashlib
+import struct
 import time
+from bisect import insort
+from collections import deque
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Self
 
+from aiooauth1._internal.secrecy import SecretBytes
 from aiooauth1.errors import TooManyHandshakes
-from aiooauth1.stores.expiring import Expiring
-from aiooauth1.stores.keys import record_key
-from aiooauth1.stores.protocols import Held
+from aiooauth1.stores.codec import check_token
+from aiooauth1.stores.keys import check_names, record_key
+from aiooauth1.stores.protocols import Held, validate_ttl
 
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Mapping
 
     from aiooauth1.credentials import AccessToken
 
 
-__all__ = ["MemoryStore"]
+__all__ = ["ExpiringDict", "MemoryStore"]
+
+_END = struct.Struct("d")  # when a value expires, by the clock: it stands before the value
 
 
 class MemoryStore:
     """A `TokenStore` in memory.
 
-    A new handshake is refused when `max_pending` of them are pending: a flood of them never pushes out a user
-    who is logging in. Of 400 octets each, 100,000 take 60 MiB.
+    A new handshake is refused when `max_pending` of them are pending, or when those that are take
+    `max_pending_bytes`: a flood of them never pushes out a user who is logging in, and a provider that sends
+    long tokens takes no more memory than that. Of 400 bytes each, 100,000 take 60 MiB in all.
 
     Args:
         max_pending: How many handshakes may be pending at once.
+        max_pending_bytes: How many bytes their records may take, without Python's own 200 bytes for each.
         clock: Seconds from any beginning, never going back.
+
+    Raises:
+        ValueError: If a bound is less than 1.
     """
 
-    def __init__(self, *, max_pending: int = 100_000, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        *,
+        max_pending: int = 100_000,
+        max_pending_bytes: int = 128 * 1024 * 1024,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        if max_pending < 1 or max_pending_bytes < 1:
+            raise ValueError("max_pending and max_pending_bytes must be 1 or more")
         self._max_pending = max_pending
+        self._max_bytes = max_pending_bytes
         self._tokens: dict[str, dict[str, AccessToken]] = {}
-        self._pending = Expiring(clock)
+        self._pending = ExpiringDict(clock)
         self._slots = 0
 
     async def __aenter__(self) -> Self:
@@ -48,16 +68,36 @@ class MemoryStore:
     async def aclose(self) -> None:
         """Close the store, which has nothing to close."""
 
+    async def close(self) -> None:
+        """Do what `aclose` does."""
+        await self.aclose()
+
     async def put_access_token(self, provider: str, user: str, token: AccessToken) -> None:
-        """Store the user's token in place of any other."""
+        """Store the user's token in place of any other.
+
+        Raises:
+            TypeError: If a name is not a `str`, or the token is not an `AccessToken`.
+        """
+        check_names(provider=provider, user=user)
+        check_token(token)
         self._tokens.setdefault(provider, {})[user] = token
+
+    async def put_access_tokens(self, provider: str, tokens: Mapping[str, AccessToken]) -> None:
+        """Store the tokens of many users, all or none."""
+        for user, token in tokens.items():
+            check_names(provider=provider, user=user)
+            check_token(token)
+        self._tokens.setdefault(provider, {}).update(tokens)
 
     async def get_access_token(self, provider: str, user: str) -> AccessToken | None:
         """Return the user's token, None if there is none."""
+        check_names(provider=provider, user=user)
         return self._tokens.get(provider, {}).get(user)
 
     async def replace_access_token(self, provider: str, user: str, old_key: str, token: AccessToken) -> bool:
         """Store the token only while the stored one's key is `old_key`; say whether it is stored."""
+        check_names(provider=provider, user=user)
+        check_token(token)
         users = self._tokens.get(provider, {})
         held = users.get(user)
         if held is None or held.key != old_key:
@@ -67,6 +107,7 @@ class MemoryStore:
 
     async def discard_access_token(self, provider: str, user: str, key: str | None = None) -> bool:
         """Forget the user's token, if a key is given only the one of that key; say whether it went."""
+        check_names(provider=provider, user=user)
         users = self._tokens.get(provider, {})
         held = users.get(user)
         if held is None or key not in {None, held.key}:
@@ -76,6 +117,7 @@ class MemoryStore:
 
     async def users(self, provider: str) -> AsyncIterator[str]:
         """Iterate over the users who have a token there, as they are now."""
+        check_names(provider=provider)
         for user in tuple(self._tokens.get(provider, ())):
             yield user
 
@@ -103,14 +145,14 @@ class MemoryStore:
         place = _place(provider, request_token)
         if (held := self._pending.get(place)) is not None:
             return held == value
-        self._refuse_beyond(len(self._pending))
-        self._pending.add(place, value, ttl)
+        self._refuse_beyond(len(self._pending), len(value))
+        self._pending.add(place, SecretBytes(value), ttl)
         return True
 
     async def get_pending(self, provider: str, request_token: str) -> Held | None:
         """Return the record, None if there is none or its time is up."""
         held = self._pending.get(_place(provider, request_token))
-        return Held(held, held) if held is not None else None
+        return Held(SecretBytes(held), SecretBytes(held)) if held is not None else None
 
     async def swap_pending(self, provider: str, request_token: str, old: Held, value: bytes) -> Held | None:
         """Put `value` in place of `old`, which keeps its time; None if it changed or went meanwhile."""
@@ -118,14 +160,92 @@ class MemoryStore:
         held = self._pending.get(place)
         if held is None or held not in {old.version, value}:
             return None
+        value = SecretBytes(value)
         self._pending.replace(place, value)
         return Held(value, value)
 
-    def _refuse_beyond(self, pending: int) -> None:
-        if pending >= self._max_pending:
+    def _refuse_beyond(self, pending: int, more: int = 0) -> None:
+        if pending >= self._max_pending or self._pending.size + more > self._max_bytes:
             raise TooManyHandshakes(f"{pending} handshakes are pending already: try again in some minutes")
 
 
+class ExpiringDict:
+    """Values by their keys, each of which goes by itself.
+
+    A flood of them is to take little memory. So there are two objects for each and no more: its key, and its
+    value with its end before it.
+
+    Args:
+        clock: Seconds from any beginning, never going back.
+
+    >>> now = 0.0
+    >>> values = ExpiringDict(lambda: now)
+    >>> values.add(b"key", b"value", 60)
+    >>> values.get(b"key"), len(values)
+    (b'value', 1)
+    >>> now = 60.0
+    >>> values.get(b"key"), len(values)
+    (None, 0)
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._held: dict[bytes, bytes] = {}
+        self._size = 0
+        self._order: deque[bytes] = deque()  # the keys, the first to go first
+
+    @property
+    def size(self) -> int:
+        """How many bytes the values take."""
+        self._forget()
+        return self._size
+
+    def __len__(self) -> int:
+        self._forget()
+        return len(self._held)
+
+    def get(self, key: bytes) -> bytes | None:
+        """Return the value, None if there is none or its time is up."""
+        self._forget()
+        held = self._held.get(key)
+        return None if held is None else held[_END.size :]
+
+    def add(self, key: bytes, value: bytes, ttl: float) -> None:
+        """Add a value under a key that has none.
+
+        Args:
+            key: The key.
+            value: The value.
+            ttl: After how many seconds it goes.
+
+        Raises:
+            ValueError: If `ttl` is not a positive number.
+        """
+        validate_ttl(ttl)
+        end = self._clock() + ttl
+        self._held[key] = _END.pack(end) + value
+        self._size += len(value)
+        if not self._order or self._end(self._order[-1]) <= end:  # always so where all live equally long
+            self._order.append(key)
+        else:
+            insort(self._order, key, key=self._end)
+
+    def replace(self, key: bytes, value: bytes) -> None:
+        """Put another value in place of one that is there, and has just been looked at; it keeps its time."""
+        self._size += len(value) + _END.size - len(self._held[key])
+        self._held[key] = self._held[key][: _END.size] + value
+
+    def _end(self, key: bytes) -> float:
+        (end,) = _END.unpack_from(self._held[key])
+        return float(end)
+
+    def _forget(self) -> None:
+        now = self._clock()
+        while self._order and self._end(self._order[0]) <= now:
+            self._size += _END.size - len(self._held.pop(self._order.popleft()))
+
+
 def _place(provider: str, request_token: str) -> bytes:
+    check_names(provider=provider, request_token=request_token)
     # A digest takes the same room whatever the names are, which come from outside.
     return hashlib.sha256(record_key(provider, request_token).encode("ascii")).digest()

@@ -6,17 +6,28 @@ command when the answer got lost): a repeated one must do no more than one.
 
 from __future__ import annotations
 
+import asyncio
+import math
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
     from contextlib import AbstractAsyncContextManager
 
     from aiooauth1.credentials import AccessToken
 
 
-__all__ = ["AccessTokenStore", "BoundedPendingStore", "Held", "PendingStore", "TokenStore"]
+__all__ = [
+    "AccessTokenStore",
+    "BoundedPendingStore",
+    "Held",
+    "PendingStore",
+    "TokenStore",
+    "check_store",
+    "put_access_tokens",
+    "validate_ttl",
+]
 
 
 class AccessTokenStore(Protocol):
@@ -160,3 +171,64 @@ class BoundedPendingStore(PendingStore, Protocol):
 
 class TokenStore(AccessTokenStore, PendingStore, Protocol):
     """**Protocol:** a store for both."""
+
+
+async def put_access_tokens(
+    store: AccessTokenStore, provider: str, tokens: Mapping[str, AccessToken]
+) -> None:
+    """Store the tokens of many users, each in place of any other, in as few steps as the store knows.
+
+    It asks the store's own `put_access_tokens(provider, tokens)`. A store that has none gets single puts, a
+    hundred at a time. If one fails, others may have been stored: call it again, which does no harm.
+
+    Args:
+        store: Any store of access tokens.
+        provider: The provider's name.
+        tokens: The tokens by the application's own name for the user.
+
+    Raises:
+        StoreUnavailable: If the store did not answer in time; which tokens are stored is not known.
+    """
+    if (put_all := getattr(store, "put_access_tokens", None)) is not None:
+        await put_all(provider, tokens)
+        return
+    users = list(tokens)
+    for start in range(0, len(users), _AT_ONCE):
+        puts = [
+            store.put_access_token(provider, user, tokens[user]) for user in users[start : start + _AT_ONCE]
+        ]
+        for outcome in await asyncio.gather(*puts, return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                raise outcome
+
+
+_AT_ONCE = 100
+
+
+def validate_ttl(ttl: float) -> None:
+    """Refuse a time to live that has no end, or is none.
+
+    Args:
+        ttl: Seconds.
+
+    Raises:
+        ValueError: If it is not a positive number.
+    """
+    if not 0 < ttl < math.inf:
+        raise ValueError(f"ttl must be a positive number of seconds, not {ttl}")
+
+
+def check_store(store: object, *, method: str = "put_access_token") -> None:
+    """Refuse what is no store, above all a class in place of an object.
+
+    Args:
+        store: What was given.
+        method: The method that it must have: `add_pending` if it must keep pending handshakes.
+
+    Raises:
+        TypeError: If it is no store.
+    """
+    if isinstance(store, type):
+        raise TypeError(f"a token store is an object: write {store.__name__}(…), not {store.__name__}")
+    if not callable(getattr(store, method, None)):
+        raise TypeError(f"{type(store).__name__} is no token store: it has no {method}()")

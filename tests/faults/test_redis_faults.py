@@ -380,7 +380,7 @@ async def test_a_killed_redis(own_redis: RedisServer, hasty: RedisStore) -> None
         refused_after(hasty.put_access_token("x", "ann", BOB)),
     ):
         assert HASTY - 0.1 < took < HASTY + SLACK
-        assert "connection failed (ConnectionError)" in says
+        assert "was refused" in says
     own_redis.start()
     assert await back_after(lambda: hasty.get_access_token("x", "ann")) < BACK
     assert await hasty.get_access_token("x", "ann") == ANN

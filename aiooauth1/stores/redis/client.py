@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any
 
-from aiooauth1.stores.redis.way import MOST_AT_ONCE
+from aiooauth1.stores.redis.adapter import MOST_AT_ONCE
 
 
 try:
@@ -18,7 +18,7 @@ except ImportError:
 
 
 if TYPE_CHECKING:
-    from aiooauth1.stores.redis.way import Client
+    from aiooauth1.stores.redis.adapter import Client
 
 
 __all__ = ["check_client", "check_version", "client_for"]

@@ -8,24 +8,27 @@ import math
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from aiooauth1._internal.secrecy import SecretBytes
 from aiooauth1.errors import StoreCorrupt, StoreUnavailable
-from aiooauth1.stores.redis.errors import trouble
+from aiooauth1.stores.redis.adapter import Lane
+from aiooauth1.stores.redis.errors import classify
 
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
+    from aiooauth1.stores.redis.adapter import ClientAdapter
     from aiooauth1.stores.redis.deadline import Deadline
-    from aiooauth1.stores.redis.way import Way
 
 
-__all__ = ["NOTHING", "Call", "Swapped"]
+__all__ = ["ABSENT", "Commands", "Swapped"]
 
-NOTHING = b""  # what stands for no record in a swap: no record is empty
+ABSENT = b""  # what stands for no record in a swap: no record is empty
 
 _FIRST_PAUSE = 0.01  # seconds before a command is repeated; each pause is twice the one before it
 _LONGEST_PAUSE = 0.25
-_GONE = b"\0gone:"
+_TOMBSTONE = b"\0gone:"
+_WRONG_TYPE = "a stored record is not one of ours: the key holds another Redis type"
 
 
 class _Script(NamedTuple):
@@ -41,6 +44,10 @@ def _script(text: str) -> _Script:
 
 # By script also where GET would do: a Cluster client may send a GET to a replica, which knows less.
 _READ = _script("return redis.call('GET', KEYS[1])")
+# Many reads in one round trip. A key that holds no string gives its error in its place.
+_READ_MANY = _script(
+    "local held = {}\nfor at, key in ipairs(KEYS) do held[at] = redis.pcall('GET', key) end\nreturn held"
+)
 # Put ARGV[2] in place of ARGV[1], with the rest of ARGV as options of SET. Done again it does no more: the
 # new octets are there already, or something newer is, which it leaves alone.
 _SWAP = _script(
@@ -58,46 +65,52 @@ class Swapped(NamedTuple):
     """Whether an earlier answer got lost: if it is not done, it may have been done and then overwritten."""
 
 
-class Call:
+class Commands:
     """The commands of one operation.
 
     Args:
-        way: The way to Redis.
+        adapter: The way to Redis.
         deadline: The end of the operation.
     """
 
-    def __init__(self, way: Way, deadline: Deadline) -> None:
-        self._way = way
+    def __init__(self, adapter: ClientAdapter, deadline: Deadline) -> None:
+        self._adapter = adapter
         self._deadline = deadline
         self.trouble: str | None = None
 
     async def read(self, key: bytes) -> bytes | None:
         """Return the record of the key, None if there is none."""
-        stored = await self._get(key)
-        return None if stored is not None and stored.startswith(_GONE) else stored
+        return _without_tombstone(await self._get(key))
 
-    async def read_raw(self, key: bytes) -> bytes:
-        """Return what the key holds, were it what stands for a record that is gone; `NOTHING` if nothing."""
-        return await self._get(key) or NOTHING
+    async def read_many(self, keys: Sequence[bytes], lane: Lane) -> list[SecretBytes | Exception | None]:
+        """Return the record of each key, None if there is none, the error if it is not one of ours."""
+        values, _ = await self._until_answered(lambda: self._run(_READ_MANY, keys), keys[0], lane=lane)
+        if not isinstance(values, list) or len(values) != len(keys):
+            raise StoreUnavailable("redis-py returned a reply of the wrong type")
+        return [_answer(value) for value in values]
+
+    async def read_with_tombstone(self, key: bytes) -> bytes:
+        """Return the raw value, a tombstone included; `ABSENT` if the key is absent."""
+        return await self._get(key) or ABSENT
 
     async def swap(self, key: bytes, old: bytes, new: bytes, *options: str | int) -> Swapped:
         """Put new octets in place of the old; done too where they are there already.
 
         Args:
             key: Where.
-            old: What must be there; `NOTHING` if nothing.
+            old: What must be there; `ABSENT` if nothing.
             new: What is to be there.
             options: Of SET: how long it lives.
 
         Raises:
             StoreUnavailable: If it is refused, or what answered is not Redis's answer to this.
         """
-        value, lost = await self._until_answered(lambda: self._run(_SWAP, key, old, new, *options), key)
+        value, lost = await self._until_answered(lambda: self._run(_SWAP, [key], old, new, *options), key)
         if value not in {0, 1}:
-            raise StoreUnavailable("redis-py gave the answer to another question")
+            raise StoreUnavailable("redis-py returned a reply of the wrong type")
         return Swapped(value == 1, lost)
 
-    async def swap_surely(self, key: bytes, old: bytes, new: bytes, *options: str | int) -> bool:
+    async def swap_or_unknown(self, key: bytes, old: bytes, new: bytes, *options: str | int) -> bool:
         """Likewise, where one must not do it again if it may have been done and then overwritten.
 
         Raises:
@@ -114,57 +127,74 @@ class Call:
         What stands for it a moment makes this repeatable, which DEL is not: the one who took it away knows.
         """
         milliseconds = math.ceil(2000 * self._deadline.seconds)  # longer than anybody repeats it
-        return await self.swap_surely(key, old, _GONE + os.urandom(16), "PX", milliseconds)
+        return await self.swap_or_unknown(key, old, _TOMBSTONE + os.urandom(16), "PX", milliseconds)
 
     async def primaries(self) -> list[dict[str, Any]]:
         """Return where to send what is for all primaries: options of a command for each."""
-        primaries, _ = await self._until_answered(self._way.primaries)
+        primaries, _ = await self._until_answered(self._adapter.primaries)
         return list(primaries)
 
     async def scan(self, step: tuple[Any, ...], target: dict[str, Any]) -> tuple[int, list[bytes]]:
         """Do one step of a scan; return the next one's cursor, 0 if this was the last, and the keys found."""
         (cursor, keys), _ = await self._until_answered(
-            lambda: self._way.client.execute_command(*step, **target)
+            lambda: self._adapter.client.execute_command(*step, **target)
         )
         # A Cluster client gives a cursor for each node that was asked, which was one.
         return int(next(iter(cursor.values())) if isinstance(cursor, dict) else cursor), keys
 
-    async def _get(self, key: bytes) -> bytes | None:
-        value, _ = await self._until_answered(lambda: self._run(_READ, key), key)
+    async def _get(self, key: bytes) -> SecretBytes | None:
+        value, _ = await self._until_answered(lambda: self._run(_READ, [key]), key)
         if value is None or isinstance(value, bytes):
-            return value
-        raise StoreUnavailable("redis-py gave the answer to another question")
+            return None if value is None else SecretBytes(value)
+        raise StoreUnavailable("redis-py returned a reply of the wrong type")
 
-    async def _run(self, script: _Script, key: bytes, *args: bytes | str | int) -> Any:
+    async def _run(self, script: _Script, keys: Sequence[bytes], *args: bytes | str | int) -> Any:
+        client, given = self._adapter.client, (len(keys), *keys, *args)
         try:
-            return await self._way.client.execute_command("EVALSHA", script.sha, 1, key, *args)
+            return await client.execute_command("EVALSHA", script.sha, *given)
         except Exception as error:
-            if trouble(error).code != "NOSCRIPT":
+            if classify(error).code != "NOSCRIPT":
                 raise
         # A Redis that started again has forgotten its scripts. From now on it knows this one.
-        return await self._way.client.execute_command("EVAL", script.text, 1, key, *args)
+        return await client.execute_command("EVAL", script.text, *given)
 
     async def _until_answered(
-        self, command: Callable[[], Awaitable[Any]], key: bytes | None = None
+        self, command: Callable[[], Awaitable[Any]], key: bytes | None = None, lane: Lane = Lane.OTHERS
     ) -> tuple[Any, bool]:
         # The reply, and whether an earlier one got lost. The deadline ends it, if nothing else does.
         pause, lost = _FIRST_PAUSE, False
         while True:
-            async with self._way.limit(key):
+            async with self._adapter.permits(key, lane):
                 try:
                     reply = await command()
                 except Exception as error:  # noqa: BLE001 - whatever redis-py lets out when a connection goes
-                    problem = trouble(error)
+                    problem = classify(error)
                 else:
                     self._deadline.check()
+                    self._adapter.trouble = None
                     return reply, lost
             self._deadline.check()
             if problem.code == "WRONGTYPE":
-                raise StoreCorrupt("a stored record is not one of ours: it is not even a string of Redis")
-            await self._way.mend(problem.code)
-            if not problem.passing:
-                raise StoreUnavailable(problem.says)
-            self.trouble = problem.says
-            lost = lost or problem.maybe_done
+                raise StoreCorrupt(_WRONG_TYPE)
+            await self._adapter.recover(problem.code)
+            if not problem.transient:
+                raise StoreUnavailable(problem.message)
+            self.trouble = self._adapter.trouble = problem.message
+            lost = lost or problem.maybe_applied
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+def _without_tombstone(value: SecretBytes | None) -> SecretBytes | None:
+    return None if value is not None and value.startswith(_TOMBSTONE) else value
+
+
+def _answer(value: object) -> SecretBytes | Exception | None:
+    if value is None:
+        return None
+    if isinstance(value, bytes):
+        return _without_tombstone(SecretBytes(value))
+    if isinstance(value, Exception):
+        problem = classify(value)
+        return StoreCorrupt(_WRONG_TYPE) if problem.code == "WRONGTYPE" else StoreUnavailable(problem.message)
+    return StoreUnavailable("redis-py returned a reply of the wrong type")

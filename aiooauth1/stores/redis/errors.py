@@ -6,12 +6,16 @@ import re
 from dataclasses import dataclass
 
 
-__all__ = ["Trouble", "trouble"]
+__all__ = ["RedisFailure", "classify"]
 
 # What Redis refuses with, and what to do about it. Out of a script most of them come as an error without a
 # type of its own, so they are known by their text as well.
 _REFUSALS = {
     "ASK": "its slots are being moved: use a Cluster client, or redis+cluster:// in the URL",
+    "DB index": "it has no database of that number: use a lower one, or raise its setting `databases`",
+    "unknown command": "it does not know the command: RedisStore needs Redis 6.2 or later with Lua scripts",
+    "syntax error": "it does not know an option of SET: RedisStore needs Redis 6.2 or later",
+    "max number of clients": "it has as many clients as it takes (maxclients)",
     "BUSY": "a script that is not ours keeps it busy",
     "CLUSTERDOWN": "the Cluster is down",
     "CROSSSLOT": "the Cluster does not take the key",
@@ -27,10 +31,12 @@ _REFUSALS = {
     "READONLY": "it is a replica, which takes no writes",
     "TRYAGAIN": "its slots are being moved",
     "WRONGPASS": "it does not take the user name and password",
-    "WRONGTYPE": "what stands there is not a string",
+    "WRONGTYPE": "the key holds another Redis type",
 }
-_PASSING = {"CLUSTERDOWN", "LOADING", "MASTERDOWN", "TRYAGAIN"}  # a failover or a start, which soon ends
+# A failover, a start or a crowd, which soon ends.
+_PASSING = {"CLUSTERDOWN", "LOADING", "MASTERDOWN", "TRYAGAIN", "max number of clients"}
 _CODE = re.compile(r"\b(?:" + "|".join(_REFUSALS) + r")\b")
+_MOST_CAUSES = 8
 _TYPES = {
     "AskError": "ASK",
     "AuthenticationError": "WRONGPASS",
@@ -49,36 +55,63 @@ _TYPES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class RedisFailure:
     """Why a command has no good reply."""
 
-    says: str
+    message: str
     """It in words, without anything of the command."""
     code: str | None
     """The word that Redis refuses with; None if it does not refuse."""
-    passing: bool
+    transient: bool
     """Whether it may soon be over, so that repeating the command is worth while."""
-    maybe_done: bool
+    maybe_applied: bool
     """Whether the command may have been done nevertheless."""
 
 
-def trouble(error: Exception) -> Trouble:
+def classify(error: Exception) -> RedisFailure:
     """Tell what an error that came from redis-py means.
 
-    >>> trouble(TimeoutError("Timeout reading from localhost:6379"))
-    Trouble(says='the connection failed (TimeoutError)', code=None, passing=True, maybe_done=True)
+    >>> classify(TimeoutError("Timeout reading from localhost:6379")).message
+    'the connection failed (TimeoutError)'
     """
     name = type(error).__name__
     code = _code(error)
     if code is not None:
-        return Trouble(f"Redis refuses: {_REFUSALS[code]} ({code})", code, code in _PASSING, maybe_done=False)
+        return RedisFailure(
+            f"it refuses: {_REFUSALS[code]} ({code})", code, code in _PASSING, maybe_applied=False
+        )
     if "ResponseError" in _kinds(error):
-        return Trouble(
-            f"Redis refuses ({name}): its log may tell why", "ERR", passing=False, maybe_done=False
+        return RedisFailure(
+            f"it refuses ({name}): its log may tell why", "ERR", transient=False, maybe_applied=False
         )
     # redis-py lets all kinds of errors out when a connection goes while it is being used.
     sent = name != "MaxConnectionsError"
-    return Trouble(f"the connection failed ({name})", None, passing=True, maybe_done=sent)
+    return RedisFailure(_connection(error, name), None, transient=True, maybe_applied=sent)
+
+
+# Why there is no connection, by the class of an error or of what it came from. The first that fits counts.
+_CONNECTIONS = {
+    "SSLCertVerificationError": "its TLS certificate is not trusted: check ssl_ca_certs and the host name",
+    "SSLError": "TLS failed: does the port speak TLS (rediss://)",
+    "gaierror": "its host name is not known (DNS)",
+    "ConnectionRefusedError": "the connection was refused: does a server listen there",
+    "FileNotFoundError": "there is no such socket",
+    "PermissionError": "its socket may not be opened",
+    "ConnectionResetError": "the connection was reset",
+}
+
+
+def _connection(error: BaseException, name: str) -> str:
+    seen: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None and len(seen) < _MOST_CAUSES:
+        seen.append(cause)
+        cause = cause.__cause__ or cause.__context__
+    kinds = {kind for one in seen for kind in _kinds(one)}
+    said = next((words for kind, words in _CONNECTIONS.items() if kind in kinds), None)
+    if said is None and any("refused" in str(one).lower() for one in seen):
+        said = _CONNECTIONS["ConnectionRefusedError"]  # several addresses, each refused
+    return f"{said} ({name})" if said is not None else f"the connection failed ({name})"
 
 
 def _code(error: Exception) -> str | None:
@@ -90,5 +123,5 @@ def _code(error: Exception) -> str | None:
     return found.group() if found is not None else None
 
 
-def _kinds(error: Exception) -> list[str]:
+def _kinds(error: BaseException) -> list[str]:
     return [kind.__name__ for kind in type(error).__mro__]

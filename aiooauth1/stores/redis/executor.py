@@ -1,4 +1,4 @@
-"""A client of redis-py with bounds: each operation has its deadline, and one event loop has them all."""
+"""Run each operation on Redis under one deadline, in the event loop that the client belongs to."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from aiooauth1.errors import StoreCorrupt, StoreUnavailable
-from aiooauth1.stores.redis.commands import Call
+from aiooauth1.stores.redis.adapter import ClientAdapter
+from aiooauth1.stores.redis.commands import Commands
 from aiooauth1.stores.redis.deadline import Deadline
-from aiooauth1.stores.redis.way import Way
 
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
-    from aiooauth1.stores.redis.way import Client
+    from aiooauth1.stores.redis.adapter import Client
 
 
-__all__ = ["Link"]
+__all__ = ["Executor"]
 
 _T = TypeVar("_T")
 _T_co = TypeVar("_T_co", covariant=True)
@@ -28,10 +28,10 @@ _SCANNED = 500  # how many keys a Redis looks at in one step
 
 
 class _ForKey(Protocol[_T_co]):
-    def __call__(self, call: Call, *, key: bytes) -> Awaitable[_T_co]: ...
+    def __call__(self, commands: Commands, *, key: bytes) -> Awaitable[_T_co]: ...
 
 
-class Link:
+class Executor:
     """A client of redis-py, bounded.
 
     Args:
@@ -40,7 +40,7 @@ class Link:
     """
 
     def __init__(self, client: Client, timeout: float) -> None:
-        self._way = Way(client)
+        self._adapter = ClientAdapter(client)
         self._timeout = timeout
         self._where: tuple[int, asyncio.AbstractEventLoop] | None = None
         self._closed = False
@@ -58,9 +58,9 @@ class Link:
             return
         if self._where is not None and self._where[1] is not asyncio.get_running_loop():
             raise RuntimeError("this RedisStore belongs to another event loop: close it there")
-        await self._way.client.aclose()
+        await self._adapter.client.aclose()
 
-    async def within_deadline(self, operation: Callable[[Call], Awaitable[_T]]) -> _T:
+    async def run(self, operation: Callable[[Commands], Awaitable[_T]]) -> _T:
         """Run an operation.
 
         Raises:
@@ -68,29 +68,30 @@ class Link:
             StoreCorrupt: If a stored record is not one of ours.
             RuntimeError: If this is not the event loop and process that the client was first used in.
         """
-        self._check()
+        self.check()
         deadline = Deadline(self._timeout)
-        call = Call(self._way, deadline)
+        commands = Commands(self._adapter, deadline)
         failure: StoreUnavailable | StoreCorrupt
         try:
             with deadline:
-                return await operation(call)
+                return await operation(commands)
         except TimeoutError:
-            why = call.trouble or "no answer came"
-            failure = StoreUnavailable(f"Redis did not do it within {self._timeout:g} s: {why}")
-        except (StoreUnavailable, StoreCorrupt) as inner:
-            failure = type(inner)(str(inner))
+            failure = self.late(commands.trouble)
+        except StoreUnavailable as inner:
+            failure = StoreUnavailable(f"Redis at {self._adapter.address}: {inner}")
+        except StoreCorrupt as inner:
+            failure = StoreCorrupt(str(inner))
         # Raised anew: what went before has records in its frames and commands in its messages.
         raise failure
 
-    async def each(self, keys: Iterable[bytes], operation: _ForKey[_T]) -> list[_T]:
+    async def run_for_keys(self, keys: Iterable[bytes], operation: _ForKey[_T]) -> list[_T]:
         """Run an operation for each key, all at once, and return what they return.
 
         Raises:
-            StoreUnavailable: As `within_deadline`, if one of them fails.
+            StoreUnavailable: As `run`, if one of them fails.
             StoreCorrupt: Likewise.
         """
-        tasks = [self.within_deadline(partial(operation, key=key)) for key in keys]
+        tasks = [self.run(partial(operation, key=key)) for key in keys]
         outcomes: list[_T] = []
         for outcome in await asyncio.gather(*tasks, return_exceptions=True):
             if isinstance(outcome, BaseException):
@@ -105,18 +106,39 @@ class Link:
             StoreUnavailable: If there is no answer in time to a step of it.
         """
         seen: set[bytes] = set()
-        for target in await self.within_deadline(Call.primaries):
+        for target in await self.run(Commands.primaries):
             cursor = None
             while cursor != 0:
                 step = ("SCAN", cursor or 0, "MATCH", pattern, "COUNT", _SCANNED)
-                cursor, keys = await self.within_deadline(partial(Call.scan, step=step, target=target))
+                cursor, keys = await self.run(partial(Commands.scan, step=step, target=target))
                 fresh = [key for key in dict.fromkeys(keys) if key not in seen]
                 seen.update(fresh)
                 yield fresh
 
-    def _check(self) -> None:
+    def is_current(self) -> bool:
+        """Say whether this is the event loop and process that the client was first used in."""
+        return self._where == (os.getpid(), asyncio.get_running_loop())
+
+    @property
+    def is_cluster(self) -> bool:
+        """Whether keys are spread over nodes."""
+        return self._adapter.is_cluster
+
+    def late(self, why: str | None = None) -> StoreUnavailable:
+        """Return the error of an operation whose time is up."""
+        why = why or self._adapter.trouble or "no answer came"
+        return StoreUnavailable(
+            f"Redis at {self._adapter.address} did not answer within {self._timeout:g} s: {why}"
+        )
+
+    def check(self) -> None:
+        """Refuse use after the close, in another event loop or in a forked process.
+
+        Raises:
+            RuntimeError: In these cases.
+        """
         if self._closed:
-            raise StoreUnavailable("this RedisStore is closed")
+            raise RuntimeError(f"the token store {self._adapter.address!r}: it is closed: make another one")
         here = os.getpid(), asyncio.get_running_loop()
         if self._where is None:
             self._where = here

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from aiooauth1.errors import StoreCorrupt
 from aiooauth1.stores.codec import decode_token, dump_record, encode_token, load_record
-from aiooauth1.stores.keys import name_from_octets, name_octets, record_key, text_digest
+from aiooauth1.stores.keys import check_names, name_from_octets, name_octets, record_key, text_digest
 
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from aiooauth1.stores.encryption import Encryption
 
 
-__all__ = ["Records", "StoredToken"]
+__all__ = ["RedisRecords", "StoredToken"]
 
 _ACCESS = "access"
 _PENDING = "pending"
@@ -35,7 +35,7 @@ class StoredToken(NamedTuple):
     token: AccessToken
 
 
-class Records:
+class RedisRecords:
     """How records and their keys are written and read.
 
     A record is a line of JSON and, behind it, octets of any length: the user's name, or the pending
@@ -53,16 +53,19 @@ class Records:
 
     def access_key(self, provider: str, user: str) -> bytes:
         """Where a user's access token stands."""
+        check_names(provider=provider, user=user)
         hidden = self._encryption.hide(user) if self._encryption is not None else user
         return self._key(_ACCESS, provider, hidden)
 
     def pending_key(self, provider: str, request_token: str) -> bytes:
         """Where a pending handshake stands."""
+        check_names(provider=provider, request_token=request_token)
         # The token itself, with which a user approves, shows in no key.
         return self._key(_PENDING, provider, text_digest(request_token))
 
     def access_pattern(self, provider: str) -> bytes:
         """The pattern that the keys of a provider's access tokens match, and no other key."""
+        check_names(provider=provider)
         return _literal(self._key(_ACCESS, provider)) + b":*"
 
     def patterns(self) -> list[bytes]:
@@ -104,7 +107,7 @@ class Records:
         load_record(head)
         return value
 
-    def sealed_anew(self, key: bytes, stored: bytes) -> bytes | None:
+    def reseal(self, key: bytes, stored: bytes) -> bytes | None:
         """Encrypt a record with the current key; None if it is already.
 
         Raises:

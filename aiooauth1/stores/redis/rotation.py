@@ -11,9 +11,9 @@ from aiooauth1.errors import StoreCorrupt
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from aiooauth1.stores.redis.commands import Call
-    from aiooauth1.stores.redis.executor import Link
-    from aiooauth1.stores.redis.records import Records
+    from aiooauth1.stores.redis.commands import Commands
+    from aiooauth1.stores.redis.executor import Executor
+    from aiooauth1.stores.redis.records import RedisRecords
 
 
 __all__ = ["rotate"]
@@ -21,7 +21,7 @@ __all__ = ["rotate"]
 _AT_ONCE = 32  # half of the connections: the others are for those who use the store
 
 
-async def rotate(link: Link, records: Records, progress: Callable[[int, int], object] | None) -> int:
+async def rotate(link: Executor, records: RedisRecords, progress: Callable[[int, int], object] | None) -> int:
     """Encrypt every record anew that is not encrypted with the current key.
 
     Args:
@@ -40,7 +40,7 @@ async def rotate(link: Link, records: Records, progress: Callable[[int, int], ob
     rotated = corrupt = 0
     for start in range(0, len(keys), _AT_ONCE):
         batch = keys[start : start + _AT_ONCE]
-        outcomes = await link.each(batch, partial(_rotate, records))
+        outcomes = await link.run_for_keys(batch, partial(_rotate, records))
         rotated += outcomes.count(True)
         corrupt += outcomes.count(None)
         if progress is not None:
@@ -50,14 +50,14 @@ async def rotate(link: Link, records: Records, progress: Callable[[int, int], ob
     return rotated
 
 
-async def _rotate(records: Records, call: Call, key: bytes) -> bool | None:
+async def _rotate(records: RedisRecords, commands: Commands, key: bytes) -> bool | None:
     # None if the record is not ours or does not decrypt: that must not keep the others from being done.
     try:
-        while (stored := await call.read(key)) is not None:
-            new = records.sealed_anew(key, stored)
+        while (stored := await commands.read(key)) is not None:
+            new = records.reseal(key, stored)
             if new is None:
                 break
-            if (await call.swap(key, stored, new, "KEEPTTL")).done:
+            if (await commands.swap(key, stored, new, "KEEPTTL")).done:
                 return True
     except StoreCorrupt:
         return None

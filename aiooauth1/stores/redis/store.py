@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
-from aiooauth1.stores.expiring import check_ttl
-from aiooauth1.stores.protocols import Held
+from aiooauth1._internal.secrecy import SecretBytes
+from aiooauth1.errors import StoreCorrupt
+from aiooauth1.stores.batching import ReadBatcher
+from aiooauth1.stores.protocols import Held, validate_ttl
+from aiooauth1.stores.redis.adapter import Lane
 from aiooauth1.stores.redis.client import check_client, check_version, client_for
-from aiooauth1.stores.redis.commands import NOTHING, Call
-from aiooauth1.stores.redis.executor import Link
-from aiooauth1.stores.redis.records import Records
+from aiooauth1.stores.redis.commands import ABSENT, Commands
+from aiooauth1.stores.redis.executor import Executor
+from aiooauth1.stores.redis.records import RedisRecords
 from aiooauth1.stores.redis.rotation import rotate
 
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
     from redis.asyncio import Redis, RedisCluster
 
@@ -25,13 +29,21 @@ if TYPE_CHECKING:
 
 __all__ = ["RedisStore"]
 
+_T = TypeVar("_T")
+_AT_ONCE = 100
+
 
 class RedisStore:
     """A `TokenStore` in Redis 6.2 or later, standalone, with Sentinel or as a Cluster.
 
     Every operation touches one key, and repeating one is harmless: what was written meanwhile is never
-    overwritten. One waits for a free connection, repeats what got lost on the way, and gives up after
+    overwritten. One waits for a free connection, repeats what got lost on the adapter, and gives up after
     `timeout` seconds.
+
+    Reads that are asked for at the same time go to Redis in one command, except on a Cluster.
+
+    With `encryption`, a record is bound to its user. But whoever can write to Redis can put an older record
+    of the same user back in its place, and it is accepted: encryption hides tokens, and does not date them.
 
     Redis replicates asynchronously. A failover to a replica can lose the last writes: a login that was under
     way then begins anew, and a user whose token was just stored connects anew. Pending handshakes are bounded
@@ -67,8 +79,10 @@ class RedisStore:
         check_version()
         check_client(redis)
         _check_timeout(timeout)
-        self._link = Link(redis, timeout)
-        self._records = Records(prefix, encryption)
+        self._executor = Executor(redis, timeout)
+        # Callbacks wait for the record of their handshake: they are gathered apart from token reads.
+        self._tokens, self._handshakes = (self._batcher(lane, timeout) for lane in Lane)
+        self._records = RedisRecords(prefix, encryption)
         self._encrypts = encryption is not None
         self._owned = False
 
@@ -97,10 +111,18 @@ class RedisStore:
         >>> store = RedisStore.from_url("redis://localhost:6379/0", prefix="tweetexpress:")
         """
         check_version()
-        _check_timeout(timeout)
-        store = cls(client_for(url, timeout), prefix=prefix, encryption=encryption, timeout=timeout)
-        store._owned = True
-        return store
+        try:
+            _check_timeout(timeout)
+            client = client_for(url, timeout)
+        except ValueError as error:
+            reason = str(error)
+        else:
+            del url  # it may hold a password, which no later error's traceback is to show
+            store = cls(client, prefix=prefix, encryption=encryption, timeout=timeout)
+            store._owned = True
+            return store
+        del url
+        raise ValueError(reason)
 
     async def __aenter__(self) -> Self:
         return self
@@ -116,7 +138,14 @@ class RedisStore:
         Raises:
             RuntimeError: If the connections belong to another event loop, which alone can close them.
         """
-        await self._link.aclose(client=self._owned)
+        if self._executor.is_current():
+            await self._tokens.aclose()
+            await self._handshakes.aclose()
+        await self._executor.aclose(client=self._owned)
+
+    async def close(self) -> None:
+        """Do what `aclose` does."""
+        await self.aclose()
 
     async def put_access_token(self, provider: str, user: str, token: AccessToken) -> None:
         """Store the user's token in place of any other.
@@ -129,13 +158,32 @@ class RedisStore:
         """
         key = self._records.access_key(provider, user)
 
-        async def put(call: Call) -> None:
-            new = self._records.seal_token(key, user, token)
+        async def put(commands: Commands) -> None:
+            new = SecretBytes(self._records.seal_token(key, user, token))
             # Not by a mere SET: one that is carried out late must not overwrite what was stored since.
-            while not await call.swap_surely(key, await call.read_raw(key), new):
+            while not await commands.swap_or_unknown(key, await commands.read_with_tombstone(key), new):
                 pass
 
-        await self._link.within_deadline(put)
+        await self._executor.run(put)
+
+    async def put_access_tokens(self, provider: str, tokens: Mapping[str, AccessToken]) -> None:
+        """Store the tokens of many users, each in place of any other, a hundred at a time.
+
+        Raises:
+            StoreUnavailable: If it did not work in time; which tokens are stored is not known.
+            StoreCorrupt: If there is something that no store writes.
+            TypeError: If a name is not a `str`, or a token holds what cannot be stored.
+            ValueError: If a token holds what cannot be stored.
+        """
+        users = list(tokens)
+        for start in range(0, len(users), _AT_ONCE):
+            puts = [
+                self.put_access_token(provider, user, tokens[user])
+                for user in users[start : start + _AT_ONCE]
+            ]
+            for outcome in await asyncio.gather(*puts, return_exceptions=True):
+                if isinstance(outcome, BaseException):
+                    raise outcome
 
     async def get_access_token(self, provider: str, user: str) -> AccessToken | None:
         """Return the user's token, None if there is none.
@@ -144,13 +192,12 @@ class RedisStore:
             StoreUnavailable: If there is no answer in time.
             StoreCorrupt: If what is there is not one of ours, or does not decrypt.
         """
+        self._executor.check()
         key = self._records.access_key(provider, user)
-
-        async def get(call: Call) -> AccessToken | None:
-            stored = await call.read(key)
-            return self._records.open_token(key, stored).token if stored is not None else None
-
-        return await self._link.within_deadline(get)
+        stored = await self._tokens.read(key)
+        if stored is None:
+            return None
+        return self._opened(lambda: self._records.open_token(key, stored).token)
 
     async def replace_access_token(self, provider: str, user: str, old_key: str, token: AccessToken) -> bool:
         """Store the token only while the stored one's key is `old_key`; say whether it is stored.
@@ -163,17 +210,17 @@ class RedisStore:
         """
         key = self._records.access_key(provider, user)
 
-        async def replace(call: Call) -> bool:
-            new = self._records.seal_token(key, user, token)
-            while (stored := await call.read(key)) is not None:
+        async def replace(commands: Commands) -> bool:
+            new = SecretBytes(self._records.seal_token(key, user, token))
+            while (stored := await commands.read(key)) is not None:
                 held = self._records.open_token(key, stored).token
                 if held.key != old_key:
                     return held == token
-                if await call.swap_surely(key, stored, new):
+                if await commands.swap_or_unknown(key, stored, new):
                     return True
             return False
 
-        return await self._link.within_deadline(replace)
+        return await self._executor.run(replace)
 
     async def discard_access_token(self, provider: str, user: str, key: str | None = None) -> bool:
         """Forget the user's token, if a key is given only the one of that key; say whether it went.
@@ -184,15 +231,15 @@ class RedisStore:
         """
         place = self._records.access_key(provider, user)
 
-        async def discard(call: Call) -> bool:
-            while (stored := await call.read(place)) is not None:
+        async def discard(commands: Commands) -> bool:
+            while (stored := await commands.read(place)) is not None:
                 if key is not None and self._records.open_token(place, stored).token.key != key:
                     return False
-                if await call.remove(place, stored):
+                if await commands.remove(place, stored):
                     return True
             return False
 
-        return await self._link.within_deadline(discard)
+        return await self._executor.run(discard)
 
     async def users(self, provider: str) -> AsyncIterator[str]:
         """Iterate over the users who have a token there, each once, in no order.
@@ -203,8 +250,8 @@ class RedisStore:
             StoreUnavailable: If there is no answer in time to one of the questions that this takes.
             StoreCorrupt: If what is there is not one of ours, or does not decrypt.
         """
-        async for keys in self._link.scan(self._records.access_pattern(provider)):
-            for user in await self._link.each(keys, self._user):
+        async for keys in self._executor.scan(self._records.access_pattern(provider)):
+            for user in await self._executor.run_for_keys(keys, self._user):
                 if user is not None:
                     yield user
 
@@ -216,18 +263,19 @@ class RedisStore:
             StoreCorrupt: If what is there is not one of ours, or does not decrypt.
             ValueError: If `ttl` is not a positive number of seconds.
         """
-        check_ttl(ttl)
+        validate_ttl(ttl)
+        value = SecretBytes(value)
         key = self._records.pending_key(provider, request_token)
 
-        async def add(call: Call) -> bool:
-            new = self._records.seal_pending(key, value)
-            while not (await call.swap(key, NOTHING, new, "PX", math.ceil(ttl * 1000))).done:
-                stored = await call.read(key)
+        async def add(commands: Commands) -> bool:
+            new = SecretBytes(self._records.seal_pending(key, value))
+            while not (await commands.swap(key, ABSENT, new, "PX", math.ceil(ttl * 1000))).done:
+                stored = await commands.read(key)
                 if stored is not None:  # else its time has just come
                     return self._records.open_pending(key, stored) == value
             return True
 
-        return await self._link.within_deadline(add)
+        return await self._executor.run(add)
 
     async def get_pending(self, provider: str, request_token: str) -> Held | None:
         """Return the record, None if there is none or its time is up.
@@ -238,11 +286,11 @@ class RedisStore:
         """
         key = self._records.pending_key(provider, request_token)
 
-        async def get(call: Call) -> Held | None:
-            stored = await call.read(key)
-            return Held(self._records.open_pending(key, stored), stored) if stored is not None else None
-
-        return await self._link.within_deadline(get)
+        self._executor.check()
+        stored = await self._handshakes.read(key)
+        if stored is None:
+            return None
+        return Held(SecretBytes(self._opened(lambda: self._records.open_pending(key, stored))), stored)
 
     async def swap_pending(self, provider: str, request_token: str, old: Held, value: bytes) -> Held | None:
         """Put `value` in place of `old`, which keeps its time; None if it changed or went meanwhile.
@@ -251,12 +299,13 @@ class RedisStore:
             StoreUnavailable: If it did not work in time; whether `value` is there is not known.
             StoreCorrupt: If what is there is not one of ours, or does not decrypt.
         """
+        value = SecretBytes(value)
         key = self._records.pending_key(provider, request_token)
 
-        async def swap(call: Call) -> Held | None:
-            new, version = self._records.seal_pending(key, value), old.version
-            while not (await call.swap(key, version, new, "KEEPTTL")).done:
-                stored = await call.read(key)
+        async def swap(commands: Commands) -> Held | None:
+            new, version = SecretBytes(self._records.seal_pending(key, value)), old.version
+            while not (await commands.swap(key, version, new, "KEEPTTL")).done:
+                stored = await commands.read(key)
                 held = self._records.open_pending(key, stored) if stored is not None else None
                 if stored is None or held not in {old.value, value}:
                     return None
@@ -265,7 +314,7 @@ class RedisStore:
                 version = stored  # the same record, encrypted anew meanwhile
             return Held(value, new)
 
-        return await self._link.within_deadline(swap)
+        return await self._executor.run(swap)
 
     async def rotate(self, progress: Callable[[int, int], object] | None = None) -> int:
         """Encrypt every record anew that is not encrypted with the first key, while others use the store.
@@ -287,10 +336,27 @@ class RedisStore:
         """
         if not self._encrypts:
             raise ValueError("rotate() is for a store with encryption: give it one")
-        return await rotate(self._link, self._records, progress)
+        return await rotate(self._executor, self._records, progress)
 
-    async def _user(self, call: Call, key: bytes) -> str | None:
-        stored = await call.read(key)
+    def _batcher(self, lane: Lane, timeout: float) -> ReadBatcher[bytes, SecretBytes | None]:
+        async def ask(keys: Sequence[bytes]) -> Sequence[SecretBytes | Exception | None]:
+            return await self._executor.run(lambda commands: commands.read_many(keys, lane))
+
+        return ReadBatcher(
+            ask, timeout=timeout, late=self._executor.late, most=1 if self._executor.is_cluster else None
+        )
+
+    @staticmethod
+    def _opened(open_record: Callable[[], _T]) -> _T:
+        """Open a record; an error's traceback holds nothing of it."""
+        try:
+            return open_record()
+        except StoreCorrupt as error:
+            reason = str(error)
+        raise StoreCorrupt(reason)
+
+    async def _user(self, commands: Commands, key: bytes) -> str | None:
+        stored = await commands.read(key)
         return self._records.open_token(key, stored).user if stored is not None else None
 
 

@@ -8,7 +8,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from aiooauth1.stores.codec import Hidden
+from aiooauth1._internal.secrecy import SecretBytes, SecretText
 
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class _Parameters:
     def _living(self) -> tuple[object, ...]:
         # SQLite's thread comes here when the statement's turn has come, to bind the values.
         if (values := self._values) is None:
-            raise sqlite3.OperationalError("nobody waits for this any more")
+            raise sqlite3.OperationalError("cancelled")
         return values
 
 
@@ -198,4 +198,7 @@ class Database:
 
 
 def _hidden(value: Any) -> Any:
-    return Hidden(value) if isinstance(value, bytes) else value
+    if isinstance(value, bytes):
+        return SecretBytes(value)
+    # Somebody may have written text where a record belongs.
+    return SecretText(value) if isinstance(value, str) else value

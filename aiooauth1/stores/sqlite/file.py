@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import sqlite3
 import stat
@@ -49,9 +50,9 @@ _UNAVAILABLE = {
     sqlite3.SQLITE_CANTOPEN: "it cannot be opened",
     sqlite3.SQLITE_PERM: "it may not be opened",
     sqlite3.SQLITE_AUTH: "it may not be opened",
-    sqlite3.SQLITE_NOMEM: "there is no memory",
+    sqlite3.SQLITE_NOMEM: "out of memory",
     sqlite3.SQLITE_INTERRUPT: "it was interrupted",
-    sqlite3.SQLITE_PROTOCOL: "its locks are in disorder",
+    sqlite3.SQLITE_PROTOCOL: "SQLite locking protocol error",
     sqlite3.SQLITE_NOLFS: "the file system takes no file of this size",
 }
 
@@ -96,6 +97,7 @@ class SQLiteFile:
         self._process = 0  # in which it was opened
         self._opening: asyncio.Task[Database | _Failure] | None = None
         self._database: Database | None = None
+        self._inode: tuple[int, int] | None = None  # of the open file
         self._closed = False
         self._closing = asyncio.Lock()  # aiosqlite never answers a second close while the first is under way
 
@@ -111,8 +113,14 @@ class SQLiteFile:
         try:
             async with asyncio.timeout(self._timeout):
                 yield await self._open_database()
+            if self._database is None or self._inode_now() == self._inode:
+                return
+            # What was written may have gone to a file that nobody opens again.
+            failure = _Failure(
+                StoreUnavailable, "it was deleted or replaced meanwhile: what was written is lost"
+            )
         except TimeoutError:
-            failure = _Failure(StoreUnavailable, f"it did not answer within {self._timeout:g} s")
+            raise self.late() from None
         except (sqlite3.Error, ValueError) as error:  # aiosqlite's connections, when closed, say ValueError
             if self._closed:
                 failure = _CLOSED
@@ -120,9 +128,17 @@ class SQLiteFile:
                 failure = _failure(error)
             else:
                 raise
-        else:
-            return
         raise self._error(failure) from None
+
+    def late(self) -> StoreUnavailable:
+        """Return the error of an operation whose time is up."""
+        return StoreUnavailable(
+            f"the token store {self._path!r}: it did not answer within {self._timeout:g} s"
+        )
+
+    def is_current(self) -> bool:
+        """Say whether it is open in this event loop and process."""
+        return self._loop is asyncio.get_running_loop() and self._process == os.getpid()
 
     async def aclose(self) -> None:
         """Close the file, once what was begun is done. Closing it again does nothing.
@@ -139,7 +155,12 @@ class SQLiteFile:
                 await self._database.aclose()
                 self._database = None
 
-    async def _open_database(self) -> Database:
+    def check(self) -> None:
+        """Refuse use after the close, in another event loop or in a forked process.
+
+        Raises:
+            RuntimeError: In these cases.
+        """
         loop = asyncio.get_running_loop()
         if self._closed:
             raise self._error(_CLOSED)
@@ -151,8 +172,17 @@ class SQLiteFile:
             raise RuntimeError(
                 f"the token store {self._path!r} is open in another event loop: make one for each loop"
             )
+
+    async def _open_database(self) -> Database:
+        self.check()
         if self._database is not None:
-            return self._database
+            if (inode := self._inode_now()) == self._inode:
+                return self._database
+            # Not opened again: SQLite would apply the old file's log, which lies beside it, to the new one.
+            what = "deleted" if inode is None else "replaced"
+            reason = f"it was {what} while it was open: stop every process that uses it, then put it in place"
+            raise self._error(_Failure(StoreUnavailable, reason))
+        loop = asyncio.get_running_loop()
         if self._opening is None:
             # In a task of its own, which no cancelled caller ends: one opens, and all others wait for it.
             self._loop = loop
@@ -177,11 +207,12 @@ class SQLiteFile:
                         await asyncio.sleep(_PAUSE)
                 reader, writer = connections
                 await reader.execute("PRAGMA query_only=ON")
+                self._inode = self._inode_now()
                 self._database = opened = Database(reader, writer)
         except TimeoutError:
             pass
         except OSError as error:
-            opened = _Failure(StoreUnavailable, f"it cannot be opened: {error.strerror}")
+            opened = _Failure(StoreUnavailable, f"it cannot be opened: {error.strerror or error}")
         except sqlite3.Error as error:
             opened = _failure(error)
         except _WrongFileError as error:
@@ -244,6 +275,14 @@ class SQLiteFile:
             raise _WrongFileError("it is a database of something else")
         return False
 
+    def _inode_now(self) -> tuple[int, int] | None:
+        """Return the device and number of the file that has the path now; None: there is none."""
+        try:
+            found = os.stat(self._path)  # noqa: PTH116  this is asked twice an operation
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
     def _is_elsewhere(self) -> bool:
         return self._loop is not None and self._process != os.getpid()
 
@@ -281,8 +320,14 @@ def _make_private(path: str) -> None:
     except FileExistsError:
         # By name: closing any descriptor of an SQLite file drops all locks that this process has on it.
         for companion in (place, *(place.with_name(place.name + ending) for ending in ("-wal", "-shm"))):
-            with suppress(FileNotFoundError, PermissionError):  # gone again; or another user's, who shares it
-                if stat.S_IMODE(companion.stat().st_mode) & 0o077:
+            with suppress(FileNotFoundError):  # gone again
+                found = companion.stat()
+                if hasattr(os, "geteuid") and found.st_uid != os.geteuid():
+                    raise PermissionError(
+                        errno.EPERM,
+                        f"user {found.st_uid} owns it, who can read the tokens: use a file of your own",
+                    ) from None
+                if stat.S_IMODE(found.st_mode) & 0o077:
                     companion.chmod(0o600)
 
 

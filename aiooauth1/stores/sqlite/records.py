@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from aiooauth1._internal.secrecy import SecretBytes
 from aiooauth1.errors import StoreCorrupt
-from aiooauth1.stores.codec import Hidden, decode_token, encode_token
-from aiooauth1.stores.keys import name_from_octets, name_octets, record_key, text_digest
+from aiooauth1.stores.codec import decode_token, encode_token
+from aiooauth1.stores.keys import check_names, name_from_octets, name_octets, record_key, text_digest
 
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from aiooauth1.stores.encryption import Encryption
 
 
-__all__ = ["Place", "Records", "Row"]
+__all__ = ["Place", "Row", "SQLiteRecords"]
 
 
 class Place(NamedTuple):
@@ -35,7 +36,7 @@ class Row(NamedTuple):
     user: bytes | None
 
 
-class Records:
+class SQLiteRecords:
     """How records are written and read.
 
     Args:
@@ -52,15 +53,17 @@ class Records:
 
     def access(self, provider: str, user: str) -> Place:
         """Where a user's access token stands."""
+        check_names(provider=provider, user=user)
         return Place("access", record_key(provider), record_key(self._hidden(user)))
 
     def pending(self, provider: str, request_token: str) -> Place:
         """Where a pending handshake stands. Its request token is nobody's to read."""
+        check_names(provider=provider, request_token=request_token)
         return Place("pending", record_key(provider), text_digest(self._hidden(request_token)))
 
     def seal(self, record: bytes, place: Place) -> bytes:
         """Write a record as it is to stand there."""
-        return Hidden(record if self._encryption is None else self._encryption.seal(record, *place))
+        return SecretBytes(record if self._encryption is None else self._encryption.seal(record, *place))
 
     def open(self, stored: bytes, place: Place) -> bytes:
         """Read what stands there.
@@ -69,7 +72,7 @@ class Records:
             StoreCorrupt: If it is not what `seal` wrote for that place.
         """
         if self._encryption is not None:
-            return Hidden(self._encryption.open(stored, *place))
+            return SecretBytes(self._encryption.open(stored, *place))
         if not isinstance(stored, bytes):  # SQLite gives whatever is there
             raise StoreCorrupt("a stored record is not one of ours: it is not octets")
         return stored
@@ -112,7 +115,7 @@ class Records:
             raise StoreCorrupt("a stored user's name is not the one whose token stands there")
         return user
 
-    def renewed(self, kind: str, row: Row) -> Row | None:
+    def reseal(self, kind: str, row: Row) -> Row | None:
         """Encrypt a row with the current key; None if it is already.
 
         Raises:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from aiooauth1.stores.sqlite.database import Database
     from aiooauth1.stores.sqlite.file import SQLiteFile
-    from aiooauth1.stores.sqlite.records import Records
+    from aiooauth1.stores.sqlite.records import SQLiteRecords
 
 
 __all__ = ["rotate"]
@@ -34,7 +34,7 @@ _THESE = "id BETWEEN ? AND ? AND (id, record) IN (VALUES {pairs})"
 
 
 async def rotate(
-    file: SQLiteFile, records: Records, progress: Callable[[int, int], object] | None = None
+    file: SQLiteFile, records: SQLiteRecords, progress: Callable[[int, int], object] | None = None
 ) -> int:
     """Encrypt every record anew that is not encrypted with the first key.
 
@@ -54,7 +54,7 @@ async def rotate(
         raise ValueError("to rotate keys, the store needs encryption=Encryption(new_key, old_key)")
     async with file.operation() as database:
         total = await database.one(_TOTAL)
-    done = renewed = 0
+    done = rewritten = 0
     corrupt: list[StoreCorrupt] = []
     for kind, page in _PAGES.items():
         after = 0
@@ -63,7 +63,7 @@ async def rotate(
                 rows = [Row(*row) for row in await database.read(page, after, _PAGE)]
                 stale, unreadable = _stale(records, kind, rows)
                 changed = await _renew(database, kind, stale) if stale else 0
-            renewed += changed
+            rewritten += changed
             if changed < len(stale):
                 continue  # others wrote one of them meanwhile: look at them again
             if not rows:
@@ -77,16 +77,18 @@ async def rotate(
         await database.checkpoint()  # what the old key opens is not to stay in the log
     if corrupt:
         raise StoreCorrupt(f"{len(corrupt)} of {done} records could not be encrypted anew: {corrupt[0]}")
-    return renewed
+    return rewritten
 
 
-def _stale(records: Records, kind: str, rows: list[Row]) -> tuple[list[tuple[Row, Row]], list[StoreCorrupt]]:
+def _stale(
+    records: SQLiteRecords, kind: str, rows: list[Row]
+) -> tuple[list[tuple[Row, Row]], list[StoreCorrupt]]:
     """Pick the rows that need it, each as it is and as it should be, and what is wrong with the bad ones."""
     stale: list[tuple[Row, Row]] = []
     unreadable: list[StoreCorrupt] = []
     for row in rows:
         try:
-            fresh = records.renewed(kind, row)
+            fresh = records.reseal(kind, row)
         except StoreCorrupt as problem:
             unreadable.append(problem)
         else:

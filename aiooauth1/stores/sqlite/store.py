@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import time
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
+from aiooauth1._internal.secrecy import SecretBytes
 from aiooauth1.errors import StoreUnavailable, TooManyHandshakes
-from aiooauth1.stores.codec import Hidden
-from aiooauth1.stores.expiring import check_ttl
-from aiooauth1.stores.protocols import Held
+from aiooauth1.stores.batching import ReadBatcher
+from aiooauth1.stores.protocols import Held, validate_ttl
 from aiooauth1.stores.sqlite.file import SQLiteFile
-from aiooauth1.stores.sqlite.records import Records
+from aiooauth1.stores.sqlite.records import SQLiteRecords
 from aiooauth1.stores.sqlite.rotation import rotate
 
 
@@ -25,10 +25,11 @@ except ImportError:
 
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
     from aiooauth1.credentials import AccessToken
     from aiooauth1.stores.encryption import Encryption
+    from aiooauth1.stores.sqlite.records import Place
 
 
 __all__ = ["SQLiteStore"]
@@ -57,6 +58,7 @@ _PUT = (
     " ON CONFLICT (provider, name) DO UPDATE SET record = excluded.record, user = excluded.user"
 )
 _GET = "SELECT record FROM access WHERE provider = ? AND name = ?"
+_GET_MANY = "SELECT provider, name, record FROM access WHERE (provider, name) IN (VALUES {places})"
 _REPLACE = "UPDATE access SET record = ?, user = ? WHERE provider = ? AND name = ? AND record = ?"
 _DISCARD = "DELETE FROM access WHERE provider = ? AND name = ?"
 _DISCARD_ONE = "DELETE FROM access WHERE provider = ? AND name = ? AND record = ?"
@@ -70,6 +72,9 @@ _ADD = (
     " WHERE pending.until <= ?"
 )
 _PENDING = "SELECT record FROM pending WHERE provider = ? AND name = ? AND until > ?"
+_PENDING_MANY = (
+    "SELECT provider, name, record FROM pending WHERE (provider, name) IN (VALUES {places}) AND until > ?"
+)
 _SWAP = "UPDATE pending SET record = ? WHERE provider = ? AND name = ? AND until > ? AND record = ?"
 _COUNT = "SELECT count(*) FROM pending WHERE until > ?"
 _PURGE = "DELETE FROM pending WHERE id IN (SELECT id FROM pending WHERE until <= ? ORDER BY until LIMIT 1000)"
@@ -84,7 +89,10 @@ _FREE_SLOT = "DELETE FROM slot WHERE id = ?"
 class SQLiteStore:
     """A `TokenStore` in one SQLite file, which tasks and processes share.
 
-    The file is opened on first use, belongs to that event loop, and is readable for its owner only. Every
+    The file is opened on first use, belongs to that event loop, and is readable for its owner only: one that
+    another user owns is refused. If it is deleted or replaced while it is open, every operation raises
+    `StoreUnavailable`: to put a backup back, stop the processes first. Reads that are asked for at the same
+    time are one. Every
     operation is one statement, or statements each of which is good by itself: a cancelled caller and a killed
     process leave nothing half done. What was stored survives a power cut.
 
@@ -95,7 +103,8 @@ class SQLiteStore:
     Args:
         path: The file. It is made when it is not there. Its folder must be there, on no network drive.
         encryption: The keys that records are encrypted with. None leaves them readable for whoever can read
-            the file.
+            the file. Whoever can write the file can put an older record of the same user back in its place,
+            and it is accepted: encryption hides tokens, and does not date them.
         timeout: How many seconds an operation may take, waiting for other processes included.
         max_pending: How many handshakes may be pending at once, over all processes.
         clock: Seconds since the epoch, the same for all processes.
@@ -118,7 +127,10 @@ class SQLiteStore:
         self._file = SQLiteFile(
             path, aiosqlite.connect, application_id=0x616F6131, version=1, schema=_SCHEMA, timeout=timeout
         )
-        self._records = Records(encryption)
+        self._records = SQLiteRecords(encryption)
+        # Callbacks wait for the record of their handshake: they are gathered apart from token reads.
+        self._tokens = ReadBatcher(self._read_tokens, timeout=timeout, late=self._file.late)
+        self._handshakes = ReadBatcher(self._read_handshakes, timeout=timeout, late=self._file.late)
         self._max_pending = max_pending
         self._clock = clock
 
@@ -130,7 +142,14 @@ class SQLiteStore:
 
     async def aclose(self) -> None:
         """Close the file, once what was begun is done. Closing it again does nothing."""
+        if self._file.is_current():
+            await self._tokens.aclose()
+            await self._handshakes.aclose()
         await self._file.aclose()
+
+    async def close(self) -> None:
+        """Do what `aclose` does."""
+        await self.aclose()
 
     async def put_access_token(self, provider: str, user: str, token: AccessToken) -> None:
         """Store the user's token in place of any other.
@@ -144,11 +163,31 @@ class SQLiteStore:
         async with self._file.operation() as database:
             await database.write(_PUT, *place[1:], *sealed)
 
+    async def put_access_tokens(self, provider: str, tokens: Mapping[str, AccessToken]) -> None:
+        """Store the tokens of many users, each in place of any other, 200 in one statement.
+
+        Raises:
+            TypeError: If a name is not a `str`, or a token holds something other than text and numbers.
+            ValueError: If a token is larger than a record may be: 16,384 bytes.
+        """
+        rows: list[tuple[object, ...]] = []
+        for user, token in tokens.items():
+            place = self._records.access(provider, user)
+            sealed = self._records.seal_token(token, place), self._records.seal_user(user, place)
+            rows.append((*place[1:], *sealed))
+        for start in range(0, len(rows), _PAGE):
+            page = rows[start : start + _PAGE]
+            statement = _PUT.replace(
+                "VALUES (?, ?, ?, ?)", f"VALUES {', '.join(['(?, ?, ?, ?)'] * len(page))}"
+            )
+            async with self._file.operation() as database:
+                await database.write(statement, *(value for row in page for value in row))
+
     async def get_access_token(self, provider: str, user: str) -> AccessToken | None:
         """Return the user's token, None if there is none."""
+        self._file.check()
         place = self._records.access(provider, user)
-        async with self._file.operation() as database:
-            record = await database.one(_GET, *place[1:])
+        record = await self._tokens.read(place)
         return self._records.open_token(record, place) if record is not None else None
 
     async def replace_access_token(self, provider: str, user: str, old_key: str, token: AccessToken) -> bool:
@@ -222,8 +261,8 @@ class SQLiteStore:
             TooManyHandshakes: If there is no room.
             ValueError: If `ttl` is not a positive number of seconds.
         """
-        check_ttl(ttl)
-        place, value = self._records.pending(provider, request_token), Hidden(value)
+        validate_ttl(ttl)
+        place, value = self._records.pending(provider, request_token), SecretBytes(value)
         now, bound = self._clock(), self._max_pending
         async with self._file.operation() as database:
             await database.write(_PURGE, now)
@@ -238,14 +277,14 @@ class SQLiteStore:
 
     async def get_pending(self, provider: str, request_token: str) -> Held | None:
         """Return the record, None if there is none or its time is up."""
+        self._file.check()
         place = self._records.pending(provider, request_token)
-        async with self._file.operation() as database:
-            record = await database.one(_PENDING, *place[1:], self._clock())
+        record = await self._handshakes.read(place)
         return Held(self._records.open(record, place), record) if record is not None else None
 
     async def swap_pending(self, provider: str, request_token: str, old: Held, value: bytes) -> Held | None:
         """Put `value` in place of `old`, which keeps its time; None if it changed or went meanwhile."""
-        place, value = self._records.pending(provider, request_token), Hidden(value)
+        place, value = self._records.pending(provider, request_token), SecretBytes(value)
         now, sealed = self._clock(), self._records.seal(value, place)
         async with self._file.operation() as database:
             if await database.write(_SWAP, sealed, *place[1:], now, old.version):
@@ -272,6 +311,25 @@ class SQLiteStore:
             ValueError: If the store has no encryption.
         """
         return await rotate(self._file, self._records, progress)
+
+    async def _read_tokens(self, places: Sequence[Place]) -> list[Any]:
+        return await self._read(_GET, _GET_MANY, places)
+
+    async def _read_handshakes(self, places: Sequence[Place]) -> list[Any]:
+        return await self._read(_PENDING, _PENDING_MANY, places, self._clock())
+
+    async def _read(self, one: str, many: str, places: Sequence[Place], *more: object) -> list[Any]:
+        """Return the record of each place, None if there is none, in one hop to SQLite's thread."""
+        async with self._file.operation() as database:
+            if len(places) == 1:
+                return [await database.one(one, *places[0][1:], *more)]
+            asked = [*places, *[places[-1]] * ((1 << (len(places) - 1).bit_length()) - len(places))]
+            # Numbers of places that are powers of two: SQLite keeps a statement for each.
+            statement = many.format(places=", ".join(["(?, ?)"] * len(asked)))
+            values = [value for place in asked for value in place[1:]]
+            rows = await database.read(statement, *values, *more)
+        records = {(provider, name): record for provider, name, record in rows}
+        return [records.get(place[1:]) for place in places]
 
     def _full(self) -> TooManyHandshakes:
         return TooManyHandshakes(

@@ -37,7 +37,7 @@ from aiooauth1 import (
 )
 from aiooauth1.stores.cached import CachedStore
 from aiooauth1.stores.encryption import Encryption
-from aiooauth1.stores.expiring import Expiring
+from aiooauth1.stores.memory import ExpiringDict
 from aiooauth1.stores.sqlite import SQLiteStore
 from aiooauth1.testing import FakeProvider, drop
 
@@ -595,7 +595,7 @@ async def test_of_100000_abandoned_handshakes_nothing_is_left(fake: FakeProvider
     now = 600.0
     async with store.pending_slot():
         pass
-    assert vars(store._pending) == vars(Expiring(clock))  # noqa: SLF001  what it holds
+    assert vars(store._pending) == vars(ExpiringDict(clock))  # noqa: SLF001  what it holds
 
 
 # Names

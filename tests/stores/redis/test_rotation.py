@@ -14,7 +14,7 @@ from aiooauth1 import AccessToken
 from aiooauth1.errors import StoreCorrupt
 from aiooauth1.stores.encryption import Encryption
 from aiooauth1.stores.redis import RedisStore
-from aiooauth1.stores.redis.records import Records
+from aiooauth1.stores.redis.records import RedisRecords
 
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ async def fill(store: RedisStore, users: int) -> None:
 
 def fill_at_once(server: RedisServer, users: int) -> None:
     """Thousands of records under the old key, in one go."""
-    records = Records("aiooauth1:", ONLY_OLD)
+    records = RedisRecords("aiooauth1:", ONLY_OLD)
     with server.client() as client, client.pipeline(transaction=False) as pipeline:
         for number in range(users):
             user = f"user {number}"

@@ -22,6 +22,7 @@ import pytest
 from aiooauth1.credentials import AccessToken
 from aiooauth1.errors import StoreCorrupt, StoreUnavailable
 from aiooauth1.stores.sqlite import SQLiteStore
+from aiooauth1.stores.sqlite.database import Database
 from aiooauth1.stores.sqlite.file import SQLiteFile
 
 
@@ -479,3 +480,90 @@ def test_without_aiosqlite_the_error_names_the_extra() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30
     )
     assert done.stdout.strip() == ("SQLiteStore needs aiosqlite: pip install 'aiooauth1[sqlite]' aiosqlite")
+
+
+# The file under a running process
+
+ANN = AccessToken("ann-key", "ann-secret")
+
+
+@pytest.mark.parametrize("what", ["deleted", "replaced"])
+async def test_a_file_that_goes_takes_no_token_until_it_is_back(tmp_path: Path, what: str) -> None:
+    path, aside, other = tmp_path / "tokens.db", tmp_path / "aside.db", tmp_path / "other.db"
+    async with SQLiteStore(other) as backup:
+        await backup.put_access_token("x", "eve", ANN)
+    async with SQLiteStore(path) as store:
+        await store.put_access_token("x", "ann", ANN)
+        path.rename(aside)
+        if what == "replaced":
+            other.replace(path)
+        for _ in range(2):
+            with pytest.raises(
+                StoreUnavailable, match=f"it was {what} while it was open: stop every process"
+            ):
+                await store.put_access_token("x", "bob", ANN)
+            with pytest.raises(StoreUnavailable, match=f"it was {what} while it was open"):
+                await store.get_access_token("x", "ann")
+        aside.replace(path)
+        assert await store.get_access_token("x", "ann") == ANN
+        await store.put_access_token("x", "bob", ANN)
+        assert await store.get_access_token("x", "bob") == ANN
+
+
+async def test_a_write_during_which_the_file_goes_is_not_called_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "tokens.db"
+    write = Database.write
+
+    async def and_gone(database: Database, sql: str, *values: object) -> int:
+        changed = await write(database, sql, *values)
+        path.unlink()
+        return changed
+
+    async with SQLiteStore(path) as store:
+        await store.get_access_token("x", "ann")
+        monkeypatch.setattr(Database, "write", and_gone)
+        with pytest.raises(StoreUnavailable, match="deleted or replaced meanwhile"):
+            await store.put_access_token("x", "ann", ANN)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give a file away")
+async def test_another_users_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "tokens.db"
+    async with SQLiteStore(path) as store:
+        await store.put_access_token("x", "ann", ANN)
+    os.chown(path, 65534, -1)
+    async with SQLiteStore(path) as store:
+        with pytest.raises(StoreUnavailable, match="user 65534 owns it, who can read the tokens"):
+            await store.get_access_token("x", "ann")
+    os.chown(path, 0, -1)
+    path.chmod(0o644)
+    async with SQLiteStore(path) as store:
+        assert await store.get_access_token("x", "ann") == ANN
+    assert path.stat().st_mode & 0o077 == 0
+
+
+async def test_a_thousand_reads_at_once_take_few_hops(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hops: list[str] = []
+    read = Database.read
+
+    async def counted(database: Database, sql: str, *values: object) -> Any:
+        hops.append(sql)
+        return await read(database, sql, *values)
+
+    tokens = {f"user {number}": AccessToken(f"k{number}", "s") for number in range(1000)}
+    async with SQLiteStore(tmp_path / "tokens.db", timeout=30) as store:
+        await store.put_access_tokens("x", tokens)
+        monkeypatch.setattr(Database, "read", counted)
+        held = await asyncio.gather(*(store.get_access_token("x", user) for user in tokens))
+        assert held == list(tokens.values())
+        assert len(hops) <= 40
+        hops.clear()
+        assert (
+            await asyncio.gather(*(store.get_pending("x", f"rt{number}") for number in range(1000)))
+            == [None] * 1000
+        )
+        assert len(hops) <= 40

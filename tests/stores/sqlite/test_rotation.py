@@ -91,22 +91,25 @@ async def test_10000_records_are_rotated_under_100_readers_and_100_writers(tmp_p
     both = Encryption(NEW, OLD, name_key=NAMES)
     progress: list[tuple[int, int]] = []
 
-    async with SQLiteStore(path, encryption=both) as store, SQLiteStore(path, encryption=both) as rotator:
+    async with (
+        SQLiteStore(path, encryption=both, timeout=60) as store,
+        SQLiteStore(path, encryption=both, timeout=60) as rotator,
+    ):
         load = Load(store, users)
         async with asyncio.TaskGroup() as group:
             for number in range(100):
                 group.create_task(load.read(number * 97))
                 group.create_task(load.write(number))
-            renewed = await rotator.rotate(lambda done, total: progress.append((done, total)))
+            rewritten = await rotator.rotate(lambda done, total: progress.append((done, total)))
             load.goes_on = False
 
-    assert 0 < renewed <= 10_000
-    assert renewed + len(load.written) >= 10_000
+    assert 0 < rewritten <= 10_000
+    assert rewritten + len(load.written) >= 10_000
     assert load.reads > 500
     assert sum(load.written.values()) > 500
     assert progress[-1] == (10_000, 10_000)
     assert progress == sorted(progress)
-    async with SQLiteStore(path, encryption=Encryption(NEW, name_key=NAMES)) as store:
+    async with SQLiteStore(path, encryption=Encryption(NEW, name_key=NAMES), timeout=60) as store:
         held = await asyncio.gather(*(store.get_access_token("x", user) for user in users))
         assert held == [token(user, load.written.get(user, 0)) for user in users], "a write was lost"
         assert {user async for user in store.users("x")} == set(users)

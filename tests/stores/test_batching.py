@@ -1,0 +1,182 @@
+"""Reads that come at the same time are one question; each reader has its own deadline and error."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from aiooauth1.errors import StoreCorrupt, StoreUnavailable
+from aiooauth1.stores.batching import ReadBatcher
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class BackEnd:
+    """Answers with the key in capitals, when it is let."""
+
+    def __init__(self, timeout: float = 5.0, most: int | None = None) -> None:
+        self.asked: list[tuple[str, ...]] = []
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
+        self.news = asyncio.Event()
+        self.error: Exception | None = None
+        self.batcher: ReadBatcher[str, str] = ReadBatcher(
+            self.ask, timeout=timeout, late=lambda: StoreUnavailable("too late"), most=most
+        )
+
+    async def ask(self, keys: Sequence[str]) -> Sequence[str | Exception]:
+        self.asked.append(tuple(keys))
+        self.news.set()
+        await self.may_answer.wait()
+        if self.error is not None:
+            raise self.error
+        return [StoreCorrupt("bad") if key == "bad" else key.upper() for key in keys]
+
+    async def until(self, number: int) -> None:
+        """Wait until so many questions were asked."""
+        async with asyncio.timeout(5):
+            while len(self.asked) < number:
+                self.news.clear()
+                await self.news.wait()
+
+
+async def test_a_thousand_readers_at_once_ask_four_questions() -> None:
+    back_end = BackEnd()
+    keys = [f"user {number}" for number in range(1000)]
+    answers = await asyncio.gather(*map(back_end.batcher.read, keys))
+    assert answers == [key.upper() for key in keys]
+    assert [len(asked) for asked in back_end.asked] == [256, 256, 256, 232]
+
+
+async def test_readers_of_one_key_share_its_answer_and_a_later_one_asks_again() -> None:
+    back_end = BackEnd()
+    assert (
+        await asyncio.gather(*[back_end.batcher.read("ann")] * 1, back_end.batcher.read("ann")) == ["ANN"] * 2
+    )
+    assert await back_end.batcher.read("ann") == "ANN"
+    assert back_end.asked == [("ann",), ("ann",)]
+
+
+async def test_a_read_that_begins_while_a_question_is_under_way_does_not_get_its_older_answer() -> None:
+    back_end = BackEnd()
+    back_end.may_answer.clear()
+    first = asyncio.create_task(back_end.batcher.read("ann"))
+    await back_end.until(1)
+    second = asyncio.create_task(back_end.batcher.read("ann"))
+    await asyncio.sleep(0)
+    back_end.may_answer.set()
+    assert [await first, await second] == ["ANN", "ANN"]
+    assert back_end.asked == [("ann",), ("ann",)]
+
+
+async def test_a_question_that_hangs_holds_the_next_one_back_for_a_moment_only() -> None:
+    back_end = BackEnd()
+    back_end.may_answer.clear()
+    hung = asyncio.create_task(back_end.batcher.read("ann"))
+    await back_end.until(1)
+    next_one = asyncio.create_task(back_end.batcher.read("bob"))
+    await back_end.until(2)
+    back_end.may_answer.set()
+    assert [await hung, await next_one] == ["ANN", "BOB"]
+
+
+async def test_each_reader_has_a_deadline_of_its_own() -> None:
+    back_end = BackEnd(timeout=0.05)
+    back_end.may_answer.clear()
+    ends = await asyncio.gather(*map(back_end.batcher.read, ("ann", "bob")), return_exceptions=True)
+    assert [str(end) for end in ends] == ["too late"] * 2
+    assert ends[0] is not ends[1]
+    back_end.may_answer.set()
+    assert await back_end.batcher.read("ann") == "ANN"
+    await back_end.batcher.aclose()
+
+
+async def test_a_cancelled_reader_leaves_the_others_waiting() -> None:
+    back_end = BackEnd()
+    back_end.may_answer.clear()
+    readers = [asyncio.create_task(back_end.batcher.read(key)) for key in ("ann", "ann", "bob")]
+    await back_end.until(1)
+    readers[0].cancel()
+    back_end.may_answer.set()
+    ends = await asyncio.gather(*readers, return_exceptions=True)
+    assert isinstance(ends[0], asyncio.CancelledError)
+    assert ends[1:] == ["ANN", "BOB"]
+
+
+async def test_nothing_is_asked_for_readers_who_gave_up_before() -> None:
+    back_end = BackEnd()
+    reader = asyncio.create_task(back_end.batcher.read("ann"))
+    other = asyncio.create_task(back_end.batcher.read("bob"))
+    await asyncio.sleep(0)
+    reader.cancel()
+    assert await other == "BOB"
+    assert back_end.asked == [("bob",)]
+
+
+async def test_an_error_of_one_record_is_its_readers_alone_and_that_of_a_question_everybodys() -> None:
+    back_end = BackEnd()
+    ends = await asyncio.gather(*map(back_end.batcher.read, ("ann", "bad")), return_exceptions=True)
+    assert ends[0] == "ANN"
+    assert isinstance(ends[1], StoreCorrupt)
+    back_end.error = StoreUnavailable("no answer")
+    ends = await asyncio.gather(*map(back_end.batcher.read, ("ann", "bob")), return_exceptions=True)
+    assert [type(end) for end in ends] == [StoreUnavailable] * 2
+    assert ends[0] is not ends[1]
+
+
+async def test_closing_ends_the_questions_and_tells_the_readers() -> None:
+    back_end = BackEnd()
+    back_end.may_answer.clear()
+    readers = [asyncio.create_task(back_end.batcher.read(key)) for key in ("ann", "bob")]
+    await back_end.until(1)
+    readers.append(asyncio.create_task(back_end.batcher.read("eve")))
+    await asyncio.sleep(0)
+    await back_end.batcher.aclose()
+    ends = await asyncio.gather(*readers, return_exceptions=True)
+    assert [type(end) for end in ends] == [StoreUnavailable] * 3
+
+
+async def test_keys_that_lie_apart_are_asked_for_apart_and_at_once() -> None:
+    back_end = BackEnd(most=1)
+    back_end.may_answer.clear()
+    readers = [asyncio.create_task(back_end.batcher.read(key)) for key in ("ann", "bob", "eve")]
+    await back_end.until(3)
+    back_end.may_answer.set()
+    assert await asyncio.gather(*readers) == ["ANN", "BOB", "EVE"]
+
+
+def test_a_loop_that_ended_in_the_middle_does_not_stop_the_next() -> None:
+    back_end: list[BackEnd] = []
+
+    async def leave() -> None:
+        back_end.append(BackEnd())
+        back_end[0].may_answer.clear()
+        reader = asyncio.create_task(back_end[0].batcher.read("ann"))
+        await asyncio.sleep(0)
+        assert not reader.done()
+
+    async def read() -> str:
+        back_end[0].may_answer, back_end[0].news = asyncio.Event(), asyncio.Event()
+        back_end[0].may_answer.set()
+        async with asyncio.timeout(5):
+            return await back_end[0].batcher.read("ann")
+
+    asyncio.run(leave())
+    assert asyncio.run(read()) == "ANN"
+
+
+@pytest.mark.parametrize("most", [None, 1])
+async def test_many_readers_under_random_cancellation_get_their_own_answer(most: int | None) -> None:
+    back_end = BackEnd(most=most)
+    readers = [asyncio.create_task(back_end.batcher.read(f"user {number % 50}")) for number in range(500)]
+    for number in range(0, 500, 7):
+        readers[number].cancel()
+        if number % 3 == 0:
+            await asyncio.sleep(0)
+    ends = await asyncio.gather(*readers, return_exceptions=True)
+    for number, end in enumerate(ends):
+        assert end == f"USER {number % 50}" or (number % 7 == 0 and isinstance(end, asyncio.CancelledError))

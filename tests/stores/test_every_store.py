@@ -1,0 +1,228 @@
+"""What all our stores have in common: names, types, bulk puts, closing, and tracebacks without secrets."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import traceback
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from aiooauth1 import AccessToken, MemoryStore, RequestToken
+from aiooauth1.errors import OAuth1Error, StoreUnavailable
+from aiooauth1.stores import Held
+from aiooauth1.stores.cached import CachedStore
+from aiooauth1.stores.encryption import Encryption
+from aiooauth1.stores.redis import RedisStore
+from aiooauth1.stores.sqlite import SQLiteStore
+
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+    from pathlib import Path
+
+    from real_redis.server import RedisServer
+
+
+Store = MemoryStore | CachedStore | SQLiteStore | RedisStore
+TOKEN = AccessToken("access-key", "acc3ss-s3cret", params={"user_id": "1"})
+VALUE = b'{"secret": "requ3st-s3cret"}'
+PENDING = Held(VALUE, VALUE)
+OPERATIONS: dict[str, Callable[[Any], Awaitable[object]]] = {
+    "put": lambda s: s.put_access_token("x", "ann", TOKEN),
+    "put many": lambda s: s.put_access_tokens("x", {"ann": TOKEN}),
+    "get": lambda s: s.get_access_token("x", "ann"),
+    "replace": lambda s: s.replace_access_token("x", "ann", "k", TOKEN),
+    "discard": lambda s: s.discard_access_token("x", "ann"),
+    "discard one": lambda s: s.discard_access_token("x", "ann", "k"),
+    "users": lambda s: anext(aiter(s.users("x"))),
+    "add pending": lambda s: s.add_pending("x", "rt", VALUE, ttl=60),
+    "get pending": lambda s: s.get_pending("x", "rt"),
+    "swap pending": lambda s: s.swap_pending("x", "rt", PENDING, VALUE),
+}
+
+
+@pytest.fixture(params=["memory", "cached", "sqlite", "redis", "redis encrypted"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    encryption = Encryption(Encryption.generate_key()) if "encrypted" in request.param else None
+    made: Store
+    match request.param:
+        case "memory":
+            made = MemoryStore()
+        case "cached":
+            made = CachedStore(MemoryStore())
+        case "sqlite":
+            made = SQLiteStore(tmp_path / "tokens.db")
+        case _:
+            url = request.getfixturevalue("redis_url")
+            made = RedisStore.from_url(url, prefix=secrets.token_hex(4), encryption=encryption)
+    async with made as store:
+        yield store
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize("user", [7, None, b"ann"], ids=repr)
+async def test_a_user_that_is_no_text_is_a_type_error(store: Store, name: str, user: Any) -> None:
+    if "pending" in name:
+        operation: Any = {
+            "add pending": lambda: store.add_pending("x", user, VALUE, ttl=60),
+            "get pending": lambda: store.get_pending("x", user),
+            "swap pending": lambda: store.swap_pending("x", user, PENDING, VALUE),
+        }[name]
+    elif name == "users":
+        operation = lambda: anext(aiter(store.users(user)))  # noqa: E731
+    else:
+        operation = {
+            "put": lambda: store.put_access_token("x", user, TOKEN),
+            "put many": lambda: store.put_access_tokens("x", {user: TOKEN}),
+            "get": lambda: store.get_access_token("x", user),
+            "replace": lambda: store.replace_access_token("x", user, "k", TOKEN),
+            "discard": lambda: store.discard_access_token("x", user),
+            "discard one": lambda: store.discard_access_token("x", user, "k"),
+        }[name]
+    with pytest.raises(TypeError, match=r"must be a str, not (int|NoneType|bytes)"):
+        await operation()
+
+
+@pytest.mark.parametrize("given", [RequestToken("k", "s"), {"key": "k", "secret": "s"}, None, "k"], ids=repr)
+async def test_what_is_no_access_token_is_not_kept(store: Store, given: Any) -> None:
+    with pytest.raises(TypeError, match="a token store keeps AccessToken, not"):
+        await store.put_access_token("x", "ann", given)
+    with pytest.raises(TypeError, match="a token store keeps AccessToken, not"):
+        await store.put_access_tokens("x", {"ann": given})
+    assert await store.get_access_token("x", "ann") is None
+
+
+async def test_many_tokens_are_put_in_place_of_any_other(store: Store) -> None:
+    await store.put_access_token("x", "user 3", AccessToken("old", "s"))
+    assert await store.get_access_token("x", "user 3") is not None
+    tokens = {f"user {number}": AccessToken(f"k{number}", "s") for number in range(450)}
+    await store.put_access_tokens("x", tokens)
+    held = await asyncio.gather(*(store.get_access_token("x", user) for user in tokens))
+    assert held == list(tokens.values())
+    await store.put_access_tokens("x", {})
+
+
+async def test_close_and_aclose_are_one(store: Store) -> None:
+    await store.put_access_token("x", "ann", TOKEN)
+    await store.close()
+    await store.aclose()
+    await store.close()
+
+
+async def test_closed_stores_say_the_same(tmp_path: Path, redis_url: str) -> None:
+    said = set()
+    for store in (SQLiteStore(tmp_path / "tokens.db"), RedisStore.from_url(redis_url)):
+        await store.close()
+        for operate in OPERATIONS.values():
+            with pytest.raises(RuntimeError) as raised:
+                await operate(store)
+            said.add(str(raised.value).rpartition("'")[2])
+    assert said == {": it is closed: make another one"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "given"),
+    [(CachedStore, MemoryStore), (CachedStore, {}), (CachedStore, None), (CachedStore, "redis://a")],
+)
+def test_what_is_no_store_is_refused(kind: type[CachedStore], given: Any) -> None:
+    with pytest.raises(TypeError, match="store"):
+        kind(given)
+
+
+# Tracebacks
+
+
+def shown(error: BaseException) -> str:
+    """What an error reporter sends that takes the locals of every frame of ours along."""
+    found = []
+    seen: list[BaseException] = []
+    one: BaseException | None = error
+    while one is not None and one not in seen:
+        seen.append(one)
+        report = traceback.TracebackException.from_exception(one, capture_locals=True)
+        found += [
+            f"{frame.filename}:{frame.name} {frame.locals}"
+            for frame in report.stack
+            if "aiooauth1" in frame.filename and "tests" not in frame.filename
+        ]
+        found.append(f"{one!r} {vars(one)}")
+        one = one.__cause__ or one.__context__
+    return "\n".join(found)
+
+
+def without_secrets(error: BaseException) -> None:
+    text = shown(error)
+    for secret in ("acc3ss-s3cret", "requ3st-s3cret", "r3dis-p4ss"):
+        assert secret not in text, text
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+async def test_a_redis_that_does_not_answer_shows_no_secret(name: str) -> None:
+    async with RedisStore.from_url("redis://:r3dis-p4ss@127.0.0.1:9/0", timeout=0.1) as store:
+        for one in (store, CachedStore(store)):
+            with pytest.raises(StoreUnavailable) as raised:
+                await OPERATIONS[name](one)
+            assert "127.0.0.1:9" in str(raised.value)
+            assert "r3dis" not in str(raised.value)
+            without_secrets(raised.value)
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+async def test_a_sqlite_file_that_fails_shows_no_secret(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "tokens.db"
+    async with SQLiteStore(path, timeout=5) as store:
+        await store.put_access_token("x", "ann", TOKEN)
+        await store.add_pending("x", "rt", VALUE, ttl=60)
+        path.unlink()
+        for one in (store, CachedStore(store)):
+            with pytest.raises(StoreUnavailable, match="it was deleted") as raised:
+                await OPERATIONS[name](one)
+            without_secrets(raised.value)
+
+
+@pytest.mark.parametrize("name", ["get", "replace", "discard one", "users", "get pending", "add pending"])
+@pytest.mark.parametrize("is_encrypted", [False, True])
+async def test_a_record_that_is_damaged_shows_no_secret(
+    name: str, own_redis: RedisServer, tmp_path: Path, *, is_encrypted: bool
+) -> None:
+    encryption = Encryption(Encryption.generate_key()) if is_encrypted else None
+    async with (
+        RedisStore.from_url(own_redis.url, encryption=encryption) as in_redis,
+        SQLiteStore(tmp_path / "tokens.db", encryption=encryption) as in_file,
+    ):
+        for store in (in_redis, in_file):
+            await store.put_access_token("x", "ann", TOKEN)
+            await store.add_pending("x", "rt", VALUE + b"more", ttl=60)
+        with own_redis.client() as client:
+            for key in client.scan_iter():
+                client.set(key, client.get(key)[:-1] + b"?", keepttl=True)
+        await in_file.aclose()
+        damage(tmp_path / "tokens.db")
+        async with SQLiteStore(tmp_path / "tokens.db", encryption=encryption) as again:
+            for one in (in_redis, again):
+                try:
+                    await OPERATIONS[name](one)
+                except OAuth1Error as error:
+                    without_secrets(error)
+                else:
+                    assert one is again
+                    assert name in {"users", "get pending", "add pending"}  # what stands beside is whole
+
+
+def damage(path: Path) -> None:
+    import sqlite3  # noqa: PLC0415  one test needs it
+
+    with sqlite3.connect(path) as database:
+        database.execute("UPDATE access SET record = substr(record, 1, length(record) - 1) || x'3f'")
+
+
+@pytest.mark.parametrize(
+    ("url", "timeout"),
+    [("redis://:r3dis-p4ss@host:x/0", 1.0), ("redis://:r3dis-p4ss@host/0", -1.0), ("r3dis-p4ss", 1.0)],
+)
+def test_a_url_that_is_refused_is_in_no_frame_of_ours(url: str, timeout: float) -> None:
+    with pytest.raises(ValueError) as raised:  # noqa: PT011  several messages
+        RedisStore.from_url(url, timeout=timeout)
+    without_secrets(raised.value)
