@@ -17,7 +17,7 @@ from handshakes.steps import Steps
 from wire.listener import Arrival, Listener, ok, reply, silent
 from wire.people import signing
 
-from aiooauth1 import MemoryStore, OutcomeUnknown, RequestToken, Retry, StoreUnavailable
+from aiooauth1 import MemoryStore, OutcomeUnknown, RequestToken, Retry
 from aiooauth1._internal.lifecycle import Home
 from aiooauth1.stores.cached import CachedStore
 from aiooauth1.stores.redis import RedisStore
@@ -395,7 +395,7 @@ def test_a_redis_store_in_another_loop_says_where_it_is_closed(redis_url: str) -
             with pytest.raises(RuntimeError, match="another event loop: close it there"):
                 threads.submit(asyncio.run, store.aclose()).result(5)
         runner.run(store.aclose())
-        with pytest.raises(StoreUnavailable, match="closed"):
+        with pytest.raises(RuntimeError, match="it is closed: make another one"):
             runner.run(use())
 
 
