@@ -42,12 +42,7 @@ class Audit:
     _last_post: int = 0
 
     def look(self, sent: Mapping[int, Post], ledger: Iterable[Arrival]) -> None:
-        """Find each post that was sent since the last look.
-
-        Args:
-            sent: The posts by the numbers that they were sent with, which go on from those before.
-            ledger: The arrivals in their order; older ones may be gone.
-        """
+        """Find each post that was sent since the last look."""
         waiting = dict(sent)
         self._last_post = max(sent, default=self._last_post)
         for arrival in ledger:
@@ -75,14 +70,7 @@ class Audit:
             self.altered += 1
 
     def disagreements(self, answered: int) -> list[str]:
-        """What in the ledger is not as it was sent; empty where each post is there exactly once.
-
-        Args:
-            answered: How many posts the provider's replies called accepted.
-
-        Returns:
-            How many of what kind, each a few words.
-        """
+        """What in the ledger is not as it was sent; empty where each post is there exactly once."""
         counts = {
             "accepted again": self.duplicates,
             "not accepted": self.missing,

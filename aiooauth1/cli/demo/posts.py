@@ -32,30 +32,14 @@ class Post(NamedTuple):
 
 
 async def make_posts(count: int, users: Sequence[str]) -> AsyncIterator[Post]:
-    """Make posts up, with the characters in them that are hard to sign.
-
-    Args:
-        count: How many.
-        users: Whose they are, in turn.
-
-    Yields:
-        The posts.
-    """
+    """Make posts up, with the characters in them that are hard to sign."""
     for number in range(count):
         user = users[number % len(users)]
         yield Post(user, f"No. {number + 1} of {user}'s blog: 100 % crème & café = 50/50 + ☕, “déjà vu”?")
 
 
 async def read_posts(descriptor: int, reject: Callable[[int, str], None]) -> AsyncIterator[Post]:
-    """Read posts as they come, a chunk at a time; empty lines are skipped.
-
-    Args:
-        descriptor: The file descriptor of a file, a pipe or a terminal.
-        reject: Is called for each bad line with its number, counted from 1, and what is wrong with it.
-
-    Yields:
-        The posts of the good lines.
-    """
+    """Read posts as they come, a chunk at a time; empty lines are skipped."""
     number = 0
     try:
         async for number, raw in read_lines(descriptor):
@@ -71,15 +55,6 @@ async def read_posts(descriptor: int, reject: Callable[[int, str], None]) -> Asy
 
 def parse_line(line: bytes) -> Post:
     """Read a line.
-
-    Args:
-        line: Its bytes.
-
-    Returns:
-        The post.
-
-    Raises:
-        ValueError: If it is none; the message says why, and shows nothing of what the line says.
 
     >>> parse_line(b'{"user": "ann", "text": "Hello"}')
     Post(user='ann', text='Hello')

@@ -59,11 +59,7 @@ class Report:
     revocation_recognised: bool
 
     def table(self) -> Table:
-        """The figures for people.
-
-        Returns:
-            A table of two columns.
-        """
+        """The figures for people."""
         table = Table(box=box.ROUNDED, show_header=False)
         table.add_column()
         table.add_column(justify="right")
@@ -80,36 +76,17 @@ class Report:
         return table
 
     def json(self) -> str:
-        """The figures for programs.
-
-        Returns:
-            One JSON object.
-        """
+        """The figures for programs."""
         return json.dumps(asdict(self), indent=2)
 
 
 def quotient(dividend: float, divisor: float) -> float:
-    """Divide, by what a coarse clock may have seen as no time at all.
-
-    Args:
-        dividend: What is divided.
-        divisor: By what.
-
-    Returns:
-        The quotient; 0 where the divisor is 0.
-    """
+    """Divide, by what a coarse clock may have seen as no time at all."""
     return dividend / divisor if divisor else 0.0
 
 
 def signing_seconds(requests: Sequence[tuple[Signer, str, bytes]]) -> float:
-    """Measure what it costs to sign a request: nonce, timestamp, base string, signature and header.
-
-    Args:
-        requests: What signs each, where it goes, and the form that is signed.
-
-    Returns:
-        Seconds of CPU time for one of them; 0 where there are none.
-    """
+    """Measure what it costs to sign a request: nonce, timestamp, base string, signature and header."""
     began = time.process_time()
     for signer, url, form in islice(cycle(requests), _CALLS):
         signer.header("POST", url, nonce=fresh_nonce(), timestamp=int(time.time()), form=form)

@@ -90,15 +90,7 @@ class Reposting:
         self._counted: set[int] = set()  # of this round: a restart counts none twice
 
     async def round(self, posts: AsyncIterator[Post], most: int) -> dict[int, Post]:
-        """Send posts until they end, or until about so many requests were made.
-
-        Args:
-            posts: Where they come from; it is read no faster than they are sent.
-            most: How many requests to make, those that connect users included.
-
-        Returns:
-            The posts by their numbers, which go on from round to round; empty if there are no more.
-        """
+        """Send posts until they end, or until about so many requests were made."""
         sent: dict[int, Post] = {}
         self._counted.clear()
         coming = self._coming(posts, most, sent)

@@ -115,15 +115,7 @@ def _opened(source: str | None) -> Iterator[int | None]:
 
 
 async def run(plan: Plan) -> int:
-    """Run the demo.
-
-    Args:
-        plan: What to do.
-
-    Returns:
-        The exit status: 0 if the ledger has each post exactly once, 1 if it has not or something else went
-        wrong, 2 if all is well but for lines of the input.
-    """
+    """Run the demo."""
     screen = _Screen(as_json=plan.as_json)
     try:
         async with FakeProviderProcess(ledger_limit=_LEDGER_LIMIT) as fake:

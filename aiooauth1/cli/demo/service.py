@@ -81,14 +81,7 @@ class Service:
         return self._session
 
     async def connect(self, user: str) -> None:
-        """Connect a user by the three legs, unless that is done or under way.
-
-        Args:
-            user: Their name, here and at the provider.
-
-        Raises:
-            Exception: What the handshake raises, and what comes of asking for the provider's page.
-        """
+        """Connect a user by the three legs, unless that is done or under way."""
         if user not in self.users:
             self.users[user] = asyncio.create_task(self._connect(user))
         await self.users[user]
@@ -100,16 +93,7 @@ class Service:
         await self._handshake.complete(callback, bind=bind, save_as=user)
 
     async def post(self, post: Post, number: int) -> None:
-        """Post for a user.
-
-        Args:
-            post: The post.
-            number: What makes it its own, even where another has the same text.
-
-        Raises:
-            ValueError: If the provider answers with something else than this post.
-            Exception: What the session raises, and `raise_for_problem`.
-        """
+        """Post for a user."""
         async with self._session.post("posts", user=post.user, data=_form(post, number)) as response:
             await raise_for_problem(response)
             made = await response.json()
@@ -117,26 +101,11 @@ class Service:
             raise ValueError("the provider's answer is not the post that was sent")
 
     async def token_of(self, user: str) -> AccessToken | None:
-        """Look up the access token of a user.
-
-        Args:
-            user: Their name.
-
-        Returns:
-            The token; None: they are not connected.
-        """
+        """Look up the access token of a user."""
         return await self._store.get_access_token(self._provider.name, user)
 
     async def signing(self, post: Post, number: int) -> tuple[Signer, str, bytes]:
-        """Prepare a post as `post` has it signed, for measuring what that costs.
-
-        Args:
-            post: The post.
-            number: As in `post`.
-
-        Returns:
-            What signs it, where it goes, and the form that is signed.
-        """
+        """Prepare a post as `post` has it signed, for measuring what that costs."""
         signer = Signer(
             self._consumer,
             await self.token_of(post.user),

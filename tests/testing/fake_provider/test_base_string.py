@@ -1,4 +1,4 @@
-"""The provider's own reading of RFC 5849, on requests as octets: against the RFC, the vectors and oauthlib.
+"""The provider's own reading of RFC 5849, on requests as bytes: against the RFC, the vectors and oauthlib.
 
 Nothing here was signed by aiooauth1: whatever the verifier accepts, somebody else has signed.
 """
@@ -90,12 +90,6 @@ def test_the_example_of_the_rfc_gives_its_base_string() -> None:
     assert "realm" not in signed.parameters
 
 
-def test_the_signature_of_the_rfc_example_is_verified() -> None:
-    base_string = read_signed_request(RFC_EXAMPLE).base_string
-    # The section names no secrets: these are the ones that are commonly used with it.
-    assert VERIFIERS["HMAC-SHA1"](base_string, "r6/TJjbCOr97/+UU0NsvSne7s5g=", "j49sk3j29djd", "dh893hdasih9")
-
-
 # The vectors
 
 
@@ -158,16 +152,6 @@ def test_the_vectors_are_all_there() -> None:
     assert sum(case["signature_method"] in VERIFIERS for case in AGREED) == 278
 
 
-def test_a_signature_in_the_query_is_left_out_of_the_base_string() -> None:
-    parameters = f"oauth_consumer_key=k&a=1&oauth_signature_method=HMAC-SHA1&oauth_signature={'s' * 28}"
-    signed = read_signed_request(
-        ReceivedRequest("GET", b"/r?" + parameters.encode(), ((b"Host", b"h.example"),))
-    )
-    assert signed.place == "query"
-    assert b"oauth_signature%3D" not in signed.base_string
-    assert b"a%3D1%26oauth_consumer_key%3Dk" in signed.base_string
-
-
 # Base string URI, section 3.4.1.2
 
 
@@ -218,7 +202,7 @@ def test_a_request_without_exactly_one_host_is_refused(hosts: tuple[bytes, ...])
         (b"\xff=\xfe", [(b"\xff", b"\xfe")]),
     ],
 )
-def test_a_form_is_read_as_octets(text: bytes, pairs: list[tuple[bytes, bytes]]) -> None:
+def test_a_form_is_read_as_bytes(text: bytes, pairs: list[tuple[bytes, bytes]]) -> None:
     assert parse_form(text) == pairs
 
 
@@ -339,7 +323,7 @@ def test_what_a_signed_request_says_does_not_show_in_its_repr() -> None:
 
 @given(st.binary(max_size=60), st.binary(max_size=60), st.binary(max_size=60))
 @steady
-def test_no_octets_are_an_error_of_any_other_kind(target: bytes, header: bytes, body: bytes) -> None:
+def test_no_bytes_are_an_error_of_any_other_kind(target: bytes, header: bytes, body: bytes) -> None:
     headers = ((b"Host", b"h"), (b"Content-Type", FORM), (b"Authorization", b"OAuth " + header))
     try:
         signed = read_signed_request(ReceivedRequest("POST", b"/?" + target, headers, body))
@@ -388,11 +372,11 @@ def test_what_oauthlib_signs_is_verified_and_nothing_else(
     headers = {"Content-Type": FORM.decode()} if form else {}
     url = f"http://h.example:8080/{quote(path)}?{joined[0]}"
     url, headers, body = client.sign(url, method, joined[1] if form else None, headers)
-    octets = tuple((name.encode(), value.encode()) for name, value in headers.items())
+    signed_headers = tuple((name.encode(), value.encode()) for name, value in headers.items())
     received = ReceivedRequest(
         method,
         url.removeprefix("http://h.example:8080").encode(),
-        ((b"Host", b"h.example:8080"), *octets),
+        ((b"Host", b"h.example:8080"), *signed_headers),
         (body or "").encode(),
     )
     signed = read_signed_request(received)
