@@ -1,8 +1,9 @@
 """Posting at scale: many posts for many users, each sent once, at the pace that the provider allows.
 
-Map: `post` the values; `fan_out` the run, with `lanes` (each user's posts in order), `pacing` (rate limits)
-and `attempt` (one request); `journal` what survives a crash, in SQLite (`sqlite_journal`) or Redis
-(`redis_journal`); `worker` and `taskiq` the same on any number of machines.
+Map: `post` the values; `fan_out` what users call, `run` what it does, with `source` (the input), `lanes`
+(each user's posts in order), `pacing` and `window` (rate limits), `attempt` (one request); `journal` what
+survives a crash, in SQLite (`sqlite_journal`) or Redis (`redis_journal`, `redis_scripts`); `worker` and
+`taskiq` the same on any number of machines.
 """
 
 from __future__ import annotations

@@ -70,6 +70,8 @@ _COMMON = """
 local P = ARGV[1]
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
+-- Of lanes that are due together the longest is woken first, or some would have more left than their windows.
+local function at(ms, lane) return ms - math.min(redis.call('LLEN', lane), 999) / 1000 end
 local function stamp() return string.format('%013d', now) end
 local function move(entry, id, state, http, rest)
   local old = string.sub(entry, 1, 1)
@@ -139,7 +141,7 @@ local json = string.sub(entry, blank + 2)
 local holder = redis.call('HGET', held, user)
 if holder == who then return {'send', id, json} end
 local score = tonumber(redis.call('ZSCORE', due, user) or now)
-if score > now then return {'later', score - now} end
+if score > now then return {'later', math.ceil(score - now)} end
 local function take(what)
   redis.call('HSET', held, user, who)
   redis.call('ZADD', due, now + lease, user)
@@ -170,7 +172,7 @@ if wait == 0 then
 end
 if wait > 0 then
   redis.call('HDEL', held, user)
-  redis.call('ZADD', due, now + wait, user)
+  redis.call('ZADD', due, at(now + wait, lane), user)
   return {'later', wait}
 end
 for _, one in ipairs(counted) do
@@ -223,13 +225,13 @@ end
 redis.call('HDEL', held, user)
 if state == 'w' then
   move(entry, id, 'w', http, string.sub(entry, 34))
-  redis.call('ZADD', due, now + wait, user)
+  redis.call('ZADD', due, at(now + wait, lane), user)
   return 1
 end
 move(entry, id, state, http, rest)
 redis.call('LPOP', lane)
 if redis.call('LLEN', lane) == 0 then redis.call('ZREM', due, user)
-else redis.call('ZADD', due, now, user) end
+else redis.call('ZADD', due, at(now, lane), user) end
 return 1
 """)
 
@@ -263,7 +265,7 @@ for _, user in ipairs(redis.call('ZRANGEBYSCORE', P .. 'due', '-inf', now, 'LIMI
   end
 end
 local next = redis.call('ZRANGEBYSCORE', P .. 'due', '(' .. now, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
-if next[2] then found[1] = tonumber(next[2]) - now end
+if next[2] then found[1] = math.ceil(tonumber(next[2]) - now) end
 return found
 """)
 

@@ -17,10 +17,11 @@ from urllib.parse import urljoin, urlsplit
 from aiooauth1.errors import StoreUnavailable
 from aiooauth1.posting.attempt import STATUSES, Meaning, Sender, backoff
 from aiooauth1.posting.journal import InputChanged
-from aiooauth1.posting.pacing import SAYS_NOTHING, route_of, told_windows
+from aiooauth1.posting.pacing import SAYS_NOTHING, route_of
 from aiooauth1.posting.post import Post, digest
 from aiooauth1.posting.redis_journal import RedisJournal, error_text
 from aiooauth1.posting.redis_scripts import CLAIM, DUE, ENQUEUE, FINISH, RENEW, STATES
+from aiooauth1.posting.window import told_windows
 
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ _LEASE = 6_000  # milliseconds that a lane stays with a worker that says nothing
 _ON_ITS_WAY = 6_000  # milliseconds after which a message that woke nobody is sent again
 _RENEWAL = 2.0  # seconds
 _LONGEST_LOOK = 0.5  # seconds between two looks at what is due
-_IN_A_ROW = 20  # posts of one user that one message may send
+_IN_A_ROW = 4  # posts of one user that one message may send: with more, few users would use up all limits
 _BATCH = 200
 _MOST_ATTEMPTS = 3
 

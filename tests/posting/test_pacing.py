@@ -4,7 +4,8 @@ from typing import Literal, NamedTuple
 
 import pytest
 
-from aiooauth1.posting.pacing import SAYS_NOTHING, Pace, Window
+from aiooauth1.posting.pacing import SAYS_NOTHING, Pace
+from aiooauth1.posting.window import Window
 from aiooauth1.responses.rate_limit import RateLimit, RateLimitWindow
 
 

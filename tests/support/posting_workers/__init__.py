@@ -1,0 +1,1 @@
+"""Workers of taskiq in processes of their own, which can be killed."""
