@@ -5,17 +5,22 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import time
 import zlib
+from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
 from aiohttp import TCPConnector
 from wire.listener import Arrival, Listener, broken, reply
-from wire.people import signing
+from wire.people import CONSUMER, TOKEN, signing
 
 from aiooauth1 import (
+    MemoryStore,
     NonceRejected,
+    OAuth1Session,
+    Provider,
     ProviderError,
     RateLimited,
     SignatureRejected,
@@ -27,8 +32,6 @@ from aiooauth1 import (
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
-
-    from aiooauth1 import OAuth1Session
 
 
 pytestmark = pytest.mark.socket
@@ -300,3 +303,132 @@ async def test_the_body_of_an_error_is_its_beginning_without_what_it_echoes(
         '{"error": "bad\\u0000 signature", "oauth_signature": "***", "status": "words"'
     )
     assert len(raised.value.body) == 500
+
+
+# Refusals with the status of a success
+
+
+def mediawiki(code: str, info: str) -> bytes:
+    body = json.dumps({"error": {"code": code, "info": info}}).encode()
+    return reply(200, {"MediaWiki-API-Error": code, "Content-Type": "application/json"}, body)
+
+
+def provider_of(listener: Listener, **quirks: Any) -> Provider:
+    return Provider("home", base_url=f"{listener.origin}/", **quirks)
+
+
+async def test_a_header_field_that_only_refusals_have_makes_a_success_a_refusal(listener: Listener) -> None:
+    listener.answer = lambda _: mediawiki("mwoauth-invalid-authorization", "Invalid signature")
+    quirks = provider_of(listener, refusal_header="MediaWiki-API-Error")
+    async with OAuth1Session(CONSUMER, TOKEN, provider=quirks) as session:
+        async with session.get("api.php") as response:
+            assert response.status == 200
+            with pytest.raises(ProviderError) as raised:
+                await raise_for_problem(response)
+            assert (raised.value.status, raised.value.problem) == (200, "mwoauth-invalid-authorization")
+            assert (await response.json())["error"]["info"] == "Invalid signature"
+        listener.answer = lambda _: reply(200, {"Content-Type": "application/json"}, b'{"error": "none"}')
+        async with session.get("api.php") as response:
+            await raise_for_problem(response)
+
+
+async def test_errors_in_successes_are_read_where_the_provider_says_so(listener: Listener) -> None:
+    listener.answer = lambda _: reply(
+        200, {"Content-Type": "text/plain"}, b"oauth_problem=token_revoked&more=1"
+    )
+    for quirks, error in (({}, None), ({"errors_in_success": True}, TokenRejected)):
+        store = MemoryStore()
+        await store.put_access_token("home", "alice", TOKEN)
+        provider = provider_of(listener, **quirks)
+        async with (
+            OAuth1Session(CONSUMER, provider=provider, store=store) as session,
+            session.get("posts", user="alice") as response,
+        ):
+            if error is None:
+                await raise_for_problem(response)
+            else:
+                with pytest.raises(error):
+                    await raise_for_problem(response)
+            assert (await response.read()).startswith(b"oauth_problem=")
+        assert (await store.get_access_token("home", "alice") is None) is (error is not None)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("application/json", b'{"posts": [1, 2]}'),
+        ("text/html", b"oauth_problem=token_revoked"),
+        ("image/png", b"oauth_problem=token_revoked"),
+        ("text/plain", b"all is well"),
+    ],
+)
+async def test_a_success_without_a_known_problem_stays_one(
+    listener: Listener, content_type: str, body: bytes
+) -> None:
+    listener.answer = lambda _: reply(200, {"Content-Type": content_type}, body)
+    provider = provider_of(listener, errors_in_success=True)
+    async with (
+        OAuth1Session(CONSUMER, TOKEN, provider=provider) as session,
+        session.get("posts") as response,
+    ):
+        await raise_for_problem(response)
+        assert await response.read() == body
+
+
+# What an error tells of its request
+
+
+async def test_an_error_tells_its_request_and_what_was_signed(listener: Listener) -> None:
+    listener.answer = lambda _: reply(401, {"X-Request-Id": "r-7"}, b"oauth_problem=signature_invalid")
+    store = MemoryStore()
+    await store.put_access_token("home", "alice", TOKEN)
+    for placement in ("header", "query"):
+        provider = provider_of(listener, placement=placement)
+        async with (
+            OAuth1Session(CONSUMER, provider=provider, store=store) as session,
+            session.post("posts?a=1", user="alice", data={"b": "2"}) as response,
+        ):
+            with pytest.raises(SignatureRejected) as raised:
+                await raise_for_problem(response)
+        error = raised.value
+        assert (error.method, error.url, error.user) == ("POST", f"{listener.origin}/posts?a=1", "alice")
+        assert (error.headers["x-request-id"], error.request_id) == ("r-7", "r-7")
+        assert (error.base_string or "").startswith("POST&http%3A%2F%2F127.0.0.1")
+        nonce = (error.base_string or "").partition("oauth_nonce%3D")[2].partition("%26")[0]
+        assert nonce.encode() in listener.arrivals[-1].octets
+        assert "alice" in str(error)
+
+
+async def test_the_clock_difference_is_told_in_seconds(listener: Listener) -> None:
+    date = formatdate(time.time() + 6 * 3600, usegmt=True)
+    listener.answer = lambda _: reply(401, {"Date": date}, b"oauth_problem=timestamp_refused")
+    async with signing() as session, session.get(listener.origin) as response:
+        with pytest.raises(TimestampRefused) as raised:
+            await raise_for_problem(response)
+    assert raised.value.clock_difference == pytest.approx(6 * 3600, abs=5)
+
+
+async def test_a_stranger_is_no_witness(listener: Listener) -> None:
+    async with Listener(lambda _: reply(401, None, b"oauth_problem=token_revoked")) as stranger:
+        listener.answer = lambda _: reply(302, {"Location": f"{stranger.origin}/"})
+        async with signing() as session, session.get(listener.origin) as response:
+            with pytest.raises(ProviderError) as raised:
+                await raise_for_problem(response)
+    assert (type(raised.value), raised.value.status, raised.value.problem) == (ProviderError, 401, None)
+
+
+async def test_a_refusal_that_drips_holds_its_caller_for_a_few_seconds_at_most(
+    listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aiooauth1.session.problem_reader._LONGEST_READ", 0.1)
+
+    async def drips() -> AsyncIterator[bytes]:
+        yield head(401, "Content-Length: 10000") + b"oauth_problem=token_expired&more="
+        await asyncio.Event().wait()
+
+    listener.answer = lambda _: drips()
+    async with asyncio.timeout(5), signing() as session, session.get(listener.origin) as response:
+        assert response.status == 401
+        with pytest.raises(TokenRejected):
+            await raise_for_problem(response)
+        assert (await response.content.readany()).startswith(b"oauth_problem=token_expired")

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 import io
 import os
+import time
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import aiohttp
 import pytest
-from aiohttp import FormData, TCPConnector, TraceConfig
+from aiohttp import BasicAuth, ClientConnectorError, FormData, TCPConnector, TraceConfig
 from wire.listener import Arrival, Listener, Names, reply
 from wire.oracle import oauth_parameters, verified
 from wire.people import CONSUMER, SECRETS, TOKEN, signing
@@ -23,13 +26,14 @@ from aiooauth1 import (
     MemoryStore,
     OAuth1Session,
     Provider,
+    Retry,
     SigningError,
     StoreUnavailable,
     TokenRejected,
     UnknownUser,
     raise_for_problem,
 )
-from aiooauth1.signing import HMAC_SHA256, HMAC_SHA512, PLAINTEXT
+from aiooauth1.signing import HMAC_SHA256, HMAC_SHA512, PLAINTEXT, SigningRules
 from aiooauth1.testing import FakeProvider
 
 
@@ -720,3 +724,207 @@ async def test_nothing_goes_out_after_the_close(listener: Listener, *, used: boo
 
 def test_a_session_shows_no_secret() -> None:
     assert not any(secret in repr(signing()) + str(vars(signing())) for secret in SECRETS)
+
+
+def basic() -> BasicAuth:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # newer versions of aiohttp take a header too
+        return BasicAuth("ann", "password")
+
+
+# What people write by mistake, and what they are told
+
+
+MISTAKES: dict[str, tuple[Callable[[], Any], str]] = {
+    "four texts": (lambda: OAuth1Session(*cast("Any", ("ck", "cs", "tk", "ts"))), r"OAuth1Session\(Consumer"),
+    "two texts": (lambda: OAuth1Session(*cast("Any", ("ck", "cs"))), r"Consumer\(key, secret\)"),
+    "a consumer that is a text": (lambda: OAuth1Session(cast("Any", "ck")), r"Consumer\(key, secret\)"),
+    "client_key=": (lambda: OAuth1Session(CONSUMER, **cast("Any", {"client_key": "x"})), r"Consumer\(key"),
+    "resource_owner_key=": (
+        lambda: OAuth1Session(CONSUMER, **cast("Any", {"resource_owner_key": "x"})),
+        r"AccessToken\(key",
+    ),
+    "rsa_key=": (lambda: OAuth1Session(CONSUMER, **cast("Any", {"rsa_key": "x"})), "RSA_SHA1"),
+    "trust_env=": (lambda: OAuth1Session(CONSUMER, **cast("Any", {"trust_env": True})), "proxy="),
+    "base_url=": (lambda: OAuth1Session(CONSUMER, **cast("Any", {"base_url": "https://x/"})), "provider="),
+    "cookies=": (lambda: OAuth1Session(CONSUMER, **cast("Any", {"cookies": {}})), "cookie_jar="),
+    "a method of no name": (lambda: OAuth1Session(CONSUMER, signature_method="HMAC-MD5"), "HMAC-SHA256"),
+    "a method that is none": (lambda: OAuth1Session(CONSUMER, signature_method=cast("Any", 7)), "SignatureM"),
+    "a store that is a dict": (lambda: OAuth1Session(CONSUMER, store=cast("Any", {})), "MemoryStore"),
+    "a provider that is a text": (lambda: OAuth1Session(CONSUMER, provider=cast("Any", "x")), "Provider"),
+    "a retry that is a number": (lambda: OAuth1Session(CONSUMER, retry=cast("Any", 3)), "Retry"),
+    "basic_auth= in the header": (
+        lambda: OAuth1Session(CONSUMER, basic_auth=basic()),
+        "placement",
+    ),
+    "public_only= with a connector": (
+        lambda: OAuth1Session(CONSUMER, public_only=True, connector=cast("Any", object())),
+        "connector=",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_at_construction_is_told_with_what_to_write(name: str) -> None:
+    make, told = MISTAKES[name]
+    with pytest.raises(TypeError, match=told):
+        make()
+
+
+async def test_a_forgotten_await_and_a_plain_with_say_what_to_write(session: OAuth1Session) -> None:
+    call = session.get("https://api.test/")
+    with pytest.raises(AttributeError, match=r"await session\.get"):
+        _ = cast("Any", call).status
+    with pytest.raises(TypeError, match="async with"):
+        cast("Any", call).__enter__()
+    with pytest.raises(TypeError, match="async with"):
+        cast("Any", session).__enter__()
+
+
+@pytest.mark.parametrize("name", ["HMAC-SHA1", "HMAC-SHA256", "HMAC-SHA512"])
+async def test_a_signature_method_may_be_given_by_its_name(listener: Listener, name: str) -> None:
+    async with signing(signature_method=name) as session:
+        await session.get(listener.origin)
+        await session.replace(signature_method="HMAC-SHA1").get(listener.origin)
+    methods = [verified(one, CONSUMER, TOKEN)["oauth_signature_method"] for one in listener.arrivals]
+    assert methods == [name, "HMAC-SHA1"]
+
+
+async def test_the_system_clock_is_looked_up_at_each_call(
+    listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with signing() as session:
+        monkeypatch.setattr(time, "time", lambda: 1_234_567_890.0)
+        await session.get(listener.origin)
+    assert oauth_parameters(listener.arrivals[0])["oauth_timestamp"] == "1234567890"
+
+
+async def test_what_a_session_was_made_with_can_be_read(listener: Listener) -> None:
+    provider, store = Provider("home", base_url=f"{listener.origin}/"), MemoryStore()
+    async with OAuth1Session(CONSUMER, provider=provider, store=store) as session:
+        assert (session.provider, session.consumer, session.store) == (provider, CONSUMER, store)
+        other = Consumer("other", "secret")
+        assert session.replace(consumer=other).consumer == other
+        with pytest.raises(AttributeError):
+            session.consumer = other  # type: ignore[misc]
+    assert OAuth1Session(CONSUMER).provider is None
+
+
+async def test_a_path_that_leaves_the_path_of_base_url_is_warned_of(listener: Listener) -> None:
+    provider = Provider("home", base_url=f"{listener.origin}/v1/")
+    async with signing(provider=provider) as session:
+        with pytest.warns(UserWarning, match="leaves the path of base_url"):
+            await session.get("/posts")
+        await session.get("posts")
+        await session.get(f"{listener.origin}/v2/posts")
+    assert [arrival.path for arrival in listener.arrivals] == ["/posts", "/v1/posts", "/v2/posts"]
+
+
+# HTTP Basic for a gateway in front of the provider
+
+
+@pytest.mark.parametrize("placement", ["query", "body"])
+async def test_basic_auth_goes_to_the_providers_origins_and_no_further(
+    listener: Listener, placement: Any
+) -> None:
+    async with Listener() as stranger:
+        provider = Provider("home", base_url=f"{listener.origin}/", placement=placement)
+        async with signing(provider=provider, basic_auth=basic()) as session:
+            async with session.post("posts", data={"a": "1"}) as response:
+                assert "Authorization" not in response.request_info.headers
+            listener.answer = lambda _: reply(303, {"Location": f"{stranger.origin}/on"})
+            async with session.post("posts", data={"a": "1"}) as response:
+                assert response.status == 200
+        expected = basic().encode()
+        assert [one.header("Authorization") for one in listener.arrivals] == [expected] * 2
+        assert stranger.arrivals[0].header("Authorization") is None
+        assert "oauth_" not in stranger.arrivals[0].target
+
+
+# Signatures for what something else sends
+
+
+@pytest.mark.parametrize("body", [b"", b"raw body", None])
+async def test_sign_hashes_a_body_where_the_provider_wants_it(body: bytes | None) -> None:
+    provider = Provider("hashing", base_url="https://api.test/", rules=SigningRules(body_hash=True))
+    async with signing(provider=provider) as session:
+        signature = await session.sign("POST", "posts", body=body)
+        expected = base64.b64encode(hashlib.sha1(body or b"").digest()).decode()  # noqa: S324  RFC
+        assert dict(signature.parameters)["oauth_body_hash"] == expected
+        form = await session.sign("POST", "posts", form=[("a", "1")])
+        assert "oauth_body_hash" not in dict(form.parameters)
+        with pytest.raises(TypeError, match="not both"):
+            await session.sign("POST", "posts", form=[("a", "1")], body=b"a")
+
+
+async def test_sign_takes_callback_and_verifier(session: OAuth1Session) -> None:
+    signature = await session.sign("POST", "https://api.test/", callback="oob", verifier="123")
+    parameters = dict(signature.parameters)
+    assert (parameters["oauth_callback"], parameters["oauth_verifier"]) == ("oob", "123")
+
+
+# Rate limits that responses told of
+
+
+async def test_the_last_response_for_a_user_tells_the_rate_limits(listener: Listener) -> None:
+    store = MemoryStore()
+    await store.put_access_token("home", "alice", TOKEN)
+    provider = Provider("home", base_url=f"{listener.origin}/")
+    listener.answer = lambda _: reply(200, {"x-rate-limit-limit": "9", "x-rate-limit-remaining": "4"})
+    async with OAuth1Session(CONSUMER, provider=provider, store=store) as session:
+        assert session.rate_limits("alice") is None
+        await session.get("posts", user="alice")
+        limits = session.rate_limits("alice")
+        assert limits is not None
+        assert (limits.limit, limits.remaining) == (9, 4)
+        assert session.rate_limits() is None
+        await session.replace(token=TOKEN).get("posts")
+        assert session.replace(token=TOKEN).rate_limits() == limits
+
+
+# Only to public addresses
+
+
+async def test_public_only_refuses_calls_and_redirects_to_private_addresses(listener: Listener) -> None:
+    async with signing(public_only=True, retry=Retry()) as guarded:
+        with pytest.raises(SigningError, match="not a public address"):
+            await guarded.get(listener.origin)
+        with pytest.raises(SigningError, match="proxy"):
+            await guarded.get(listener.origin, proxy=listener.origin)
+        with pytest.raises(ClientConnectorError):
+            await guarded.http.get(listener.origin)
+    provider = Provider("site", base_url=f"{listener.origin}/", public_only=True)
+    async with signing(provider=provider) as guarded:
+        with pytest.raises(SigningError, match="not a public address"):
+            await guarded.post("posts", data={"a": "1"})
+    async with signing(provider=provider, public_only=False) as session:
+        assert (await session.get("posts")).status == 200
+    assert listener.connections == 1
+
+
+# A connector that several sessions share
+
+
+@pytest.mark.socket
+async def test_no_timestamp_is_old_on_arrival_however_long_calls_wait_for_a_shared_connector() -> None:
+    """Eight sessions, one connector: its limit counts, and each signs with the connection in hand."""
+    now = [1_790_000_000.0]
+    ages: list[int] = []
+
+    async def slow(arrival: Arrival) -> AsyncIterator[bytes]:
+        ages.append(int(now[0]) - int(oauth_parameters(arrival)["oauth_timestamp"]))
+        now[0] += 0.1  # as long as a reply takes: together more than ten seconds
+        await asyncio.sleep(0)
+        yield reply()
+
+    async with Listener(slow) as listener, TCPConnector(limit=2) as connector:
+        shared: dict[str, Any] = {"connector": connector, "connector_owner": False, "clock": lambda: now[0]}
+        sessions = [signing(**shared) for _ in range(8)]
+        calls = [session.post(listener.origin) for _ in range(16) for session in sessions]
+        began = now[0]
+        replies = await asyncio.gather(*calls)
+        assert {one.status for one in replies} == {200}
+        assert now[0] - began > 10
+        assert max(ages) <= 1
+        for session in sessions:
+            await session.close()

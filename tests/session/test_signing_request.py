@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
-from aiohttp import ClientSession, ClientTimeout, Fingerprint, TCPConnector, hdrs
+from aiohttp import ClientTimeout, Fingerprint, TCPConnector, hdrs
 from wire.certificates import client_tls, server_tls
 from wire.leaks import leaks, shown_by
 from wire.listener import DROP, RESET, Arrival, Listener, Names, broken, ok, reply, silent
 from wire.oracle import verified
 from wire.people import CONSUMER, SECRETS, TOKEN, headers_of, signing
 
-from aiooauth1 import OAuth1Middleware, OAuth1Session, OutcomeUnknown, Retry, SigningError
+from aiooauth1 import OAuth1Session, OutcomeUnknown, Retry, SigningError
 from aiooauth1.signing import HMAC_SHA256, PLAINTEXT
 
 
@@ -382,113 +382,3 @@ async def test_what_keeps_a_call_after_its_end_keeps_no_signer(
     with pytest.raises(SigningError, match="over"):
         await handler(request)
     assert len(listener.arrivals) == 1
-
-
-# OAuth1Middleware
-
-
-def middleware_for(*origins: str, **options: Any) -> OAuth1Middleware:
-    return OAuth1Middleware(CONSUMER, TOKEN, origins=origins, **options)
-
-
-FORM = {"Content-Type": "application/x-www-form-urlencoded"}
-SAME: dict[str, tuple[str, str, Callable[[], dict[str, Any]]]] = {
-    "a query": ("GET", "/r?a=1&a=%2B&b=%20", dict),
-    "HEAD": ("HEAD", "/r", dict),
-    "a form": ("POST", "/r?q=1", lambda: {"data": b"a=1&a=%C3%BC+x", "headers": FORM}),
-    "a form as a mapping": ("PATCH", "/r", lambda: {"data": {"a": "1"}}),
-    "JSON": ("PUT", "/r", lambda: {"json": {"text": "h"}}),
-    "nothing": ("DELETE", "/r", dict),
-    "another Host": ("GET", "/r", lambda: {"headers": {"Host": "API.Example.com:80"}}),
-}
-
-
-@pytest.mark.parametrize("name", SAME)
-async def test_the_middleware_sends_what_the_session_sends(listener: Listener, name: str) -> None:
-    method, target, options = SAME[name]
-    fixed: dict[str, Any] = {"clock": lambda: 1_700_000_000.5, "nonce": lambda: "nonce" * 5, "realm": "R"}
-    async with (
-        signing(**fixed) as session,
-        ClientSession(middlewares=(middleware_for(listener.origin, **fixed),)) as http,
-    ):
-        for one in (session, http):
-            async with one.request(method, listener.origin + target, **options()) as response:
-                clean((response,))
-    by_session, by_middleware = listener.arrivals
-    assert by_middleware.octets == by_session.octets
-    verified(by_middleware, CONSUMER, TOKEN)
-
-
-async def test_the_middleware_passes_anything_else_on_untouched(listener: Listener) -> None:
-    async def pieces() -> AsyncIterator[bytes]:
-        yield b"a=1"
-
-    async with Listener() as other, ClientSession() as bare:
-        middleware = middleware_for(listener.origin, "https://api.test")
-        async with ClientSession(middlewares=(middleware,)) as http:
-            for one in (bare, http):
-                await one.post(other.origin, data=pieces(), headers={"Authorization": "Bearer own", **FORM})
-                await one.get(f"{other.origin}/r?oauth_nonce=1")
-        untouched = [arrival.octets for arrival in other.arrivals]
-        assert untouched[2:] == untouched[:2]
-
-
-async def test_the_middleware_signs_redirects_for_its_origins_alone(listener: Listener) -> None:
-    async with Listener() as second, Listener() as third:
-        listener.answer = lambda _: reply(302, {"Location": f"{second.origin}/on"})
-        second.answer = lambda _: reply(302, {"Location": f"{third.origin}/on"})
-        async with ClientSession(middlewares=(middleware_for(listener.origin, second.origin),)) as http:
-            await http.get(listener.origin)
-        for signed in (*listener.arrivals, *second.arrivals):
-            verified(signed, CONSUMER, TOKEN)
-        assert (len(second.arrivals), len(third.arrivals)) == (1, 1)
-        assert b"oauth" not in third.arrivals[0].octets.lower()
-
-
-async def test_the_middleware_loses_no_write_in_silence(listener: Listener) -> None:
-    listener.answer = lambda _: DROP
-    async with ClientSession(middlewares=(middleware_for(listener.origin),)) as http:
-        with pytest.raises(OutcomeUnknown):
-            await http.delete(listener.origin)
-    assert len(listener.arrivals) == 1
-
-
-async def test_the_middleware_overwrites_nobodys_authorization(listener: Listener) -> None:
-    async with ClientSession(middlewares=(middleware_for(listener.origin),)) as http:
-        with pytest.raises(SigningError):
-            await http.get(listener.origin, headers={"Authorization": "Bearer other"})
-    assert listener.connections == 0
-
-
-async def test_the_middleware_signs_no_websocket(listener: Listener) -> None:
-    listener.answer = lambda _: reply(400)
-    async with ClientSession(middlewares=(middleware_for(listener.origin),)) as http:
-        with pytest.raises(aiohttp.WSServerHandshakeError):
-            await http.ws_connect(listener.origin.replace("http", "ws"))
-    assert listener.arrivals[0].header("Authorization") is None
-
-
-@pytest.mark.parametrize(
-    ("origins", "options"),
-    [
-        ("https://api.test", {}),
-        (("api.test",), {}),
-        (("",), {}),
-        (("https://",), {}),
-        (("https://[malformed",), {}),
-        (("ftp://api.test",), {"allow_http": True}),
-        (("https://user@api.test",), {}),
-        (("http://api.test",), {}),
-        (("http://localhost",), {"signature_method": PLAINTEXT}),
-        (("https://api.test",), {"realm": "a\nb"}),
-    ],
-)
-def test_the_middleware_refuses_what_it_must_not_sign_for(origins: Any, options: dict[str, Any]) -> None:
-    with pytest.raises(SigningError):
-        OAuth1Middleware(CONSUMER, TOKEN, origins=origins, **options)
-
-
-def test_the_middleware_shows_no_secret_and_can_stand_in_any_chain() -> None:
-    middleware = middleware_for("https://api.test")
-    assert not leaks(repr(middleware), SECRETS)
-    assert {middleware: 1}[middleware] == 1  # aiohttp 4 keeps chains by their middlewares

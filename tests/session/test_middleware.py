@@ -1,0 +1,203 @@
+"""OAuth1Middleware signs for a ClientSession of one's own what the session would sign, and nothing else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import pytest
+from aiohttp import ClientSession, hdrs
+from wire.leaks import leaks
+from wire.listener import DROP, Listener, reply
+from wire.oracle import verified
+from wire.people import CONSUMER, SECRETS, TOKEN, signing
+from yarl import URL
+
+from aiooauth1 import OAuth1Middleware, OutcomeUnknown, Provider, SigningError
+from aiooauth1.signing import PLAINTEXT, SigningRules
+
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from aiohttp import ClientResponse
+
+
+pytestmark = pytest.mark.socket
+
+
+@pytest.fixture
+async def listener() -> AsyncIterator[Listener]:
+    async with Listener() as running:
+        yield running
+
+
+def clean(responses: tuple[ClientResponse, ...]) -> None:
+    """Assert that no response shows the header that it was asked with."""
+    for response in responses:
+        assert hdrs.AUTHORIZATION not in response.request_info.headers
+        assert not leaks(repr(response.request_info) + repr(response), (*SECRETS, "oauth_"))
+
+
+def middleware_for(*origins: str, **options: Any) -> OAuth1Middleware:
+    return OAuth1Middleware(CONSUMER, TOKEN, origins=origins, **options)
+
+
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+SAME: dict[str, tuple[str, str, Callable[[], dict[str, Any]]]] = {
+    "a query": ("GET", "/r?a=1&a=%2B&b=%20", dict),
+    "HEAD": ("HEAD", "/r", dict),
+    "a form": ("POST", "/r?q=1", lambda: {"data": b"a=1&a=%C3%BC+x", "headers": FORM}),
+    "a form as a mapping": ("PATCH", "/r", lambda: {"data": {"a": "1"}}),
+    "JSON": ("PUT", "/r", lambda: {"json": {"text": "h"}}),
+    "nothing": ("DELETE", "/r", dict),
+    "another Host": ("GET", "/r", lambda: {"headers": {"Host": "API.Example.com:80"}}),
+}
+
+
+@pytest.mark.parametrize("name", SAME)
+async def test_the_middleware_sends_what_the_session_sends(listener: Listener, name: str) -> None:
+    method, target, options = SAME[name]
+    fixed: dict[str, Any] = {"clock": lambda: 1_700_000_000.5, "nonce": lambda: "nonce" * 5, "realm": "R"}
+    async with (
+        signing(**fixed) as session,
+        ClientSession(middlewares=(middleware_for(listener.origin, **fixed),)) as http,
+    ):
+        for one in (session, http):
+            async with one.request(method, listener.origin + target, **options()) as response:
+                clean((response,))
+    by_session, by_middleware = listener.arrivals
+    assert by_middleware.octets == by_session.octets
+    verified(by_middleware, CONSUMER, TOKEN)
+
+
+async def test_the_middleware_passes_anything_else_on_untouched(listener: Listener) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"a=1"
+
+    async with Listener() as other, ClientSession() as bare:
+        middleware = middleware_for(listener.origin, "https://api.test")
+        async with ClientSession(middlewares=(middleware,)) as http:
+            for one in (bare, http):
+                await one.post(other.origin, data=pieces(), headers={"Authorization": "Bearer own", **FORM})
+                await one.get(f"{other.origin}/r?oauth_nonce=1")
+        untouched = [arrival.octets for arrival in other.arrivals]
+        assert untouched[2:] == untouched[:2]
+
+
+async def test_the_middleware_signs_redirects_for_its_origins_alone(listener: Listener) -> None:
+    async with Listener() as second, Listener() as third:
+        listener.answer = lambda _: reply(302, {"Location": f"{second.origin}/on"})
+        second.answer = lambda _: reply(302, {"Location": f"{third.origin}/on"})
+        async with ClientSession(middlewares=(middleware_for(listener.origin, second.origin),)) as http:
+            await http.get(listener.origin)
+        for signed in (*listener.arrivals, *second.arrivals):
+            verified(signed, CONSUMER, TOKEN)
+        assert (len(second.arrivals), len(third.arrivals)) == (1, 1)
+        assert b"oauth" not in third.arrivals[0].octets.lower()
+
+
+async def test_the_middleware_loses_no_write_in_silence(listener: Listener) -> None:
+    listener.answer = lambda _: DROP
+    async with ClientSession(middlewares=(middleware_for(listener.origin),)) as http:
+        with pytest.raises(OutcomeUnknown):
+            await http.delete(listener.origin)
+    assert len(listener.arrivals) == 1
+
+
+async def test_the_middleware_overwrites_nobodys_authorization(listener: Listener) -> None:
+    async with ClientSession(middlewares=(middleware_for(listener.origin),)) as http:
+        with pytest.raises(SigningError):
+            await http.get(listener.origin, headers={"Authorization": "Bearer other"})
+    assert listener.connections == 0
+
+
+async def test_the_middleware_signs_no_websocket(listener: Listener) -> None:
+    listener.answer = lambda _: reply(400)
+    async with ClientSession(middlewares=(middleware_for(listener.origin),)) as http:
+        with pytest.raises(aiohttp.WSServerHandshakeError):
+            await http.ws_connect(listener.origin.replace("http", "ws"))
+    assert listener.arrivals[0].header("Authorization") is None
+
+
+@pytest.mark.parametrize(
+    ("origins", "options"),
+    [
+        ("https://api.test", {}),
+        (("api.test",), {}),
+        (("",), {}),
+        (("https://",), {}),
+        (("https://[malformed",), {}),
+        (("ftp://api.test",), {"allow_http": True}),
+        (("https://user@api.test",), {}),
+        (("http://api.test",), {}),
+        (("http://localhost",), {"signature_method": PLAINTEXT}),
+        (("https://api.test",), {"realm": "a\nb"}),
+    ],
+)
+def test_the_middleware_refuses_what_it_must_not_sign_for(origins: Any, options: dict[str, Any]) -> None:
+    with pytest.raises(SigningError):
+        OAuth1Middleware(CONSUMER, TOKEN, origins=origins, **options)
+
+
+def test_the_middleware_shows_no_secret_and_can_stand_in_any_chain() -> None:
+    middleware = middleware_for("https://api.test")
+    assert not leaks(repr(middleware), SECRETS)
+    assert {middleware: 1}[middleware] == 1  # aiohttp 4 keeps chains by their middlewares
+
+
+@pytest.mark.parametrize("placement", ["header", "query", "body"])
+async def test_the_middleware_goes_by_a_providers_placement_rules_and_origins(
+    listener: Listener, placement: Any
+) -> None:
+    provider = Provider(
+        "home",
+        base_url=f"{listener.origin}/",
+        placement=placement,
+        rules=SigningRules(send_version=False),
+        nonce_length=24,
+        user_agent="service/1.0",
+    )
+    middleware = OAuth1Middleware(CONSUMER, TOKEN, provider=provider)
+    async with (
+        ClientSession(middlewares=(middleware,)) as http,
+        http.post(f"{listener.origin}/r?own=1", data={"a": "1"}) as response,
+    ):
+        assert not leaks(repr(response.request_info) + repr(response), (*SECRETS, "oauth_"))
+    (arrival,) = listener.arrivals
+    texts = {
+        "header": arrival.header("Authorization") or "",
+        "query": arrival.target,
+        "body": arrival.body.decode(),
+    }
+    assert [name for name, text in texts.items() if "oauth_nonce" in text] == [placement]
+    assert "oauth_version" not in arrival.octets.decode()
+    assert arrival.header("User-Agent") == "service/1.0"
+
+
+async def test_an_error_of_a_query_signed_by_the_middleware_shows_no_signature(listener: Listener) -> None:
+    provider = Provider("home", base_url=f"{listener.origin}/", placement="query")
+    listener.answer = lambda arrival: reply(302, {"Location": arrival.target})
+    async with ClientSession(middlewares=(OAuth1Middleware(CONSUMER, TOKEN, provider=provider),)) as http:
+        with pytest.raises(aiohttp.TooManyRedirects) as raised:
+            await http.get(URL(f"{listener.origin}/r?own=1"))
+    assert "oauth_" not in repr(raised.value) + str(raised.value)
+    assert len(listener.arrivals) == 10
+
+
+def test_the_middleware_needs_an_origin_to_sign_for() -> None:
+    with pytest.raises(SigningError, match="origins= or a provider"):
+        OAuth1Middleware(CONSUMER, TOKEN)
+
+
+async def test_a_session_with_a_cookie_jar_of_its_own_keeps_cookies_as_the_docstring_says(
+    listener: Listener,
+) -> None:
+    assert "DummyCookieJar" in (OAuth1Middleware.__doc__ or "")
+    listener.answer = lambda _: reply(200, {"Set-Cookie": "a=1"})
+    jar = aiohttp.DummyCookieJar()
+    middleware = OAuth1Middleware(CONSUMER, TOKEN, origins=(listener.origin,))
+    async with ClientSession(middlewares=(middleware,), cookie_jar=jar) as http:
+        for _ in range(2):
+            await http.get(listener.origin)
+    assert [one.header("Cookie") for one in listener.arrivals] == [None, None]
