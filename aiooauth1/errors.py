@@ -101,6 +101,7 @@ class _RequestDetails(TypedDict, total=False):
     headers: Mapping[str, str] | Iterable[tuple[str, str]]
     request_id: str | None
     clock_difference: float | None
+    hints: tuple[str, ...]
 
 
 class _Headers(Mapping[str, str]):
@@ -152,6 +153,9 @@ def _tell(error: ProviderError | OutcomeUnknown, details: _RequestDetails) -> No
     error.clock_difference = details.get("clock_difference")
 
 
+_NOTABLE_SECONDS = 30
+
+
 class ProviderError(OAuth1Error):
     """The provider refused.
 
@@ -170,6 +174,7 @@ class ProviderError(OAuth1Error):
         request_id: The provider's own name for the request (`x-request-id`, `x-transaction-id` …): what its
             support asks for.
         clock_difference: The provider's clock minus ours, in seconds.
+        hints: What to look at, the likeliest first.
     """
 
     method: str | None
@@ -178,6 +183,7 @@ class ProviderError(OAuth1Error):
     headers: Mapping[str, str]
     request_id: str | None
     clock_difference: float | None
+    _meaning = "The provider did not do what was asked."
 
     def __init__(
         self,
@@ -196,7 +202,16 @@ class ProviderError(OAuth1Error):
         self.advice = advice
         self.body = body
         self.details = details
+        self.hints = request.get("hints", ())
         _tell(self, request)
+
+    def explain(self) -> str:
+        """Return a few lines on what the refusal means and what to look at first. They hold no secret."""
+        lines = [str(self), self._meaning]
+        if self.clock_difference is not None and abs(self.clock_difference) >= _NOTABLE_SECONDS:
+            side = "ahead of" if self.clock_difference > 0 else "behind"
+            lines.append(f"The provider's clock is {abs(self.clock_difference):.0f} s {side} ours.")
+        return "\n".join([*lines, *(f"- {hint}" for hint in self.hints)])
 
     def __reduce__(self) -> tuple[object, ...]:
         # Pickle calls a class with the exception's args alone, and these attributes are not among them.
@@ -218,8 +233,12 @@ class SignatureRejected(ProviderError):
         base_string: The signature base string that we signed (RFC 5849 section 3.4.1); None if not known.
         server_base_string: The one that the provider made of the request, with secrets taken out; None if it
             does not tell.
-        hints: What to look at, the likeliest first.
     """
+
+    _meaning = (
+        "The signature is wrong: a secret is wrong, or the provider signs other bytes than we did. `aiooauth1"
+        " explain` compares both base strings."
+    )
 
     def __init__(
         self,
@@ -232,7 +251,6 @@ class SignatureRejected(ProviderError):
         details: object = None,
         base_string: str | None = None,
         server_base_string: str | None = None,
-        hints: tuple[str, ...] = (),
         **request: Unpack[_RequestDetails],
     ) -> None:
         super().__init__(
@@ -240,7 +258,6 @@ class SignatureRejected(ProviderError):
         )
         self.base_string = base_string
         self.server_base_string = server_base_string
-        self.hints = hints
 
 
 class VerifierRejected(ProviderError):
@@ -250,13 +267,23 @@ class VerifierRejected(ProviderError):
 class TokenRejected(ProviderError):
     """The token is revoked, expired, used or unknown to the provider: connect the user again."""
 
+    _meaning = "The token works no more: it is revoked, expired, used or unknown. Connect the user again."
+
 
 class TimestampRefused(ProviderError):
     """The provider found our timestamp too far from its clock: see `clock_difference`."""
 
+    _meaning = (
+        "The timestamp is too far from the provider's clock, or before an earlier one: set this clock by NTP."
+    )
+
 
 class NonceRejected(ProviderError):
     """The provider has seen this nonce before."""
+
+    _meaning = (
+        "The provider has seen this nonce: something sent one signed request twice, a proxy or a retry."
+    )
 
 
 class RateLimited(ProviderError):

@@ -27,14 +27,17 @@ from aiooauth1.responses.redaction import SecretMatcher, safe_prefix
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from aiooauth1.credentials import AccessToken, Consumer, RequestToken
 
-__all__ = ["DENIALS", "Problem", "problem_of", "read_problem", "read_success"]
+
+__all__ = ["DENIALS", "Problem", "problem_of", "read_problem", "read_success", "with_hints"]
 
 DENIALS = frozenset({"user_refused", "permission_denied", "access_denied"})
 """What a callback calls it when the user said no."""
 
 _NAME_LENGTH = 64
 _ADVICE_LENGTH = 200
+_MOST_DIFFERENCES = 3
 _BODY_LENGTH = 500
 _PLACE_LENGTH = 200
 _FIRST_REFUSAL = 400
@@ -63,7 +66,7 @@ class Problem:
         body: The beginning of the body, printable ASCII, with the values of `oauth_` parameters taken out.
         server_base_string: The signature base string that the provider made of the request, if it tells, with
             secrets taken out (RFC 5849 section 3.4.1).
-        hints: What to look at to solve it; nothing unless it is about the signature.
+        hints: What to look at to solve it, the likeliest first.
         headers: The response's header fields, without secrets, `oauth_` values and cookies.
         request_id: The provider's own name for the request; None if no header field has one.
         server_time: The provider's time in seconds since the epoch, from its sentence about the timestamp or
@@ -123,20 +126,19 @@ class Problem:
             clock_difference: The provider's clock minus ours, in seconds. None: what the problem says of it.
         """
         details: dict[str, Any] = {}
+        hints = self.hints
         if self.error_type is RateLimited:
             details = {"retry_after": self.retry_after}
         elif self.error_type is SignatureRejected:
-            details = {
-                "base_string": base_string,
-                "server_base_string": self.server_base_string,
-                "hints": self.hints,
-            }
+            details = {"base_string": base_string, "server_base_string": self.server_base_string}
+            hints = (*_differences(base_string, self.server_base_string), *hints)
         says = f": {self.name}" if self.name else ", and names no problem"
         advice = f" ({self.advice})" if self.advice else ""
         if self.advice and not self.name:
             says, advice = f": {self.advice}", ""
+        says += f"{advice}. Look first: {hints[0]}" if hints else advice
         return self.error_type(
-            f"the provider refused {_request(method, url, user)}with status {self.status}{says}{advice}",
+            f"the provider refused {_request(method, url, user)}with status {self.status}{says}",
             status=self.status,
             problem=self.name,
             advice=self.advice,
@@ -148,8 +150,53 @@ class Problem:
             headers=self.headers,
             request_id=self.request_id,
             clock_difference=self.clock_difference if clock_difference is None else clock_difference,
+            hints=hints,
             **details,
         )
+
+
+def with_hints(
+    problem: Problem,
+    by_meaning: Mapping[str, str],
+    credentials: Iterable[Consumer | RequestToken | AccessToken | None] = (),
+) -> Problem:
+    """Return a problem with more hints before its own: the provider's, and what is odd about the credentials.
+
+    Args:
+        problem: The problem.
+        by_meaning: `Provider.hints`, by a problem's meaning or its own name.
+        credentials: What the request was signed with. No hint repeats it.
+    """
+    hints = []
+    if problem.error_type in {SignatureRejected, TokenRejected}:
+        kinds = {"Consumer": "consumer"}
+        for one in filter(None, credentials):
+            kind = kinds.get(type(one).__name__, "token")
+            hints += [
+                f"the {kind} {what} begins or ends with white space: strip it"
+                for what, text in (("key", one.key), ("secret", one.secret))
+                if text != text.strip()
+            ]
+    for name in (problem.meaning, problem.name):
+        hint = by_meaning.get(name or "")
+        if hint and hint not in hints:
+            hints.append(hint)
+    return replace(problem, hints=(*hints, *problem.hints)) if hints else problem
+
+
+def _differences(ours: str | None, theirs: str | None) -> list[str]:
+    """Say in what the provider's base string differs from ours, the first three things."""
+    if ours is None or theirs is None:
+        return []
+    from aiooauth1.signing.explain import compare  # noqa: PLC0415  when a provider tells
+
+    try:
+        found = compare(ours, theirs)
+    except ValueError:
+        return []
+    if not found:
+        return ["both base strings are equal: a secret is wrong, or one side does not encode it in the key"]
+    return [str(one) for one in found[:_MOST_DIFFERENCES] if "***" not in (one.theirs or "")]
 
 
 def _request(method: str | None, url: str | None, user: str | None) -> str:

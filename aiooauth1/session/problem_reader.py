@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 import warnings
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aiohttp import ClientError
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from aiohttp import ClientResponse
 
@@ -39,6 +40,7 @@ class CallContext(NamedTuple):
         base_string: Makes the base string that was signed.
         url: The URL, without a signature in it.
         method: The request method.
+        hints: What the provider's preset says to do about a problem.
     """
 
     consumer: Consumer
@@ -48,6 +50,7 @@ class CallContext(NamedTuple):
     base_string: Callable[[str], str]
     url: str
     method: str
+    hints: Mapping[str, str] = MappingProxyType({})
 
 
 async def raise_for_problem(response: ClientResponse) -> None:
@@ -90,7 +93,10 @@ async def read_refusal(
     if in_success and not any(kind in response.content_type for kind in _REPORTING_TYPES):
         return None
     secrets = [context.consumer.secret, *([context.token.secret] if context.token is not None else [])]
+    from aiooauth1.responses.problem import with_hints  # noqa: PLC0415  when used
+
     problem = await _read(response, secrets, context.now)
+    problem = with_hints(problem, context.hints, (context.consumer, context.token))
     if in_success and not (problem.name and problem.meaning):
         return None
     details: dict[str, Any] = {"method": context.method, "url": context.url, "user": context.user}

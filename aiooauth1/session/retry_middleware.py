@@ -390,7 +390,14 @@ class RetryMiddleware(SignedCall):
         pool.note_response(self._key(), response)
         token = self._token
         context = CallContext(
-            who.consumer, token, who.user, pool.clock(), self.base_string, str(request.url), request.method
+            who.consumer,
+            token,
+            who.user,
+            pool.clock(),
+            self.base_string,
+            str(request.url),
+            request.method,
+            self.options.hints,
         )
         header = self.options.refusal_header
         is_doubtful = response.status < _FIRST_REFUSAL and not (header and header in response.headers)

@@ -37,7 +37,7 @@ from aiooauth1.transport.request import (
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from aiohttp import ClientResponse
     from aiohttp.connector import Connection
@@ -67,6 +67,7 @@ class SigningOptions:
         basic_auth: The value of an Authorization header for a gateway in front of the provider.
         errors_in_success: Whether the provider reports errors in the body of a success.
         refusal_header: A header field that stands in refusals alone, whatever their status, or an empty text.
+        hints: What the provider's preset says to do about a problem, by its meaning.
         slow_signing_limit: Bounds how many slow signatures are computed at once.
         is_plain: Whether a signature is nothing but a header.
         is_bare: Whether besides nothing but a form is looked at.
@@ -82,6 +83,7 @@ class SigningOptions:
     basic_auth: str | None = None
     errors_in_success: bool = False
     refusal_header: str = ""
+    hints: Mapping[str, str] = field(default_factory=dict)
     slow_signing_limit: SlowSigningLimit = field(
         default_factory=lambda: SlowSigningLimit(os.cpu_count() or 1)
     )
@@ -119,6 +121,7 @@ class SigningOptions:
             basic_auth=basic_auth,
             errors_in_success=provider.errors_in_success,
             refusal_header=provider.refusal_header,
+            hints=provider.hints,
         )
 
 

@@ -26,7 +26,7 @@ from aiooauth1.flows.handshake.callback import check_callback_url
 from aiooauth1.flows.handshake.refusals import refusal_error, with_meaning
 from aiooauth1.flows.token_endpoint import TokenRequest, send_token_request
 from aiooauth1.providers.provider import Provider
-from aiooauth1.responses.problem import read_problem
+from aiooauth1.responses.problem import read_problem, with_hints
 from aiooauth1.responses.token import parse_access_token, parse_request_token
 from aiooauth1.signing.methods import PLAINTEXT
 from aiooauth1.signing.sign import Signer
@@ -344,6 +344,7 @@ class Legs:
         theirs = server_time(problem.parameters.get("oauth_acceptable_timestamps", ""), reply.date)
         difference = None if theirs is None else theirs - self._clock()
         problem = replace(problem, clock_difference=difference)
+        problem = with_hints(problem, self._provider.hints, request.credentials)
         if request.is_exchange:
             return _Refused(refusal_error(with_meaning(problem), request), theirs)
         return _Refused(problem.error(method=request.method, url=request.url), theirs)

@@ -1,0 +1,118 @@
+"""What an error says to look at first: the provider's hint, odd credentials, the clock, the base string."""
+
+from __future__ import annotations
+
+import pytest
+
+from aiooauth1 import AccessToken, Consumer, OAuth1Session, Provider, raise_for_problem
+from aiooauth1.errors import (
+    NonceRejected,
+    ProviderError,
+    SignatureRejected,
+    TimestampRefused,
+    TokenRejected,
+)
+from aiooauth1.responses.problem import Problem, with_hints
+from aiooauth1.testing import FakeProvider
+
+
+CONSUMER = Consumer("consumer-key", "consumer-secret")
+TOKEN = AccessToken("token-key", "token-secret")
+BASE = "GET&https%3A%2F%2Fapi.example%2F&a%3D1"
+
+
+@pytest.mark.parametrize(
+    ("meaning", "kind", "says"),
+    [
+        ("signature_invalid", SignatureRejected, "a secret is wrong, or the provider signs other bytes"),
+        ("timestamp_refused", TimestampRefused, "too far from the provider's clock"),
+        ("nonce_used", NonceRejected, "sent one signed request twice"),
+        ("token_rejected", TokenRejected, "Connect the user again"),
+    ],
+)
+def test_an_explanation_says_what_it_means_and_what_to_do_there(
+    meaning: str, kind: type[ProviderError], says: str
+) -> None:
+    hints = {meaning: "do this first", "other": "never shown"}
+    error = with_hints(Problem(401, meaning, clock_difference=-3600.0), hints).error()
+    assert type(error) is kind
+    assert error.hints == ("do this first",)
+    assert str(error).endswith(". Look first: do this first")
+    lines = error.explain().splitlines()
+    assert lines[0] == str(error)
+    assert says in lines[1]
+    assert lines[2:] == ["The provider's clock is 3600 s behind ours.", "- do this first"]
+
+
+def test_a_hint_may_go_by_the_provider_s_own_name() -> None:
+    error = with_hints(Problem(401, "32", meaning="signature_invalid"), {"32": "sign no JSON"}).error()
+    assert error.hints[0] == "sign no JSON"
+
+
+@pytest.mark.parametrize("difference", [None, 0.0, 29.0, -29.0])
+def test_a_clock_that_is_nearly_right_is_not_mentioned(difference: float | None) -> None:
+    assert "clock" not in Problem(401, "token_rejected", clock_difference=difference).error().explain()
+
+
+@pytest.mark.parametrize(
+    ("consumer", "token", "says"),
+    [
+        (Consumer("key", "hunter2\n"), None, "the consumer secret begins or ends with white space: strip it"),
+        (Consumer(" key", "s"), TOKEN, "the consumer key begins or ends with white space: strip it"),
+        (
+            CONSUMER,
+            AccessToken("t", "\thunter2"),
+            "the token secret begins or ends with white space: strip it",
+        ),
+    ],
+)
+def test_white_space_at_the_ends_of_a_credential_is_the_first_hint(
+    consumer: Consumer, token: AccessToken | None, says: str
+) -> None:
+    error = with_hints(Problem(401, "signature_invalid"), {}, (consumer, token)).error()
+    assert error.hints[0] == says
+    assert "hunter2" not in error.explain()
+
+
+def test_clean_credentials_give_no_hint() -> None:
+    assert with_hints(Problem(401, "token_rejected"), {}, (CONSUMER, TOKEN)).hints == ()
+
+
+@pytest.mark.parametrize(
+    ("theirs", "says"),
+    [
+        (BASE, "both base strings are equal: a secret is wrong"),
+        (BASE.replace("https", "http"), "scheme: we signed https, the server http. TLS ends at a proxy"),
+        (BASE.replace("%3D1", "%3D2"), "parameter a: we signed 1, the server 2."),
+    ],
+)
+def test_the_server_s_base_string_is_compared_with_ours(theirs: str, says: str) -> None:
+    problem = Problem(401, "signature_invalid", server_base_string=theirs)
+    error = problem.error(base_string=BASE)
+    assert isinstance(error, SignatureRejected)
+    assert says in error.hints[0]
+    assert says in error.explain()
+    assert problem.error().hints == ()  # ours is not known
+
+
+async def test_a_session_gives_the_hints_of_its_provider() -> None:
+    async with FakeProvider() as fake:
+        token = fake.issue_access_token("ann")
+        provider = Provider(
+            "hinting",
+            base_url=fake.provider.base_url,
+            allow_http=True,
+            hints={"signature_invalid": "ask Ann"},
+        )
+        wrong = Consumer(fake.consumer.key, "not the secret\n")
+        async with (
+            OAuth1Session(wrong, token, provider=provider, allow_http=True) as session,
+            session.get("echo") as response,
+        ):
+            with pytest.raises(ProviderError) as raised:
+                await raise_for_problem(response)
+    assert isinstance(raised.value, SignatureRejected)
+    assert raised.value.hints == (
+        "the consumer secret begins or ends with white space: strip it",
+        "ask Ann",
+    )
