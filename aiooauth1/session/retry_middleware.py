@@ -413,6 +413,7 @@ class RetryMiddleware(SignedCall):
                 request.method,
                 self.origin,
                 problem.name or problem.status,
+                extra=self._facts("request.resigned", request, attempt, problem.name or problem.status),
             )
             return 0.0
         if may_resend and retry is not None:
@@ -492,7 +493,12 @@ class RetryMiddleware(SignedCall):
             if not clocks.learn(origin, time, is_guess=self._guessed_clock_skew):
                 return False
             difference = self._pool.clocks.difference(origin)
-            logger.info("the clock of %s is %+.0f s from ours: timestamps follow it", origin, difference)
+            logger.info(
+                "the clock of %s is %+.0f s from ours: timestamps follow it",
+                origin,
+                difference,
+                extra={"event": "clock.corrected", "origin": str(origin), "seconds": difference},
+            )
             return True
         # After a resend, "used" can mean that the first copy arrived.
         return request.method in SAFE_METHODS or self._has_key or attempt == 1
@@ -511,16 +517,20 @@ class RetryMiddleware(SignedCall):
         is_rate_limited = reason in {"429", "rate_limited"} or not costs
         seconds = backoff(attempt, retry, wait, random.random, is_rate_limited=is_rate_limited)
         total, what = self._timeout.total, (request.method, self.origin)
+        gave_up = self._facts("request.gave_up", request, attempt, reason)
         if attempt >= retry.attempts:
             if attempt > 1:
-                logger.info("%s %s: gave up after %d attempts (%s)", *what, attempt, reason)
+                logger.info("%s %s: gave up after %d attempts (%s)", *what, attempt, reason, extra=gave_up)
             return None
         if total and monotonic() + seconds >= self._began + total:
-            logger.info("%s %s: gave up, a pause of %.1f s outlasts the timeout (%s)", *what, seconds, reason)
+            too_long = (*what, seconds, reason)
+            logger.info(
+                "%s %s: gave up, a pause of %.1f s outlasts the timeout (%s)", *too_long, extra=gave_up
+            )
             return None
         if costs:
             if not self._pool.budget.withdraw(self.origin, retry.budget):
-                logger.warning("%s %s: gave up, the retry budget is spent (%s)", *what, reason)
+                logger.warning("%s %s: gave up, the retry budget is spent (%s)", *what, reason, extra=gave_up)
                 return None
             self._spent += 1
         logger.info(
@@ -530,8 +540,22 @@ class RetryMiddleware(SignedCall):
             retry.attempts,
             reason,
             seconds,
+            extra={**self._facts("request.retried", request, attempt, reason), "seconds": seconds},
         )
         return seconds
+
+    def _facts(
+        self, event: str, request: SigningRequest, attempt: int, reason: str | int
+    ) -> dict[str, str | int | None]:
+        """Return what a log record has beside its message."""
+        return {
+            "event": event,
+            "method": request.method,
+            "origin": str(self.origin),
+            "user": self._who.user,
+            "attempt": attempt,
+            "reason": reason,
+        }
 
 
 def _is_final(error: Exception) -> bool:

@@ -121,6 +121,7 @@ class TokenRejectionHandler:
                 " now on, until one is accepted; check the consumer key and the environment",
                 self._provider,
                 rejected,
+                extra={"event": "tokens.kept", "provider": self._provider},
             )
         while len(self.rejected_in_a_row) > _KEPT:
             del self.rejected_in_a_row[next(iter(self.rejected_in_a_row))]
@@ -148,6 +149,7 @@ class TokenRejectionHandler:
             user,
             problem.name or problem.status,
             extra={
+                "event": "token.rejected",
                 "provider": self._provider,
                 "user": user,
                 "problem": problem.name,
@@ -163,7 +165,7 @@ class TokenRejectionHandler:
             logger.exception(
                 "on_token_rejected failed for user %r",
                 user,
-                extra={"provider": self._provider, "user": user},
+                extra={"event": "token.handler_failed", "provider": self._provider, "user": user},
             )
 
     async def _should_notify(self, user: str | None, token: AccessToken, discards_seen: int) -> bool:
@@ -179,7 +181,12 @@ class TokenRejectionHandler:
                 "rejected token of user %r not discarded: %s",
                 user,
                 type(error).__name__,
-                extra={"provider": self._provider, "user": user, "error": type(error).__name__},
+                extra={
+                    "event": "token.not_discarded",
+                    "provider": self._provider,
+                    "user": user,
+                    "error": type(error).__name__,
+                },
             )
             # Another call may have discarded it while this one tried, and told of it.
             is_discarded = self._discarded.get((user, token.key), 0) > discards_seen

@@ -108,7 +108,7 @@ def foreign_origin(
     'the request comes from another site'
     """
     elsewhere = "the request comes from another site"
-    if any(site not in {"same-origin", "none"} for site in fetch_site) or len(fetch_site) > 1:
+    if any(site not in {"same-origin", "none"} for site in fetch_site):
         return elsewhere
     if any(one not in {own, "null"} for one in origin):
         return f"this site is open under another address: use {own}" if fetch_site else elsewhere

@@ -159,7 +159,7 @@ class Connect(Generic[RequestT, ResponseT]):
                 f"start_path must be a path of its own that begins with one '/', not {start_path!r}"
             )
         self._handshake = handshake
-        self._provider = handshake._provider  # noqa: SLF001  not public
+        self._provider = handshake.provider
         self._callback_url = callback_url
         self._start_path = prefix.rstrip("/") + start_path  # as browsers know it
         self._own = str(url.origin())

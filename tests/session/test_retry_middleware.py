@@ -909,6 +909,18 @@ async def test_each_pause_says_what_failed_and_how_long_it_takes(
     (record,) = [one for one in caplog.records if one.name == "aiooauth1.retry"]
     assert record.levelname == "INFO"
     assert f"POST {listener.origin}: attempt 1 of 3 failed (429), the next in 30." in record.getMessage()
+    told = {
+        name: record.__dict__[name] for name in ("event", "method", "origin", "user", "attempt", "reason")
+    }
+    assert told == {
+        "event": "request.retried",
+        "method": "POST",
+        "origin": str(listener.origin),
+        "user": None,
+        "attempt": 1,
+        "reason": "429",
+    }
+    assert record.__dict__["seconds"] >= 30
 
 
 async def test_at_debug_the_base_string_is_logged_and_where_the_parameters_go(
