@@ -102,7 +102,7 @@ def _with_pin(plan: Login, known: Known, pending_store: MemoryStore) -> str:
     pending = asyncio.run(_begin(plan, known, pending_store, bind))
     _show(pending, plan)
     for left in reversed(range(_PIN_ATTEMPTS)):
-        _say("PIN that the page shows: ")
+        print("PIN that the page shows: ", end="", file=sys.stderr, flush=True)
         pin = sys.stdin.readline().strip()
         if not pin:
             raise CommandError("no PIN was given: nothing was saved", USAGE)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import FormData, hdrs
+from multidict import CIMultiDict
 
 from aiooauth1.cli.outcome import DONE, FAILED, USAGE, CommandError
 from aiooauth1.cli.settings import Account, known_providers, open_store, pick_account, pick_provider
@@ -68,8 +69,7 @@ async def request(plan: Request) -> int:
                 return DONE
             if plan.verbose:
                 _show_signing()
-            headers = {**body.headers, **_headers(plan.headers)}
-            options: dict[str, Any] = {"headers": headers, "data": body.payload()}
+            options: dict[str, Any] = {"headers": _headers(plan, body), "data": body.payload()}
             if who.user is not None:
                 options["user"] = who.user
             async with session.request(method, plan.url, **options) as response:
@@ -110,10 +110,6 @@ class _Body:
     def given(self) -> bool:
         return self.content is not None or bool(self.parts)
 
-    @property
-    def headers(self) -> dict[str, str]:
-        return {hdrs.CONTENT_TYPE: self.media_type} if self.media_type else {}
-
     def payload(self) -> bytes | FormData | None:
         """Return what aiohttp sends."""
         if not self.parts:
@@ -148,13 +144,16 @@ def _read(value: str) -> bytes:
         raise CommandError(f"{value[1:]} cannot be read: {error.strerror}", USAGE) from None
 
 
-def _headers(given: Sequence[str]) -> dict[str, str]:
-    headers = {}
-    for line in given:
+def _headers(plan: Request, body: _Body) -> CIMultiDict[str]:
+    """Return the body's media type and the lines that were given, which may name another."""
+    headers: CIMultiDict[str] = CIMultiDict()
+    for line in plan.headers:
         name, colon, value = line.partition(":")
         if not colon or not name.strip():
             raise CommandError(f"-H {line!r}: write 'Name: value'", USAGE)
-        headers[name.strip()] = value.strip()
+        headers.add(name.strip(), value.strip())
+    if body.media_type:
+        headers.setdefault(hdrs.CONTENT_TYPE, body.media_type)
     return headers
 
 
@@ -171,7 +170,8 @@ def _show_signing() -> None:
 async def _curl_line(session: OAuth1Session, who: Account, method: str, plan: Request, body: _Body) -> str:
     if body.parts:
         raise CommandError("--curl cannot show a multipart form: send it with `aiooauth1 request`", USAGE)
-    is_form = body.media_type == _FORM
+    headers = _headers(plan, body)
+    is_form = headers.get(hdrs.CONTENT_TYPE, "").partition(";")[0].strip().lower() == _FORM
     if who.provider.placement != "header":
         raise CommandError(
             f"--curl needs a provider that takes the header; {who.provider.name} does not", USAGE
@@ -185,7 +185,7 @@ async def _curl_line(session: OAuth1Session, who: Account, method: str, plan: Re
         user=who.user,
     )
     words = ["curl", "-X", method, "-H", f"Authorization: {signature.header()}"]
-    for name, value in {**body.headers, **_headers(plan.headers)}.items():
+    for name, value in headers.items():
         words += ["-H", f"{name}: {value}"]
     if body.content is not None:
         words += ["--data-binary", body.content.decode("utf-8", "surrogateescape")]

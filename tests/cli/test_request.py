@@ -36,6 +36,7 @@ async def send(desk: Desk, url: str, **options: Any) -> int:
             b"application/x-www-form-urlencoded",
         ),
         ({"json": '{"text":"é"}'}, '{"text":"é"}'.encode(), b"application/json"),
+        ({"data": ["a"], "headers": ["content-type: text/x"]}, b"a", b"text/x"),
         ({"data": ["@{tmp}/body"]}, b"status=from%20file", b"application/x-www-form-urlencoded"),
     ],
 )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from aiooauth1.credentials import AccessToken
     from aiooauth1.providers.provider import Provider
+    from aiooauth1.stores.protocols import AccessTokenStore
     from aiooauth1.testing.fake_provider.script import Drop, LimitStyle
     from aiooauth1.testing.process.protocol import Message
 
@@ -200,6 +201,12 @@ class FakeProviderProcess:
         consumer_key = (consumer or self.consumer).key
         (token,) = await self._child.ask("issue_access_token", user=user, consumer_key=consumer_key)
         return token_from(token)
+
+    async def connect(self, user: str, store: AccessTokenStore) -> AccessToken:
+        """Connect a user without a handshake, as `FakeProvider.connect`."""
+        token = await self.issue_access_token(user)
+        await store.put_access_token(self.provider.name, user, token)
+        return token
 
     async def add_consumer(self, consumer: Consumer) -> None:
         """Register one more consumer.

@@ -59,7 +59,9 @@ async def both(request: pytest.FixtureRequest) -> AsyncIterator[Both]:
 
 
 async def test_scripting_reaches_a_provider_here_and_in_a_child(both: Both) -> None:
-    token = await both("issue_access_token", "ann")
+    store = MemoryStore()
+    token = await both("connect", "ann", store)
+    assert await store.get_access_token(both.fake.provider.name, "ann") == token
     async with both.session(token) as session:
         await both("fail_next", 503, times=2, endpoint="posts", headers={"Retry-After": "7"}, body="busy")
         async with session.get("echo") as reply:
