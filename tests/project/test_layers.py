@@ -56,6 +56,7 @@ PURE = (
     "flows/handshake/pending.py",
     "flows/handshake/refusals.py",
     "flows/revocation.py",
+    "flows/sites.py",
     "flows/xauth.py",
     "providers/",
     "responses/",

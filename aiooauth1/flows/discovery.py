@@ -1,0 +1,156 @@
+"""Finds a provider's endpoints from the address of a site: WordPress with its OAuth1 plugin."""
+
+from __future__ import annotations
+
+import json
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
+
+from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, hdrs
+from yarl import URL
+
+from aiooauth1.errors import RedirectRefused, SigningError, TokenResponseError
+from aiooauth1.flows.sites import Site, origin_of
+from aiooauth1.providers.provider import Provider
+from aiooauth1.responses.problem import read_problem
+from aiooauth1.signing.rules import SigningRules
+from aiooauth1.transport.public_only import private_address_in, public_connector
+
+
+if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
+    from aiohttp import ClientResponse
+
+
+__all__ = ["discover"]
+
+_MOST_READ = 1 << 20  # bytes: the index of a site with many plugins has some hundred thousand
+_MOST_HOPS = 3
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_NOT_FOUND = 404
+_FIRST_REFUSAL = 400
+_SECONDS = 15.0
+
+
+async def discover(site: str, *, http: ClientSession | None = None, public_only: bool = True) -> Provider:
+    """Ask a WordPress site where its OAuth endpoints are, and describe it as a provider.
+
+    The site's REST index (`/wp-json/`) names them, if the OAuth1 plugin is active. Nothing is stored.
+
+    Args:
+        site: The site's address, such as `https://example.org/blog`.
+        http: A session of yours to ask with; None: one of its own.
+        public_only: Whether to connect to public addresses only, since users name the site. It is checked at
+            each connection, and the provider that is returned has it too. It needs `http=None`.
+
+    Raises:
+        TypeError: If the site is not a str.
+        ValueError: If it is not an https address (or http on this machine with `public_only=False`), or
+            `http=` is given with `public_only=True`.
+        SigningError: If it has no public address, and must have one.
+        RedirectRefused: If it redirects to another origin.
+        ProviderError: If it refuses.
+        TokenResponseError: If it has no usable index, or one that names endpoints on another origin.
+        aiohttp.ClientError: If there is no connection.
+        TimeoutError: If it does not answer in 15 seconds.
+    """
+    place = Site.of(site)
+    if not public_only or http is None:
+        opened: AbstractAsyncContextManager[ClientSession] = (
+            nullcontext(http) if http is not None else _session(public_only=public_only)
+        )
+        async with opened as session:
+            index, url = await _index(session, place)
+            return _provider(place, index, url, public_only=public_only)
+    raise ValueError("public_only=True needs a session of its own: leave http= out, or say public_only=False")
+
+
+def _session(*, public_only: bool) -> ClientSession:
+    connector = public_connector() if public_only else None
+    return ClientSession(cookie_jar=DummyCookieJar(), connector=connector)
+
+
+async def _index(http: ClientSession, site: Site) -> tuple[dict[str, Any], str]:
+    """Return the site's REST index and its URL; sites without pretty permalinks have it elsewhere."""
+    for path in ("/wp-json/", "/?rest_route=/"):
+        status, headers, body, url = await _get(http, f"{site.base}{path}", site.origin)
+        if status < _FIRST_REFUSAL or (status != _NOT_FOUND and path != "/wp-json/"):
+            break
+    if status >= _FIRST_REFUSAL:
+        raise read_problem(status, headers, body[:65_536]).error(method="GET", url=url)
+    try:
+        index = json.loads(body)
+    except (ValueError, RecursionError):
+        index = None
+    if not isinstance(index, dict):
+        raise TokenResponseError(
+            f"{site.base} has no WordPress index: /wp-json/ is no JSON object; is that the site's address?"
+        )
+    return index, url
+
+
+async def _get(http: ClientSession, url: str, origin: str) -> tuple[int, list[tuple[str, str]], bytes, str]:
+    """Ask for one document, and follow redirects within the origin."""
+    for _ in range(_MOST_HOPS + 1):
+        try:
+            async with http.get(
+                URL(url),
+                allow_redirects=False,
+                raise_for_status=False,
+                headers={hdrs.ACCEPT: "application/json"},
+                timeout=ClientTimeout(total=_SECONDS),
+            ) as response:
+                if response.status not in _REDIRECTS:
+                    return response.status, list(response.headers.items()), await _read(response), url
+                target = urljoin(url, response.headers.get(hdrs.LOCATION, ""))
+        except OSError as error:
+            if (address := private_address_in(error)) is None:
+                raise
+            private = SigningError(f"{origin} is at {address}, which is not a public address")
+        else:
+            if origin_of(target) != origin:
+                shown = origin_of(target) or "what is no http URL"
+                raise RedirectRefused(f"{origin} redirects to {shown}: if that is the site, give its address")
+            url = target
+            continue
+        raise private
+    raise RedirectRefused(f"{origin} redirects more than {_MOST_HOPS} times")
+
+
+async def _read(response: ClientResponse) -> bytes:
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > _MOST_READ:
+            response.close()
+            raise TokenResponseError(f"the site's index is longer than {_MOST_READ} bytes")
+    return bytes(body)
+
+
+def _provider(site: Site, index: dict[str, Any], url: str, *, public_only: bool) -> Provider:
+    endpoints = index.get("authentication")
+    endpoints = endpoints.get("oauth1") if isinstance(endpoints, dict) else None
+    if not isinstance(endpoints, dict):
+        raise TokenResponseError(
+            f"{site.base} offers no OAuth 1.0a: is the WP-API OAuth1 plugin active there?"
+        )
+    urls = {name: endpoints.get(name) for name in ("request", "authorize", "access")}
+    for name, given in urls.items():
+        if not isinstance(given, str) or origin_of(given) != site.origin or "#" in given:
+            raise TokenResponseError(
+                f"the index of {site.base} names no {name} endpoint of its own origin: that is refused"
+            )
+    return Provider(
+        f"wordpress:{site.name}",
+        request_token_url=urls["request"] or "",
+        authorize_url=urls["authorize"] or "",
+        access_token_url=urls["access"] or "",
+        base_url="" if "?" in url else url.rstrip("/") + "/",
+        origins=(site.origin,),
+        rules=SigningRules(sorted_parameters=True),
+        php_arrays=True,
+        sign_multipart_text=True,
+        public_only=public_only,
+    )
