@@ -1,0 +1,115 @@
+"""The programs of the README's chapter on posting run as they stand."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import os
+import re
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from aiooauth1.posting import Post, RedisJournal
+from aiooauth1.stores.redis import RedisStore
+from aiooauth1.stores.sqlite import SQLiteStore
+from aiooauth1.testing import FakeProviderProcess
+
+
+if TYPE_CHECKING:
+    from real_redis.server import RedisServer
+
+pytestmark = pytest.mark.socket
+ROOT = Path(__file__).parents[2]
+POSTS = [
+    Post(str(number), ("ann", "ben")[number % 2], "posts", data={"status": f"No. {number}"})
+    for number in range(20)
+]
+
+
+def program(name: str) -> str:
+    blocks = re.findall(
+        r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text("utf-8"), re.DOTALL | re.MULTILINE
+    )
+    (found,) = (block for block in blocks if block.startswith(f"# {name}\n"))
+    return str(found)
+
+
+def environment(fake: FakeProviderProcess, **more: str) -> dict[str, str]:
+    return {
+        **os.environ,
+        "BLOG_URL": fake.url,
+        "BLOG_KEY": fake.consumer.key,
+        "BLOG_SECRET": fake.consumer.secret,
+        "PYTHONPATH": str(ROOT),
+        **more,
+    }
+
+
+async def run(arguments: list[str], folder: Path, variables: dict[str, str]) -> tuple[str, str]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *arguments,
+        cwd=folder,
+        env=variables,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await asyncio.wait_for(process.communicate(), 40)
+    assert process.returncode == 0, err
+    return out.decode(), err.decode()
+
+
+@pytest.mark.parametrize("name", ["bot.py", "tasks.py", "saq_tasks.py", "celery_tasks.py"])
+def test_no_program_has_more_than_twenty_lines(name: str) -> None:
+    lines = program(name).splitlines()[1:]
+    assert sum(bool(line.strip()) for line in lines) <= 20
+    ast.parse("\n".join(lines))
+
+
+async def test_the_bot_posts_each_post_once_however_often_it_is_started(tmp_path: Path) -> None:
+    (tmp_path / "bot.py").write_text(program("bot.py"), "utf-8")
+    (tmp_path / "posts.jsonl").write_text("".join(post.to_json() + "\n" for post in POSTS), "utf-8")
+    async with FakeProviderProcess() as fake, SQLiteStore(tmp_path / "tokens.db") as store:
+        for user in ("ann", "ben"):
+            await store.put_access_token("blog", user, await fake.issue_access_token(user))
+        for _ in range(2):
+            assert await run(["bot.py"], tmp_path, environment(fake)) == ("", "")
+        assert len(await fake.posts()) == len(POSTS)
+
+
+async def test_the_tasks_post_what_is_enqueued(tmp_path: Path, own_redis: RedisServer) -> None:
+    (tmp_path / "tasks.py").write_text(program("tasks.py"), "utf-8")
+    lines = "".join(post.to_json() + "\n" for post in POSTS)
+    enqueueing = (
+        "import asyncio\nfrom tasks import broker, task\nfrom aiooauth1.posting import Post\n"
+        "from aiooauth1.posting.taskiq import enqueue\n"
+        "async def main():\n    await broker.startup()\n"
+        f"    await enqueue(task, map(Post.from_json, {lines!r}.splitlines()))\n"
+        "    await broker.shutdown()\nasyncio.run(main())\n"
+    )
+    async with FakeProviderProcess() as fake:
+        variables = environment(fake, REDIS_URL=own_redis.url)
+        async with RedisStore.from_url(own_redis.url) as store:
+            for user in ("ann", "ben"):
+                await store.put_access_token("blog", user, await fake.issue_access_token(user))
+        await run(["-c", enqueueing], tmp_path, variables)
+        worker = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "taskiq", "worker", "tasks:broker", "--workers", "1"),
+            cwd=tmp_path,
+            env=variables,
+            start_new_session=True,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        try:
+            async with asyncio.timeout(40), RedisJournal(own_redis.url, "monday") as journal:
+                while (await journal.report()).done < len(POSTS):  # noqa: ASYNC110  it is in Redis
+                    await asyncio.sleep(0.05)
+        finally:
+            os.killpg(worker.pid, signal.SIGKILL)
+            await worker.wait()
+        assert len(await fake.posts()) == len(POSTS)
