@@ -131,65 +131,6 @@ def demo(
     raise typer.Exit(run_command("demo", work, debug=debug))
 
 
-@app.command()
-def post(
-    *,
-    provider: Annotated[
-        str, typer.Option(metavar="NAME", help="A preset, NAME:ARGUMENT for some, or the URL of an API.")
-    ],
-    source: Annotated[
-        str, typer.Option("--input", metavar="FILE", help="The posts, one a line; - reads standard input.")
-    ],
-    journal: Annotated[
-        str, typer.Option(metavar="FILE", help="What makes the run resumable: a file, or a Redis URL.")
-    ],
-    store: Annotated[
-        str | None,
-        typer.Option(metavar="FILE", show_default=False, help="The tokens: a SQLite file or a Redis URL."),
-    ] = None,
-    url: Annotated[
-        str | None,
-        typer.Option(metavar="URL", show_default=False, help="Where posts go that name no url."),
-    ] = None,
-    workers: Annotated[
-        int, typer.Option(min=1, max=1000, metavar="N", help="How many posts are under way at a time.")
-    ] = 100,
-    stop_after: Annotated[
-        int, typer.Option(min=1, metavar="N", help="End after so many users rejected in a row.")
-    ] = 20,
-    as_json: AsJson = False,
-    debug: Debug = False,
-) -> None:
-    """Send the posts of a file, each once, at the pace that the provider allows.
-
-    A line is a JSON object: user, url, and data (form fields) or json; also
-    id, method, params, headers. A run that was ended or killed is resumed by
-    the same command. The consumer's key and secret come from the variables
-    AIOOAUTH1_CONSUMER_KEY and AIOOAUTH1_CONSUMER_SECRET.
-
-    \b
-    Example line:  {"user": "ann", "url": "posts", "data": {"status": "Hi"}}
-
-    \b
-    Exit status:
-      0    every post is done
-      1    some were refused or not sent, or the run ended early
-      2    bad usage, or bad lines: standard error names them; the others
-           were posted
-      3    of some posts it is not known whether they are done
-      130  interrupted; the same command goes on
-    """  # noqa: D301  \b keeps the lines; it is no escape
-
-    def work() -> Coroutine[Any, Any, int]:
-        from aiooauth1.cli.post import PostPlan, session_opener
-        from aiooauth1.cli.post import post as run_post
-
-        plan = PostPlan(source, journal, url, workers, stop_after, as_json)
-        return run_post(plan, session_opener(provider, store))
-
-    raise typer.Exit(run_command("post", work, debug=debug))
-
-
 Config = Annotated[
     str | None,
     typer.Option("--config", metavar="FILE", help="TOML, a table for each provider of yours."),
@@ -492,3 +433,61 @@ def export_tokens(
         return export_tokens(output, providers=providers or [], config=config, store_file=store)
 
     raise typer.Exit(run_command("tokens export", work, debug=debug))
+
+
+@app.command()
+def post(
+    *,
+    provider: Annotated[str, typer.Option(metavar="NAME", help="A provider's name, or the URL of an API.")],
+    source: Annotated[
+        str, typer.Option("--input", metavar="FILE", help="The posts, one a line; - reads standard input.")
+    ],
+    journal: Annotated[
+        str, typer.Option(metavar="FILE", help="What makes the run resumable: a file, or a Redis URL.")
+    ],
+    store: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", show_default=False, help="The tokens: a SQLite file or a Redis URL."),
+    ] = None,
+    url: Annotated[
+        str | None,
+        typer.Option(metavar="URL", show_default=False, help="Where posts go that name no url."),
+    ] = None,
+    workers: Annotated[
+        int, typer.Option(min=1, max=1000, metavar="N", help="How many posts are under way at a time.")
+    ] = 100,
+    stop_after: Annotated[
+        int, typer.Option(min=1, metavar="N", help="End after so many users rejected in a row.")
+    ] = 20,
+    as_json: AsJson = False,
+    config: Config = None,
+    debug: Debug = False,
+) -> None:
+    """Send the posts of a file, each once, at the pace that the provider allows.
+
+    A line is a JSON object: user, url, and data (form fields) or json; also
+    id, method, params, headers. A run that was ended or killed is resumed by
+    the same command. The consumer is the one that users signed in with, or
+    that of AIOOAUTH1_CONSUMER_KEY and AIOOAUTH1_CONSUMER_SECRET.
+
+    \b
+    Example line:  {"user": "ann", "url": "posts", "data": {"status": "Hi"}}
+
+    \b
+    Exit status:
+      0    every post is done
+      1    some were refused or not sent, or the run ended early
+      2    bad usage, or bad lines: standard error names them; the others
+           were posted
+      3    of some posts it is not known whether they are done
+      130  interrupted; the same command goes on
+    """  # noqa: D301  \b keeps the lines; it is no escape
+
+    def work() -> Coroutine[Any, Any, int]:
+        from aiooauth1.cli.post import PostPlan, session_opener
+        from aiooauth1.cli.post import post as run_post
+
+        plan = PostPlan(source, journal, url, workers, stop_after, as_json)
+        return run_post(plan, session_opener(provider, store, config))
+
+    raise typer.Exit(run_command("post", work, debug=debug))

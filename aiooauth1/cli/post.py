@@ -14,29 +14,34 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import platformdirs
 from aiohttp import TCPConnector
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from aiooauth1 import providers
 from aiooauth1.cli.demo.posts import LONGEST_LINE, read_lines
 from aiooauth1.cli.outcome import DONE, FAILED, UNKNOWN, USAGE, CommandError
-from aiooauth1.credentials import Consumer
+from aiooauth1.cli.settings import (
+    Known,
+    known_providers,
+    open_store,
+    pick_provider,
+    read_consumer,
+    store_path,
+)
 from aiooauth1.posting import InputChanged, Post, RedisJournal, SQLiteJournal, post_all
 from aiooauth1.providers.provider import Provider
 from aiooauth1.session.session import OAuth1Session
 from aiooauth1.stores.cached import CachedStore
+from aiooauth1.stores.sqlite import SQLiteStore
 
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterator
     from contextlib import AbstractAsyncContextManager
 
     from aiooauth1.posting import Journal, Outcome, Posting
     from aiooauth1.stores.redis import RedisStore
-    from aiooauth1.stores.sqlite import SQLiteStore
 
 
 __all__ = ["PostPlan", "post", "session_opener"]
@@ -225,73 +230,50 @@ def _opened(source: str) -> Iterator[int]:
 
 
 def session_opener(
-    provider: str, store: str | None
+    provider: str, store: str | None, config: str | None
 ) -> Callable[[int], AbstractAsyncContextManager[OAuth1Session]]:
-    """Return what makes a session from names on the command line and credentials in the environment.
+    """Return what makes a session from names on the command line.
 
     Args:
-        provider: A preset's name, with `:` and its argument where it takes one; or the URL that relative ones
-            are joined to.
+        provider: A provider's name, as the other commands have it; or the URL that relative ones join.
         store: A Redis's URL, or the path of an SQLite file; None: the one of the other commands.
-
-    Raises:
-        CommandError: If one of them is not there.
+        config: The configuration file; None: the user's own.
     """
-    key, secret = (os.environ.get(f"AIOOAUTH1_CONSUMER_{name}") for name in ("KEY", "SECRET"))
-    if not key or not secret:
-        raise CommandError(
-            "no consumer: put its key and secret into AIOOAUTH1_CONSUMER_KEY and AIOOAUTH1_CONSUMER_SECRET",
-            USAGE,
-        )
-    consumer, chosen = Consumer(key, secret), _provider(provider)
 
     @asynccontextmanager
     async def make(connections: int) -> AsyncIterator[OAuth1Session]:
-        connector = TCPConnector(limit=connections)
-        async with (
-            _store(store) as tokens,
-            connector,
-            OAuth1Session(
-                consumer, provider=chosen, store=CachedStore(tokens), connector=connector
-            ) as session,
-        ):
-            yield session
+        async with _open_store(store) as tokens, TCPConnector(limit=connections) as connector:
+            known = await known_providers(tokens, config) if isinstance(tokens, SQLiteStore) else {}
+            one = _at_url(provider) if "://" in provider else pick_provider(known, provider, config=config)
+            async with OAuth1Session(
+                one.consumer,
+                provider=one.provider,
+                store=CachedStore(tokens),
+                connector=connector,
+                connector_owner=False,
+            ) as session:
+                yield session
 
     return make
 
 
-def _provider(name: str) -> Provider:
-    if "://" in name:
-        base_url = name if name.endswith("/") else f"{name}/"
-        try:
-            return Provider(urlsplit(base_url).netloc, base_url=base_url)
-        except ValueError as error:
-            raise CommandError(f"--provider: {error}", USAGE) from None
-    catalog: Callable[[], Mapping[str, Provider | Callable[[str], Provider]]]
-    catalog = getattr(providers, "catalog", dict)
-    known = catalog()
-    preset, _, argument = name.partition(":")
-    found = known.get(preset.lower())
-    if found is None:
-        raise CommandError(f"--provider {name}: not one of {', '.join(sorted(known))}, nor a URL", USAGE)
-    if isinstance(found, Provider):
-        return found
-    if not argument:
-        raise CommandError(f"--provider {name}: needs its argument, {preset}:…", USAGE)
-    return found(argument)
+def _at_url(url: str) -> Known:
+    base_url = url if url.endswith("/") else f"{url}/"
+    try:
+        provider = Provider(urlsplit(base_url).netloc, base_url=base_url)
+    except ValueError as error:
+        raise CommandError(f"--provider: {error}", USAGE) from None
+    return Known(provider, read_consumer(provider, None, None))
 
 
-def _store(name: str | None) -> RedisStore | SQLiteStore:
+def _open_store(name: str | None) -> RedisStore | SQLiteStore:
     if name is not None and "://" in name:
         from aiooauth1.stores.redis import RedisStore  # noqa: PLC0415  an extra
 
         return RedisStore.from_url(name)
-    from aiooauth1.stores.sqlite import SQLiteStore  # noqa: PLC0415  an extra
-
-    path = Path(name) if name is not None else platformdirs.user_data_path("aiooauth1") / "tokens.db"
-    if not path.exists():
-        raise CommandError(f"--store {path}: no such file: connect the users first", USAGE)
-    return SQLiteStore(path)
+    if not (path := store_path(name)).exists():
+        raise CommandError(f"--store {path}: no such file: sign users in first", USAGE)
+    return open_store(name)
 
 
 def _count_lines(source: str) -> int | None:

@@ -148,7 +148,7 @@ async def test_a_run_that_is_interrupted_or_killed_goes_on_where_it_was(desk: De
     ("arguments", "message"),
     [
         (("--input", "nowhere.jsonl"), "nowhere.jsonl: No such file"),
-        (("--input", "-", "--provider", "nobody"), "--provider nobody: not one of"),
+        (("--input", "-", "--provider", "nobody"), "provider 'nobody' is unknown"),
         (("--input", "-", "--store", "nowhere.db"), "nowhere.db: no such file"),
     ],
 )
