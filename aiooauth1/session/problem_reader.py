@@ -75,7 +75,7 @@ async def raise_for_problem(response: ClientResponse) -> None:
 
 
 async def read_refusal(
-    response: ClientResponse, context: CallContext, *, in_success: bool = False
+    response: ClientResponse, context: CallContext, *, in_success: bool = False, refusal_header: str = ""
 ) -> Problem | None:
     """Return what a refusal says, having read at most 64 KiB of it, and keep it with the response.
 
@@ -83,6 +83,7 @@ async def read_refusal(
         response: The response.
         context: The call. Its secrets are known now, and not to whoever reads the response again.
         in_success: Whether the status is that of a success, so that only a known problem counts as one.
+        refusal_header: The header field that names the problem, whatever the status; "" if there is none.
 
     Returns:
         The problem, or None if there is none.
@@ -95,10 +96,14 @@ async def read_refusal(
     secrets = [context.consumer.secret, *([context.token.secret] if context.token is not None else [])]
     from aiooauth1.responses.problem import with_hints  # noqa: PLC0415  when used
 
-    problem = await _read(response, secrets, context.now)
-    problem = with_hints(problem, context.hints, (context.consumer, context.token))
-    if in_success and not (problem.name and problem.meaning):
+    problem: Problem | None
+    if response.status < _FIRST_REFUSAL:
+        problem = await _read_success(response, secrets, context.now, refusal_header)
+    else:
+        problem = await _read(response, secrets, context.now)
+    if problem is None or (in_success and not (problem.name and problem.meaning)):
         return None
+    problem = with_hints(problem, context.hints, (context.consumer, context.token))
     details: dict[str, Any] = {"method": context.method, "url": context.url, "user": context.user}
     if problem.meaning == "signature_invalid":
         details["base_string"] = context.base_string(context.method)
@@ -125,6 +130,16 @@ async def _read(response: ClientResponse, secrets: list[str], now: float) -> Pro
 
     start = await _peek(response)
     return read_problem(response.status, response.headers.items(), start, secrets, now=now)
+
+
+async def _read_success(
+    response: ClientResponse, secrets: list[str], now: float, refusal_header: str
+) -> Problem | None:
+    # A success may hold anything, such as a post about access tokens: its forms are stricter.
+    from aiooauth1.responses.problem import read_success  # noqa: PLC0415  when used
+
+    start, headers = await _peek(response), response.headers.items()
+    return read_success(response.status, headers, start, secrets, refusal_header=refusal_header, now=now)
 
 
 async def _peek(response: ClientResponse) -> bytes:

@@ -401,7 +401,7 @@ class RetryMiddleware(SignedCall):
         )
         header = self.options.refusal_header
         is_doubtful = response.status < _FIRST_REFUSAL and not (header and header in response.headers)
-        problem = await read_refusal(response, context, in_success=is_doubtful)
+        problem = await read_refusal(response, context, in_success=is_doubtful, refusal_header=header)
         if problem is None:
             return None
         retry, kind = self._retry, problem.error_type

@@ -29,7 +29,8 @@ class ReadBatcher(Generic[_K, _V]):
     question is raised anew for each who waits for it, an error of one record for its reader alone.
 
     Args:
-        ask: Answers keys, in their order. An exception among the answers is raised for that key's readers.
+        ask: Answers keys, in their order, within `timeout`. An exception among the answers is raised for that
+            key's readers.
         timeout: How many seconds a reader waits.
         late: Makes the error of a reader whose time is up, from what is known of why.
         most: How many keys one question takes. 1: every key is a question of its own, all at once, for a back
@@ -51,6 +52,7 @@ class ReadBatcher(Generic[_K, _V]):
         self._waiting: dict[_K, list[asyncio.Future[_V]]] = {}
         self._questions: set[asyncio.Task[None]] = set()
         self._is_due = False  # whether a question is about to be asked
+        self._is_alone = False  # whether a reader asks for its own key, in its own task
         self._patience: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -63,12 +65,12 @@ class ReadBatcher(Generic[_K, _V]):
         loop = asyncio.get_running_loop()
         if self._loop is not loop:  # what was begun in a loop that has ended never comes to an end
             self._loop, self._waiting, self._questions = loop, {}, set()
-            self._is_due, self._patience = False, None
+            self._is_due, self._is_alone, self._patience = False, False, None
+        if self._most == 1 or not (self._is_due or self._is_alone or self._questions or self._waiting):
+            return await self._read_alone(key)
         answer: asyncio.Future[_V] = loop.create_future()
         self._waiting.setdefault(key, []).append(answer)
-        if self._most == 1:
-            self._start()
-        elif not self._is_due and not self._questions:
+        if not (self._is_due or self._is_alone or self._questions):
             self._is_due = True
             loop.call_soon(self._start)  # whoever else asks before the loop comes round is taken along
         elif self._patience is None and not self._is_due:
@@ -78,6 +80,19 @@ class ReadBatcher(Generic[_K, _V]):
             return await answer
         finally:
             timer.cancel()
+
+    async def _read_alone(self, key: _K) -> _V:
+        """Ask for one key in the reader's own task, which costs least; who comes meanwhile is gathered."""
+        self._is_alone = self._most > 1
+        try:
+            (answer,) = await self._ask((key,))
+        finally:
+            self._is_alone = False
+            if self._waiting and not self._is_due and not self._questions:
+                self._start()
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
     async def aclose(self) -> None:
         """End the questions under way. Whoever waits is told that the store did not answer."""

@@ -19,6 +19,7 @@ class BackEnd:
     """Answers with the key in capitals, when it is let."""
 
     def __init__(self, timeout: float = 5.0, most: int | None = None) -> None:
+        self.timeout = timeout
         self.asked: list[tuple[str, ...]] = []
         self.may_answer = asyncio.Event()
         self.may_answer.set()
@@ -31,7 +32,12 @@ class BackEnd:
     async def ask(self, keys: Sequence[str]) -> Sequence[str | Exception]:
         self.asked.append(tuple(keys))
         self.news.set()
-        await self.may_answer.wait()
+        try:
+            async with asyncio.timeout(self.timeout):
+                await asyncio.sleep(0)  # a back end takes its time
+                await self.may_answer.wait()
+        except TimeoutError:
+            raise StoreUnavailable("too late") from None
         if self.error is not None:
             raise self.error
         return [StoreCorrupt("bad") if key == "bad" else key.upper() for key in keys]
@@ -44,21 +50,21 @@ class BackEnd:
                 await self.news.wait()
 
 
-async def test_a_thousand_readers_at_once_ask_four_questions() -> None:
+async def test_a_thousand_readers_at_once_ask_five_questions() -> None:
     back_end = BackEnd()
     keys = [f"user {number}" for number in range(1000)]
     answers = await asyncio.gather(*map(back_end.batcher.read, keys))
     assert answers == [key.upper() for key in keys]
-    assert [len(asked) for asked in back_end.asked] == [256, 256, 256, 232]
+    assert [len(asked) for asked in back_end.asked] == [1, 256, 256, 256, 231]
 
 
-async def test_readers_of_one_key_share_its_answer_and_a_later_one_asks_again() -> None:
+async def test_readers_who_wait_for_one_key_share_its_answer_and_a_later_one_asks_again() -> None:
     back_end = BackEnd()
-    assert (
-        await asyncio.gather(*[back_end.batcher.read("ann")] * 1, back_end.batcher.read("ann")) == ["ANN"] * 2
-    )
+    answers = await asyncio.gather(*map(back_end.batcher.read, ("bob", "ann", "ann", "ann")))
+    assert answers == ["BOB", "ANN", "ANN", "ANN"]
+    assert back_end.asked == [("bob",), ("ann",)]
     assert await back_end.batcher.read("ann") == "ANN"
-    assert back_end.asked == [("ann",), ("ann",)]
+    assert back_end.asked == [("bob",), ("ann",), ("ann",)]
 
 
 async def test_a_read_that_begins_while_a_question_is_under_way_does_not_get_its_older_answer() -> None:
@@ -109,12 +115,14 @@ async def test_a_cancelled_reader_leaves_the_others_waiting() -> None:
 
 async def test_nothing_is_asked_for_readers_who_gave_up_before() -> None:
     back_end = BackEnd()
-    reader = asyncio.create_task(back_end.batcher.read("ann"))
-    other = asyncio.create_task(back_end.batcher.read("bob"))
+    back_end.may_answer.clear()
+    readers = [asyncio.create_task(back_end.batcher.read(key)) for key in ("ann", "bob", "eve")]
+    await back_end.until(1)
     await asyncio.sleep(0)
-    reader.cancel()
-    assert await other == "BOB"
-    assert back_end.asked == [("bob",)]
+    readers[1].cancel()
+    back_end.may_answer.set()
+    assert [await readers[0], await readers[2]] == ["ANN", "EVE"]
+    assert back_end.asked == [("ann",), ("eve",)]
 
 
 async def test_an_error_of_one_record_is_its_readers_alone_and_that_of_a_question_everybodys() -> None:
@@ -131,13 +139,15 @@ async def test_an_error_of_one_record_is_its_readers_alone_and_that_of_a_questio
 async def test_closing_ends_the_questions_and_tells_the_readers() -> None:
     back_end = BackEnd()
     back_end.may_answer.clear()
-    readers = [asyncio.create_task(back_end.batcher.read(key)) for key in ("ann", "bob")]
-    await back_end.until(1)
-    readers.append(asyncio.create_task(back_end.batcher.read("eve")))
+    readers = [asyncio.create_task(back_end.batcher.read(key)) for key in ("ann", "bob", "eve")]
+    await back_end.until(2)  # ann's own, and after a moment the next
+    readers.append(asyncio.create_task(back_end.batcher.read("mia")))
     await asyncio.sleep(0)
     await back_end.batcher.aclose()
+    back_end.may_answer.set()
     ends = await asyncio.gather(*readers, return_exceptions=True)
-    assert [type(end) for end in ends] == [StoreUnavailable] * 3
+    assert ends[0] == "ANN"
+    assert [type(end) for end in ends[1:]] == [StoreUnavailable] * 3
 
 
 async def test_keys_that_lie_apart_are_asked_for_apart_and_at_once() -> None:

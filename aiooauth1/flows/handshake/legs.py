@@ -336,13 +336,17 @@ class Legs:
             except TokenResponseError as useless:
                 unusable = useless.with_traceback(None)
         secrets = [*(one.secret for one in request.credentials), *request.secrets]
-        problem = read_problem(reply.status, reply.headers, reply.body, secrets)
+        now = self._clock()
+        problem = read_problem(
+            reply.status, reply.headers, reply.body, secrets, now=now, at_token_endpoint=True
+        )
         # MediaWiki and others report problems with a status of 200.
         says_no = b"oauth_problem" in reply.body or b"oauth_token" not in reply.body
         if unusable is not None and not (says_no and (problem.name or problem.advice)):
             return unusable
-        theirs = server_time(problem.parameters.get("oauth_acceptable_timestamps", ""), reply.date)
-        difference = None if theirs is None else theirs - self._clock()
+        acceptable = problem.parameters.get("oauth_acceptable_timestamps", "")
+        theirs = server_time(acceptable, reply.date) if acceptable else problem.server_time
+        difference = None if theirs is None else theirs - now
         problem = replace(problem, clock_difference=difference)
         problem = with_hints(problem, self._provider.hints, request.credentials)
         if request.is_exchange:
