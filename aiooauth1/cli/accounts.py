@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from aiooauth1.cli.outcome import DONE, CommandError
+from aiooauth1.cli.outcome import DONE
 from aiooauth1.cli.settings import (
     forget_consumer,
     known_providers,
@@ -14,8 +14,9 @@ from aiooauth1.cli.settings import (
     pick_provider,
     store_path,
 )
-from aiooauth1.errors import ProviderError, TokenRejected
-from aiooauth1.session.session import OAuth1Session, raise_for_problem
+from aiooauth1.errors import ProviderError, TokenResponseError
+from aiooauth1.flows.handshake.handshake import Handshake
+from aiooauth1.stores.memory import MemoryStore
 
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ async def logout(
         revokes = bool(one.provider.revoke_url) and not local
         if revokes:
             await _revoke(store, account)
-        await store.discard_access_token(one.provider.name, account.user)
+        else:
+            await store.discard_access_token(one.provider.name, account.user)
         await forget_consumer(store, one.provider)
     if revokes:
         print(f"Signed out {account.user} at {one.provider.name}; the token is revoked.")
@@ -68,20 +70,9 @@ async def logout(
 
 
 async def _revoke(store: SQLiteStore, account: Account) -> None:
-    """Revoke the token at the provider; one that is revoked already is fine."""
-    provider = account.provider
-    async with (
-        OAuth1Session(account.consumer, provider=provider, store=store) as session,
-        session.request(provider.revoke_method, provider.revoke_url, user=account.user or "") as response,
-    ):
+    async with Handshake(account.provider, account.consumer, store=MemoryStore(), tokens=store) as handshake:
         try:
-            await raise_for_problem(response)
-        except TokenRejected:
-            return
-        except ProviderError as error:
+            await handshake.revoke(account.user or "")
+        except (ProviderError, TokenResponseError) as error:
             error.args = (f"{error}: nothing was forgotten; --local forgets the token here alone",)
             raise
-        if not response.ok:
-            raise CommandError(
-                f"the provider answered {response.status}: nothing was forgotten; --local forgets it here"
-            )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import sys
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from aiooauth1.cli.outcome import DONE, USAGE, CommandError
 from aiooauth1.cli.settings import known_providers, open_store
 from aiooauth1.credentials import AccessToken
+from aiooauth1.stores.protocols import put_access_tokens
 
 
 if TYPE_CHECKING:
@@ -33,21 +33,10 @@ async def import_tokens(source: str, *, provider: str | None, store_file: str | 
     found = _read(source, provider)
     async with open_store(store_file) as store:
         for name, tokens in found.items():
-            await _put(store, name, tokens)
+            await put_access_tokens(store, name, tokens)
     count = sum(map(len, found.values()))
     print(f"Imported {_count(count, 'token')} for {_count(len(found), 'provider')}.", file=sys.stderr)
     return DONE
-
-
-async def _put(store: SQLiteStore, provider: str, tokens: dict[str, AccessToken]) -> None:
-    """Store many tokens, in one transaction where the store can."""
-    put_all = getattr(store, "put_access_tokens", None)
-    if put_all is not None:
-        await put_all(provider, tokens)
-        return
-    async with asyncio.TaskGroup() as group:
-        for user, token in tokens.items():
-            group.create_task(store.put_access_token(provider, user, token))
 
 
 def _read(source: str, provider: str | None) -> dict[str, dict[str, AccessToken]]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
+import signal
 import stat
 import sys
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -70,11 +74,25 @@ async def test_one_bad_line_is_named_and_nothing_is_imported(
         assert [user async for user in store.users("photos")] == []
 
 
-async def test_thousands_of_tokens_are_imported(desk: Desk) -> None:
-    lines = [{**LINE, "user": f"user {number}"} for number in range(3000)]
-    assert await bring(desk, *lines) == 0
-    async with open_store(None) as store:
-        assert len([user async for user in store.users("photos")]) == 3000
+@pytest.mark.parametrize("number", [None, signal.SIGINT, signal.SIGKILL])
+async def test_an_import_of_thousands_is_stored_whole_or_not_at_all(
+    number: signal.Signals | None, desk: Desk
+) -> None:
+    lines = [json.dumps({**LINE, "user": f"user {each}"}) for each in range(5000)]
+    process = await desk.start("tokens", "import", "-")
+    assert process.stdin is not None
+    process.stdin.write("\n".join(lines).encode())
+    process.stdin.close()
+    if number is not None:
+        store = Path(desk.store)
+        while process.returncode is None and not await asyncio.to_thread(store.exists):  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+        with suppress(ProcessLookupError):
+            process.send_signal(number)
+    await asyncio.wait_for(process.wait(), 40)
+    async with open_store(None) as opened:
+        count = len([user async for user in opened.users("photos")])
+    assert count in ({5000} if number is None else {0, 5000})
 
 
 async def test_secrets_are_not_shown_on_a_terminal(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
