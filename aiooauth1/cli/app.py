@@ -320,6 +320,80 @@ def request(
 
 
 @app.command()
+def explain(
+    source: Annotated[
+        str | None,
+        typer.Argument(metavar="FILE", show_default=False, help="A curl line, HAR or raw HTTP."),
+    ] = None,
+    *,
+    method: Annotated[
+        str | None, typer.Option("-X", "--method", metavar="METHOD", show_default=False, help="With --url.")
+    ] = None,
+    url: Annotated[
+        str | None, typer.Option(metavar="URL", show_default=False, help="The request, in place of FILE.")
+    ] = None,
+    header: Annotated[
+        list[str] | None, typer.Option("-H", "--header", metavar="FIELD", help="Name: value. Repeatable.")
+    ] = None,
+    data: Annotated[
+        str | None, typer.Option("-d", "--data", metavar="BODY", show_default=False, help="The body sent.")
+    ] = None,
+    scheme: Annotated[str, typer.Option(metavar="SCHEME", help="Of raw HTTP.")] = "https",
+    server: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", show_default=False, help="A reply: compare its base string."),
+    ] = None,
+    signature: Annotated[
+        str | None,
+        typer.Option(metavar="VALUE", show_default=False, help="Explain this signature."),
+    ] = None,
+    provider: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", show_default=False, help="Sign by its rules."),
+    ] = None,
+    config: Config = None,
+    consumer_file: ConsumerFile = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Show how a request is signed, and why its signature is refused.
+
+    Without FILE or --url the request is read from standard input. With the
+    secrets the mistake is named: --consumer-file FILE or the variable
+    AIOOAUTH1_CONSUMER_SECRET, and AIOOAUTH1_TOKEN_SECRET for the token's.
+    The output holds no secret.
+
+    \b
+    Example:  aiooauth1 explain request.txt --server reply.txt
+
+    \b
+    Exit status:  0 nothing wrong was found, 1 something was, 2 bad input
+    """  # noqa: D301  \b keeps the lines; it is no escape
+
+    def work() -> int:
+        from aiooauth1.cli.explain import Inquiry, explain_request
+
+        return explain_request(
+            Inquiry(
+                source=source,
+                method=method,
+                url=url,
+                headers=tuple(header or ()),
+                data=data,
+                scheme=scheme,
+                server=server,
+                signature=signature,
+                provider=provider,
+                config=config,
+                consumer_file=consumer_file,
+                as_json=as_json,
+            )
+        )
+
+    raise typer.Exit(run_command("explain", work, debug=debug))
+
+
+@app.command()
 def doctor(
     provider: ProviderName,
     *,

@@ -194,9 +194,10 @@ def _differences(ours: str | None, theirs: str | None) -> list[str]:
         found = compare(ours, theirs)
     except ValueError:
         return []
+    found = tuple(one for one in found if "***" not in (one.theirs or ""))  # masked, so that all differs
     if not found:
         return ["both base strings are equal: a secret is wrong, or one side does not encode it in the key"]
-    return [str(one) for one in found[:_MOST_DIFFERENCES] if "***" not in (one.theirs or "")]
+    return [str(one) for one in found[:_MOST_DIFFERENCES]]
 
 
 def _request(method: str | None, url: str | None, user: str | None) -> str:

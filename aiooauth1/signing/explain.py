@@ -17,12 +17,16 @@ from urllib.parse import unquote, unquote_plus
 from aiooauth1.signing.diagnosis import diagnose, is_right
 from aiooauth1.signing.encoding import encoded_pairs, percent_encode
 from aiooauth1.signing.mistakes import Cause
+from aiooauth1.signing.recipe import right_recipe
+from aiooauth1.signing.rules import SigningRules
 from aiooauth1.signing.sent_request import SentRequest
-from aiooauth1.signing.signature import Signature
+from aiooauth1.signing.signature import SIGNATURE, Signature
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from aiooauth1.credentials import AccessToken, Consumer, RequestToken
 
 
 __all__ = [
@@ -34,6 +38,7 @@ __all__ = [
     "compare",
     "diagnose",
     "explain",
+    "explain_sent",
     "is_right",
     "read_base_string",
 ]
@@ -127,11 +132,61 @@ def explain(signature: Signature) -> Explanation:
     ExplainedParameter(source='query', name='b', value='2', encoded='b=2')
     """
     request = signature.request
-    method, uri, joined = _split(signature.base_string)
+    return _explanation(
+        signature.base_string,
+        {"query": request.url.partition("?")[2].encode(), "form": request.form or b""},
+        dict(signature.parameters).get("oauth_signature_method", ""),
+        request.secret_lengths,
+        signature.value,
+    )
+
+
+def explain_sent(
+    request: SentRequest,
+    *,
+    consumer: Consumer | None = None,
+    token: RequestToken | AccessToken | None = None,
+    rules: SigningRules = SigningRules(),
+) -> Explanation:
+    """Show every step of the right signature of a request that was sent, by whomever.
+
+    Args:
+        request: The request.
+        consumer: Whose request it is, for the key's shape. None: it is not known.
+        token: The token, likewise.
+        rules: How the provider departs from RFC 5849.
+
+    Raises:
+        SigningError: If the URL cannot be signed.
+    """
+    lengths = (
+        None if consumer is None else (len(consumer.secret), len(token.secret) if token is not None else 0)
+    )
+    return _explanation(
+        right_recipe(request, rules).base_string(),
+        {
+            "query": request.url.partition("#")[0].partition("?")[2].encode(),
+            "form": request.body if request.form() else b"",
+        },
+        request.protocol("oauth_signature_method") or "",
+        lengths,
+        request.protocol(SIGNATURE) or "",
+    )
+
+
+def _explanation(
+    base_string: str,
+    places: dict[str, bytes],
+    signature_method: str,
+    lengths: tuple[int, int] | None,
+    signature: str,
+) -> Explanation:
+    method, uri, joined = _split(base_string)
     sources: dict[tuple[str, str], list[str]] = {}
-    for source, octets in (("query", request.url.partition("?")[2].encode()), ("form", request.form or b"")):
+    for source, octets in places.items():
         for pair in encoded_pairs(octets):
-            sources.setdefault(pair, []).append(source)
+            if not pair[0].startswith("oauth_"):
+                sources.setdefault(pair, []).append(source)
     parameters = []
     for name, value in joined:
         found = sources.get((name, value))
@@ -140,15 +195,13 @@ def explain(signature: Signature) -> Explanation:
         parameters.append(
             ExplainedParameter(found.pop() if found else "oauth", unquote(name), shown, written)
         )
-    named = dict(signature.parameters).get("oauth_signature_method", "")
+    key = "not known here"
+    if lengths is not None:
+        key = " & ".join(f"{length} character{'' if length == 1 else 's'}" for length in lengths)
+    is_key = signature_method.upper() == "PLAINTEXT"
+    masked = _PRIVATE_PAIRS.sub(rf"\1{MASK}", base_string)
     return Explanation(
-        method,
-        uri,
-        tuple(parameters),
-        _PRIVATE_PAIRS.sub(rf"\1{MASK}", signature.base_string),
-        named,
-        " & ".join(f"{length} character{'' if length == 1 else 's'}" for length in request.secret_lengths),
-        MASK if named == "PLAINTEXT" else signature.value,
+        method, uri, tuple(parameters), masked, signature_method, key, MASK if is_key else signature
     )
 
 
