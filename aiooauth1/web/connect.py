@@ -8,12 +8,13 @@ import logging
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeAlias, TypeVar, cast
 
 from aiohttp import ClientError
 from yarl import URL
 
-from aiooauth1.errors import AuthorizationDenied, CallbackError, HandshakeError, OAuth1Error
+from aiooauth1.errors import AuthorizationDenied, HandshakeError, OAuth1Error
 from aiooauth1.transport.origin import Origin
 from aiooauth1.web.accounts import account_name
 from aiooauth1.web.checks import foreign_origin, is_prefetch, read_cookie, read_form, read_return_to
@@ -270,12 +271,11 @@ class Connect(Generic[RequestT, ResponseT]):
                 return_to = pending.data.get(_RETURN_TO, "/")
             save_as, name_of = self._save_as(person)
             token = await self._handshake.complete(query, bind=bound, save_as=save_as)
-            if pending is None:  # it was there all the same: the store answered one of two reads
-                raise CallbackError("the handshake is not there any more: start again")
         except (OAuth1Error, ClientError, OSError) as error:
             raise _Stopped(error, return_to=return_to) from None
-        data = {name: value for name, value in pending.data.items() if name != _RETURN_TO}
-        return Connected(token, name_of(token), return_to, data)
+        kept = {} if pending is None else pending.data
+        data = {name: value for name, value in kept.items() if name != _RETURN_TO}
+        return Connected(token, name_of(token), return_to, MappingProxyType(data))
 
     def _save_as(
         self, person: str | None

@@ -77,6 +77,19 @@ async def test_one_persons_accounts_are_listed_and_disconnected(
         assert await accounts(store, "p", "nobody") == []
 
 
+async def test_an_account_that_goes_while_it_is_listed_is_not_listed() -> None:
+    class Racing(MemoryStore):
+        async def users(self, provider: str) -> AsyncIterator[str]:
+            async for user in super().users(provider):
+                yield user
+                await self.discard_access_token(provider, "ann/1")
+
+    store = Racing()
+    for account in ("1", "2"):
+        await store.put_access_token("p", account_name("ann", account), AccessToken("k", "s"))
+    assert [account.id for account in await accounts(store, "p", "ann")] == ["2"]
+
+
 @pytest.mark.socket
 async def test_a_revoked_account_is_off_the_list_and_its_person_is_told() -> None:
     async with FakeProvider() as fake:

@@ -35,6 +35,8 @@ from aiooauth1.web.accounts import account_name
 
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from web_services.stage import Stage
 
 
@@ -250,9 +252,16 @@ async def test_a_provider_that_is_down_is_said_at_the_start(stage: Stage) -> Non
 
 async def test_the_start_reads_no_form_without_end(stage: Stage) -> None:
     await stage.serve()
+
+    async def in_chunks() -> AsyncIterator[bytes]:
+        for _ in range(20):
+            yield b"&a=" + b"x" * 1000
+
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    page = await stage.browser().request("POST", "/oauth/start", b"a=" + b"x" * 20_000, headers)
-    assert page.status == 400
+    for body in (b"a=" + b"x" * 20_000, in_chunks()):
+        page = await stage.browser().request("POST", "/oauth/start", body, headers)
+        assert page.status == 400
+    assert len(stage.fake.ledger) == 0
 
 
 async def test_a_session_id_of_the_application_binds_in_place_of_our_cookie(stage: Stage) -> None:

@@ -63,14 +63,15 @@ async def two_workers(fake: FakeProvider, redis_url: str) -> AsyncIterator[tuple
             await process.wait()
 
 
-async def answers(http: aiohttp.ClientSession, url: str) -> None:
-    """Wait until the service answers."""
+async def both_answer(http: aiohttp.ClientSession, site: str) -> None:
+    """Wait until both workers answer."""
+    workers: set[int] = set()
     async with asyncio.timeout(40):
-        while True:
+        while len(workers) < 2:
             with contextlib.suppress(aiohttp.ClientConnectorError):
-                async with http.get(url):
-                    return
-            await asyncio.sleep(0.1)
+                async with http.get(f"{site}/worker") as reply:
+                    workers.add(await reply.json())
+            await asyncio.sleep(0.02)
 
 
 async def test_two_worker_processes_on_redis_finish_each_others_sign_ins(redis_url: str) -> None:
@@ -78,7 +79,7 @@ async def test_two_worker_processes_on_redis_finish_each_others_sign_ins(redis_u
     connector = aiohttp.TCPConnector(force_close=True)
     async with FakeProvider() as fake, aiohttp.ClientSession(connector=connector) as http:
         async with two_workers(fake, redis_url) as (site, process):
-            await answers(http, site)
+            await both_answer(http, site)
 
             async def sign_in(user: str) -> dict[str, Any]:
                 browser = Browser(site, http, site)

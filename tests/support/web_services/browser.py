@@ -10,7 +10,7 @@ from yarl import URL
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncIterator, Mapping
 
     import aiohttp
     from multidict import CIMultiDictProxy
@@ -49,7 +49,7 @@ class Browser:
         self,
         method: str,
         target: str,
-        data: Mapping[str, str] | str | bytes | None = None,
+        data: Mapping[str, str] | bytes | AsyncIterator[bytes] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Page:
         """Send one request to the service; `target` is a path, or a URL whose host is not looked at."""

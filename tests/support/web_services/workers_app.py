@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from starlette.responses import JSONResponse
+from starlette.routing import Route
 
 from aiooauth1 import Consumer, Handshake, OAuth1Session, Provider
 from aiooauth1.stores.redis import RedisStore
@@ -37,10 +38,14 @@ def app() -> FastAPI:
         async with session.post("posts", user=connected.user, data={"status": "Hello"}) as response:
             return JSONResponse({"user": connected.user, "posted": response.status, "worker": os.getpid()})
 
+    async def worker(_request: Request) -> JSONResponse:
+        return JSONResponse(os.getpid())
+
     routes = oauth_routes(
         handshake,
         callback_url=f"{site}/oauth/callback",
         on_connected=on_connected,
         save_as=lambda token: token.params["screen_name"],
     )
+    routes.append(Route("/worker", worker))
     return FastAPI(lifespan=oauth_context(session=session, handshake=handshake, store=store), routes=routes)
