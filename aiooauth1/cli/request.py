@@ -214,11 +214,14 @@ async def _show(response: ClientResponse, plan: Request) -> int:
     if refusal is None:
         return DONE
     name = type(refusal).__name__
+    if plan.verbose:
+        for line in refusal.explain().splitlines()[1:]:
+            print(f"* {line}", file=sys.stderr)
     print(f"aiooauth1 request: {name}: {' '.join(str(refusal).split())}", file=sys.stderr)
     return FAILED
 
 
-async def _refusal(response: ClientResponse) -> Exception | None:
+async def _refusal(response: ClientResponse) -> ProviderError | None:
     if response.status < 400:  # noqa: PLR2004  what follows is refused
         return None
     try:

@@ -101,16 +101,25 @@ async def test_a_curl_line_is_accepted_by_the_provider_and_sends_nothing_itself(
         assert (curl, await reply.json()) == ("curl", {"id": 1, "user": "ann", "text": "it's 50 %"})
 
 
-async def test_a_refusal_is_status_1_with_its_body_and_one_line(
+async def test_a_refusal_is_status_1_with_its_body_and_one_line_and_explained_if_verbose(
     desk: Desk, capsys: pytest.CaptureFixture[str]
 ) -> None:
     await desk.sign_in("ann")
-    desk.fake.revoke_user("ann")
+    desk.fake.fail_next(401, times=2, endpoint="posts", body="oauth_problem=signature_invalid")
     assert await send(desk, "posts") == 1
-    out, err = capsys.readouterr()
-    assert "oauth_problem=token_revoked" in out
-    assert err.startswith("aiooauth1 request: TokenRejected: ")
-    assert err.count("\n") == 1
+    out, line = capsys.readouterr()
+    assert out == "oauth_problem=signature_invalid"
+    assert line.startswith("aiooauth1 request: SignatureRejected: ")
+    assert line.count("\n") == 1
+    logger = logging.getLogger("aiooauth1")
+    before = logger.level, logger.propagate, list(logger.handlers)
+    try:
+        assert await send(desk, "posts", verbose=True) == 1
+    finally:
+        logger.level, logger.propagate, logger.handlers = before
+    explained = capsys.readouterr().err
+    assert explained.endswith(line)
+    assert "\n* " in explained  # what the refusal means, after what was signed
 
 
 async def test_a_lost_reply_is_an_unknown_outcome(desk: Desk) -> None:
