@@ -27,7 +27,7 @@ from aiooauth1.errors import (
 from aiooauth1.posting.pacing import SAYS_NOTHING
 from aiooauth1.posting.post import MAX_BODY
 from aiooauth1.responses.rate_limit import rate_limit
-from aiooauth1.session.problem_reader import raise_for_problem
+from aiooauth1.session.problem_reader import has_problem, raise_for_problem
 from aiooauth1.session.retry import Retry
 
 
@@ -44,7 +44,8 @@ if TYPE_CHECKING:
 __all__ = ["STATUSES", "Attempt", "Meaning", "Sender", "backoff"]
 
 _FIRST_REDIRECT, _FIRST_REFUSAL = 300, 400
-_TOO_MANY_REQUESTS, _UNAVAILABLE = 429, 503
+_TOO_MANY_REQUESTS = frozenset({420, 429, 509})  # 420 of X's older API, 509 of OpenStreetMap
+_UNAVAILABLE = 503
 _GATEWAY = frozenset({502, 504})  # a proxy speaks: the server behind it may have done the work
 _SERVER_ERRORS = frozenset({500, 502, 503, 504})
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
@@ -166,7 +167,7 @@ async def _read(response: ClientResponse, method: str) -> Attempt:
     status = response.status
     # Most replies say nothing of limits, which shows at their fields' names.
     limit = rate_limit(response) if _TELLS(" ".join(response.headers)) else SAYS_NOTHING
-    if status < _FIRST_REFUSAL:
+    if status < _FIRST_REFUSAL and not has_problem(response):
         meaning = Meaning.DONE if status < _FIRST_REDIRECT or method in _SAFE_METHODS else Meaning.REFUSED
         return Attempt(meaning, status, await _start_of(response), None, limit)
     error: ProviderError | None = None
@@ -183,7 +184,7 @@ async def _read(response: ClientResponse, method: str) -> Attempt:
 
 def _meaning(status: int, method: str, error: ProviderError | None, wait: float | None) -> Meaning:
     """Say what a refusal means."""
-    is_limited = status == _TOO_MANY_REQUESTS or isinstance(error, RateLimited)
+    is_limited = status in _TOO_MANY_REQUESTS or isinstance(error, RateLimited)
     if is_limited or (status == _UNAVAILABLE and wait is not None):
         return Meaning.LIMITED
     if isinstance(error, (NonceRejected, TimestampRefused)):

@@ -73,7 +73,8 @@ def post_all(
         What `async for` takes; its `stopped` tells why it ended early, None if it did not.
 
     Raises:
-        TypeError: If `posts` is not iterable; while iterating: if it holds something else than posts.
+        TypeError: If `posts` is not iterable, or the session has no provider or store; while iterating: if
+            `posts` holds something else than posts.
         ValueError: If a number is out of its range; while iterating: if an id comes twice.
         InputChanged: While iterating: if the posts are not those that the journal began with.
         StoreUnavailable: While iterating: if the journal cannot be read or written.
@@ -92,7 +93,9 @@ def post_all(
         if not seconds >= 0:
             raise ValueError(f"{name} must be a number of seconds, not {seconds}")
     provider = session.provider
-    pace = Pace() if provider is None else Pace(getattr(provider, "rate_limits", ()), provider.base_url)
+    if provider is None or session.store is None:
+        raise TypeError("posts are sent for users: give the session provider= and store=")
+    pace = Pace(provider.rate_limits, provider.base_url)
     lanes = Lanes(pace, clock, sleep, read_ahead)
     return Posting(
         Run(session, posts, lanes, journal, reconcile, concurrency=concurrency, stop_after=stop_after),

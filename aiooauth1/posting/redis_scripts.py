@@ -126,7 +126,7 @@ redis.call('HSET', P .. 'kicked', user, now + tonumber(ARGV[7]))
 return 1
 """)
 
-# ARGV: user, who claims, milliseconds of the lease. What comes first says what it is:
+# ARGV: user, who claims, milliseconds of the lease, `again` for a message that has sent a post. What comes first says what it is:
 # none; later (milliseconds); send, doubt (id, JSON).
 CLAIM: Final = _script("""
 local user, who, lease = ARGV[2], ARGV[3], tonumber(ARGV[4])
@@ -142,6 +142,10 @@ local holder = redis.call('HGET', held, user)
 if holder == who then return {'send', id, json} end
 local score = tonumber(redis.call('ZSCORE', due, user) or now)
 if score > now then return {'later', math.ceil(score - now)} end
+if ARGV[5] == 'again' and redis.call('ZCOUNT', due, '-inf', now) > 1 then
+  redis.call('HSET', P .. 'kicked', user, now + lease)
+  return {'later', 0}  -- other users have their turn first
+end
 local function take(what)
   redis.call('HSET', held, user, who)
   redis.call('ZADD', due, now + lease, user)

@@ -38,7 +38,7 @@ _LEASE = 6_000  # milliseconds that a lane stays with a worker that says nothing
 _ON_ITS_WAY = 6_000  # milliseconds after which a message that woke nobody is sent again
 _RENEWAL = 2.0  # seconds
 _LONGEST_LOOK = 0.5  # seconds between two looks at what is due
-_IN_A_ROW = 4  # posts of one user that one message may send: with more, few users would use up all limits
+_IN_A_ROW = 50  # posts of one user that one message may send while no other user waits
 _BATCH = 200
 _MOST_ATTEMPTS = 3
 
@@ -126,13 +126,14 @@ class PostingWorker:
         post = Post.from_json(message)
         for _ in await self._add([post]):
             pass  # it came from somebody who did not enqueue it, and is in its lane now
-        for _ in range(_IN_A_ROW):
+        for number in range(_IN_A_ROW):
             who = secrets.token_hex(8)
-            claim = await self.journal.runner.run(CLAIM, _name(post.user), who, _LEASE)
+            again = "again" if number else ""
+            claim = await self.journal.runner.run(CLAIM, _name(post.user), who, _LEASE, again)
             if claim[0] == b"none":
                 return None
             if claim[0] == b"later":
-                return max(0.001, float(claim[1]) / 1000)
+                return float(claim[1]) / 1000
             self._hold(post.user, who)
             try:
                 await self._go_on(Post.from_json(claim[2]), who, in_doubt=claim[0] == b"doubt")
@@ -196,7 +197,7 @@ class PostingWorker:
         provider = self._open().provider
         lines = [route_of(post.method, post.url)]
         path = urlsplit(urljoin("" if provider is None else provider.base_url, post.url)).path
-        for number, rule in enumerate(getattr(provider, "rate_limits", ())):
+        for number, rule in enumerate(() if provider is None else provider.rate_limits):
             if rule.covers(post.method, path):
                 per = "u" if rule.per == "user" else "a"
                 lines.append(f"{per}{number} {rule.limit} {int(rule.window * 1000)}")
@@ -306,7 +307,10 @@ class PostingWorker:
 
     def _open(self) -> OAuth1Session:
         if self._session is None:
-            self._session = self._make_session()
+            session = self._make_session()
+            if session.provider is None or session.store is None:
+                raise TypeError("posts are sent for users: give the session provider= and store=")
+            self._session = session
         return self._session
 
     def _hold(self, user: str, who: str) -> None:

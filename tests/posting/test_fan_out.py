@@ -184,6 +184,8 @@ async def test_wrong_arguments_are_errors_at_once() -> None:
     async with FakeProvider() as fake, service(fake) as session:
         with pytest.raises(TypeError, match="posts must be an iterable"):
             post_all(session, 7)  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="give the session provider= and store="):
+            post_all(OAuth1Session(fake.consumer), [])
         for option in ("concurrency", "stop_after", "read_ahead"):
             with pytest.raises(ValueError, match=option):
                 post_all(session, [], **{option: 0})  # type: ignore[arg-type]
@@ -342,3 +344,45 @@ async def _report_when_free(path: Path) -> JournalReport:
         with suppress(StoreUnavailable):
             return await SQLiteJournal(path).report()
         await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "expected"),
+    [
+        (502, {}, "unknown"),
+        (500, {}, "refused"),
+        (503, {"Retry-After": "0"}, "done"),
+        (429, {"Retry-After": "0"}, "done"),
+        (420, {"Retry-After": "0"}, "done"),
+        (403, {}, "refused"),
+    ],
+)
+async def test_a_refusal_is_sent_again_only_where_nothing_was_done(
+    status: int, headers: dict[str, str], expected: str
+) -> None:
+    async with FakeProvider() as fake, service(fake) as session:
+        fake.fail_next(status, headers=headers)
+        (found,) = await outcomes(post_all(session, posts(1)))
+        assert found.status == expected
+        assert len(fake.posts) == (expected == "done")
+
+
+async def test_a_provider_whose_clock_is_far_off_is_posted_to(tmp_path: Path) -> None:
+    async with FakeProvider() as fake, service(fake) as session:
+        fake.skew(7200)
+        found = await outcomes(post_all(session, posts(9), journal=SQLiteJournal(tmp_path / "run.db")))
+        assert {outcome.status for outcome in found} == {"done"}
+
+
+async def test_a_provider_that_cannot_be_reached_fails_the_posts_and_ends_the_run() -> None:
+    async def sleep(_: float) -> None:
+        await asyncio.sleep(0)
+
+    async with FakeProvider() as fake, service(fake) as session:
+        await fake.aclose()
+        now = iter(range(10**9))
+        run = post_all(session, posts(6), stop_after=3, clock=lambda: float(next(now)), sleep=sleep)
+        found = await outcomes(run)
+    assert {outcome.status for outcome in found} == {"failed"}
+    assert run.stopped is not None
+    assert "3 users in a row were rejected" in run.stopped
