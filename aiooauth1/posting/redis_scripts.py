@@ -126,8 +126,8 @@ redis.call('HSET', P .. 'kicked', user, now + tonumber(ARGV[7]))
 return 1
 """)
 
-# ARGV: user, who claims, milliseconds of the lease, `again` for a message that has sent a post. What comes first says what it is:
-# none; later (milliseconds); send, doubt (id, JSON).
+# ARGV: user, who claims, milliseconds of the lease, `again` for a message that has sent a post already. What
+# comes first says what it is: none; later (milliseconds); send, doubt (id, JSON).
 CLAIM: Final = _script("""
 local user, who, lease = ARGV[2], ARGV[3], tonumber(ARGV[4])
 local due, held, lane = P .. 'due', P .. 'held', P .. 'lane:' .. user
