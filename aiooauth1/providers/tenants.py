@@ -1,0 +1,467 @@
+"""Presets of software that many sites run: functions of what varies, which is also in `Provider.name`.
+
+"Page" is the maker's documentation, "client" the code of a client in use, "server" the software's own code or
+a real installation on which the preset's quirks were seen.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from aiooauth1.errors import SigningError
+from aiooauth1.providers.provider import Provider
+from aiooauth1.signing.base_string import parse_url
+from aiooauth1.signing.methods import HMAC_SHA256, PLAINTEXT
+from aiooauth1.signing.rules import SigningRules
+
+
+if TYPE_CHECKING:
+    from aiooauth1.signing.methods import SignatureMethod
+
+
+__all__ = [
+    "gravity_forms",
+    "jira",
+    "lti11",
+    "maas",
+    "magento",
+    "mastercard",
+    "mediawiki",
+    "netsuite",
+    "okapi",
+    "schoology",
+    "woocommerce",
+    "wordpress",
+]
+
+_ACCOUNT = re.compile(r"[0-9A-Za-z]+(?:_[0-9A-Za-z]+)?")
+_HOST_NAME = re.compile(r"[0-9a-z-]+(?:\.[0-9a-z-]+)+")
+_LOOPBACK = re.compile(r"localhost|127\.[0-9.]+|\[::1\]")
+
+
+def mediawiki(wiki: str, *, script_path: str = "/w") -> Provider:
+    """Return a wiki with MediaWiki's OAuth extension, such as Wikipedia.
+
+    A consumer that only its owner uses needs no handshake: its page gives out all four credentials. Who a
+    user is, `aiooauth1.flows.mediawiki.identify` asks.
+
+    Args:
+        wiki: Its origin, such as `https://en.wikipedia.org`, or `https://meta.wikimedia.org` for all of
+        Wikimedia.
+        script_path: Where its `index.php` and `api.php` are.
+
+    Raises:
+        TypeError: If an argument is no str.
+        ValueError: If the wiki is no https origin.
+
+    Sources: endpoints, the `title` in the query, the consumer key on the authorize page: page
+    (OAuth/For_Developers), client (mwoauth). Refusals with status 200 and the field MediaWiki-API-Error:
+    server (1.39).
+
+    >>> mediawiki("https://en.wikipedia.org").request_token_url
+    'https://en.wikipedia.org/w/index.php?title=Special:OAuth/initiate'
+    """
+    origin = _site("mediawiki", wiki, "https://en.wikipedia.org")
+    special = f"{origin}{script_path}/index.php?title=Special:OAuth/"
+    return Provider(
+        f"mediawiki {_host(origin)}",
+        request_token_url=f"{special}initiate",
+        authorize_url=f"{special}authorize",
+        authorize_consumer_name="oauth_consumer_key",
+        access_token_url=f"{special}token",
+        base_url=f"{origin}{script_path}/",
+        refusal_header="MediaWiki-API-Error",
+        docs="https://www.mediawiki.org/wiki/OAuth/For_Developers",
+        hints={
+            "signature_invalid": "MediaWiki signs the `title` of its own URL too: use the preset's"
+            " endpoints as they are",
+            "consumer_key_unknown": "a consumer works on the wikis that it was approved for, and for"
+            " others than its"
+            " owner only after approval",
+        },
+    )
+
+
+def netsuite(account: str) -> Provider:
+    """Return NetSuite with token-based authentication.
+
+    There are no new integrations of this kind from release 2027.1 on.
+
+    Args:
+        account: The account id as NetSuite shows it, such as `1234567` or, for a sandbox, `1234567_SB1`.
+
+    Raises:
+        TypeError: If the account is no str.
+        ValueError: If it is spelled otherwise; the message shows the right form.
+
+    Sources: endpoints, HMAC-SHA256 alone, realm, nonces, timestamps, the denial by an empty verifier: page
+    (docs.oracle.com, token-based authentication). Unverified: that hosts spell `1234567_SB1` as
+    `1234567-sb1`.
+
+    >>> provider = netsuite("1234567_SB1")
+    >>> provider.realm, provider.base_url
+    ('1234567_SB1', 'https://1234567-sb1.suitetalk.api.netsuite.com/services/rest/')
+    """
+    _text("netsuite", "account", account)
+    if not _ACCOUNT.fullmatch(account) or account != account.upper():
+        right = account.strip().upper().replace("-", "_")
+        example = right if _ACCOUNT.fullmatch(right) else "1234567_SB1"
+        raise ValueError(
+            f"netsuite: {account!r} is no account id: write it as NetSuite shows it, {example!r}"
+        )
+    host = account.lower().replace("_", "-")
+    rest = f"https://{host}.restlets.api.netsuite.com/rest"
+    return Provider(
+        f"netsuite {account}",
+        request_token_url=f"{rest}/requesttoken",
+        authorize_url=f"https://{host}.app.netsuite.com/app/login/secure/authorizetoken.nl",
+        access_token_url=f"{rest}/accesstoken",
+        base_url=f"https://{host}.suitetalk.api.netsuite.com/services/rest/",
+        signature_method=HMAC_SHA256,
+        realm=account,
+        denied_by_empty_verifier=True,
+        monotonic_timestamps=True,
+        nonce_length=20,
+        docs="https://docs.oracle.com/en/cloud/saas/netsuite/ns-online-help/section_156338994830.html",
+        hints={
+            "signature_invalid": "NetSuite answers INVALID_LOGIN_ATTEMPT for any wrong encoding,"
+            " secret, role or method:"
+            " check that the realm is the account id in capitals with `_`",
+            "timestamp_refused": "NetSuite refuses a timestamp before the last one: do not set the"
+            " clock back",
+        },
+    )
+
+
+def wordpress(site: str) -> Provider:
+    """Return a WordPress site with the OAuth1 plugin.
+
+    `aiooauth1.flows.discovery.discover` reads the endpoints from the site instead.
+
+    Args:
+        site: Where the site is, such as `https://blog.example` or `https://example.org/blog`.
+
+    Raises:
+        TypeError: If the site is no str.
+        ValueError: If it is no https URL, or has a query.
+
+    Sources: endpoints, codes of refusals: page and code (WP-API/OAuth1). Values that are decoded once too
+    often, and paging links that repeat the parameters: server (WordPress 6.1 with plugin 0.4.4).
+
+    >>> wordpress("https://blog.example").access_token_url
+    'https://blog.example/oauth1/access'
+    """
+    url = _site("wordpress", site, "https://blog.example", path=True)
+    return Provider(
+        f"wordpress {_host(url)}",
+        request_token_url=f"{url}/oauth1/request",
+        authorize_url=f"{url}/oauth1/authorize",
+        access_token_url=f"{url}/oauth1/access",
+        base_url=f"{url}/wp-json/",
+        rules=SigningRules(decodes_twice=True),
+        docs="https://github.com/WP-API/OAuth1",
+        hints={
+            "signature_invalid": "WordPress signs the URL under which it believes to be reached: use"
+            " the host as"
+            " /wp-json/ shows it, not another name of the same machine",
+            "callback_rejected": "the callback must be the registered one: same scheme, host, port and path",
+        },
+    )
+
+
+def woocommerce(site: str) -> Provider:
+    """Return the REST API of a WooCommerce shop, with the keys of its settings page. There is no handshake.
+
+    Over https WooCommerce takes the keys by HTTP Basic too; OAuth 1.0a is what it wants over plain http.
+
+    Args:
+        site: Where the shop is, such as `https://shop.example`, or `http://shop.example` if it has no https.
+
+    Raises:
+        TypeError: If the site is no str.
+        ValueError: If it is no URL, or has a query.
+
+    Sources: HMAC-SHA256 in the query, no token: page; client (woocommerce). Values that are decoded once too
+    often, its words for refusals: server (7.7).
+    """
+    url = _site("woocommerce", site, "https://shop.example", path=True, http=True)
+    return Provider(
+        f"woocommerce {_host(url)}",
+        base_url=f"{url}/wp-json/wc/v3/",
+        signature_method=HMAC_SHA256,
+        placement="query",
+        php_arrays=True,
+        rules=SigningRules(decodes_twice=True),
+        allow_http=url.startswith("http:"),
+        docs="https://developer.woocommerce.com/docs/apis/rest-api/authentication",
+        hints={
+            "signature_invalid": "over https WooCommerce takes the keys by HTTP Basic, which needs no"
+            " signature"
+        },
+    )
+
+
+def magento(site: str, *, signature_method: SignatureMethod = HMAC_SHA256) -> Provider:
+    """Return a Magento 2 or Adobe Commerce shop (not the edition as a service, which has OAuth 2.0 alone).
+
+    There is no authorize page: the shop posts credentials and a verifier to you, for
+    `aiooauth1.flows.magento.complete_integration`.
+
+    Args:
+        site: Where the shop is, such as `https://shop.example`.
+        signature_method: HMAC-SHA256; shops before 2.4.4 take `HMAC_SHA1`.
+
+    Raises:
+        TypeError: If the site is no str.
+        ValueError: If it is no https URL, or has a query.
+
+    Sources: endpoints: page (AdobeDocs/commerce-webapi); client (league/oauth1-client). The order of names:
+    server (OpenMage/magento-lts#721). Unverified: from which version HMAC-SHA256 is wanted.
+    """
+    url = _site("magento", site, "https://shop.example", path=True)
+    return Provider(
+        f"magento {_host(url)}",
+        request_token_url=f"{url}/oauth/token/request",
+        access_token_url=f"{url}/oauth/token/access",
+        base_url=f"{url}/rest/V1/",
+        signature_method=signature_method,
+        rules=SigningRules(natural_order=True),
+        docs="https://developer.adobe.com/commerce/webapi/get-started/authentication/gs-authentication-oauth/",
+        hints={
+            "signature_invalid": "Magento sorts names as PHP's strnatcmp does, which this preset"
+            " follows; older shops want"
+            " HMAC-SHA1: `magento(site, signature_method=HMAC_SHA1)`",
+        },
+    )
+
+
+def gravity_forms(site: str) -> Provider:
+    """Return the REST API v2 of Gravity Forms, with the keys of its settings page. There is no handshake.
+
+    Args:
+        site: Where the WordPress site is, such as `https://blog.example`.
+
+    Raises:
+        TypeError: If the site is no str.
+        ValueError: If it is no https URL, or has a query.
+
+    Sources: parameters in the query, numbered arrays (`a[0]`, not `a[]`): page. Unverified: that HMAC-SHA1 is
+    the method.
+    """
+    url = _site("gravity_forms", site, "https://blog.example", path=True)
+    return Provider(
+        f"gravity-forms {_host(url)}",
+        base_url=f"{url}/wp-json/gf/v2/",
+        placement="query",
+        php_arrays=True,
+        docs="https://docs.gravityforms.com/rest-api-v2-authentication/",
+    )
+
+
+def mastercard(signature_method: SignatureMethod) -> Provider:
+    """Return Mastercard's APIs, which are signed with your private key. There is no handshake.
+
+    Args:
+        signature_method: `aiooauth1.signing.rsa.RSA_SHA256(key)`, with the key of the project's PKCS#12 file.
+
+    Raises:
+        ValueError: If it is another method.
+
+    Sources: RSA-SHA256, a body hash with every request, empty bodies included: page. Protocol values that
+    stand unencoded in the base string: client (Mastercard/oauth1-signer-python).
+    """
+    _method("mastercard", signature_method, "RSA-SHA256", "RSA_SHA256")
+    return Provider(
+        "mastercard",
+        base_url="https://api.mastercard.com/",
+        origins=("https://sandbox.api.mastercard.com",),
+        signature_method=signature_method,
+        rules=SigningRules(body_hash=True, bare_values=True),
+        docs="https://developer.mastercard.com/platform/documentation/authentication/using-oauth-1a-to-access-mastercard-apis/",
+        hints={
+            "signature_invalid": "check that the key belongs to this project and environment, and has"
+            " not expired"
+        },
+    )
+
+
+def jira(site: str, signature_method: SignatureMethod) -> Provider:
+    """Return Jira or Confluence Data Center with an application link; their clouds have OAuth 2.0.
+
+    Args:
+        site: Where it is, such as `https://jira.example` or `https://example.org/jira`.
+        signature_method: `aiooauth1.signing.rsa.RSA_SHA1(key)`, whose public key the link holds.
+
+    Raises:
+        TypeError: If the site is no str.
+        ValueError: If it is no https URL or has a query, or the method is another.
+
+    Sources: endpoints, RSA-SHA1, POST: page. Unverified: the PIN way, `oauth_session_handle` in replies.
+    """
+    url = _site("jira", site, "https://jira.example", path=True)
+    _method("jira", signature_method, "RSA-SHA1", "RSA_SHA1")
+    servlet = f"{url}/plugins/servlet/oauth"
+    return Provider(
+        f"jira {_host(url)}",
+        request_token_url=f"{servlet}/request-token",
+        authorize_url=f"{servlet}/authorize",
+        access_token_url=f"{servlet}/access-token",
+        base_url=f"{url}/rest/",
+        signature_method=signature_method,
+        docs="https://developer.atlassian.com/server/jira/platform/oauth/",
+        hints={
+            "signature_invalid": "the application link must hold the public key of your private key,"
+            " and its consumer key"
+            " must be yours",
+            "permission_unknown": "Jira has not recorded the user's answer yet: ask again",
+        },
+    )
+
+
+def maas(site: str) -> Provider:
+    """Return Canonical MAAS; an API key of it is `Consumer(part 1, "")` and `AccessToken(part 2, part 3)`.
+
+    Args:
+        site: Where it is, such as `http://maas.example:5240/MAAS`. Plain http is usual, on a private network.
+
+    Raises:
+        TypeError: If the site is no str.
+        ValueError: If it is no URL, or has a query.
+
+    Sources: PLAINTEXT, the empty consumer secret, the three parts of an API key: page
+    (canonical.com/maas/docs).
+    """
+    url = _site("maas", site, "http://maas.example:5240/MAAS", path=True, http=True)
+    return Provider(
+        f"maas {_host(url)}",
+        base_url=f"{url}/api/2.0/",
+        signature_method=PLAINTEXT,
+        allow_http=url.startswith("http:"),
+        docs="https://canonical.com/maas/docs/api-authentication-reference",
+    )
+
+
+def schoology(domain: str) -> Provider:
+    """Return Schoology.
+
+    Args:
+        domain: The host on which the users sign in, such as `school.schoology.com`.
+
+    Raises:
+        TypeError: If the domain is no str.
+        ValueError: If it is no host name.
+
+    Sources: endpoints, realm, the empty token of two-legged calls, timestamps that may not go back: page;
+    client (schoolopy).
+    """
+    _text("schoology", "domain", domain)
+    if not _HOST_NAME.fullmatch(domain):
+        raise ValueError(f"schoology: {domain!r} is no host name: write it as 'school.schoology.com'")
+    return Provider(
+        f"schoology {domain}",
+        request_token_url="https://api.schoology.com/v1/oauth/request_token",
+        request_token_method="GET",
+        authorize_url=f"https://{domain}/oauth/authorize",
+        access_token_url="https://api.schoology.com/v1/oauth/access_token",
+        access_token_method="GET",
+        base_url="https://api.schoology.com/v1/",
+        realm="Schoology API",
+        rules=SigningRules(empty_token=True),
+        monotonic_timestamps=True,
+        docs="https://developers.schoology.com/api-documentation/authentication",
+        hints={
+            "timestamp_refused": "Schoology refuses a timestamp before the last one: do not set the"
+            " clock back"
+        },
+    )
+
+
+def okapi(site: str) -> Provider:
+    """Return OKAPI, the API of the Opencaching sites.
+
+    Args:
+        site: The national site, such as `https://www.opencaching.de`.
+
+    Raises:
+        TypeError: If the site is no str.
+        ValueError: If it is no https origin.
+
+    Sources: endpoints: client (chillerlan/php-oauth). Unverified: HMAC-SHA1.
+    """
+    url = _site("okapi", site, "https://www.opencaching.de")
+    oauth = f"{url}/okapi/services/oauth"
+    return Provider(
+        f"okapi {_host(url)}",
+        request_token_url=f"{oauth}/request_token",
+        authorize_url=f"{oauth}/authorize",
+        access_token_url=f"{oauth}/access_token",
+        base_url=f"{url}/okapi/services/",
+        docs=f"{url}/okapi/introduction.html",
+    )
+
+
+def lti11(launch_url: str) -> Provider:
+    """Return a learning tool that is launched by LTI 1.1: a signed form that the user's browser posts.
+
+    `(await session.sign("POST", launch_url, form=fields, callback="about:blank")).form()` gives the form's
+    pairs.
+
+    Args:
+        launch_url: The tool's launch URL.
+
+    Raises:
+        TypeError: If the URL is no str.
+        ValueError: If it is no https URL.
+
+    Sources: HMAC-SHA1, parameters in the form, the body hash of outcomes: page (LTI 1.1); client
+    (1EdTech/basiclti-util-java).
+    """
+    _text("lti11", "launch URL", launch_url)
+    base = launch_url.partition("?")[0].partition("#")[0]
+    url = _site("lti11", base, "https://tool.example/launch", path=True)
+    return Provider(
+        f"lti11 {_host(url)}",
+        base_url=f"{_origin(url)}/",
+        placement="body",
+        rules=SigningRules(body_hash=False),
+        docs="https://www.imsglobal.org/specs/ltiv1p1/implementation-guide",
+    )
+
+
+def _text(function: str, name: str, value: object) -> None:
+    if not isinstance(value, str):
+        raise TypeError(f"{function}: the {name} must be a str, not {type(value).__name__}")
+
+
+def _method(function: str, method: SignatureMethod, name: str, factory: str) -> None:
+    if getattr(method, "name", None) != name:
+        raise ValueError(
+            f"{function}: requests are signed with {name}: give aiooauth1.signing.rsa.{factory}(key)"
+        )
+
+
+def _site(function: str, site: str, example: str, *, path: bool = False, http: bool = False) -> str:
+    """Check where something is, and return its URL without a slash at the end."""
+    _text(function, "site", site)
+    wrong = f"{function}: {site!r} is not where a site is: write it as {example!r}"
+    url = site.rstrip("/")
+    try:
+        parsed = parse_url(url)
+    except SigningError:
+        raise ValueError(wrong) from None
+    if "?" in url or "#" in url or "@" in url or (not path and url != _origin(url)):
+        raise ValueError(wrong)
+    if parsed.scheme != "https" and not http and not _LOOPBACK.match(_host(url)):
+        raise ValueError(f"{function}: {site!r} is not https: write it as 'https://{_host(url)}'")
+    return url
+
+
+def _origin(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.partition('/')[0]}"
+
+
+def _host(url: str) -> str:
+    """Return host, port and path: what tells one installation from another."""
+    return url.partition("://")[2].lower()

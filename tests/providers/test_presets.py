@@ -1,0 +1,130 @@
+"""The presets: what they have in common, and the right spelling of what their functions take."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from typing import TYPE_CHECKING
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+
+from aiooauth1 import providers
+from aiooauth1.providers import Provider, catalog
+from aiooauth1.signing import HMAC_SHA1, HMAC_SHA256
+from aiooauth1.signing.rsa import RSA_SHA1, RSA_SHA256
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+KEY = generate_private_key(65537, 2048)
+# One tenant of each function.
+TENANTS: dict[str, Provider] = {
+    "gravity_forms": providers.gravity_forms("https://blog.example"),
+    "jira": providers.jira("https://jira.example/jira", RSA_SHA1(KEY)),
+    "lti11": providers.lti11("https://tool.example/launch?course=1"),
+    "maas": providers.maas("http://maas.example:5240/MAAS"),
+    "magento": providers.magento("https://shop.example"),
+    "mastercard": providers.mastercard(RSA_SHA256(KEY)),
+    "mediawiki": providers.mediawiki("https://en.wikipedia.org"),
+    "netsuite": providers.netsuite("1234567_SB1"),
+    "okapi": providers.okapi("https://www.opencaching.de"),
+    "schoology": providers.schoology("school.schoology.com"),
+    "woocommerce": providers.woocommerce("https://shop.example"),
+    "wordpress": providers.wordpress("https://blog.example/news/"),
+}
+PRESETS = {name: TENANTS.get(name) or preset for name, preset in catalog().items()}
+
+
+@pytest.fixture(params=PRESETS, ids=str)
+def preset(request: pytest.FixtureRequest) -> Provider:
+    found = PRESETS[request.param]
+    assert isinstance(found, Provider)
+    return found
+
+
+def test_the_catalog_has_every_preset_by_its_name_in_lower_case() -> None:
+    assert len(catalog()) >= 32
+    assert {name for name, preset in catalog().items() if callable(preset)} == TENANTS.keys()
+    for name, preset in catalog().items():
+        assert preset is getattr(providers, name.upper() if isinstance(preset, Provider) else name)
+
+
+def test_no_two_presets_share_a_namespace() -> None:
+    names = [preset.name for preset in PRESETS.values() if isinstance(preset, Provider)]
+    assert len(set(names)) == len(PRESETS)
+
+
+def test_a_preset_is_complete_and_can_be_copied(preset: Provider) -> None:
+    assert preset.base_url or preset.request_token_url
+    assert preset.docs.startswith("https://")
+    assert bool(preset.authorize_url) <= bool(preset.request_token_url and preset.access_token_url)
+    if not preset.allow_http:
+        assert all(origin.startswith("https://") for origin in preset.signed_origins())
+    assert copy.deepcopy(preset) == preset
+    if "RSA" not in preset.signature_method.name:  # whose key is not pickled
+        assert pickle.loads(pickle.dumps(preset)) == preset  # noqa: S301  our own
+
+
+def test_a_hint_is_for_a_problem_and_says_what_to_do(preset: Provider) -> None:
+    for problem, hint in preset.hints.items():
+        assert problem == problem.lower()
+        assert len(hint) > 20
+
+
+WRONG: list[tuple[Callable[[], object], str]] = [
+    (lambda: providers.netsuite("1234567-sb1"), "'1234567_SB1'"),
+    (lambda: providers.netsuite("1234567_sb1"), "'1234567_SB1'"),
+    (lambda: providers.netsuite(" 1234567_SB1 "), "'1234567_SB1'"),
+    (lambda: providers.netsuite("https://1234567.app.netsuite.com"), "as NetSuite shows it"),
+    (lambda: providers.netsuite(""), "as NetSuite shows it"),
+    (lambda: providers.wordpress("http://blog.example"), "'https://blog.example'"),
+    (lambda: providers.wordpress("blog.example"), "'https://blog.example'"),
+    (lambda: providers.wordpress("https://blog.example/?rest_route=/"), "'https://blog.example'"),
+    (lambda: providers.wordpress("https://u:p@blog.example"), "'https://blog.example'"),
+    (lambda: providers.mediawiki("https://en.wikipedia.org/wiki"), "'https://en.wikipedia.org'"),
+    (lambda: providers.mediawiki("en.wikipedia.org"), "'https://en.wikipedia.org'"),
+    (lambda: providers.okapi("https://www.opencaching.de/okapi"), "'https://www.opencaching.de'"),
+    (lambda: providers.okapi("http://www.opencaching.de"), "'https://www.opencaching.de'"),
+    (lambda: providers.magento("http://shop.example"), "'https://shop.example'"),
+    (lambda: providers.gravity_forms("http://blog.example"), "'https://blog.example'"),
+    (lambda: providers.jira("http://jira.example", RSA_SHA1(KEY)), "'https://jira.example'"),
+    (lambda: providers.jira("https://jira.example", HMAC_SHA1), "RSA_SHA1(key)"),
+    (lambda: providers.mastercard(HMAC_SHA256), "RSA_SHA256(key)"),
+    (lambda: providers.schoology("https://school.schoology.com"), "'school.schoology.com'"),
+    (lambda: providers.schoology("school.schoology.com/oauth"), "'school.schoology.com'"),
+    (lambda: providers.lti11("http://tool.example/launch"), "'https://tool.example/launch'"),
+    (lambda: providers.maas("maas.example"), "'http://maas.example:5240/MAAS'"),
+    (lambda: providers.woocommerce("ftp://shop.example"), "'https://shop.example'"),
+]
+
+
+@pytest.mark.parametrize(("make", "right"), WRONG)
+def test_a_wrong_spelling_is_refused_and_the_right_form_shown(make: Callable[[], object], right: str) -> None:
+    with pytest.raises(ValueError, match=r"\w+: ") as refused:
+        make()
+    assert right in str(refused.value)
+    assert "u:p@" not in str(refused.value) or "u:p" not in right
+
+
+@pytest.mark.parametrize("function", sorted(TENANTS.keys() - {"mastercard"}))
+def test_what_is_no_text_is_a_type_error(function: str) -> None:
+    arguments = (7, RSA_SHA1(KEY)) if function == "jira" else (7,)
+    with pytest.raises(TypeError, match="must be a str"):
+        getattr(providers, function)(*arguments)
+
+
+def test_two_tenants_have_two_namespaces() -> None:
+    assert providers.wordpress("https://a.example").name != providers.wordpress("https://b.example").name
+    assert providers.wordpress("https://a.example/x").name != providers.wordpress("https://a.example/y").name
+    assert providers.netsuite("1").name != providers.netsuite("1_SB1").name
+    assert providers.wordpress("https://a.example/").name == providers.wordpress("https://A.example").name
+
+
+def test_plain_http_is_taken_where_it_is_usual_and_on_loopback() -> None:
+    assert TENANTS["maas"].allow_http
+    assert providers.woocommerce("http://shop.example").allow_http
+    assert not providers.woocommerce("https://shop.example").allow_http
+    assert not providers.wordpress("http://localhost:8080").allow_http
