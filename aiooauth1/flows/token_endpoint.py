@@ -178,7 +178,17 @@ class _Once:
         ours.prepare(url_on_the_wire(request), "0", 0)  # what cannot be signed is told before a connection
         self._request = observe(request, _SignedRequest)
         self._request.ours = ours
-        return await handler(request)
+        try:
+            return await handler(request)
+        except OAuth1Error:
+            raise
+        except Exception as error:
+            if not self.has_begun:
+                raise
+            failure = outcome_unknown("the token request", error, method=ours.method, url=ours.url)
+        # Outside the handler, and before a trace hook sees aiohttp's error, which quotes the answer: that may
+        # echo the request.
+        raise failure
 
 
 async def send_token_request(http: ClientSession, request: TokenRequest, *, seconds: float) -> TokenReply:

@@ -616,7 +616,9 @@ def store_fails(*operations: int | str, at: str) -> Way:
 
 
 async def store_full(stage: Stage) -> object:
-    return await stage.begun(store=MemoryStore(max_pending=0))
+    store = MemoryStore(max_pending=1)
+    await store.add_pending("another", "token", b"{}", ttl=60)
+    return await stage.begun(store=store)
 
 
 async def record_unreadable(stage: Stage) -> object:
