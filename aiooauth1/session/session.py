@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any, Never, NoReturn, Self, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Never, NoReturn, Self, TypedDict, Unpack, cast
 
 from aiohttp import BytesPayload, hdrs
 from multidict import CIMultiDict
@@ -353,7 +353,7 @@ class OAuth1Session:
         """
         if not options.keys() <= _OPTIONS:
             raise TypeError(f"a call has no option {min(options.keys() - _OPTIONS)!r}")
-        rest: dict[str, Any] = {**options}
+        rest = cast("dict[str, Any]", options)
         user, token = rest.pop("user", None), rest.pop("token", None)
         if user is not None or token is not None:
             self._check_who(user, token)

@@ -11,13 +11,9 @@ from functools import cache
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from aiohttp import (
-    ClientConnectorError,
     ClientError,
-    ClientHttpProxyError,
     ClientRequest,
-    ConnectionTimeoutError,
     RequestInfo,
-    ServerFingerprintMismatch,
     hdrs,
 )
 from multidict import CIMultiDict, CIMultiDictProxy
@@ -32,7 +28,6 @@ if TYPE_CHECKING:
 
 
 __all__ = [
-    "NOT_SENT_ERRORS",
     "PRIVATE_NAMES",
     "SAFE_METHODS",
     "ObservedRequest",
@@ -44,14 +39,6 @@ __all__ = [
 
 SAFE_METHODS = frozenset({hdrs.METH_GET, hdrs.METH_HEAD})
 """The methods whose requests change nothing (RFC 9110 section 9.2.1), so that they may be repeated."""
-
-NOT_SENT_ERRORS = (
-    ClientConnectorError,
-    ConnectionTimeoutError,
-    ClientHttpProxyError,
-    ServerFingerprintMismatch,
-)
-"""Errors after which no byte was sent: a guess, for callers that do not observe their requests yet."""
 
 PRIVATE_NAMES = ("_on_chunk_request_sent", "_on_headers_request_sent")
 """What this module overrides of aiohttp's `ClientRequest` without being invited to.

@@ -37,7 +37,6 @@ __all__ = [
     "check_placement",
     "finish",
     "has_body",
-    "hide_query",
     "is_form",
     "name_consumer",
     "place",
@@ -276,15 +275,6 @@ async def take_out(request: ClientRequest, placement: Placement) -> None:
     elif placement == "body" and is_form(request) and has_body(request):
         rest = without_ours(await whole_body(request))
         await request.update_body(BytesPayload(rest, content_type=FORM))
-
-
-def hide_query(response: ClientResponse) -> None:
-    """Take our parameters out of what aiohttp's exceptions show of a request that was signed in its query.
-
-    The header is cleaned in the request itself; of the URL the response has a copy.
-    """
-    shown = response._request_info  # noqa: SLF001  aiohttp has it read-only, and no other place for it
-    response._request_info = shown._replace(url=shown.real_url)  # noqa: SLF001  likewise
 
 
 def is_form(request: ClientRequest) -> bool:
