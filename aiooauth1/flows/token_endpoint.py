@@ -15,8 +15,9 @@ from aiooauth1.flows.bounded_response import WithBoundedHead
 from aiooauth1.responses.excerpts import excerpt
 from aiooauth1.responses.redaction import SecretMatcher
 from aiooauth1.transport.delivery import ObservedRequest, observe, outcome_unknown
+from aiooauth1.transport.placement import finish, place
 from aiooauth1.transport.public_only import private_address_in
-from aiooauth1.transport.request import FORM, finish, name_consumer, place, url_on_the_wire
+from aiooauth1.transport.request import FORM, name_consumer, url_on_the_wire
 
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ which gets a connection and sends a `signing_request`, which is signed at that m
 - `pool`: the one ClientSession, and what its calls share
 - `request_context`: what a verb returns
 - `retry_middleware`: the attempts of one call
+- `user_call`: signs with the token that the store holds at that moment
 - `signing_request`: the request class, signed with the connection in hand
 - `redirects`: the redirect policy (pure)
 - `retry`: Retry, the retry budget and the decisions (pure)

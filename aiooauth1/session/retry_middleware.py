@@ -6,7 +6,7 @@ import logging
 import random
 from asyncio import CancelledError, current_task
 from time import monotonic
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from aiohttp import (
     ClientError,
@@ -26,20 +26,19 @@ from aiooauth1.errors import (
     OAuth1Error,
     RedirectRefused,
     SigningError,
-    StoreUnavailable,
     TimestampRefused,
     TokenRejected,
-    UnknownUser,
 )
 from aiooauth1.responses.rate_limit import rate_limit
 from aiooauth1.session.problem_reader import CallContext, has_problem, keep_unread, read_refusal
 from aiooauth1.session.redirects import REDIRECTS, keeps_body
 from aiooauth1.session.retry import backoff, is_rate_limit, may_retry_error, may_retry_response
-from aiooauth1.session.signing_request import SignedCall, SigningRequest
+from aiooauth1.session.signing_request import SigningRequest
+from aiooauth1.session.user_call import UserCall
 from aiooauth1.transport.clock import server_time
 from aiooauth1.transport.delivery import SAFE_METHODS, is_network_error, outcome_unknown
 from aiooauth1.transport.public_only import private_address_in
-from aiooauth1.transport.request import can_resend, take_out
+from aiooauth1.transport.request import can_resend
 
 
 if TYPE_CHECKING:
@@ -47,17 +46,16 @@ if TYPE_CHECKING:
 
     from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientTimeout
 
-    from aiooauth1.credentials import AccessToken, Consumer
+    from aiooauth1.credentials import AccessToken
     from aiooauth1.responses.problem import Problem
     from aiooauth1.session.pool import ConnectionPool
     from aiooauth1.session.retry import Retry
     from aiooauth1.session.signing_request import SigningOptions
-    from aiooauth1.session.token_rejection import TokenRejectionHandler
-    from aiooauth1.signing.sign import Signer
+    from aiooauth1.session.user_call import CallUser
     from aiooauth1.transport.origin import Origin, Target
 
 
-__all__ = ["CallUser", "RetryMiddleware"]
+__all__ = ["RetryMiddleware"]
 
 _UNAUTHORIZED = 401
 _LAST_SUCCESS = 299
@@ -68,46 +66,21 @@ _UNEXPLAINED = 60.0  # seconds that a Date must be off before a 401 without a re
 logger = logging.getLogger("aiooauth1.retry")
 
 
-class CallUser(NamedTuple):
-    """Whose call it is, and where their token comes from.
-
-    Attributes:
-        consumer: The service's own credentials.
-        user: The application's name for the user, or None if the call names no user.
-        rejections: What acts on a token that the provider rejects.
-        load: Reads the user's token.
-        signer: Makes the signer of a token.
-        renew: Renews the user's token, or None if tokens are not renewed.
-    """
-
-    consumer: Consumer
-    user: str | None
-    rejections: TokenRejectionHandler
-    load: Callable[[str], Awaitable[AccessToken | None]]
-    signer: Callable[[AccessToken | None], Signer]
-    renew: Callable[[str], Awaitable[AccessToken]] | None = None
-
-
-class RetryMiddleware(SignedCall):
+class RetryMiddleware(UserCall):
     """Sends the requests of one call: the innermost middleware, and what signs each attempt."""
 
     __slots__ = (
         "_began",
-        "_discards_seen",
         "_failure",
         "_follows",
         "_gate",
         "_guessed_clock_skew",
         "_has_key",
         "_has_renewed",
-        "_pool",
         "_resigned_for",
         "_retry",
         "_spent",
         "_timeout",
-        "_token",
-        "_turn",
-        "_who",
     )
 
     def __init__(  # noqa: PLR0917  called in one place
@@ -123,12 +96,7 @@ class RetryMiddleware(SignedCall):
         follows: bool,
         has_key: bool,
     ) -> None:
-        super().__init__(options, who.signer(token), target)
-        self._pool = pool
-        self._who = who
-        self._token = token
-        self._turn = pool.turns.mark() if who.user is not None else 0
-        self._discards_seen = who.rejections.discards
+        super().__init__(options, target, pool, who, token)
         self._retry = retry
         self._timeout = timeout
         self._follows = follows
@@ -140,51 +108,6 @@ class RetryMiddleware(SignedCall):
         self._resigned_for: frozenset[type] = frozenset()
         self._has_renewed = False
         self._spent = 0  # of the retry budget
-
-    def sign_at_once(self, request: SigningRequest) -> bool:
-        """Sign with the token at hand, unless anything else can have run since the store was read."""
-        if self._who.user is not None and self._pool.turns.count != self._turn:
-            return False
-        return SignedCall.sign_at_once(self, request)
-
-    async def sign(self, request: SigningRequest) -> None:
-        """Sign with the token that the store holds now, however long that takes.
-
-        Raises:
-            UnknownUser: If the store holds none any more.
-            StoreUnavailable: If the store did not answer.
-            SigningError: If the request cannot be signed rightly.
-        """
-        user, turns = self._who.user, self._pool.turns
-        if user is not None and turns.count != self._turn:
-            await self._reload_token(user)
-        if SignedCall.sign_at_once(self, request):
-            return
-        await super().sign(request)
-        while user is not None and turns.count != self._turn:
-            # A thread computed the signature meanwhile. A token that was discarded then must not go out.
-            signed_with = self._token
-            await self._reload_token(user)
-            if self._token == signed_with:
-                return
-            await take_out(request, self.options.placement)
-            request.url = self._url if request.unsigned_url is None else request.unsigned_url
-            await super().sign(request)
-
-    async def _reload_token(self, user: str) -> None:
-        try:
-            token = await self._who.load(user)
-        except OSError as error:  # which aiohttp would take for trouble with the connection
-            failure = f"the token store failed: {type(error).__name__}"
-        else:
-            self._turn = self._pool.turns.mark()
-            if token is None:
-                raise UnknownUser(f"user {user!r} has no access token any more: connect them anew")
-            if token != self._token:
-                self._token, self.signer = token, self._who.signer(token)
-                self._discards_seen = self._who.rejections.discards
-            return
-        raise StoreUnavailable(failure)
 
     async def __call__(  # noqa: C901, PLR0912, PLR0915  the loop of one call, in one piece
         self, request: ClientRequest, handler: ClientHandlerType
@@ -290,10 +213,6 @@ class RetryMiddleware(SignedCall):
             self._who.rejections.rejected_in_a_row.clear()
         self._pool.note_response(self._key(), response)
         return response
-
-    def _key(self) -> str | None:
-        user, token = self._who.user, self._token
-        return user if user is not None else token.key if token is not None else None
 
     async def _why_not_follow(  # noqa: PLR0911  a list of reasons
         self, response: ClientResponse, request: SigningRequest

@@ -17,15 +17,17 @@ from aiooauth1.session.pool import ConnectionPool
 from aiooauth1.session.problem_reader import raise_for_problem
 from aiooauth1.session.request_context import RequestContextManager
 from aiooauth1.session.retry import Retry
-from aiooauth1.session.retry_middleware import CallUser, RetryMiddleware
+from aiooauth1.session.retry_middleware import RetryMiddleware
 from aiooauth1.session.signing_request import SigningOptions
 from aiooauth1.session.token_rejection import TokenRejection, TokenRejectionHandler
 from aiooauth1.session.urls import Targets
+from aiooauth1.session.user_call import CallUser
 from aiooauth1.signing.methods import HMAC_SHA1, HMAC_SHA256, HMAC_SHA512, PLAINTEXT
 from aiooauth1.signing.rules import SigningRules
 from aiooauth1.signing.sign import Signature, Signer
 from aiooauth1.transport.clock import ProviderClocks, system_time
-from aiooauth1.transport.request import FORM, finish
+from aiooauth1.transport.placement import finish
+from aiooauth1.transport.request import FORM
 
 
 if TYPE_CHECKING:

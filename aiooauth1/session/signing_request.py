@@ -19,18 +19,20 @@ from aiooauth1.session.redirects import Hop, next_hop
 from aiooauth1.transport.delivery import SAFE_METHODS, ObservedRequest
 from aiooauth1.transport.nonce import fresh_nonce
 from aiooauth1.transport.origin import Origin
-from aiooauth1.transport.request import (
+from aiooauth1.transport.placement import (
     SlowSigningLimit,
     UnechoedResponse,
-    check_framing,
     check_placement,
     finish,
+    place,
+    take_out,
+)
+from aiooauth1.transport.request import (
+    check_framing,
     has_body,
     is_form,
     name_consumer,
-    place,
     signed_form,
-    take_out,
     url_on_the_wire,
     whole_body,
 )

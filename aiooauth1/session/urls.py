@@ -13,7 +13,7 @@ from aiooauth1.signing.base_string import parse_url as check_url
 from aiooauth1.signing.encoding import utf8
 from aiooauth1.transport.origin import Origin, Target, refuse_bare_transport
 from aiooauth1.transport.params import Pairs
-from aiooauth1.transport.request import without_ours
+from aiooauth1.transport.placement import without_ours
 
 
 if TYPE_CHECKING:

@@ -34,8 +34,8 @@ from aiooauth1.transport.clock import ProviderClocks, server_time, system_time
 from aiooauth1.transport.nonce import fresh_nonce
 from aiooauth1.transport.origin import Origin, refuse_bare_transport
 from aiooauth1.transport.params import Pairs
+from aiooauth1.transport.placement import finish
 from aiooauth1.transport.public_only import public_connector
-from aiooauth1.transport.request import finish
 
 
 if TYPE_CHECKING:
