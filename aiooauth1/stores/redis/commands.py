@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aiooauth1._internal.secrecy import SecretBytes
 from aiooauth1.errors import StoreCorrupt, StoreUnavailable
-from aiooauth1.stores.redis.adapter import Lane
+from aiooauth1.stores.redis.client import Lane
 from aiooauth1.stores.redis.errors import classify
 
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from aiooauth1.stores.redis.adapter import ClientAdapter
+    from aiooauth1.stores.redis.client import ClientAdapter
     from aiooauth1.stores.redis.deadline import Deadline
 
 

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from aiooauth1.errors import StoreCorrupt, StoreUnavailable
-from aiooauth1.stores.redis.adapter import ClientAdapter
+from aiooauth1.stores.redis.client import ClientAdapter
 from aiooauth1.stores.redis.commands import Commands
 from aiooauth1.stores.redis.deadline import Deadline
 
@@ -16,7 +16,7 @@ from aiooauth1.stores.redis.deadline import Deadline
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
-    from aiooauth1.stores.redis.adapter import Client
+    from aiooauth1.stores.redis.client import Client
 
 
 __all__ = ["Executor"]

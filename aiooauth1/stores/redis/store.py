@@ -10,8 +10,7 @@ from aiooauth1._internal.secrecy import SecretBytes
 from aiooauth1.errors import StoreCorrupt
 from aiooauth1.stores.batching import ReadBatcher
 from aiooauth1.stores.protocols import Held, validate_ttl
-from aiooauth1.stores.redis.adapter import Lane
-from aiooauth1.stores.redis.client import check_client, check_version, client_for
+from aiooauth1.stores.redis.client import Lane, check_client, check_version, client_for
 from aiooauth1.stores.redis.commands import ABSENT, Commands
 from aiooauth1.stores.redis.executor import Executor
 from aiooauth1.stores.redis.records import RedisRecords
