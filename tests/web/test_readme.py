@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+import aiooauth1
+
 
 README = Path(__file__).parents[2] / "README.md"
 MOST_LINES = 60
@@ -52,6 +54,14 @@ def test_the_service_and_its_tests_are_short_and_pass(tmp_path: Path, name: str)
     passed = re.search(r"(\d+) passed", done.stdout)
     assert passed is not None
     assert int(passed[1]) >= 5
+
+
+def test_the_log_events_that_it_lists_are_those_of_the_code() -> None:
+    listed = re.findall(r"^\| `(\w+\.\w+)` \|", README.read_text(encoding="utf-8"), re.MULTILINE)
+    names = r'"((?:clock|request|signin|token|tokens)\.[a-z_]+)"'
+    package = Path(aiooauth1.__file__).parent
+    logged = {name for path in package.rglob("*.py") for name in re.findall(names, path.read_text("utf-8"))}
+    assert sorted(listed) == sorted(logged)
 
 
 def _is_installed() -> bool:
