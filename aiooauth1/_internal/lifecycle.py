@@ -1,4 +1,4 @@
-"""Where something with connections is at home: the event loop and the process in which it was first used."""
+"""One event loop and one process: where something with connections may be used."""
 
 from __future__ import annotations
 
@@ -6,48 +6,48 @@ import asyncio
 import os
 
 
-__all__ = ["Home"]
+__all__ = ["LoopAffinity"]
 
 
-class Home:
-    """Refuses what would hang or harm: use after the close, in another event loop, or in a forked process.
+class LoopAffinity:
+    """Refuses use after the close, in another event loop, or in a forked process: it would hang or do harm.
 
     Args:
         what: What has the connections, as its user calls it.
     """
 
-    __slots__ = ("_is_closed", "_what", "_where")
+    __slots__ = ("_bound_to", "_is_closed", "_what")
 
     def __init__(self, what: str) -> None:
         self._what = what
-        self._where: tuple[int, asyncio.AbstractEventLoop] | None = None
+        self._bound_to: tuple[int, asyncio.AbstractEventLoop] | None = None
         self._is_closed = False
 
-    def enter(self) -> None:
-        """Settle here at the first use, and see at every other that it is the same place.
+    def check(self) -> None:
+        """Bind to the running loop and process on first use. Later, raise RuntimeError if either differs.
 
         Raises:
-            RuntimeError: If it is another one, it is closed, or no event loop runs.
+            RuntimeError: If it is another loop or process, it is closed, or no event loop runs.
         """
         if self._is_closed:
             raise RuntimeError(f"the {self._what} is closed")
         here = os.getpid(), asyncio.get_running_loop()
-        if self._where is None:
-            self._where = here
-        elif self._where != here:
+        if self._bound_to is None:
+            self._bound_to = here
+        elif self._bound_to != here:
             raise RuntimeError(
                 f"the {self._what} was first used in another event loop or process, where its connections"
                 " are: make one for each"
             )
 
-    def is_here(self) -> bool:
-        """Say whether this is the place, and not another loop or process that could only wait in vain."""
-        return self._where == (os.getpid(), asyncio.get_running_loop())
+    def is_current(self) -> bool:
+        """Say whether this is the loop and process of the first use; another could only wait in vain."""
+        return self._bound_to == (os.getpid(), asyncio.get_running_loop())
 
-    def leave(self) -> bool:
+    def close(self) -> bool:
         """Close it for good, and say whether its connections may be closed from here.
 
         A forked process shares them with the other, which goes on using them.
         """
         self._is_closed = True
-        return self._where is None or self._where[0] == os.getpid()
+        return self._bound_to is None or self._bound_to[0] == os.getpid()

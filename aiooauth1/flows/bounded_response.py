@@ -1,4 +1,4 @@
-"""A response whose head has an end: aiohttp bounds how long a field is, and only newer ones how many."""
+"""A response whose head is bounded: aiohttp bounds how long a field is, and only newer versions how many."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ if TYPE_CHECKING:
     from aiohttp.connector import Connection
 
 
-__all__ = ["HeadTooLong", "WithBoundedHead"]
+__all__ = ["BoundedHeadResponse", "ResponseHeadTooLong"]
 
 _LONGEST_HEAD = 64 * 1024
 
 
-class HeadTooLong(ClientError):
-    """The fields of an answer, or the interim answers before it, have no end."""
+class ResponseHeadTooLong(ClientError):
+    """The fields of a response, or the interim responses before it, are too long."""
 
 
-class WithBoundedHead(ClientResponse):
-    """A `ClientResponse` that gives its connection up where the head goes on and on."""
+class BoundedHeadResponse(ClientResponse):
+    """A `ClientResponse` that closes its connection if the head is longer than 64 KiB."""
 
     async def start(self, connection: Connection) -> ClientResponse:
         """Read the head.
 
         Raises:
-            HeadTooLong: If it is longer than 64 KiB.
+            ResponseHeadTooLong: If it is longer than 64 KiB.
         """
         transport, reader = connection.transport, connection.protocol
         if transport is None or reader is None:  # it was lost meanwhile, which aiohttp will tell
@@ -46,7 +46,7 @@ class WithBoundedHead(ClientResponse):
             return self
         finally:
             transport.set_protocol(reader)
-        raise HeadTooLong
+        raise ResponseHeadTooLong
 
 
 class _Head(asyncio.Protocol):

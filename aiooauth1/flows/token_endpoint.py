@@ -11,7 +11,7 @@ from yarl import URL
 
 from aiooauth1.credentials import RequestToken
 from aiooauth1.errors import OAuth1Error, RedirectRefused, SigningError, TokenResponseError
-from aiooauth1.flows.bounded_response import WithBoundedHead
+from aiooauth1.flows.bounded_response import BoundedHeadResponse
 from aiooauth1.responses.excerpts import excerpt
 from aiooauth1.responses.redaction import SecretMatcher
 from aiooauth1.transport.delivery import ObservedRequest, observe, outcome_unknown
@@ -149,7 +149,7 @@ class _SignedRequest(ObservedRequest):
             self.url = url
 
 
-class _Once:
+class SendOnceMiddleware:
     """Lets one request be sent: aiohttp repeats a GET on a dropped connection, and a token is given once."""
 
     __slots__ = ("_ours", "_request")
@@ -167,7 +167,7 @@ class _Once:
         if self.has_begun:
             raise ServerDisconnectedError
         ours = self._ours
-        request.response_class = WithBoundedHead
+        request.response_class = BoundedHeadResponse
         # A caller's session may keep cookies, and those are not this user's.
         request.headers.popall(hdrs.COOKIE, None)
         request.headers.popall(hdrs.AUTHORIZATION, None)
@@ -207,7 +207,7 @@ async def send_token_request(http: ClientSession, request: TokenRequest, *, seco
         OutcomeUnknown: If the request went out, and no whole answer came, or one whose head does not end.
         Exception: aiohttp's or a connector's own error, if nothing was sent.
     """
-    once = _Once(request)
+    once = SendOnceMiddleware(request)
     try:
         answer = await _answer(http, request, once, seconds)
     except OAuth1Error:
@@ -226,7 +226,7 @@ async def send_token_request(http: ClientSession, request: TokenRequest, *, seco
 
 
 async def _answer(
-    http: ClientSession, request: TokenRequest, once: _Once, seconds: float
+    http: ClientSession, request: TokenRequest, once: SendOnceMiddleware, seconds: float
 ) -> TokenReply | OAuth1Error:
     """Return the answer or what is wrong, raised elsewhere: reports may show the locals on its way."""
     async with http.request(

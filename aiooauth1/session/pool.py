@@ -10,7 +10,7 @@ from weakref import WeakSet
 from aiohttp import ClientConnectionError, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector, hdrs
 from multidict import CIMultiDict
 
-from aiooauth1._internal.lifecycle import Home
+from aiooauth1._internal.lifecycle import LoopAffinity
 from aiooauth1.errors import SigningError
 from aiooauth1.session.options import ClientSessionOptions
 from aiooauth1.session.rate_gate import RateGates
@@ -125,7 +125,7 @@ class ConnectionPool:
         self._http: ClientSession | None = None
         given = self._options.get("timeout")
         self._timeout = given if isinstance(given, ClientTimeout) else ClientTimeout(total=300)
-        self._home = Home("session")
+        self._affinity = LoopAffinity("session")
 
     @property
     def middlewares(self) -> Sequence[ClientMiddlewareType]:
@@ -134,7 +134,7 @@ class ConnectionPool:
 
     def check_open(self) -> None:
         """Raise RuntimeError if the session is closed, or used in another event loop or process."""
-        self._home.enter()
+        self._affinity.check()
 
     def http(self) -> ClientSession:
         """Return the `ClientSession`.
@@ -142,7 +142,7 @@ class ConnectionPool:
         Raises:
             RuntimeError: If the pool is closed, or was first used in another event loop or process.
         """
-        self._home.enter()
+        self._affinity.check()
         if self._http is None:
             options = dict(self._options)
             # A jar that keeps cookies would have one user's requests carry another's.
@@ -211,7 +211,7 @@ class ConnectionPool:
 
     async def close(self) -> None:
         """Close the connections; a second time it does nothing."""
-        if self._home.leave() and self._http is not None:
+        if self._affinity.close() and self._http is not None:
             owns_connections = self._options.get("connector_owner", True)
             await self._http.close()
             if owns_connections:

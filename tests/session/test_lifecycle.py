@@ -18,7 +18,7 @@ from wire.listener import Arrival, Listener, ok, reply, silent
 from wire.people import signing
 
 from aiooauth1 import MemoryStore, OutcomeUnknown, RequestToken, Retry
-from aiooauth1._internal.lifecycle import Home
+from aiooauth1._internal.lifecycle import LoopAffinity
 from aiooauth1.stores.cached import CachedStore
 from aiooauth1.stores.redis import RedisStore
 
@@ -163,18 +163,18 @@ def test_a_handshake_in_another_loop_says_so(ask: Callable[[Handshake], Awaitabl
 
 
 def test_what_nobody_used_is_at_home_wherever_it_is_used_first() -> None:
-    home = Home("thing")
+    affinity = LoopAffinity("thing")
     with pytest.raises(RuntimeError, match="loop"):
-        home.enter()
+        affinity.check()
 
     async def enter() -> bool:
-        home.enter()
-        return home.is_here()
+        affinity.check()
+        return affinity.is_current()
 
     assert asyncio.run(enter())
     with pytest.raises(RuntimeError, match="make one for each"):
         asyncio.run(enter())
-    assert home.leave()
+    assert affinity.close()
 
 
 FORKED = """

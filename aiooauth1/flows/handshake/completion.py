@@ -21,7 +21,7 @@ from aiooauth1.flows.handshake.pending import (
     Exhausted,
     PendingRecord,
     Refused,
-    check_bind,
+    validate_bind,
 )
 from aiooauth1.flows.handshake.refusals import refusal_error
 
@@ -29,7 +29,7 @@ from aiooauth1.flows.handshake.refusals import refusal_error
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from aiooauth1._internal.lifecycle import Home
+    from aiooauth1._internal.lifecycle import LoopAffinity
     from aiooauth1.credentials import AccessToken, RequestToken
     from aiooauth1.errors import OAuth1Error
     from aiooauth1.flows.handshake.exchange import SaveAs
@@ -81,7 +81,7 @@ class Completer:
         store: Where the pending records are.
         tokens: Where access tokens go; None if nowhere.
         fetch: Sends the request for an access token, once.
-        home: The loop and the process where all this may happen.
+        affinity: The loop and the process where all this may happen.
         timeout: Seconds that `fetch` may take.
         clock: Seconds since the epoch.
     """
@@ -92,13 +92,13 @@ class Completer:
         store: PendingStore,
         tokens: AccessTokenStore | None,
         fetch: Callable[[RequestToken, str], Awaitable[AccessToken]],
-        home: Home,
+        affinity: LoopAffinity,
         *,
         timeout: float,
         clock: Callable[[], float],
     ) -> None:
         self._provider = provider
-        self._home = home
+        self._affinity = affinity
         self._settings = ExchangeSettings(
             store=store,
             tokens=tokens,
@@ -114,7 +114,7 @@ class Completer:
     async def drain(self) -> None:
         """Begin no more exchanges, and wait for those under way, as long as they may take."""
         self._is_closing = True
-        if self._exchanges and self._home.is_here():
+        if self._exchanges and self._affinity.is_current():
             tasks = [exchange.task for exchange in self._exchanges.values()]
             await asyncio.wait(tasks, timeout=self._settings.lease)
 
@@ -127,8 +127,8 @@ class Completer:
             StoreCorrupt: If the record cannot be read.
             ValueError: If `bind` is not a str, or empty.
         """
-        self._home.enter()
-        check_bind(bind)
+        self._affinity.check()
+        validate_bind(bind)
         held, record = await self.read(key)
         check_owner(record, bind)
         return held, record
@@ -152,8 +152,8 @@ class Completer:
         Raises:
             Exception: What `Handshake.complete` raises.
         """
-        self._home.enter()
-        check_bind(bind)
+        self._affinity.check()
+        validate_bind(bind)
         loop = asyncio.get_running_loop()
         patience = self._settings.timeout + _STORE_PATIENCE
         call = _Call(verifier, bind, save_as, loop.time() + patience, loop.create_future())

@@ -19,7 +19,7 @@ from aiooauth1.flows.handshake.callback import Callback, check_callback_url, che
 from aiooauth1.flows.handshake.completion import Completer
 from aiooauth1.flows.handshake.exchange import user_of
 from aiooauth1.flows.handshake.legs import NO_PARAMS, Legs
-from aiooauth1.flows.handshake.pending import PendingRecord, check_bind
+from aiooauth1.flows.handshake.pending import PendingRecord, validate_bind
 from aiooauth1.flows.renewal import SESSION_HANDLE, Renewals, parse_renewal, refused_renewal
 from aiooauth1.flows.revocation import check_revocation
 from aiooauth1.flows.xauth import password_params
@@ -131,7 +131,13 @@ class Handshake(Legs):
                 provider.name, store, tokens, self._fetch_renewed_token, timeout=timeout, clock=clock
             )
         self._completer = Completer(
-            provider.name, store, tokens, self.fetch_access_token, self._home, timeout=timeout, clock=clock
+            provider.name,
+            store,
+            tokens,
+            self.fetch_access_token,
+            self._affinity,
+            timeout=timeout,
+            clock=clock,
         )
 
     @property
@@ -142,7 +148,7 @@ class Handshake(Legs):
     async def aclose(self) -> None:
         """Wait for exchanges under way, then close the connections, unless the session is yours."""
         await self._completer.drain()
-        if self._renewals is not None and self._home.is_here():
+        if self._renewals is not None and self._affinity.is_current():
             await self._renewals.drain()
         await super().aclose()
 
@@ -174,13 +180,13 @@ class Handshake(Legs):
             StoreUnavailable: If the store did not answer.
             Exception: What `fetch_request_token` raises.
         """
-        check_bind(bind)
+        validate_bind(bind)
         _check_texts("data", data)
         _check_texts("authorize_params", authorize_params)
         if self._provider.sign_authorize_url:
             self._refuse_to_show_the_key()
         callback_url = check_callback_url(callback)
-        self._home.enter()
+        self._affinity.check()
         slot = getattr(self._store, "pending_slot", nullcontext)
         async with slot():
             request_token = await self.fetch_request_token(callback_url, params=params)
@@ -319,7 +325,7 @@ class Handshake(Legs):
             OutcomeUnknown: If the request went out, and no answer came. The stored token stays as it is.
             StoreUnavailable: If the store did not answer.
         """
-        self._home.enter()
+        self._affinity.check()
         _check_user(user)
         if self._renewals is None:
             raise TypeError("renew needs a store for access tokens: give tokens=")
@@ -361,7 +367,7 @@ class Handshake(Legs):
             OutcomeUnknown: If the request went out, and no answer came.
             StoreUnavailable: If the store did not answer.
         """
-        self._home.enter()
+        self._affinity.check()
         _check_user(user)
         if self._tokens is None:
             raise TypeError("revoke needs a store for access tokens: give tokens=")
@@ -395,7 +401,7 @@ class Handshake(Legs):
             OutcomeUnknown: If the request went out, and no answer came.
             StoreUnavailable: If the store did not answer.
         """
-        self._home.enter()
+        self._affinity.check()
         _check_save_as(save_as)
         if save_as is not None and self._tokens is None:
             raise TypeError("save_as needs a store for access tokens: give tokens=")

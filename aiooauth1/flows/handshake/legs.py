@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
 from aiohttp import BasicAuth, ClientSession, DummyCookieJar
 from yarl import URL
 
-from aiooauth1._internal.lifecycle import Home
+from aiooauth1._internal.lifecycle import LoopAffinity
 from aiooauth1.credentials import AccessToken, Consumer, RequestToken
 from aiooauth1.errors import (
     NonceRejected,
@@ -124,7 +124,7 @@ class Legs:
         self._consumer = consumer
         self._theirs = http
         self._ours: ClientSession | None = None
-        self._home = Home("handshake")
+        self._affinity = LoopAffinity("handshake")
         self._timeout = timeout
         self._clock = clock
         self._clocks = ProviderClocks(clock, never_back=provider.monotonic_timestamps)
@@ -151,7 +151,7 @@ class Legs:
 
     async def aclose(self) -> None:
         """Close the connections, unless the session is yours."""
-        if self._home.leave() and self._ours is not None:
+        if self._affinity.close() and self._ours is not None:
             await self._ours.close()
 
     async def close(self) -> None:
@@ -401,7 +401,7 @@ class Legs:
         )
 
     def _http(self) -> ClientSession:
-        self._home.enter()
+        self._affinity.check()
         if self._theirs is not None:
             return self._theirs
         if self._ours is None:

@@ -42,7 +42,7 @@ __all__ = [
     "Refusal",
     "Refused",
     "Status",
-    "check_bind",
+    "validate_bind",
 ]
 
 DENIED = "denied"
@@ -218,7 +218,7 @@ class PendingRecord:
         raise corrupt
 
 
-def check_bind(bind: str) -> None:
+def validate_bind(bind: str) -> None:
     """Refuse what binds a handshake to nobody.
 
     Raises:
