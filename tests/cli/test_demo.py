@@ -20,7 +20,9 @@ import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from aiooauth1.cli.app import app
 from aiooauth1.cli.demo.audit import Audit
 from aiooauth1.cli.demo.posts import LONGEST_LINE, Post, make_posts, parse_line, read_posts
 from aiooauth1.cli.demo.reposter import Reposting
@@ -69,7 +71,7 @@ BAD_LINES = {
 
 
 def demo(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[str]:
-    """Run the demo to its end."""
+    """Run the demo to its end. No run shows a secret or, where nobody looks, a control character."""
     done = subprocess.run(  # noqa: S603  our own interpreter, our own program
         [*COMMAND, *arguments],
         env=ENVIRONMENT,
@@ -78,7 +80,10 @@ def demo(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[str
         timeout=TIMEOUT,
         check=False,
     )
-    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+    out, err = done.stdout.decode(), done.stderr.decode()
+    assert not SECRET.search(out + err)
+    assert not CONTROL.search(out + err)
+    return subprocess.CompletedProcess(done.args, done.returncode, out, err)
 
 
 def figures(stdout: str) -> dict[str, str]:
@@ -143,17 +148,6 @@ def test_posts_for_three_users_and_the_ledger_agrees() -> None:
     )
 
 
-def test_prints_no_secret_and_where_nobody_looks_no_control_character(tmp_path: Path) -> None:
-    source = tmp_path / "posts.jsonl"
-    source.write_bytes(
-        b'{"user": "zo\xc3\xab\\u001b[2J", "text": "Hello \\u001b[2J"}\n' + b"\n".join(BAD_LINES)
-    )
-    for arguments in (["--posts", "20"], ["--input", str(source)], ["--posts", "20", "--json"]):
-        found = demo(*arguments)
-        assert not SECRET.search(found.stdout + found.stderr)
-        assert not CONTROL.search(found.stdout + found.stderr)
-
-
 def on_terminal(*arguments: str, interrupt_at: bytes = b"") -> tuple[int, str]:
     """Run the demo on a terminal of 80 columns; Ctrl-C is pressed when a text is there. What is shown."""
     ours, theirs = pty.openpty()
@@ -196,7 +190,8 @@ def test_ctrl_c_leaves_how_many_were_sent_as_the_last_line() -> None:
 
 def test_names_each_bad_line_posts_the_rest_and_says_so(tmp_path: Path) -> None:
     source = tmp_path / "posts.jsonl"
-    source.write_bytes(b"".join(GOOD + b"\n" + bad + b"\n" for bad in BAD_LINES))
+    hostile = b'{"user": "zo\xc3\xab\\u001b[2J", "text": "Hello \\u001b[2J"}'
+    source.write_bytes(b"".join(hostile + b"\n" + bad + b"\n" for bad in BAD_LINES))
     found = demo("--input", str(source))
     assert found.returncode == 2, found.stderr
     rows = figures(found.stdout)
@@ -240,7 +235,6 @@ def test_an_empty_input_is_no_fault() -> None:
     found = demo("--input", "-")
     assert found.returncode == 0, found.stderr
     assert figures(found.stdout)["sent"] == "0"
-    assert "TokenRejected" in found.stdout
 
 
 @pytest.mark.parametrize(
@@ -257,17 +251,10 @@ def test_an_empty_input_is_no_fault() -> None:
 def test_wrong_usage_is_told_before_anything_happens(
     arguments: list[str], reason: str, tmp_path: Path
 ) -> None:
-    found = demo(*(argument.format(tmp=tmp_path) for argument in arguments))
-    assert found.returncode == 2
-    assert found.stdout == ""
+    found = CliRunner().invoke(app, ["demo", *(argument.format(tmp=tmp_path) for argument in arguments)])
+    assert (found.exit_code, found.stdout) == (2, "")
     assert reason in found.stderr
     assert "Traceback" not in found.stderr
-
-
-def test_help_says_what_the_exit_statuses_mean() -> None:
-    found = demo("--help")
-    assert found.returncode == 0
-    assert re.search(r"\b2 .*lines of the input were bad", found.stdout)
 
 
 def test_without_the_extra_it_says_how_to_get_it() -> None:
