@@ -80,11 +80,13 @@ TUMBLR = Provider(
     access_token_method="GET",
     base_url="https://api.tumblr.com/v2/",
     needs_user_agent=True,
+    denied_without_verifier=True,
     docs="https://github.com/tumblr/docs/blob/master/api.md",
     rate_limits=(
         RateLimitRule(1000, _HOUR, "app"),
         RateLimitRule(5000, _DAY, "app"),
         RateLimitRule(300, 60, "ip"),
+        RateLimitRule(250, _DAY, "user", ("POST",), "/v2/blog"),
     ),
     rate_limit_headers=("x-ratelimit-perhour-", "x-ratelimit-perday-"),
     hints={
@@ -95,7 +97,7 @@ TUMBLR = Provider(
 
 Endpoints, limits, the exchange that ends a token, and that a User-Agent of your own keeps you from
 suspension: page (tumblr/docs). The exchange by GET: page; pytumblr's recipe uses POST. Posts: 250 a day for
-each user: page.
+each user: page. A denied callback has no verifier: clients.
 """
 
 FLICKR = Provider(
@@ -132,7 +134,7 @@ DISCOGS = Provider(
     base_url="https://api.discogs.com/",
     needs_user_agent=True,
     docs="https://www.discogs.com/developers",
-    rate_limits=(RateLimitRule(60, 60, "user"),),
+    rate_limits=(RateLimitRule(60, 60, "ip"),),
     rate_limit_headers=("x-discogs-ratelimit",),
     hints={
         "signature_invalid": "Discogs serves requests with a bad signature as anonymous ones: a 403"
@@ -142,8 +144,8 @@ DISCOGS = Provider(
 )
 """Discogs. It takes PLAINTEXT as well as HMAC-SHA1, which is used here.
 
-Endpoints and their methods, the User-Agent: client (python3-discogs-client, social-core). Limit and header
-fields: two secondary pages. That a bad signature counts as anonymous: issue discogs-client#198.
+Endpoints and their methods, the User-Agent: client (python3-discogs-client, social-core). Limit (by source
+address) and header fields: page. That a bad signature counts as anonymous: issue discogs-client#198.
 """
 
 TRELLO = Provider(
@@ -156,6 +158,7 @@ TRELLO = Provider(
     authorize_params={"scope": "read,write", "expiration": "30days"},
     docs="https://developer.atlassian.com/cloud/trello/guides/rest-api/authorization/",
     rate_limits=(RateLimitRule(300, 10, "app"), RateLimitRule(100, 10, "user")),
+    rate_limit_headers=("x-rate-limit-api-key-", "x-rate-limit-api-token-"),
     hints={
         "signature_invalid": "Trello answers PLAINTEXT with `Invalid Signature`: sign with HMAC-SHA1",
         "token_rejected": "the token has expired (30 days, unless the authorize URL says otherwise)"
@@ -216,8 +219,8 @@ PLURK = Provider(
 )
 """Plurk. Phones have a page of their own, `https://www.plurk.com/m/authorize`.
 
-Endpoints, and `deviceid` and `model` as `authorize_params`: page. Unverified: HMAC-SHA1
-and the PIN way.
+Endpoints, and `deviceid` and `model` as `authorize_params`: page. HMAC-SHA1 and the PIN way:
+clients (plurk-oauth and three more).
 """
 
 HATENA = Provider(
@@ -309,9 +312,9 @@ All of it: page.
 
 FATSECRET = Provider(
     "fatsecret",
-    request_token_url="https://www.fatsecret.com/oauth/request_token",
-    authorize_url="https://www.fatsecret.com/oauth/authorize",
-    access_token_url="https://www.fatsecret.com/oauth/access_token",
+    request_token_url="https://authentication.fatsecret.com/oauth/request_token",
+    authorize_url="https://authentication.fatsecret.com/oauth/authorize",
+    access_token_url="https://authentication.fatsecret.com/oauth/access_token",
     base_url="https://platform.fatsecret.com/rest/",
     placement="query",
     monotonic_timestamps=True,
@@ -323,8 +326,8 @@ FATSECRET = Provider(
 )
 """FatSecret. Calls without a user are signed with the consumer alone.
 
-The request-token URL, parameters outside the header, timestamps: page. Unverified: the other two URLs (the
-same host) and that errors come with status 200.
+Parameters outside the header, timestamps: page. The host of the three endpoints, and errors with status 200:
+clients (fatsecret 6.0 and three more; older ones use www.fatsecret.com).
 """
 
 NOUN_PROJECT = Provider(
@@ -342,12 +345,13 @@ BRICKLINK = Provider(
     base_url="https://api.bricklink.com/api/store/v1/",
     errors_in_success=True,
     docs="https://www.bricklink.com/v2/api/welcome.page",
+    rate_limits=(RateLimitRule(5000, _DAY, "app"),),
     hints={"token_rejected": "BrickLink ties a token to an IP address: register the one that you call from"},
 )
 """BrickLink: its site gives you all four credentials, so there is no handshake.
 
-HMAC-SHA1 in the header, the IP address: page (apidev.bricklink.com). Unverified: errors as `meta.code` with
-status 200.
+HMAC-SHA1 in the header, the IP address, 5,000 calls a day: page (apidev.bricklink.com). Unverified: errors
+as `meta.code` with status 200.
 """
 
 EVERNOTE = Provider(
@@ -359,13 +363,14 @@ EVERNOTE = Provider(
     access_token_method="GET",
     base_url="https://www.evernote.com/",
     signs_calls=False,
+    denied_without_verifier=True,
     docs="https://dev.evernote.com/doc/articles/authentication.php",
     user_id_field="edam_userId",
 )
 """Evernote. The access token authenticates unsigned Thrift calls to `edam_noteStoreUrl`; `edam_expires`
 in the token's params says when it ends. The sandbox is `sandbox.evernote.com`.
 
-Endpoints, fields of the reply: page. GET: client (social-core).
+Endpoints, fields of the reply: page. GET, and no verifier in a denied callback: client (social-core).
 """
 
 RAVELRY = Provider(
@@ -378,7 +383,8 @@ RAVELRY = Provider(
 )
 """Ravelry. More rights: `authorize_params={"scope": "…"}`. The callback also carries `username`.
 
-Endpoints: clients (grant, npm ravelry). Scope and `username`: secondary pages.
+Endpoints, HMAC-SHA1: clients (grant, npm ravelry, an OmniAuth strategy and three more). Scope and `username`:
+two clients.
 """
 
 ZAIM = Provider(
@@ -392,7 +398,7 @@ ZAIM = Provider(
 )
 """Zaim.
 
-Endpoints: two clients' code. That a token ends after a day: secondary pages.
+Endpoints: eight clients' code, in four languages. That a token ends after a day: secondary pages.
 """
 
 IMMOSCOUT24 = Provider(

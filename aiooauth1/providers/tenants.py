@@ -36,8 +36,7 @@ __all__ = [
 ]
 
 _ACCOUNT = re.compile(r"[0-9A-Za-z]+(?:_[0-9A-Za-z]+)?")
-_HOST_NAME = re.compile(r"[0-9a-z-]+(?:\.[0-9a-z-]+)+")
-_LOOPBACK = re.compile(r"localhost|127\.[0-9.]+|\[::1\]")
+_LOOPBACK = re.compile(r"localhost|127\.[0-9]+\.[0-9]+\.[0-9]+|\[::1\]")
 
 
 def mediawiki(wiki: str, *, script_path: str = "/w") -> Provider:
@@ -147,7 +146,8 @@ def wordpress(site: str) -> Provider:
         ValueError: If it is no https URL, or has a query.
 
     Sources: endpoints, codes of refusals: page and code (WP-API/OAuth1). Values that are decoded once too
-    often, and paging links that repeat the parameters: server (WordPress 6.1 with plugin 0.4.4).
+    often, sorted parameters, numbered arrays, signed text fields of uploads, and paging links that repeat the
+    parameters: server (WordPress 6.1 with plugin 0.4.4).
 
     >>> wordpress("https://blog.example").access_token_url
     'https://blog.example/oauth1/access'
@@ -159,7 +159,9 @@ def wordpress(site: str) -> Provider:
         authorize_url=f"{url}/oauth1/authorize",
         access_token_url=f"{url}/oauth1/access",
         base_url=f"{url}/wp-json/",
-        rules=SigningRules(decodes_twice=True),
+        rules=SigningRules(sorted_parameters=True, decodes_twice=True),
+        php_arrays=True,
+        sign_multipart_text=True,
         docs="https://github.com/WP-API/OAuth1",
         hints={
             "signature_invalid": "WordPress signs the URL under which it believes to be reached: use"
@@ -182,8 +184,8 @@ def woocommerce(site: str) -> Provider:
         TypeError: If the site is no str.
         ValueError: If it is no URL, or has a query.
 
-    Sources: HMAC-SHA256 in the query, no token: page; client (woocommerce). Values that are decoded once too
-    often, its words for refusals: server (7.7).
+    Sources: HMAC-SHA256 in the query, no token, sorted parameters: page; client (woocommerce). Values that
+    are decoded once too often, its words for refusals: server (7.7).
     """
     url = _site("woocommerce", site, "https://shop.example", path=True, http=True)
     return Provider(
@@ -192,7 +194,7 @@ def woocommerce(site: str) -> Provider:
         signature_method=HMAC_SHA256,
         placement="query",
         php_arrays=True,
-        rules=SigningRules(decodes_twice=True),
+        rules=SigningRules(sorted_parameters=True, decodes_twice=True),
         allow_http=url.startswith("http:"),
         docs="https://developer.woocommerce.com/docs/apis/rest-api/authentication",
         hints={
@@ -343,32 +345,39 @@ def maas(site: str) -> Provider:
 
 
 def schoology(domain: str) -> Provider:
-    """Return Schoology.
+    """Return Schoology. It speaks OAuth 1.0: nothing confirms the callback, see `insecure_oauth_10`.
 
     Args:
-        domain: The host on which the users sign in, such as `school.schoology.com`.
+        domain: Where the users sign in: `school` for `school.schoology.com`, or a whole host name.
 
     Raises:
         TypeError: If the domain is no str.
         ValueError: If it is no host name.
 
     Sources: endpoints, realm, the empty token of two-legged calls, timestamps that may not go back: page;
-    client (schoolopy).
+    client (schoolopy). The callback on the authorize URL, and no verifier: client (schoolopy).
+
+    >>> schoology("school").authorize_url
+    'https://school.schoology.com/oauth/authorize'
     """
     _text("schoology", "domain", domain)
-    if not _HOST_NAME.fullmatch(domain):
-        raise ValueError(f"schoology: {domain!r} is no host name: write it as 'school.schoology.com'")
+    host = domain.lower() if "." in domain else f"{domain.lower()}.schoology.com"
+    if not _is_host(host):
+        likely = domain.strip().lower().rpartition("://")[2].partition("/")[0]
+        right = likely if "." in likely and _is_host(likely) else "school.schoology.com"
+        raise ValueError(f"schoology: {_shown(domain)} is no host name: write it as {right!r}")
     return Provider(
-        f"schoology {domain}",
+        f"schoology {host}",
         request_token_url="https://api.schoology.com/v1/oauth/request_token",
         request_token_method="GET",
-        authorize_url=f"https://{domain}/oauth/authorize",
+        authorize_url=f"https://{host}/oauth/authorize",
         access_token_url="https://api.schoology.com/v1/oauth/access_token",
         access_token_method="GET",
         base_url="https://api.schoology.com/v1/",
         realm="Schoology API",
         rules=SigningRules(empty_token=True),
         monotonic_timestamps=True,
+        insecure_oauth_10=True,
         docs="https://developers.schoology.com/api-documentation/authentication",
         hints={
             "timestamp_refused": "Schoology refuses a timestamp before the last one: do not set the"
@@ -387,7 +396,8 @@ def okapi(site: str) -> Provider:
         TypeError: If the site is no str.
         ValueError: If it is no https origin.
 
-    Sources: endpoints: client (chillerlan/php-oauth). Unverified: HMAC-SHA1.
+    Sources: endpoints: page (OKAPI's own, in its source); clients (chillerlan/php-oauth and five more).
+    Unverified: HMAC-SHA1.
     """
     url = _site("okapi", site, "https://www.opencaching.de")
     oauth = f"{url}/okapi/services/oauth"
@@ -442,26 +452,42 @@ def _method(function: str, method: SignatureMethod, name: str, factory: str) -> 
 
 
 def _site(function: str, site: str, example: str, *, path: bool = False, http: bool = False) -> str:
-    """Check where something is, and return its URL without a slash at the end."""
+    """Check where something is, and return its URL: the host in lower case, no slash at the end."""
     _text(function, "site", site)
-    wrong = f"{function}: {site!r} is not where a site is: write it as {example!r}"
     url = site.rstrip("/")
+    if "://" not in url and _is_host(url.partition("/")[0].partition(":")[0]):
+        right = example if http else f"https://{url}"
+        raise ValueError(f"{function}: {_shown(site)} has no scheme: write it as {right!r}")
     try:
-        parsed = parse_url(url)
+        origin = parse_url(url).origin
     except SigningError:
-        raise ValueError(wrong) from None
-    if "?" in url or "#" in url or "@" in url or (not path and url != _origin(url)):
-        raise ValueError(wrong)
-    if parsed.scheme != "https" and not http and not _LOOPBACK.match(_host(url)):
-        raise ValueError(f"{function}: {site!r} is not https: write it as 'https://{_host(url)}'")
+        origin = ""
+    if not origin or "?" in url or "#" in url or "@" in url:
+        raise ValueError(f"{function}: {_shown(site)} is not where a site is: write it as {example!r}")
+    url = origin + url.partition("://")[2].partition("/")[1] + url.partition("://")[2].partition("/")[2]
+    if not path and url != origin:
+        raise ValueError(f"{function}: {_shown(site)} has a path, where none belongs: write it as {origin!r}")
+    host = origin.partition("://")[2]
+    name = host if host.endswith("]") else host.rpartition(":")[0] or host
+    if origin.startswith("http:") and not http and not _LOOPBACK.fullmatch(name):
+        raise ValueError(f"{function}: {_shown(site)} is not https: write it as 'https://{_host(url)}'")
     return url
 
 
 def _origin(url: str) -> str:
-    scheme, _, rest = url.partition("://")
-    return f"{scheme}://{rest.partition('/')[0]}"
+    return parse_url(url).origin
 
 
 def _host(url: str) -> str:
     """Return host, port and path: what tells one installation from another."""
-    return url.partition("://")[2].lower()
+    return url.partition("://")[2]
+
+
+def _is_host(text: str) -> bool:
+    labels = text.split(".")
+    return all(label.isascii() and label.replace("-", "").isalnum() for label in labels)
+
+
+def _shown(given: str) -> str:
+    # What has an @ may hold a password.
+    return "the URL with an @" if "@" in given else repr(given[:100])
