@@ -90,7 +90,7 @@ def demo(
     ] = None,
     debug: Debug = False,
 ) -> None:
-    """Connect users to a provider on this machine, and repost their blog posts there.
+    """Repost blog posts for users of a provider on this machine.
 
     The provider runs in a process of its own and verifies every request. Three users are connected by the
     three legs; with --input each user named there is. At the end one user's token is revoked.
@@ -236,7 +236,7 @@ def logout(
     store: StoreFile = None,
     debug: Debug = False,
 ) -> None:
-    """Revoke a token at the provider, if it has an endpoint for that, and forget it.
+    """Revoke a token at the provider, if it can, and forget it.
 
     \b
     Example:  aiooauth1 logout tumblr --as staff
@@ -406,7 +406,7 @@ def doctor(
     store: StoreFile = None,
     debug: Debug = False,
 ) -> None:
-    """Check the way to a provider: network, clock, endpoints, consumer key, callback.
+    """Check the way to a provider: network, clock, key, callback.
 
     Each check is a line; a failed one says what to do. It asks for a request token, which nobody then uses.
 
@@ -439,7 +439,7 @@ def providers(
     config: Config = None,
     debug: Debug = False,
 ) -> None:
-    """List the presets, or show one: endpoints, quirks, limits, end, documentation.
+    """List the presets, or show what is peculiar to one.
 
     \b
     Example:  aiooauth1 providers tumblr
@@ -537,7 +537,7 @@ def post(
     config: Config = None,
     debug: Debug = False,
 ) -> None:
-    """Send the posts of a file, each once, at the pace that the provider allows.
+    """Send the posts of a file, each once, at the provider's pace.
 
     A line is a JSON object: user, url, and data (form fields) or json; also
     id, method, params, headers. A run that was ended or killed is resumed by

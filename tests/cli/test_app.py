@@ -38,6 +38,7 @@ def test_help_fits_a_screen_of_80_columns_and_has_an_example(words: list[str]) -
     lines = found.output.splitlines()
     assert len(lines) <= 40
     assert max(map(len, lines)) <= 80
+    assert not [line for line in lines if line.endswith("...") and "]..." not in line]  # none is cut
     assert re.search(r"Examples?( line)?:|Try it", found.output)
 
 
