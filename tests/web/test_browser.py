@@ -32,6 +32,7 @@ ARGUMENTS = [
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.socket,
+    pytest.mark.timeout(120),
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on PATH: apt-get install chromium"),
 ]
 playwright = pytest.importorskip(
@@ -51,7 +52,7 @@ class Stage:
     async def person(self, **options: Any) -> Any:
         """Open a window of somebody who shares no cookie with anybody else."""
         context = await self._chromium.new_context(**options)
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(40_000)
         page = await context.new_page()
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         await page.goto(f"{self.origin}/")

@@ -28,6 +28,7 @@ def program(name: str) -> str:
 
 
 @pytest.mark.socket
+@pytest.mark.timeout(120)
 @pytest.mark.parametrize("name", ["service.py", "api.py"])
 def test_the_service_and_its_tests_are_short_and_pass(tmp_path: Path, name: str) -> None:
     for each in (name, f"test_{name}"):
@@ -47,7 +48,7 @@ def test_the_service_and_its_tests_are_short_and_pass(tmp_path: Path, name: str)
         env={**os.environ, "PYTHONPATH": str(README.parent), "PYTHONUTF8": "1"},
         capture_output=True,
         text=True,
-        timeout=55,
+        timeout=110,
         check=False,
     )
     assert done.returncode == 0, done.stdout

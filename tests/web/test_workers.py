@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from web_services.stage import Stage
 
 
-pytestmark = [pytest.mark.socket]
+pytestmark = [pytest.mark.socket, pytest.mark.timeout(120)]
 
 SUPPORT = Path(__file__).parents[1] / "support"
 SIGN_INS = int(os.environ.get("AIOOAUTH1_TEST_SIGN_INS", "60"))
@@ -66,7 +66,7 @@ async def two_workers(fake: FakeProvider, redis_url: str) -> AsyncIterator[tuple
 async def both_answer(http: aiohttp.ClientSession, site: str) -> None:
     """Wait until both workers answer."""
     workers: set[int] = set()
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(90):
         while len(workers) < 2:
             with contextlib.suppress(aiohttp.ClientConnectorError):
                 async with http.get(f"{site}/worker") as reply:
