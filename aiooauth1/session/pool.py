@@ -122,15 +122,12 @@ class ConnectionPool:
         self.turns = LoopTurns()
         self._responses: WeakSet[ClientResponse] = WeakSet()
         self._last_headers: dict[str, Mapping[str, str]] = {}
+        # Those of all calls that bring none of their own.
+        self.middlewares: Sequence[ClientMiddlewareType] = tuple(self._options.get("middlewares", ()))
         self._http: ClientSession | None = None
         given = self._options.get("timeout")
         self._timeout = given if isinstance(given, ClientTimeout) else ClientTimeout(total=300)
         self._affinity = LoopAffinity("session")
-
-    @property
-    def middlewares(self) -> Sequence[ClientMiddlewareType]:
-        """The middlewares of all calls that bring none of their own."""
-        return tuple(self._options.get("middlewares", ()))
 
     def check_open(self) -> None:
         """Raise RuntimeError if the session is closed, or used in another event loop or process."""

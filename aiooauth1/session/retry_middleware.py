@@ -122,7 +122,8 @@ class RetryMiddleware(UserCall):
         if self._failure is not None and self._retry is not None:
             raise self._failure  # aiohttp's own silent resend, which knows nothing of our rules
         assert isinstance(request, SigningRequest)  # noqa: S101  the session's request_class
-        await self.prepare(request)
+        if not self.prepare_at_once(request):
+            await self.prepare(request)
         if self.has_left and self._has_key and self._retry is not None:
             request.headers.popall(self._retry.idempotency_header or "", None)  # of no use to a stranger
         pool = self._pool

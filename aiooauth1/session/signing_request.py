@@ -146,6 +146,30 @@ class SignedCall:
         """Return the call itself: aioresponses copies all that a request is given, down to the event loop."""
         return self
 
+    def prepare_at_once(self, request: SigningRequest) -> bool:
+        """Do what `prepare` does for a first attempt with nothing to look at, and say whether it was one.
+
+        Raises:
+            SigningError: If the request cannot be signed rightly.
+        """
+        headers = request.headers
+        if (
+            request.url is not self._url
+            or self._attempted
+            or self.signer is None
+            or not self.options.is_bare
+            or hdrs.AUTHORIZATION in headers
+            or is_form(request)
+        ):
+            return False
+        url = url_on_the_wire(request)
+        if "oauth" in url:
+            return False
+        self._sent = url, "", 0
+        request.call = self
+        self._attempted = True
+        return True
+
     async def prepare(self, request: SigningRequest) -> None:
         """Do before there is a connection what can fail for the caller's input or the provider's redirect.
 
@@ -169,14 +193,7 @@ class SignedCall:
             return
         if self.signer is None:
             raise SigningError("the call is over: a middleware must not send its request again after it")
-        if is_first and self.options.is_bare and not is_form(request):
-            self._form = None
-            url_text = url_on_the_wire(request)
-            self._sent = url_text, "", 0
-            if "oauth" in url_text:
-                self.signer.prepare(request.method, url_text, nonce="0", timestamp=0)
-        else:
-            await self._collect(request, self.signer, is_first=is_first)
+        await self._collect(request, self.signer, is_first=is_first)
         request.call = self
         self._attempted = True
 
