@@ -136,6 +136,8 @@ class Problem:
         advice = f" ({self.advice})" if self.advice else ""
         if self.advice and not self.name:
             says, advice = f": {self.advice}", ""
+        if self.error_type is RateLimited and self.retry_after is not None:
+            advice += f"; wait {self.retry_after:g} s"
         says += f"{advice}. Look first: {hints[0]}" if hints else advice
         return self.error_type(
             f"the provider refused {_request(method, url, user)}with status {self.status}{says}",

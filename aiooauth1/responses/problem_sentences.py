@@ -46,7 +46,16 @@ _DEAD_IF_UNAUTHORIZED: Mapping[str, str] = MappingProxyType(
         "access token revoked": "token_revoked",
         "token has been revoked": "token_revoked",
         "the access token has been revoked": "token_revoked",
+        "revoked access token": "token_revoked",
+        "invalid or revoked token": "token_rejected",
+        "expired access token": "token_expired",
         "access token expired": "token_expired",
+        "access token not found": "token_rejected",
+        "access token invalid": "token_rejected",
+        "access token is invalid": "token_rejected",
+        "the access token is invalid": "token_rejected",
+        "invalid or expired access token": "token_rejected",
+        "access token is invalid or has expired": "token_rejected",
         "access token has expired": "token_expired",
         "the access token has expired": "token_expired",
     }
@@ -98,6 +107,10 @@ _WRONG = (
     "unsupported",
     "not supported",
     "could not be verified",
+    "could not verify",
+    "unable to verify",
+    "not verified",
+    "verification error",
     "wrong",
 )
 _OLD = (
@@ -110,6 +123,9 @@ _OLD = (
     "invalid",
     "out of bounds",  # X before its codes
     "out of range",
+    "not within",
+    "skew",
+    "stale",
     "refused",
     "too far",  # Tumblr and Instapaper: "oauth_timestamp is too far away; …"
     "too old",

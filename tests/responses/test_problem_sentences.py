@@ -147,6 +147,12 @@ WORDS: list[tuple[str, int, str, type[ProviderError]]] = [
     ("ruby-oauth", 401, "Invalid OAuth Request", ProviderError),
     ("Discogs", 401, "Invalid consumer.", ProviderError),
     ("Bitbucket", 401, "Could not verify OAuth request.", ProviderError),
+    ("others", 401, "Signature verification failed", SignatureRejected),
+    ("others", 401, "Unable to verify signature", SignatureRejected),
+    ("others", 401, "Request timestamp is not within the allowed range", TimestampRefused),
+    ("others", 401, '{"error":"Access token expired"}', TokenRejected),
+    ("others", 403, '{"error":"Access token expired"}', ProviderError),
+    ("others", 401, '{"message":"The access token is invalid."}', TokenRejected),
     # words that only look like it
     ("a parameter of the API's own", 400, '{"code":"bad","message":"Invalid timestamp"}', ProviderError),
     ("a missing one", 401, "Missing signature and timestamp", ProviderError),
