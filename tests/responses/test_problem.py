@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from aiooauth1.errors import (
@@ -258,6 +258,8 @@ TOKENS += [
 NOISE = st.lists(st.one_of(st.sampled_from(TOKENS), st.text(max_size=5)), max_size=12).map("".join)
 
 
+# How fast inputs are made, and read, is the machine's business.
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     status=st.sampled_from([400, 401, 429, 500]), header=NOISE, body=st.one_of(NOISE, st.binary(max_size=99))
 )
