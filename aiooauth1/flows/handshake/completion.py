@@ -44,7 +44,7 @@ _STORE_PATIENCE = 3.0  # seconds that waiting for another's exchange takes beyon
 _FIRST_POLL, _LONGEST_POLL = 0.05, 0.5  # seconds between looks at an exchange in another process
 _TO_RECORD = 0.05  # seconds that a failed exchange gets to record that, before other calls go on
 _MAX_WAITERS = 10_000  # calls of one handshake in one process: browsers reload, and attackers do
-_BATCH = 100  # calls answered before other tasks get their turn
+_BATCH = 50  # calls answered before other tasks get their turn
 _MAX_UNCONFIRMED = 1000
 
 

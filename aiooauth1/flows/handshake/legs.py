@@ -12,6 +12,7 @@ from aiohttp import BasicAuth, ClientSession, DummyCookieJar
 from yarl import URL
 
 from aiooauth1._internal.lifecycle import LoopAffinity
+from aiooauth1._internal.secrecy import SecretBytes
 from aiooauth1.credentials import AccessToken, Consumer, RequestToken
 from aiooauth1.errors import (
     NonceRejected,
@@ -118,8 +119,11 @@ class Legs:
             if given is not None and not callable(given):
                 raise TypeError(f"{name} must be a function, not {_kind(given)}")
         self._public_only = provider.public_only if public_only is None else public_only
-        if http is not None and public_only:
-            raise ValueError("public_only=True needs the handshake's own connections: leave http= out")
+        if http is not None and self._public_only:
+            raise ValueError(
+                "public_only=True needs the handshake's own connections: leave http= out, or say"
+                " public_only=False"
+            )
         self._provider = provider
         self._consumer = consumer
         self._theirs = http
@@ -284,7 +288,7 @@ class Legs:
         url = self._endpoint(name)
         form = None
         if params and endpoint.method == "POST":
-            form = self._pairs.query(params).encode()
+            form = SecretBytes(self._pairs.query(params).encode())
         else:
             url = self._with_query(url, params)
         origin = Origin.of(URL(url, encoded=True))

@@ -20,6 +20,7 @@ from dataclasses import dataclass, fields, replace
 from hmac import compare_digest
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from aiooauth1._internal.secrecy import SecretBytes
 from aiooauth1.errors import StoreCorrupt
 from aiooauth1.responses.problem import Problem
 from aiooauth1.stores.codec import dump_record, load_record, token_fields, token_from_fields
@@ -185,7 +186,7 @@ class PendingRecord:
         """End the handshake because the user said no."""
         return replace(self, claim=None, claim_expires_at=0.0, secret="", params={}, outcome=DENIED)
 
-    def dump(self) -> bytes:
+    def dump(self) -> SecretBytes:
         """Write the record.
 
         Raises:
@@ -201,7 +202,7 @@ class PendingRecord:
                 "verifier": self.refusal.verifier,
                 **{name: getattr(told, name) for name in _PROBLEM_TYPES},
             }
-        return dump_record(written)
+        return SecretBytes(dump_record(written))
 
     @classmethod
     def load(cls, record: bytes) -> PendingRecord:
