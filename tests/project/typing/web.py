@@ -61,8 +61,8 @@ def aiohttp_app(handshake: Handshake, session: OAuth1Session, store: MemoryStore
     )
     handle: Handshake = app[HANDSHAKE]
     tokens = app[STORE]
-    assert handle.provider
-    assert tokens.users("p")
+    assert handle.provider.name
+    assert tokens.users("p") is not None
     return app
 
 
