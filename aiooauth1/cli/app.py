@@ -225,7 +225,7 @@ def accounts(
 @app.command()
 def logout(
     provider: Annotated[
-        str | None, typer.Argument(metavar="[PROVIDER]", help="Where. [default: the only one]")
+        str | None, typer.Argument(metavar="PROVIDER", help="Where. [default: the only one]")
     ] = None,
     *,
     user: User = None,
@@ -432,7 +432,7 @@ def doctor(
 @app.command()
 def providers(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="One of them.", autocompletion=_complete_provider)
+        str | None, typer.Argument(metavar="NAME", help="One of them.", autocompletion=_complete_provider)
     ] = None,
     *,
     as_json: AsJson = False,
@@ -485,7 +485,7 @@ def import_tokens(
 @tokens.command("export")
 def export_tokens(
     providers: Annotated[
-        list[str] | None, typer.Argument(metavar="[PROVIDER]...", help="[default: every one signed in at]")
+        list[str] | None, typer.Argument(metavar="PROVIDER", help="[default: every one signed in at]")
     ] = None,
     *,
     output: Annotated[

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import inspect
 import json
+import textwrap
 from dataclasses import fields
 from typing import Any
 
 from aiooauth1.cli.outcome import DONE
 from aiooauth1.cli.settings import catalog, find_provider
 from aiooauth1.providers.provider import Provider
+from aiooauth1.providers.rate_limit_rule import RateLimitRule
 from aiooauth1.signing.rules import SigningRules
 
 
 __all__ = ["show_providers"]
 
+_WIDTH = 80
+_NAMES = 30
 _FIRST = ("request_token_url", "authorize_url", "access_token_url", "base_url", "docs", "sunset")
 
 
@@ -30,7 +34,7 @@ def show_providers(name: str | None, *, config: str | None, as_json: bool) -> in
         for each in sorted(catalog()):
             preset = catalog()[each]
             ends = f"  ends {preset.sunset}" if isinstance(preset, Provider) and preset.sunset else ""
-            print(f"{_call(each):<32}{_docs(preset)}{ends}")
+            print(f"{_call(each):<{_NAMES}}{_docs(preset)}{ends}")
     return DONE
 
 
@@ -49,11 +53,13 @@ def _parameter(preset: object) -> str:
 def _docs(preset: object) -> str:
     if isinstance(preset, Provider):
         return preset.docs
-    return (inspect.getdoc(preset) or "").partition("\n")[0]
+    sentence = (inspect.getdoc(preset) or "").partition("\n")[0].removeprefix("Return ")
+    sentence = sentence[:1].upper() + sentence[1:]
+    return textwrap.shorten(sentence, _WIDTH - _NAMES, placeholder=" …")
 
 
 def _show_function(name: str, preset: object, *, as_json: bool) -> None:
-    text = inspect.getdoc(preset) or ""
+    text = (inspect.getdoc(preset) or "").partition("\n>>>")[0].strip()
     if as_json:
         print(json.dumps({"name": name, "call": _call(name), "description": text}, indent=2))
     else:
@@ -67,8 +73,28 @@ def _show_one(provider: Provider, *, as_json: bool) -> None:
         return
     print(provider.name)
     for field, value in facts.items():
-        shown = value if isinstance(value, str) else json.dumps(value, default=str)
-        print(f"  {field.replace('_', ' ')}: {shown}")
+        for line in _lines(field.replace("_", " "), value):
+            print(line)
+
+
+def _lines(field: str, value: object) -> list[str]:
+    """Show a field: on one line, or with an indented line for each of its values."""
+    if isinstance(value, dict):
+        values = [f"{key.replace('_', ' ')}: {each}" for key, each in value.items()]
+    elif isinstance(value, (list, tuple)):
+        values = [_rule(each) if isinstance(each, RateLimitRule) else str(each) for each in value]
+    else:
+        return [f"  {field}: {'yes' if value is True else 'no' if value is False else value}"]
+    wrapped = [
+        textwrap.fill(each, _WIDTH, initial_indent="    ", subsequent_indent="      ", break_long_words=False)
+        for each in values
+    ]
+    return [f"  {field}:", *wrapped]
+
+
+def _rule(rule: RateLimitRule) -> str:
+    what = " ".join([*rule.methods, rule.route]).strip()
+    return f"{rule.limit:,} in {rule.window:,} s per {rule.per}{f', {what}' if what else ''}"
 
 
 def _facts(provider: Provider) -> dict[str, Any]:

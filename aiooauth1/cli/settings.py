@@ -105,7 +105,7 @@ def _from_table(name: str, table: object) -> Provider:
     if not isinstance(table, dict):
         raise CommandError(f"[{name}] in the configuration must be a table", USAGE)
     if "preset" in table:
-        return _preset("=".join([table["preset"], *map(str, table.get("arguments", ()))]), {})
+        return _of_preset(name, table)
     options = dict(table)
     known = {field.name for field in fields(Provider)}
     if unknown := sorted(options.keys() - known - {"private_key_file"}):
@@ -121,6 +121,21 @@ def _from_table(name: str, table: object) -> Provider:
         if isinstance(options.get("sunset"), str):
             options["sunset"] = date.fromisoformat(options["sunset"])
         return Provider(**{"name": name, **options})
+    except (OSError, TypeError, ValueError) as error:
+        raise CommandError(f"[{name}]: {error}", USAGE) from None
+
+
+def _of_preset(name: str, table: dict[str, Any]) -> Provider:
+    """Make a provider of a preset's name, its arguments and, if it wants one, a signature method."""
+    found = catalog().get(table["preset"])
+    arguments = table.get("arguments", [])
+    if found is None or isinstance(found, Provider) or not isinstance(arguments, list):
+        return _preset("=".join([str(table["preset"]), *map(str, arguments)]), {})
+    try:
+        given = {}
+        if "signature_method" in table:
+            given["signature_method"] = _method(table["signature_method"], table.get("private_key_file", ""))
+        return found(*arguments, **given)
     except (OSError, TypeError, ValueError) as error:
         raise CommandError(f"[{name}]: {error}", USAGE) from None
 
@@ -274,15 +289,22 @@ async def known_providers(store: SQLiteStore, config: str | None) -> dict[str, K
         held = await store.get_access_token(_CONSUMERS, name)
         if held is None:
             continue
-        found_as = held.params.get("found_as", name)
         try:
-            provider = find_provider(found_as, config)
-        except CommandError:
-            if "table" not in held.params:
-                raise
-            provider = _from_table(name, json.loads(held.params["table"]))
+            provider = _remembered(name, held.params, config)
+        except CommandError:  # its table has gone, with a private key that is nowhere else
+            continue
         found[provider.name] = Known(provider, Consumer(held.key, held.secret))
     return found
+
+
+def _remembered(name: str, params: Mapping[str, str], config: str | None) -> Provider:
+    """Return a provider as it is found now, else as it was found when somebody signed in."""
+    try:
+        return find_provider(params.get("found_as", name), config)
+    except CommandError:
+        if "table" not in params:
+            raise
+    return _from_table(name, json.loads(params["table"]))
 
 
 def pick_provider(

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from aiooauth1.cli.accounts import accounts, logout
+from aiooauth1.cli.settings import open_store
+from aiooauth1.credentials import AccessToken
 from aiooauth1.errors import ProviderError
 
 
@@ -55,3 +57,14 @@ async def test_a_provider_that_cannot_revoke_keeps_the_account_unless_it_is_loca
     assert await leave(desk, local=True) == 0
     assert "still works there" in capsys.readouterr().out
     assert await listed(desk, capsys) == []
+
+
+async def test_a_provider_whose_private_key_has_gone_does_not_hide_the_others(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await desk.sign_in("ann")
+    async with open_store(None) as store:
+        table = json.dumps({"base_url": "https://b.example/", "signature_method": "RSA-SHA1"})
+        token = AccessToken("k", "", params={"found_as": "gone", "table": table})
+        await store.put_access_token("aiooauth1 command line: consumers", "gone", token)
+    assert await listed(desk, capsys) == ["ann"]

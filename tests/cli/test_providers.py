@@ -89,6 +89,7 @@ def test_a_table_of_the_configuration_is_a_provider(tmp_path: Path) -> None:
         ("a", "[a]\nurl = 'x'", "'url' is not a field of Provider"),
         ("a", "[a]\nsignature_method = 'MD5'", "signature_method 'MD5' is unknown"),
         ("a", "[a]\nsignature_method = 'RSA-SHA1'", "RSA-SHA1 needs private_key_file"),
+        ("a", "[a]\npreset = 'blog'\nsignature_method = 'RSA-SHA1'", "RSA-SHA1 needs private_key_file"),
         ("a", "a = 1", "must be a table"),
         ("a", "[a", "cannot be read"),
     ],
