@@ -126,11 +126,13 @@ redis.call('HSET', P .. 'kicked', user, now + tonumber(ARGV[7]))
 return 1
 """)
 
-# ARGV: user, who claims, milliseconds of the lease, `again` for a message that has sent a post already. What
-# comes first says what it is: none; later (milliseconds); send, doubt (id, JSON).
+# ARGV: user, who claims, milliseconds of the lease, `again` for a message that has sent a post already, the id
+# that the message names. What comes first says what it is: unknown, none; later (milliseconds); send, doubt
+# (id, JSON).
 CLAIM: Final = _script("""
 local user, who, lease = ARGV[2], ARGV[3], tonumber(ARGV[4])
 local due, held, lane = P .. 'due', P .. 'held', P .. 'lane:' .. user
+if ARGV[6] ~= '' and redis.call('HEXISTS', KEYS[1], ARGV[6]) == 0 then return {'unknown'} end
 redis.call('HDEL', P .. 'kicked', user)
 if redis.call('EXISTS', P .. 'stopped') == 1 then return {'none'} end
 local id = redis.call('LINDEX', lane, 0)

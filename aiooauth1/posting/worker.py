@@ -124,12 +124,14 @@ class PostingWorker:
             StoreUnavailable: If Redis does not answer.
         """
         post = Post.from_json(message)
-        for _ in await self._add([post]):
-            pass  # it came from somebody who did not enqueue it, and is in its lane now
+        user, name = _name(post.user), _name(post.id)
         for number in range(_IN_A_ROW):
             who = secrets.token_hex(8)
             again = "again" if number else ""
-            claim = await self.journal.runner.run(CLAIM, _name(post.user), who, _LEASE, again)
+            claim = await self.journal.runner.run(CLAIM, user, who, _LEASE, again, name)
+            if claim[0] == b"unknown":  # it comes from somebody who did not enqueue it
+                await self._add([post])
+                claim = await self.journal.runner.run(CLAIM, user, who, _LEASE, again, name)
             if claim[0] == b"none":
                 return None
             if claim[0] == b"later":
