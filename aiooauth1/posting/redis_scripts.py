@@ -126,8 +126,8 @@ redis.call('HSET', P .. 'kicked', user, now + tonumber(ARGV[7]))
 return 1
 """)
 
-# ARGV: user, who claims, milliseconds of the lease, `again` for a message that has sent a post already, the id
-# that the message names. What comes first says what it is: unknown, none; later (milliseconds); send, doubt
+# ARGV: user, who claims, milliseconds of the lease, `again` for a message that has sent a post already, the
+# id that the message names. What comes first says what it is: unknown, none; later (milliseconds); send, doubt
 # (id, JSON).
 CLAIM: Final = _script("""
 local user, who, lease = ARGV[2], ARGV[3], tonumber(ARGV[4])
