@@ -126,9 +126,9 @@ redis.call('HSET', P .. 'kicked', user, now + tonumber(ARGV[7]))
 return 1
 """)
 
-# ARGV: user, who claims, milliseconds of the lease, `again` for a message that has sent a post already, the
-# id that the message names. What comes first says what it is: unknown, none; later (milliseconds); send, doubt
-# (id, JSON).
+# ARGV: user, who claims, milliseconds of the lease, `again` for a message that has sent a post already, and
+# the id that the message names. What comes first says what it is: unknown, none; later (milliseconds); send,
+# doubt (id, JSON).
 CLAIM: Final = _script("""
 local user, who, lease = ARGV[2], ARGV[3], tonumber(ARGV[4])
 local due, held, lane = P .. 'due', P .. 'held', P .. 'lane:' .. user
@@ -145,8 +145,7 @@ if holder == who then return {'send', id, json} end
 local score = tonumber(redis.call('ZSCORE', due, user) or now)
 if score > now then return {'later', math.ceil(score - now)} end
 if ARGV[5] == 'again' and redis.call('ZCOUNT', due, '-inf', now) > 1 then
-  redis.call('HSET', P .. 'kicked', user, now + lease)
-  return {'later', 0}  -- other users have their turn first
+  return {'later', 1}  -- other users have their turn first
 end
 local function take(what)
   redis.call('HSET', held, user, who)

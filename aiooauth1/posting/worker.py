@@ -37,7 +37,9 @@ __all__ = ["PostingWorker"]
 _LEASE = 6_000  # milliseconds that a lane stays with a worker that says nothing
 _ON_ITS_WAY = 6_000  # milliseconds after which a message that woke nobody is sent again
 _RENEWAL = 2.0  # seconds
-_LONGEST_LOOK = 0.5  # seconds between two looks at what is due
+_LONGEST_LOOK = 0.25  # seconds between two looks at what is due
+_SHORTEST_LOOK = 0.01
+_AT_ONCE = 20  # messages that are sent at once
 _IN_A_ROW = 50  # posts of one user that one message may send while no other user waits
 _BATCH = 200
 _MOST_ATTEMPTS = 3
@@ -150,7 +152,7 @@ class PostingWorker:
         if len(messages) >= _BATCH:
             return messages, 0.0
         seconds = _LONGEST_LOOK if wait < 0 else min(_LONGEST_LOOK, wait / 1000)
-        return messages, max(0.01, seconds)
+        return messages, max(_SHORTEST_LOOK, seconds)
 
     async def wake(self, send: Callable[[str], Awaitable[object]]) -> None:
         """Wake lanes when they are due: after a rate limit, after another worker's death; for ever.
@@ -162,8 +164,10 @@ class PostingWorker:
             seconds = 1.0
             try:
                 messages, seconds = await self.due()
-                for message in messages:
-                    await send(message)
+                for start in range(0, len(messages), _AT_ONCE):
+                    await asyncio.gather(*map(send, messages[start : start + _AT_ONCE]))
+                if messages:
+                    seconds = _SHORTEST_LOOK  # more of the same lanes is due soon
             except Exception as error:  # noqa: BLE001  the queue's own: what was not sent is due again soon
                 _log.warning("lanes could not be woken: %s", type(error).__name__)
             await asyncio.sleep(seconds)
