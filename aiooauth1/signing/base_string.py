@@ -106,6 +106,8 @@ def refuse_no_url_character(text: str, position: int = 0, *, host: tuple[int, in
     Raises:
         SigningError: If there is one; the message names it and its position.
     """
+    if _NO_URL_CHARACTER.search(text) is None:  # as nearly always
+        return
     for found in _NO_URL_CHARACTER.finditer(text):
         character = found.group()
         if character in "[]" and host[0] <= found.start() < host[1]:

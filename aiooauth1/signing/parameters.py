@@ -96,7 +96,8 @@ def sent_elsewhere(
     Raises:
         SigningError: If a character cannot stand in a URL, or one of those names is sent here too.
     """
-    refuse_no_url_character(query, position + 1)
+    if query:
+        refuse_no_url_character(query, position + 1)
     encoded = []
     for where, octets in (("query", query.encode()), ("form", form)):
         if not octets:

@@ -1,10 +1,10 @@
 """RSA signatures (RFC 5849 section 3.4.3): RSA-SHA1, RSA-SHA256, RSA-SHA512 and RSA-PSS. Extra: `rsa`.
 
 The consumer signs with its private key; the provider holds the public key and verifies. Neither secret goes
-in: section 4.1 has it that such a request "relies completely on the secrecy of the private key". So, unlike
-HMAC's, the signature does not prove that its sender knows the token's secret, and one with a token that was
-slipped in from elsewhere verifies as well. Whoever takes a callback must therefore compare its token with the
-one that this browser's handshake began with, under every method; `Handshake` does.
+in: by section 4.1 such a request "relies completely on the secrecy of the private key". Unlike HMAC's, the
+signature does not prove that its sender knows the token's secret: a request with a token of somebody else's
+verifies as well. An application that takes a callback must therefore compare its token with the one of this
+browser's handshake, under every method. `Handshake` does.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicNumbers
 
 
-__all__ = ["RSA_PSS", "RSA_SHA1", "RSA_SHA256", "RSA_SHA512", "Rsa"]
+__all__ = ["RSA_PSS", "RSA_SHA1", "RSA_SHA256", "RSA_SHA512", "Rsa", "RsaFactory"]
 
 _LEAST_BITS = 1024
 _INLINE_BITS = 2048
-_PSS_SALT_OCTETS = 32
+_PSS_SALT_BYTES = 32
 _PEM = b"-----BEGIN "
 _LABEL = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----")
 _DER_SEQUENCE = b"\x30"
@@ -35,7 +35,7 @@ _PKCS12_VERSION = b"\x02\x01\x03"  # RFC 7292 section 4: the number 3, first in 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Rsa:
-    """An RSA key made ready to sign in one way: what the four functions of this module return.
+    """An RSA key made ready to sign in one way: what the four constants of this module make.
 
     Two are equal when method and public key are. It shows no key, and is not pickled.
 
@@ -83,118 +83,65 @@ class Rsa:
         return b2a_base64(self._signature(base_string.encode()), newline=False).decode()
 
 
-def RSA_SHA1(  # noqa: N802  the public name
-    key: bytes | str | RSAPrivateKey, *, password: bytes | str | None = None
-) -> Rsa:
-    """Sign with RSA-SHA1: RSASSA-PKCS1-v1_5 with SHA-1 (RFC 5849 section 3.4.3).
+@dataclass(frozen=True, slots=True)
+class RsaFactory:
+    """Makes a signature method of a private key: what `RSA_SHA1` and the other three constants are.
 
-    The key is parsed and checked here, once, which takes as long as a hundred signatures: do it when the
-    program starts, or in a thread.
-
-    Args:
-        key: The consumer's private key, of at least 1024 bits: PEM, which may be encrypted; the octets of a
-            PKCS#12 file (`.p12`, `.pfx`); or an `RSAPrivateKey` of the cryptography package.
-        password: What PEM or PKCS#12 is encrypted with; a text stands for its UTF-8.
-
-    Returns:
-        The signature method, for `OAuth1Session(signature_method=…)`, `Provider` and `sign`.
-
-    Raises:
-        ImportError: If the cryptography package is not installed.
-        TypeError: If key or password is of another type, or a password comes with a loaded key.
-        ValueError: If there is no RSA private key in what was given, it does not open with the password or
-            its lack, or it is too short. No message holds anything of key or password.
+    Attributes:
+        name: The method's name on the wire.
+        hash_name: What `hashlib` calls its hash.
+        is_pss: Whether it is RSASSA-PSS, with MGF1 and a random salt of 32 bytes, not RSASSA-PKCS1-v1_5.
 
     >>> from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
     >>> RSA_SHA1(generate_private_key(65537, 2048))
     <RSA-SHA1 with a key of 2048 bits>
     """
-    found = _attempt(key, password)
-    del key, password  # reports of an error may show the local variables along its way
-    return _method("RSA-SHA1", "sha1", found)
+
+    name: str
+    hash_name: str
+    is_pss: bool = False
+
+    def __call__(self, key: bytes | str | RSAPrivateKey, *, password: bytes | str | None = None) -> Rsa:
+        """Parse and check the key, once, and return the signature method.
+
+        That takes as long as a hundred signatures: do it when the program starts, or in a thread.
+
+        Args:
+            key: The consumer's private key, of at least 1024 bits: PEM, which may be encrypted; the bytes of
+                a PKCS#12 file (`.p12`, `.pfx`); or an `RSAPrivateKey` of the cryptography package.
+            password: What PEM or PKCS#12 is encrypted with; a string stands for its UTF-8.
+
+        Returns:
+            The signature method, for `OAuth1Session(signature_method=…)`, `Provider` and `sign`.
+
+        Raises:
+            ImportError: If the cryptography package is not installed.
+            TypeError: If key or password is of another type, or a password comes with a loaded key.
+            ValueError: If there is no RSA private key in what was given, it does not open with the password
+                or its lack, or it is too short. No message holds anything of key or password.
+        """
+        found = _attempt(key, password)
+        del key, password  # reports of an error may show the local variables along its way
+        if isinstance(found, Exception):
+            raise found
+        from cryptography.hazmat.primitives import hashes  # noqa: PLC0415  an extra, when used
+        from cryptography.hazmat.primitives.asymmetric import padding  # noqa: PLC0415  likewise
+
+        known: list[hashes.HashAlgorithm] = [hashes.SHA1(), hashes.SHA256(), hashes.SHA512()]  # noqa: S303  the method's own
+        algorithm = next(one for one in known if one.name == self.hash_name)
+        scheme = padding.PSS(padding.MGF1(algorithm), _PSS_SALT_BYTES) if self.is_pss else padding.PKCS1v15()
+        signature = partial(found.sign, padding=scheme, algorithm=algorithm)
+        return Rsa(self.name, self.hash_name, found.key_size, found.public_key().public_numbers(), signature)
 
 
-def RSA_SHA256(  # noqa: N802  the public name
-    key: bytes | str | RSAPrivateKey, *, password: bytes | str | None = None
-) -> Rsa:
-    """Sign with RSA-SHA256: RSASSA-PKCS1-v1_5 with SHA-256, otherwise as RFC 5849 section 3.4.3.
-
-    Args:
-        key: As `RSA_SHA1` takes it.
-        password: Likewise.
-
-    Returns:
-        The signature method.
-
-    Raises:
-        ImportError: As `RSA_SHA1`.
-        TypeError: Likewise.
-        ValueError: Likewise.
-    """
-    found = _attempt(key, password)
-    del key, password
-    return _method("RSA-SHA256", "sha256", found)
-
-
-def RSA_SHA512(  # noqa: N802  the public name
-    key: bytes | str | RSAPrivateKey, *, password: bytes | str | None = None
-) -> Rsa:
-    """Sign with RSA-SHA512: RSASSA-PKCS1-v1_5 with SHA-512, otherwise as RFC 5849 section 3.4.3.
-
-    Args:
-        key: As `RSA_SHA1` takes it.
-        password: Likewise.
-
-    Returns:
-        The signature method.
-
-    Raises:
-        ImportError: As `RSA_SHA1`.
-        TypeError: Likewise.
-        ValueError: Likewise.
-    """
-    found = _attempt(key, password)
-    del key, password
-    return _method("RSA-SHA512", "sha512", found)
-
-
-def RSA_PSS(  # noqa: N802  the public name
-    key: bytes | str | RSAPrivateKey, *, password: bytes | str | None = None
-) -> Rsa:
-    """Sign with RSA-PSS: RSASSA-PSS with SHA-256, MGF1 with SHA-256, and a salt of 32 octets.
-
-    The salt is random, so the same base string has another signature each time.
-
-    Args:
-        key: As `RSA_SHA1` takes it.
-        password: Likewise.
-
-    Returns:
-        The signature method.
-
-    Raises:
-        ImportError: As `RSA_SHA1`.
-        TypeError: Likewise.
-        ValueError: Likewise.
-    """
-    found = _attempt(key, password)
-    del key, password
-    return _method("RSA-PSS", "sha256", found)
-
-
-def _method(name: str, hash_name: str, found: RSAPrivateKey | Exception) -> Rsa:
-    if isinstance(found, Exception):
-        raise found
-    from cryptography.hazmat.primitives import hashes  # noqa: PLC0415  an extra, when used
-    from cryptography.hazmat.primitives.asymmetric import padding  # noqa: PLC0415  likewise
-
-    known: list[hashes.HashAlgorithm] = [hashes.SHA1(), hashes.SHA256(), hashes.SHA512()]  # noqa: S303  the method's own
-    algorithm = next(one for one in known if one.name == hash_name)
-    scheme = (
-        padding.PSS(padding.MGF1(algorithm), _PSS_SALT_OCTETS) if name == "RSA-PSS" else padding.PKCS1v15()
-    )
-    signature = partial(found.sign, padding=scheme, algorithm=algorithm)
-    return Rsa(name, hash_name, found.key_size, found.public_key().public_numbers(), signature)
+RSA_SHA1 = RsaFactory("RSA-SHA1", "sha1")
+"""RSASSA-PKCS1-v1_5 with SHA-1 (RFC 5849 section 3.4.3)."""
+RSA_SHA256 = RsaFactory("RSA-SHA256", "sha256")
+"""RSASSA-PKCS1-v1_5 with SHA-256, otherwise as RFC 5849 section 3.4.3."""
+RSA_SHA512 = RsaFactory("RSA-SHA512", "sha512")
+"""RSASSA-PKCS1-v1_5 with SHA-512, otherwise as RFC 5849 section 3.4.3."""
+RSA_PSS = RsaFactory("RSA-PSS", "sha256", is_pss=True)
+"""RSASSA-PSS with SHA-256 and MGF1 with SHA-256. The salt is random: each signature of a text differs."""
 
 
 def _attempt(key: object, password: object) -> RSAPrivateKey | Exception:
@@ -250,7 +197,7 @@ def _from_pem(octets: bytes, password: bytes) -> object:
         what = next(
             (kind for end, kind in kinds if any(label.endswith(end) for label in labels)), "other data"
         )
-        raise ValueError(f"the PEM holds {what}: give the private key, of which the provider has the public")
+        raise ValueError(f"the PEM is {what}; pass the private key")
     encrypted = b"ENCRYPTED PRIVATE KEY" in labels or b"Proc-Type: 4,ENCRYPTED" in octets
     if encrypted and not password:
         raise ValueError("the PEM is encrypted: give its password=")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from aiooauth1.errors import SigningError
 from aiooauth1.signing.base_string import base_string_start, encode_normalized, join_normalized
 from aiooauth1.signing.encoding import decoded_again, percent_encode
-from aiooauth1.signing.methods import HMAC_SHA1, body_hash_value, keyed
+from aiooauth1.signing.methods import HMAC_SHA1, Hmac, body_hash_value, keyed
 from aiooauth1.signing.parameters import (
     extra_pairs,
     form_octets,
@@ -55,6 +55,7 @@ class Signer:
     __slots__ = (
         "_base",
         "_constant",
+        "_encode_value",
         "_fixed",
         "_header",
         "_is_plain",
@@ -93,6 +94,7 @@ class Signer:
             rules.realm_is_url or rules.bare_values or rules.natural_order or rules.decodes_twice
         )
         self._value = keyed(signature_method, consumer.secret, token.secret if token is not None else "")
+        self._encode_value = _encode_base64 if isinstance(signature_method, Hmac) else percent_encode
         self.takes_long = bool(getattr(signature_method, "takes_long", False))
         key = token.key if token is not None else "" if rules.empty_token else None
         self._constant += (
@@ -194,7 +196,7 @@ class Signer:
         else:
             start, middle, end = self._base
             normalized = f"{start}{nonce.replace('%', '%25')}{middle}{stamp}{end}"
-        value = percent_encode(self._value(self._start(method, where) + normalized))
+        value = self._encode_value(self._value(self._start(method, where) + normalized))
         start, middle, end = self._header
         return f'{start}{nonce}{middle}{stamp}{end}{value}"'
 
@@ -273,6 +275,11 @@ def sign(
             extra=extra,
         )
     )
+
+
+def _encode_base64(value: str) -> str:
+    """Percent-encode Base64, of which three characters are not unreserved: faster than a table."""
+    return value.replace("+", "%2B").replace("/", "%2F").replace("=", "%3D")
 
 
 def _cut(rendered: str) -> tuple[str, str, str]:

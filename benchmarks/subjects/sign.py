@@ -37,9 +37,9 @@ def measure(effort: Effort) -> Subject:
     found = {name: load(name, module) for name, module in PEERS.items()}
     peers: dict[str, SigningPeer] = {name: peer for name, peer in found.items() if peer is not None}
 
-    rows = [_over_bare("JSON POST", JSON_POST, ours, 3.0, effort)]
+    rows = [_over_bare("JSON POST", JSON_POST, ours, 2.0, effort)]
     rows += _over_peers("JSON POST", JSON_POST, ours, _marked(peers, JSON_MARKS), effort)
-    rows.append(_over_bare("form POST", FORM_POST, ours, 8.0, effort))
+    rows.append(_over_bare("form POST", FORM_POST, ours, 5.0, effort))
     rows += _over_peers("form POST", FORM_POST, ours, _marked(peers, FORM_MARKS), effort)
     counts = COUNTS[:3] if effort is MINIMAL else COUNTS
     for count in counts:

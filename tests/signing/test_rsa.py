@@ -365,13 +365,13 @@ def damaged() -> str:
 
 
 WRONG: dict[str, tuple[Callable[[], Any], Any, type[Exception], str]] = {
-    "a public key": (lambda: PUBLIC_PEM, None, ValueError, "holds a public key: give the private key"),
-    "a certificate": (certificate_pem, None, ValueError, "holds a certificate: give the private key"),
+    "a public key": (lambda: PUBLIC_PEM, None, ValueError, "is a public key; pass the private key"),
+    "a certificate": (certificate_pem, None, ValueError, "is a certificate; pass the private key"),
     "other PEM": (
         lambda: "-----BEGIN DH PARAMETERS-----\nAA==\n-----END DH PARAMETERS-----",
         None,
         ValueError,
-        "holds other data",
+        "is other data",
     ),
     "an OpenSSH key": (
         lambda: written(PrivateFormat.OpenSSH),
@@ -505,7 +505,7 @@ def test_every_method_refuses_in_that_way(make: Callable[..., Rsa]) -> None:
 
 
 def test_an_error_that_was_on_its_way_does_not_come_along() -> None:
-    with pytest.raises(ValueError, match="give the private key") as refusal:
+    with pytest.raises(ValueError, match="pass the private key") as refusal:
         RSA_SHA1(PUBLIC_PEM)
     assert refusal.value.__cause__ is refusal.value.__context__ is None
 
