@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "RequestURL",
-    "base_string_start",
+    "base_string_prefix",
     "base_string_uri",
+    "check_url_characters",
     "encode_normalized",
     "join_normalized",
     "normalize_parameters",
     "parse_url",
-    "refuse_no_url_character",
 ]
 
 _URL = re.compile(r"([^:/?#]*)://([^/?#]*)([^?#]*)(?:\?([^#]*))?(?:#.*)?", re.DOTALL)
@@ -39,16 +39,16 @@ _STARTS_KEPT = 512
 
 
 class RequestURL(NamedTuple):
-    """A request's URL, taken apart as signing needs it."""
+    """The parts of a request's URL that are signed."""
 
     scheme: str
     """`http` or `https`."""
     host: str
     """The host in lower case, with its port where that is not the scheme's own."""
     path: str
-    """The path as sent, `/` where there is none."""
+    """The path as sent, `/` if it is empty."""
     query: str
-    """The query as sent, without its `?`; empty where there is none."""
+    """The query as sent, without its `?`, or an empty string."""
 
     @property
     def origin(self) -> str:
@@ -62,21 +62,21 @@ class RequestURL(NamedTuple):
 
 
 def parse_url(url: str) -> RequestURL:
-    """Take a URL apart, octet for octet as it goes over the wire.
+    """Split a URL as it goes over the wire, byte for byte.
 
     Args:
-        url: An absolute http or https URL in the characters of RFC 3986. A fragment is left out.
+        url: An absolute http or https URL in the characters of RFC 3986. Its fragment is ignored.
 
     Raises:
-        SigningError: If a character in it cannot stand in a URL, or if it has no host, holds a user name or
-            password, or is of another scheme. The message does not repeat the URL.
+        SigningError: If the URL has a character that no URL may have, no host, a user name or password, or
+            another scheme. The message does not repeat the URL.
     """
     parts = _URL.fullmatch(url)
     if parts is None:
         raise SigningError("the URL is not absolute: it must begin with https:// or http:// and name a host")
     scheme, authority, path, query = parts.groups("")
     scheme = scheme.lower()
-    refuse_no_url_character(url, host=parts.span(2))
+    check_url_characters(url, host=parts.span(2))
     if scheme not in _DEFAULT_PORT:
         raise SigningError(f"the URL's scheme is {scheme!r}: only https and http requests can be signed")
     if "@" in authority:
@@ -95,16 +95,16 @@ def parse_url(url: str) -> RequestURL:
     return RequestURL(scheme, host.group(1).lower() + port, path or "/", query)
 
 
-def refuse_no_url_character(text: str, position: int = 0, *, host: tuple[int, int] = (0, 0)) -> None:
-    """Refuse a character that cannot stand in a URL.
+def check_url_characters(text: str, position: int = 0, *, host: tuple[int, int] = (0, 0)) -> None:
+    """Check that a text has no character that a URL may not have.
 
     Args:
         text: A URL or a part of one.
-        position: Where in the URL the text begins.
-        host: Where in the text the host is, which may be an IPv6 literal in brackets.
+        position: The text's position in the URL.
+        host: The host's span in the text. It may be an IPv6 literal in brackets.
 
     Raises:
-        SigningError: If there is one; the message names it and its position.
+        SigningError: If there is one. The message names it and its position.
     """
     if _NO_URL_CHARACTER.search(text) is None:  # as nearly always
         return
@@ -120,13 +120,13 @@ def refuse_no_url_character(text: str, position: int = 0, *, host: tuple[int, in
 
 
 def base_string_uri(url: str) -> str:
-    """Reduce a URL to the base string URI: scheme, host, port and path (RFC 5849 section 3.4.1.2).
+    """Return the base string URI of a URL: scheme, host, port and path (RFC 5849 section 3.4.1.2).
 
     Args:
         url: An absolute http or https URL as it goes over the wire.
 
     Raises:
-        SigningError: If it is no such URL.
+        SigningError: If it is not such a URL.
 
     >>> base_string_uri("HTTP://EXAMPLE.COM:80/r%20v/X?id=123")
     'http://example.com/r%20v/X'
@@ -138,10 +138,10 @@ def normalize_parameters(pairs: Iterable[tuple[str, str]]) -> str:
     """Encode, sort and join parameters (RFC 5849 section 3.4.1.3.2).
 
     Args:
-        pairs: All names and values, decoded, repeated ones as often as they are sent.
+        pairs: All names and values, decoded. A repeated name comes as often as it is sent.
 
     Raises:
-        SigningError: If a text has no UTF-8 form.
+        SigningError: If a string has a lone surrogate, which UTF-8 cannot encode.
 
     >>> normalize_parameters([("b5", "=%3D"), ("a3", "a"), ("c@", ""), ("a3", "2 q")])
     'a3=2%20q&a3=a&b5=%3D%253D&c%40='
@@ -158,16 +158,16 @@ def join_normalized(encoded: list[tuple[str, str]], *, natural: bool = False) ->
 def encode_normalized(normalized: str) -> str:
     """Encode normalised parameters once more, for the base string (RFC 5849 section 3.4.1.1).
 
-    They hold unreserved characters, `%`, `=` and `&` and nothing else, so three replacements are all of it.
+    Besides unreserved characters they have `%`, `=` and `&` only, so three replacements are enough.
     """
     return normalized.replace("%", "%25").replace("=", "%3D").replace("&", "%26")
 
 
 @lru_cache(_STARTS_KEPT)
-def base_string_start(method: str, url: str, scheme: str | None = None, origin: str | None = None) -> str:
+def base_string_prefix(method: str, url: str, scheme: str | None = None, origin: str | None = None) -> str:
     """Return the first two of the base string's three parts, each with its `&` (RFC 5849 section 3.4.1.1).
 
-    A pure function of what most requests share; hence the last ones are remembered.
+    Many requests share them, so the last ones are cached.
 
     Args:
         method: The request method, in any case.
@@ -179,7 +179,7 @@ def base_string_start(method: str, url: str, scheme: str | None = None, origin: 
         SigningError: If the method is not an HTTP token, or the URL cannot be signed.
     """
     if not _METHOD.fullmatch(method):
-        raise SigningError(f"{method!r} is no request method")
+        raise SigningError(f"invalid HTTP method: {method!r}")
     target = parse_url(url)
     if origin is not None:
         signed = parse_url(origin)

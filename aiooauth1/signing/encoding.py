@@ -1,4 +1,4 @@
-"""Percent-encoding and form parsing (RFC 5849 sections 3.6 and 3.4.1.3.1). Octets in, ASCII text out."""
+"""Percent-encoding and form parsing (RFC 5849 sections 3.6 and 3.4.1.3.1). Bytes in, ASCII strings out."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ _WELL_WRITTEN = re.compile(
 
 
 def percent_encode(text: str | bytes) -> str:
-    """Encode as RFC 5849 section 3.6 does: all but unreserved characters, in upper-case hexadecimal.
+    """Percent-encode all but unreserved characters, in upper-case hexadecimal (RFC 5849 section 3.6).
 
     Args:
-        text: A text, which is encoded as UTF-8 first, or octets, which are taken as they are.
+        text: A string, which is encoded as UTF-8 first, or bytes.
 
     Returns:
-        ASCII text.
+        An ASCII string.
 
     Raises:
-        SigningError: If the text has a lone surrogate and so no UTF-8 form.
+        SigningError: If the string has a lone surrogate, which UTF-8 cannot encode.
 
     >>> percent_encode("Ladies + Gentlemen")
     'Ladies%20%2B%20Gentlemen'
@@ -50,30 +50,30 @@ def percent_encode(text: str | bytes) -> str:
 
 
 def utf8(text: str) -> bytes:
-    """Return a text's octets in UTF-8.
+    """Encode a string as UTF-8.
 
     Raises:
-        SigningError: If the text has a lone surrogate; it does not repeat the text.
+        SigningError: If it has a lone surrogate. The message does not repeat the string.
     """
     try:
         return text.encode()
     except UnicodeEncodeError as error:
         position = error.start
-    # Raised out here, since the codec's error holds the whole text, which may be a secret.
+    # Raised outside the handler, since the codec's error holds the whole string, which may be a secret.
     raise SigningError(
-        f"a text to be signed has the lone surrogate U+{ord(text[position]):04X} at position {position}:"
-        " it has no UTF-8 form"
+        f"a string to be signed has the lone surrogate U+{ord(text[position]):04X} at position {position}:"
+        " UTF-8 cannot encode it"
     )
 
 
 def parse_form(octets: bytes) -> list[tuple[bytes, bytes]]:
-    r"""Split a query or a form body into its decoded pairs, in order, as RFC 5849 section 3.4.1.3.1 says.
+    r"""Split a query or form body into decoded pairs, in order (RFC 5849 section 3.4.1.3.1).
 
-    Only `&` separates; a segment without `=` is a name with an empty value; `+` is a space; a `%` without
-    two hexadecimal digits stands for itself; empty segments are no pairs. No octet is lost or taken for text.
+    Only `&` separates pairs. A segment without `=` is a name with an empty value, an empty one is skipped,
+    `+` is a space, and a `%` without two hexadecimal digits stands for itself. Names and values stay bytes.
 
     Args:
-        octets: The query without its `?`, or the body, as on the wire.
+        octets: The query without its `?`, or the body, as sent.
 
     >>> parse_form(b"a=1&a=%FF&flag&c=d+e%2B")
     [(b'a', b'1'), (b'a', b'\xff'), (b'flag', b''), (b'c', b'd e+')]
@@ -89,17 +89,17 @@ def parse_form(octets: bytes) -> list[tuple[bytes, bytes]]:
 
 
 def encoded_pairs(octets: bytes) -> list[tuple[str, str]]:
-    """Parse a query or form body as `parse_form` does, and percent-encode its names and values anew.
+    """Parse a query or form body as `parse_form` does, and percent-encode its names and values.
 
     Args:
-        octets: The query without its `?`, or the body, as on the wire.
+        octets: The query without its `?`, or the body, as sent.
 
     >>> encoded_pairs(b"c=d+e%2b&a")
     [('c', 'd%20e%2B'), ('a', '')]
     """
     if not _WELL_WRITTEN.fullmatch(octets):
         return [(percent_encode(name), percent_encode(value)) for name, value in parse_form(octets)]
-    # What is written so already stays as it is, but for an equals sign after the first.
+    # All is encoded as it should be already, except an equals sign after the first.
     pairs = [segment.partition("=") for segment in octets.decode("ascii").split("&") if segment]
     return [(name, value.replace("=", "%3D")) for name, _, value in pairs]
 
@@ -110,15 +110,15 @@ def decoded_again(encoded: str) -> str:
 
 
 def encode_form(pairs: Iterable[tuple[str | bytes, str | bytes]]) -> str:
-    """Write pairs as a query or form body in which only unreserved characters stand bare.
+    """Encode pairs as a query or form body that leaves only unreserved characters bare.
 
-    A space becomes `%20`: providers that decode by RFC 3986 alone take a `+` for a plus.
+    A space becomes `%20`, since some providers decode by RFC 3986 and take `+` for a plus.
 
     Args:
-        pairs: Names and values, in the order in which they shall be sent.
+        pairs: Names and values, in the order in which they are sent.
 
     Raises:
-        SigningError: If a text has no UTF-8 form.
+        SigningError: If a string has a lone surrogate.
 
     >>> encode_form([("status", "Hello, world + all"), ("media", "")])
     'status=Hello%2C%20world%20%2B%20all&media='

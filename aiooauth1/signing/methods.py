@@ -1,4 +1,4 @@
-"""Signature methods: what makes a signature of a base string and two secrets (RFC 5849 section 3.4)."""
+"""Signature methods: they make a signature of a base string and two secrets (RFC 5849 section 3.4)."""
 
 from __future__ import annotations
 
@@ -33,12 +33,11 @@ _INNER_PAD, _OUTER_PAD = (bytes(byte ^ pad for byte in range(256)) for pad in (0
 
 
 class SignatureMethod(Protocol):
-    """**Protocol:** a way to sign, for which anyone can write more. A pure function of what it is given.
+    """**Protocol:** a way to sign. Write your own by giving a class these two members; `sign` must be pure.
 
-    A method may have more than these two: `hash_name`, what `hashlib` calls the hash of its body hash;
-    `takes_long`, whether signing holds up an event loop so long that it belongs in a thread; and
-    `keyed(consumer_secret, token_secret)`, which returns a function from base strings to signatures and so
-    does the work on the key once.
+    A method may have three more: `hash_name`, `hashlib`'s name for the hash of the body hash; `takes_long`,
+    whether signing takes so long that it belongs in a thread; and `keyed(consumer_secret, token_secret)`,
+    which returns a function from base strings to signatures, so that the key is prepared once.
     """
 
     @property
@@ -46,17 +45,17 @@ class SignatureMethod(Protocol):
         """What goes over the wire as `oauth_signature_method`, for example `HMAC-SHA1`."""
 
     def sign(self, base_string: str, consumer_secret: str, token_secret: str) -> str:
-        """Return the signature as text, not percent-encoded.
+        """Return the signature, not percent-encoded.
 
         Args:
             base_string: The signature base string, ASCII.
             consumer_secret: The consumer's secret, as it is.
-            token_secret: The token's secret, empty where the request has no token.
+            token_secret: The token's secret, empty if the request has no token.
         """
 
 
 def _key(consumer_secret: str, token_secret: str) -> str:
-    # Section 3.4.2: the ampersand stands there even when a secret is empty.
+    # Section 3.4.2: the ampersand is there even if a secret is empty.
     return f"{percent_encode(consumer_secret)}&{percent_encode(token_secret)}"
 
 
@@ -76,7 +75,7 @@ class Hmac:
     hash_name: str
 
     def keyed(self, consumer_secret: str, token_secret: str) -> Callable[[str], str]:
-        """Return a function from base strings to signatures, with the work on the key already done."""
+        """Return a function from base strings to signatures. The key is prepared once, here."""
         return self.keyed_with(_key(consumer_secret, token_secret).encode())
 
     def keyed_with(self, key: bytes) -> Callable[[str], str]:
@@ -102,7 +101,7 @@ class Hmac:
 
 @dataclass(frozen=True, slots=True)
 class Plaintext:
-    """Both secrets themselves (RFC 5849 section 3.4.4): worth as much as the transport that hides them."""
+    """Both secrets themselves (RFC 5849 section 3.4.4). Only TLS protects them."""
 
     name: str = "PLAINTEXT"
 
@@ -118,7 +117,7 @@ PLAINTEXT = Plaintext()
 
 
 def keyed(method: SignatureMethod, consumer_secret: str, token_secret: str) -> Callable[[str], str]:
-    """Bind a method to its secrets; a method that can prepare its key does so, and does it once."""
+    """Bind a method to its secrets, and let it prepare its key if it can."""
     prepare: Callable[[str, str], Callable[[str], str]] | None = getattr(method, "keyed", None)
     if prepare is not None:
         return prepare(consumer_secret, token_secret)
@@ -128,10 +127,10 @@ def keyed(method: SignatureMethod, consumer_secret: str, token_secret: str) -> C
 def body_hash_value(method: SignatureMethod, body: bytes) -> str:
     """Hash a body for `oauth_body_hash` (OAuth Request Body Hash extension, section 3.2).
 
-    The hash is the method's own; a method without one takes SHA-1, which the extension knows from the start.
+    It is the method's own hash, or SHA-1, the extension's first, if the method has none.
 
     Raises:
-        SigningError: If there is no such hash.
+        SigningError: If `hashlib` has no such hash.
 
     >>> body_hash_value(HMAC_SHA1, b"Hello World!")
     'Lve95gjOVATpfV8EL5X4nxwjKHE='
@@ -139,7 +138,7 @@ def body_hash_value(method: SignatureMethod, body: bytes) -> str:
     name = getattr(method, "hash_name", "sha1")
     if name not in hashlib.algorithms_available:
         raise SigningError(
-            f"the signature method {method.name} names the hash {name!r}, which hashlib has not"
+            f"the signature method {method.name} names the hash {name!r}: hashlib has none of that name"
         )
     digest = hashlib.new(name, body).digest()
     return b2a_base64(digest, newline=False).decode()

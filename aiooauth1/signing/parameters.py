@@ -1,4 +1,4 @@
-"""What is signed beside method and URL: the parameter sources (RFC 5849 section 3.4.1.3.1), checked."""
+"""The sources of signed parameters, checked (RFC 5849 section 3.4.1.3.1)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from aiooauth1.errors import SigningError
-from aiooauth1.signing.base_string import refuse_no_url_character
+from aiooauth1.signing.base_string import check_url_characters
 from aiooauth1.signing.encoding import encode_form, encoded_pairs
 from aiooauth1.signing.signature import SIGNATURE
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterable
 
 
-__all__ = ["PROTOCOL", "extra_pairs", "form_octets", "nonce_text", "sent_elsewhere", "timestamp_text"]
+__all__ = ["PROTOCOL", "extra_pairs", "form_octets", "nonce_text", "request_parameters", "timestamp_text"]
 
 PROTOCOL = frozenset(
     {
@@ -37,10 +37,10 @@ def nonce_text(nonce: str) -> str:
     """Return the nonce.
 
     Raises:
-        SigningError: If it is no text.
+        SigningError: If it is not a str.
     """
     if not isinstance(nonce, str):
-        raise SigningError(f"the nonce must be a text, not {type(nonce).__name__}")
+        raise SigningError(f"nonce must be a str, not {type(nonce).__name__}")
     return nonce
 
 
@@ -48,7 +48,7 @@ def timestamp_text(timestamp: int) -> str:
     """Return the timestamp in decimal digits.
 
     Raises:
-        SigningError: If it is no whole number of seconds since the epoch.
+        SigningError: If it is not a whole number of seconds since the epoch.
     """
     if type(timestamp) is not int or not 0 <= timestamp < _LAST_TIMESTAMP:
         raise SigningError("the timestamp must be a whole number of seconds, not negative")
@@ -56,13 +56,13 @@ def timestamp_text(timestamp: int) -> str:
 
 
 def form_octets(form: bytes | Iterable[tuple[str, str]] | None) -> bytes | None:
-    """Return a form as it goes over the wire.
+    """Return a form as it is sent.
 
     Args:
-        form: Its octets; or pairs, to be written; or None.
+        form: Its bytes, pairs to be encoded, or None.
 
     Raises:
-        SigningError: If it is something else, or a text has no UTF-8 form.
+        SigningError: If it is something else, or a string has a lone surrogate.
     """
     if form is None or isinstance(form, bytes):
         return form
@@ -70,10 +70,10 @@ def form_octets(form: bytes | Iterable[tuple[str, str]] | None) -> bytes | None:
 
 
 def extra_pairs(extra: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Return more parameters that are signed and sent beside the `oauth_` ones.
+    """Return more parameters that are signed and sent with the `oauth_` ones.
 
     Raises:
-        SigningError: If they are no pairs of texts, or one of them is the protocol's own.
+        SigningError: If they are not pairs of str, or one is the protocol's own.
     """
     pairs = _pairs(extra, "extra")
     for name, _ in pairs:
@@ -82,22 +82,22 @@ def extra_pairs(extra: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     return pairs
 
 
-def sent_elsewhere(
+def request_parameters(
     position: int, query: str, form: bytes | None, ours: Container[str]
 ) -> list[tuple[str, str]]:
-    """Return the pairs of query and form, encoded; a stale signature in them is sent but never signed.
+    """Return the encoded pairs of query and form, without a stale signature, which is sent but never signed.
 
     Args:
-        position: Where in the URL the `?` is, or would be.
+        position: The position of the `?` in the URL, or of its end.
         query: The query without it.
-        form: The body, if it is a form.
-        ours: The names of the protocol parameters that go out with the signature, encoded.
+        form: The body if it is a form, else None.
+        ours: The names of the parameters that go out with the signature, encoded.
 
     Raises:
-        SigningError: If a character cannot stand in a URL, or one of those names is sent here too.
+        SigningError: If the query has a character that no URL may have, or one of those names.
     """
     if query:
-        refuse_no_url_character(query, position + 1)
+        check_url_characters(query, position + 1)
     encoded = []
     for where, octets in (("query", query.encode()), ("form", form)):
         if not octets:
@@ -113,7 +113,7 @@ def sent_elsewhere(
 
 
 def _pairs(given: Iterable[tuple[str, str]], what: str) -> list[tuple[str, str]]:
-    # A mapping could not repeat a name, and a text would be taken letter by letter.
+    # A mapping cannot repeat a name, and a str would be taken letter by letter.
     if isinstance(given, (Mapping, str, bytes)):
         raise SigningError(f"{what} must be pairs of texts, not a {type(given).__name__}")
     pairs = []

@@ -1,4 +1,4 @@
-"""How a provider departs from RFC 5849 in what it wants signed: data, read where the signing is done."""
+"""How a provider departs from RFC 5849 in what it wants signed."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ __all__ = ["SigningRules"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SigningRules:
-    """The departures of one provider; without arguments: none.
+    """The departures of one provider from RFC 5849. The default is none.
 
     Args:
         send_version: Whether `oauth_version` is sent at all (RFC 5849 section 3.1 leaves it open).
-        empty_token: Whether `oauth_token=""` is sent where there is no token, instead of nothing.
-        body_hash: Whether a request whose body is no form carries `oauth_body_hash`, an empty body included.
-        bare_values: Whether protocol values stand unencoded in the normalised parameters (Mastercard).
-        signed_scheme: The scheme in the base string, where it is another than the one connected with.
+        empty_token: Whether `oauth_token=""` is sent if there is no token.
+        body_hash: Whether a request whose body is not a form, or is empty, carries `oauth_body_hash`.
+        bare_values: Whether protocol values are not encoded in the normalised parameters (Mastercard).
+        signed_scheme: The scheme in the base string, if it differs from the URL's.
         signed_origin: Scheme, host and port in the base string, if not those connected to, as `https://host`.
             A path in it goes before the request's path: `https://inner.example/base` for a server behind a
             proxy that strips a prefix.

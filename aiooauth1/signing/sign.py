@@ -1,7 +1,7 @@
 """Sign a request: collect what is sent, make the base string, and sign it (RFC 5849 sections 3.1 to 3.4).
 
-`sign` is the whole in one call. A `Signer` holds what stays the same for one consumer and one token, and
-splits the work: `prepare` makes the base string, `finish` the value.
+`sign` does all in one call. A `Signer` keeps what is the same for one consumer and token, and works in two
+halves: `prepare` makes the base string, `finish` the signature.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ import re
 from typing import TYPE_CHECKING
 
 from aiooauth1.errors import SigningError
-from aiooauth1.signing.base_string import base_string_start, encode_normalized, join_normalized
+from aiooauth1.signing.base_string import base_string_prefix, encode_normalized, join_normalized
 from aiooauth1.signing.encoding import decoded_again, percent_encode
 from aiooauth1.signing.methods import HMAC_SHA1, Hmac, body_hash_value, keyed
 from aiooauth1.signing.parameters import (
     extra_pairs,
     form_octets,
     nonce_text,
-    sent_elsewhere,
+    request_parameters,
     timestamp_text,
 )
 from aiooauth1.signing.rules import SigningRules
@@ -34,22 +34,22 @@ if TYPE_CHECKING:
 __all__ = ["Prepared", "Signature", "Signer", "sign"]
 
 _NO_REALM_CHARACTER = re.compile(r"[^ -~]")
-# Where nonce and timestamp go in what is rendered once for all requests. Encoded text never has these two.
+# The places of nonce and timestamp in the templates. Encoded text never has these two characters.
 _NONCE, _TIMESTAMP = "{", "}"
 
 
 class Signer:
-    """Signs the requests of one consumer, with one token or without. Pure: share it at will.
+    """Signs the requests of one consumer, with one token or none. It is immutable and may be shared.
 
     Args:
         consumer: Whose request it is.
-        token: For which user, or in which handshake; None: the consumer's own (two-legged).
+        token: The user's token, a request token, or None (two-legged).
         signature_method: How to sign.
         rules: How the provider departs from RFC 5849.
-        realm: The realm of the Authorization header, visible ASCII and spaces; None: none is sent.
+        realm: The realm of the Authorization header, of visible ASCII and spaces. None sends none.
 
     Raises:
-        SigningError: If the realm has another character, or a credential has no UTF-8 form.
+        SigningError: If the realm has another character, or a credential a lone surrogate.
     """
 
     __slots__ = (
@@ -69,7 +69,7 @@ class Signer:
     )
 
     takes_long: bool
-    """Whether computing a value would hold up an event loop."""
+    """Whether computing a signature would block an event loop for long."""
 
     def __init__(
         self,
@@ -81,7 +81,7 @@ class Signer:
         realm: str | None = None,
     ) -> None:
         self._method = signature_method
-        # It is there from the beginning, since reports of an error may show what is half made.
+        # Set first, since __repr__ needs it and an error report may show a half-made signer.
         self._constant: tuple[tuple[str, str], ...] = (("oauth_consumer_key", consumer.key),)
         if realm is not None and (unfit := _NO_REALM_CHARACTER.search(realm)):
             raise SigningError(
@@ -101,15 +101,15 @@ class Signer:
             *((("oauth_token", key),) if key is not None else ()),
             ("oauth_signature_method", signature_method.name),
         )
-        # What most requests have, rendered once: all but nonce and timestamp is the same each time.
+        # Templates of what most requests have: only nonce and timestamp differ.
         marks = (("oauth_nonce", _NONCE), ("oauth_timestamp", _TIMESTAMP))
         version = (("oauth_version", "1.0"),) if rules.send_version else ()
         constant = [(percent_encode(name), percent_encode(value)) for name, value in self._constant]
         with_marks = [*constant, *marks, *version]
         self._fixed = [*constant, *version]
         self._names = frozenset(name for name, _ in with_marks)
-        self._base = _cut(encode_normalized(join_normalized(with_marks)))
-        self._header = _cut(f'{header_start(realm)}{render_fields(with_marks)}, {SIGNATURE}="')
+        self._base = _split_template(encode_normalized(join_normalized(with_marks)))
+        self._header = _split_template(f'{header_start(realm)}{render_fields(with_marks)}, {SIGNATURE}="')
 
     def __repr__(self) -> str:
         return f"<Signer {self._method.name} for {self._constant[0][1]!r}>"
@@ -128,7 +128,7 @@ class Signer:
         version: str | None = "1.0",
         extra: Iterable[tuple[str, str]] = (),
     ) -> Prepared:
-        """Make the base string; the parameters are those of `sign`, which says what they mean.
+        """Make the base string. The parameters are those of `sign`.
 
         Raises:
             SigningError: If the request cannot be signed rightly.
@@ -153,7 +153,7 @@ class Signer:
         parameters += extra_pairs(extra)
         encoded = [(percent_encode(name), percent_encode(value)) for name, value in parameters]
         where, _, query = url.partition("#")[0].partition("?")
-        others = sent_elsewhere(len(where), query, octets, {name for name, _ in encoded})
+        others = request_parameters(len(where), query, octets, {name for name, _ in encoded})
         if rules.bare_values:
             encoded = [(percent_encode(name), value) for name, value in parameters]
         everything = encoded + others
@@ -168,18 +168,18 @@ class Signer:
             realm=where if rules.realm_is_url else self._realm,
             is_hashed=body_hash is not None,
             is_sorted=rules.sorted_parameters,
-            base_string=self._start(method, where) + normalized,
+            base_string=self._prefix(method, where) + normalized,
             parameters=tuple(parameters),
             secret_lengths=self._secret_lengths,
         )
 
     def finish(self, prepared: Prepared) -> Signature:
-        """Compute the value: the half that takes time where the method is RSA."""
+        """Compute the signature. With RSA this half takes long."""
         value = self._value(prepared.base_string)
         return Signature(value, prepared.base_string, (*prepared.parameters, (SIGNATURE, value)), prepared)
 
     def header(self, method: str, url: str, *, nonce: str, timestamp: int, form: bytes | None = None) -> str:
-        """Return the Authorization header of a request: both halves at once, from what was rendered before.
+        """Return the Authorization header of a request: both halves at once, from the templates.
 
         Raises:
             SigningError: If the request cannot be signed rightly.
@@ -191,17 +191,17 @@ class Signer:
         nonce, stamp = percent_encode(nonce_text(nonce)), timestamp_text(timestamp)
         if query or form:
             encoded = [*self._fixed, ("oauth_nonce", nonce), ("oauth_timestamp", stamp)]
-            encoded += sent_elsewhere(len(where), query, form, self._names)
+            encoded += request_parameters(len(where), query, form, self._names)
             normalized = encode_normalized(join_normalized(encoded))
         else:
             start, middle, end = self._base
             normalized = f"{start}{nonce.replace('%', '%25')}{middle}{stamp}{end}"
-        value = self._encode_value(self._value(self._start(method, where) + normalized))
+        value = self._encode_value(self._value(self._prefix(method, where) + normalized))
         start, middle, end = self._header
         return f'{start}{nonce}{middle}{stamp}{end}{value}"'
 
-    def _start(self, method: str, where: str) -> str:
-        return base_string_start(method, where, self._rules.signed_scheme, self._rules.signed_origin)
+    def _prefix(self, method: str, where: str) -> str:
+        return base_string_prefix(method, where, self._rules.signed_scheme, self._rules.signed_origin)
 
 
 def sign(
@@ -228,25 +228,25 @@ def sign(
         method: The request method; it is signed, and must be sent, in upper case.
         url: The URL as it goes over the wire, absolute, query included, in the characters of RFC 3986.
         consumer: Whose request it is.
-        token: The request or access token; None: there is none (two-legged).
-        nonce: A text that no other request with this timestamp and token has; letters and digits are safe.
+        token: The request or access token, or None (two-legged).
+        nonce: A string that no other request with this timestamp and token has. Letters and digits are safe.
         timestamp: Seconds since the epoch, a whole number.
-        form: The body where its content type is exactly `application/x-www-form-urlencoded`: its octets, or
-            pairs that `Signature.body` then writes. None for any other body and for none.
+        form: The body if its content type is exactly `application/x-www-form-urlencoded`, as bytes, or as
+            pairs, which `Signature.body` encodes. None for any other body and for none.
         signature_method: How to sign.
         rules: How the provider departs from RFC 5849.
-        realm: The realm of the header, which is not signed; visible ASCII and spaces.
-        callback: `oauth_callback`, when a request token is asked for: an absolute URI or `oob`.
-        verifier: `oauth_verifier`, when an access token is asked for.
-        body_hash: A body that is no form, b"" included, whose hash is sent as `oauth_body_hash`.
-        version: `oauth_version`; None: none is sent.
-        extra: More parameters to be signed and sent beside the `oauth_` ones.
+        realm: The realm of the header, of visible ASCII and spaces. It is not signed.
+        callback: `oauth_callback` of a request for a request token: an absolute URI or `oob`.
+        verifier: `oauth_verifier` of a request for an access token.
+        body_hash: A body that is not a form, b"" included, whose hash is sent as `oauth_body_hash`.
+        version: `oauth_version`. None sends none.
+        extra: More parameters to be signed and sent with the `oauth_` ones.
 
     Returns:
-        The signature, which renders itself as header, URL or form body.
+        The signature, which gives header, URL or form body.
 
     Raises:
-        SigningError: If something in the arguments cannot be signed rightly; the message names it.
+        SigningError: If something cannot be signed rightly. The message names it.
 
     >>> from aiooauth1.credentials import AccessToken, Consumer
     >>> signature = sign(
@@ -282,8 +282,8 @@ def _encode_base64(value: str) -> str:
     return value.replace("+", "%2B").replace("/", "%2F").replace("=", "%3D")
 
 
-def _cut(rendered: str) -> tuple[str, str, str]:
-    """Cut at the two marks; where they were encoded once more, at that."""
+def _split_template(rendered: str) -> tuple[str, str, str]:
+    """Split a template at the places of nonce and timestamp."""
     start, _, rest = rendered.partition(_NONCE)
     middle, _, end = rest.partition(_TIMESTAMP)
     return start, middle, end

@@ -16,17 +16,17 @@ SIGNATURE = "oauth_signature"
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Prepared:
-    """A request of which all is known but the signature's value.
+    """A request ready to be signed.
 
     Attributes:
         method: The method, in upper case.
         url: The URL without its fragment.
-        form: The form body; None: the body is something else, or there is none.
+        form: The form body. None if the body is something else, or there is none.
         realm: The realm of the header.
-        is_hashed: Whether there is a body that is no form.
+        is_hashed: Whether there is a body that is not a form.
         is_sorted: Whether parameters must be sent in the order in which they are signed.
-        base_string: What is signed.
-        parameters: What goes out with the signature, decoded.
+        base_string: The signature base string.
+        parameters: The parameters that go out with the signature, decoded.
         secret_lengths: How long the consumer's and the token's secret are, for explanations.
     """
 
@@ -46,10 +46,10 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Signature:
-    """A signature and what goes out with it; it renders itself as header, URL or form body.
+    """A signature and what goes out with it, as a header, a URL or a form body.
 
     Attributes:
-        value: The signature. With PLAINTEXT it is both secrets.
+        value: The signature. With PLAINTEXT it is the two secrets.
         base_string: What was signed.
         parameters: The `oauth_` parameters and what was given as extra, `oauth_signature` last, decoded.
     """
@@ -85,11 +85,11 @@ class Signature:
         """Return the form body with the parameters at its end (RFC 5849 section 3.5.2).
 
         Raises:
-            SigningError: If the form has a signature already, or the request has a body that is no form.
+            SigningError: If the form has a signature already, or the body is not a form.
         """
         if self._request.is_hashed:
             raise SigningError(
-                "the body is no form, so it cannot hold the parameters: send them in the header"
+                "the body is not a form and cannot hold the parameters: send them in the header"
             )
         return self._joined(self._request.form or b"", "form").encode("latin-1")
 
@@ -127,7 +127,7 @@ class Signature:
 
 
 def header_start(realm: str | None) -> str:
-    """Return the scheme of the header and, if there is one, the realm, which is not encoded but quoted."""
+    """Return the header's scheme and, if there is one, the realm, which is quoted instead of encoded."""
     if realm is None:
         return "OAuth "
     # RFC 9110 section 5.6.4: quote and backslash are escaped in a quoted-string.
@@ -136,5 +136,5 @@ def header_start(realm: str | None) -> str:
 
 
 def render_fields(encoded: list[tuple[str, str]]) -> str:
-    """Write encoded pairs as the fields of a header."""
+    """Join encoded pairs as the fields of a header."""
     return ", ".join([f'{name}="{value}"' for name, value in encoded])

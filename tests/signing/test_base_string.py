@@ -6,7 +6,7 @@ import pytest
 
 from aiooauth1.errors import SigningError
 from aiooauth1.signing import base_string_uri, normalize_parameters
-from aiooauth1.signing.base_string import base_string_start, encode_normalized
+from aiooauth1.signing.base_string import base_string_prefix, encode_normalized
 
 
 # RFC 5849 section 3.4.1.3.1: the pairs of the query, the header and the form of its example.
@@ -41,7 +41,7 @@ def test_the_example_of_section_3_4_1_3_2_is_normalised() -> None:
 
 def test_the_example_of_section_3_4_1_1_is_put_together() -> None:
     uri = base_string_uri("http://example.com/request?b5=%3D%253D&a3=a&c%40=&a2=r%20b")
-    assert base_string_start("post", uri) + encode_normalized(EXAMPLE_NORMALIZED) == EXAMPLE_BASE_STRING
+    assert base_string_prefix("post", uri) + encode_normalized(EXAMPLE_NORMALIZED) == EXAMPLE_BASE_STRING
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,7 @@ def test_a_bad_port_is_refused(port: str) -> None:
     [("get", "GET"), ("Post", "POST"), ("M-SEARCH", "M-SEARCH"), ("x!y", "X%21Y"), ("a|b", "A%7CB")],
 )
 def test_a_method_is_signed_in_upper_case_and_encoded(method: str, shown: str) -> None:
-    assert base_string_start(method, "http://h/") == f"{shown}&http%3A%2F%2Fh%2F&"
+    assert base_string_prefix(method, "http://h/") == f"{shown}&http%3A%2F%2Fh%2F&"
 
 
 @pytest.mark.parametrize(
@@ -229,4 +229,4 @@ def test_a_method_is_signed_in_upper_case_and_encoded(method: str, shown: str) -
 )
 def test_what_is_no_http_token_is_no_method(method: str) -> None:
     with pytest.raises(SigningError, match="method"):
-        base_string_start(method, "http://h/")
+        base_string_prefix(method, "http://h/")

@@ -748,5 +748,5 @@ def test_a_form_that_is_not_utf_8_has_no_pairs_of_text() -> None:
 
 
 def test_a_body_that_is_no_form_has_no_pairs() -> None:
-    with pytest.raises(SigningError, match="the body is no form"):
+    with pytest.raises(SigningError, match="the body is not a form"):
         signed("POST", body_hash=b"{}").form()
