@@ -8,6 +8,8 @@ from aiooauth1.errors import SigningError
 from aiooauth1.signing.mistakes import BASE_STRING_MISTAKES, KEY_MISTAKES, Cause, targets
 from aiooauth1.signing.recipe import HASHES, Key, right_recipe
 from aiooauth1.signing.rules import SigningRules
+from aiooauth1.signing.sent_request import SentRequest
+from aiooauth1.signing.signature import Signature
 
 
 if TYPE_CHECKING:
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
 
     from aiooauth1.credentials import AccessToken, Consumer, RequestToken
     from aiooauth1.signing.recipe import Recipe
-    from aiooauth1.signing.sent_request import SentRequest
 
 
 __all__ = ["diagnose", "is_right"]
@@ -27,7 +28,7 @@ _OVERHEAD = 600  # what one attempt costs besides its length
 
 
 def is_right(
-    request: SentRequest,
+    request: SentRequest | Signature,
     *,
     consumer: Consumer,
     token: RequestToken | AccessToken | None = None,
@@ -43,7 +44,7 @@ def is_right(
 
 
 def diagnose(
-    request: SentRequest,
+    request: SentRequest | Signature,
     *,
     consumer: Consumer,
     token: RequestToken | AccessToken | None = None,
@@ -57,10 +58,11 @@ def diagnose(
     seconds.
 
     Args:
-        request: The request as it was sent, or as it arrived.
+        request: The request as it was sent, or as it arrived; or a signature of ours, for its request.
         consumer: The consumer's key and secret, as they should be.
         token: The token whose secret should have been used, or None.
-        signature: The signature to explain, decoded. None: the request's own `oauth_signature`.
+        signature: The signature to explain, decoded. None: the request's own `oauth_signature`. If it is the
+            one that the server expects, as Magento 1 sends it, the mistakes are the server's.
         request_token: The token of the handshake before, whose secret may have been used by mistake.
         rules: How the provider departs from RFC 5849.
 
@@ -93,12 +95,21 @@ def diagnose(
     return search.causes()
 
 
+def _sent(signature: Signature) -> SentRequest:
+    """Return the request of a signature as it is sent with the parameters in the header."""
+    prepared = signature.request
+    headers = [("Authorization", signature.header())]
+    if prepared.form is not None:
+        headers.append(("Content-Type", "application/x-www-form-urlencoded"))
+    return SentRequest(prepared.method, prepared.url, tuple(headers), prepared.form or b"")
+
+
 class _Search:
     """One search for the mistakes of one signature."""
 
     def __init__(
         self,
-        request: SentRequest,
+        request: SentRequest | Signature,
         *,
         consumer: Consumer,
         token: RequestToken | AccessToken | None,
@@ -106,6 +117,8 @@ class _Search:
         rules: SigningRules,
         request_token: RequestToken | None = None,
     ) -> None:
+        if isinstance(request, Signature):
+            request = _sent(request)
         found = signature if signature is not None else request.protocol("oauth_signature")
         if not found:
             raise SigningError("the request has no oauth_signature: give the signature to explain")

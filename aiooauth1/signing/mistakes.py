@@ -290,6 +290,8 @@ def _repeats_merged(recipe: Recipe, _: SentRequest) -> Iterator[Recipe]:
 
     for keep in (last, first):
         yield replace(recipe, query=keep(recipe.query), form=keep(recipe.form))
+        yield replace(recipe, query=keep(recipe.query))
+        yield replace(recipe, form=keep(recipe.form))
     names = {name for name, _ in recipe.query}
     yield replace(recipe, form=tuple(pair for pair in recipe.form if pair[0] not in names))
 
@@ -483,12 +485,12 @@ _BASE: list[tuple[str, RecipeVariants, str, str]] = [
      "Keep parameters as pairs, not in a dict."),
     ("scheme", _scheme, "http was signed instead of https, or the reverse.",
      "Sign the scheme that the provider sees; behind a TLS proxy: the public one (signed_scheme)."),
-    ("port", _port, "The port was signed where it is the default one, or left out where it is not.",
-     "Leave :443 and :80 out, keep any other port."),
     ("trailing_slash", _slash,
      "The path was signed with a slash at its end that was not sent, or without one.",
      "Sign the path as it is sent; look for a redirect or proxy that changes it."),
     ("host_case", _host_case, "The host was signed with capital letters.", "Write the host in lower case."),
+    ("port", _port, "The port was signed where it is the default one, or left out where it is not.",
+     "Leave :443 and :80 out, keep any other port."),
     ("other_host", _other_host, "Another host was signed than the one of the URL.",
      "Sign the host of the public URL (signed_origin for servers behind a proxy)."),
     ("path_decoded", _path_decoded, "The path was percent-decoded, or normalised, before it was signed.",

@@ -455,3 +455,26 @@ def test_what_cannot_be_diagnosed_is_refused(headers: tuple[tuple[str, str], ...
         diagnose(SentRequest("GET", API, headers), consumer=CONSUMER)
     with pytest.raises(SigningError, match="not absolute"):
         diagnose(SentRequest("GET", "/v1", ()), consumer=CONSUMER, signature="x")
+
+
+def test_the_mistake_of_a_server_is_named_from_the_signature_that_it_expects() -> None:
+    """Magento 1 sends the expected signature as `debug_sbs`."""
+    ours = sign(
+        "POST",
+        "https://shop.example/api",
+        consumer=CONSUMER,
+        token=TOKEN,
+        nonce="n",
+        timestamp=1,
+        form=[("q", "a b")],
+    )
+    theirs = replace(
+        OtherLibrary(),
+        uri="http://shop.example/api",
+        query=(),
+        form=(("q", "a b"),),
+        oauth=ours.parameters[:-1],
+    )
+    causes = diagnose(ours, consumer=CONSUMER, token=TOKEN, signature=theirs.signature())
+    assert [cause.name for cause in causes] == ["scheme"]
+    assert is_right(ours, consumer=CONSUMER, token=TOKEN)
