@@ -82,7 +82,7 @@ async def read_refusal(
     Args:
         response: The response.
         context: The call. Its secrets are known now, and not to whoever reads the response again.
-        in_success: Whether the status is that of a success, so that only a known problem counts as one.
+        in_success: Whether the status is that of a success, so that only text is looked at.
         refusal_header: The header field that names the problem, whatever the status; "" if there is none.
 
     Returns:
@@ -101,7 +101,7 @@ async def read_refusal(
         problem = await _read_success(response, secrets, context.now, refusal_header)
     else:
         problem = await _read(response, secrets, context.now)
-    if problem is None or (in_success and not (problem.name and problem.meaning)):
+    if problem is None:
         return None
     problem = with_hints(problem, context.hints, (context.consumer, context.token))
     details: dict[str, Any] = {"method": context.method, "url": context.url, "user": context.user}

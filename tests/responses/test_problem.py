@@ -143,6 +143,12 @@ def test_the_headers_of_an_error_hold_no_secret_and_end(value: str) -> None:
     assert len(error.headers.getall("X-N")) < 64  # type: ignore[attr-defined]  # ours has it
 
 
+def test_short_header_fields_are_masked_too() -> None:
+    echo = ("X-Echo", 'oauth_signature="c0nsum3r%26"')
+    error = read_problem(401, [("Via", "proxy"), echo], b"", ["c0nsum3r"]).error()
+    assert dict(error.headers) == {"Via": "proxy", "X-Echo": 'oauth_signature="***"'}
+
+
 @pytest.mark.parametrize("name", [None, "token_revoked", "timestamp_refused"])
 @pytest.mark.parametrize(
     ("field", "seconds"),

@@ -360,6 +360,9 @@ async def test_errors_in_successes_are_read_where_the_provider_says_so(listener:
         ("text/html", b"oauth_problem=token_revoked"),
         ("image/png", b"oauth_problem=token_revoked"),
         ("text/plain", b"all is well"),
+        ("text/plain", b"Invalid access token"),
+        ("application/json", b'{"id": 7, "message": "Invalid access token: a post about it"}'),
+        ("application/json", b'{"data": [], "post": {"error": {"code": 89}}}'),
     ],
 )
 async def test_a_success_without_a_known_problem_stays_one(
@@ -373,6 +376,68 @@ async def test_a_success_without_a_known_problem_stays_one(
     ):
         await raise_for_problem(response)
         assert await response.read() == body
+
+
+@pytest.mark.parametrize(
+    ("quirks", "headers", "body", "kind"),
+    [
+        (
+            {"errors_in_success": True},
+            {},
+            {"stat": "fail", "code": 98, "message": "x"},
+            TokenRejected,
+        ),  # Flickr
+        (
+            {"errors_in_success": True},
+            {},
+            {"error": {"code": 9, "message": "Invalid access token: a"}},
+            TokenRejected,
+        ),
+        (
+            {"errors_in_success": True},  # BrickLink: no word about the token's end
+            {},
+            {"meta": {"code": 401, "message": "BAD_OAUTH_REQUEST", "description": "TOKEN_IP_MISMATCHED: a"}},
+            ProviderError,
+        ),
+        (
+            {"refusal_header": "MediaWiki-API-Error"},
+            {"MediaWiki-API-Error": "mwoauth-invalid-authorization"},
+            {
+                "error": {
+                    "code": "mwoauth-invalid-authorization",
+                    "info": "No approved grant was found for that authorization token.",
+                }
+            },
+            TokenRejected,
+        ),
+        (
+            {"refusal_header": "MediaWiki-API-Error"},
+            {"MediaWiki-API-Error": "maxlag", "Retry-After": "700"},
+            {"error": {"code": "maxlag", "info": "Waiting for a database server: 7 seconds lagged."}},
+            RateLimited,
+        ),
+    ],
+)
+async def test_each_providers_way_to_refuse_with_a_200_is_a_typed_error(
+    listener: Listener,
+    quirks: dict[str, Any],
+    headers: dict[str, str],
+    body: object,
+    kind: type[ProviderError],
+) -> None:
+    text = json.dumps(body).encode()
+    listener.answer = lambda _: reply(200, {"Content-Type": "application/json", **headers}, text)
+    store = MemoryStore()
+    await store.put_access_token("home", "alice", TOKEN)
+    provider = provider_of(listener, **quirks)
+    async with (
+        OAuth1Session(CONSUMER, provider=provider, store=store, retry=None) as session,
+        session.post("posts", user="alice", data={"a": "b"}) as response,
+    ):
+        with pytest.raises(ProviderError) as raised:
+            await raise_for_problem(response)
+    assert type(raised.value) is kind
+    assert (await store.get_access_token("home", "alice") is None) is (kind is TokenRejected)
 
 
 # What an error tells of its request
