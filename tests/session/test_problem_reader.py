@@ -17,6 +17,7 @@ from wire.listener import Arrival, Listener, broken, reply
 from wire.people import CONSUMER, TOKEN, signing
 
 from aiooauth1 import (
+    Consumer,
     MemoryStore,
     NonceRejected,
     OAuth1Session,
@@ -462,6 +463,17 @@ async def test_an_error_tells_its_request_and_what_was_signed(listener: Listener
         nonce = (error.base_string or "").partition("oauth_nonce%3D")[2].partition("%26")[0]
         assert nonce.encode() in listener.arrivals[-1].octets
         assert "alice" in str(error)
+
+
+@pytest.mark.parametrize("secret", ["secret\n", " secret", "secret\t", "secret"])
+async def test_a_secret_with_white_space_at_its_end_is_hinted_at(listener: Listener, secret: str) -> None:
+    listener.answer = lambda _: reply(401, body=b"oauth_problem=signature_invalid")
+    async with OAuth1Session(Consumer("key", secret)) as session, session.get(listener.origin) as response:
+        with pytest.raises(SignatureRejected) as raised:
+            await raise_for_problem(response)
+    hinted = [hint for hint in raised.value.hints if "white space" in hint]
+    assert bool(hinted) is (secret != "secret")
+    assert "secret\n" not in str(raised.value.hints)
 
 
 async def test_the_clock_difference_is_told_in_seconds(listener: Listener) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import enum
 import io
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
+from aiohttp import FormData
 from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict, MultiDict
@@ -161,3 +163,27 @@ def test_sorted_pairs_are_in_the_order_in_which_they_are_signed() -> None:
     assert Pairs(is_sorted=True).query(pairs) == wanted
     assert Pairs(is_sorted=True).form(pairs) == wanted.encode()
     assert Pairs(is_sorted=True).query({"b": "1"}, "c=2&a=3") == "a=3&b=1&c=2"
+
+
+class Upload:
+    """What a web framework hands in for an uploaded file: it wraps the open file."""
+
+    filename = "a.png"
+
+    async def read(self) -> bytes:
+        return b""
+
+
+@pytest.mark.parametrize("handed", [Path("a.png"), Upload()], ids=["a path", "an upload"])
+def test_a_path_and_an_upload_are_told_apart_from_a_file(handed: Any) -> None:
+    for data in (handed, {"media": handed}):
+        with pytest.raises(TypeError, match="give an open file or bytes"):
+            Pairs().form(data)
+
+
+def test_form_data_of_texts_is_written_by_the_rfc_and_any_other_is_left_to_aiohttp() -> None:
+    assert Pairs().form(FormData([("a", "x y"), ("a", "é+")])) == b"a=x%20y&a=%C3%A9%2B"
+    assert Pairs().form(FormData([("a", "é")], charset="latin-1")) is None
+    multipart = FormData()
+    multipart.add_field("media", b"x", filename="a.png")
+    assert Pairs().form(multipart) is None
