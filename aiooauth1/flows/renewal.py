@@ -46,6 +46,7 @@ _LEASE_BEYOND_TIMEOUT = 18.0  # seconds for clocks that differ
 _LEASES_KEPT = 3  # a record outlives its first lease, so that the next process finds it
 _FIRST_POLL, _LONGEST_POLL = 0.05, 0.5
 _ATTEMPTS_TO_STORE = 5
+_FRESH = 10.0  # seconds for which a renewed token is not renewed again
 _REFUSED = frozenset({400, 401, 403})
 _NEVER = 0.0
 
@@ -137,6 +138,8 @@ class Renewals:
         claim = os.urandom(16).hex()
         delay = _FIRST_POLL
         while True:
+            if await self._is_fresh(user, key):
+                return token
             held = await self._claim(key, claim)
             if held is not None:
                 lease = _Lease.load(held.value)
@@ -152,6 +155,15 @@ class Renewals:
             await asyncio.sleep(delay)
             delay = min(2 * delay, _LONGEST_POLL)
         return await self._renew_under(user, token, key, held)
+
+    async def _is_fresh(self, user: str, key: str) -> bool:
+        """Say whether the token is the outcome of a renewal a moment ago, and not one that needs another.
+
+        A call may have seen the old token, and ask for its renewal when that is over.
+        """
+        if await self._store.get_pending(self._provider, key) is not None:
+            return False  # it is being renewed, or was
+        return await self._store.get_pending(self._provider, _marker_key(user)) is not None
 
     async def _claim(self, key: str, claim: str) -> Held | None:
         """Return the lease record, which is ours if it has our claim, or None if it changed meanwhile."""
@@ -190,6 +202,8 @@ class Renewals:
 
     async def _replace(self, user: str, token: AccessToken, new: AccessToken) -> bool:
         """Store the new token. The provider gave it once, so a store that does not answer is asked again."""
+        with suppress(StoreUnavailable):  # before the token: whoever reads that finds this too
+            await self._store.add_pending(self._provider, _marker_key(user), os.urandom(16), ttl=_FRESH)
         for attempt in range(_ATTEMPTS_TO_STORE):
             try:
                 return await self._tokens.replace_access_token(self._provider, user, token.key, new)
@@ -251,3 +265,8 @@ def _lease_key(user: str, token: AccessToken) -> str:
     parts = [user, token.key, token.secret, repr(token.expires_at)]
     digest = hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
     return f"renewal:{digest}"
+
+
+def _marker_key(user: str) -> str:
+    """Return where it stands that a token of this user was renewed a moment ago."""
+    return f"renewed:{hashlib.sha256(user.encode('utf-8', 'surrogatepass')).hexdigest()}"

@@ -369,6 +369,9 @@ class RetryMiddleware(UserCall):
         if user is None or self._has_renewed:
             return None
         self._has_renewed = True
+        await self._reload_token(user)
+        if self._token != token:  # it was renewed since the request was signed
+            return 0.0 if can_resend(request.body) else None
         try:
             await renew(user)
         except TokenRejected:

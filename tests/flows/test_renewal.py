@@ -30,6 +30,7 @@ from aiooauth1 import (
     UnknownUser,
 )
 from aiooauth1.flows.expiry import next_midnight
+from aiooauth1.testing import FakeProvider
 
 
 if TYPE_CHECKING:
@@ -73,13 +74,13 @@ async def test_a_session_handle_gets_a_new_token_and_keeps_what_the_reply_leaves
 
 async def test_etrade_renews_the_same_token_by_get_until_midnight_in_new_york() -> None:
     now = 1_700_000_000.0  # 17:13 in New York
-    store = await with_token(AccessToken("old", "s"))
     async with Endpoint(http(RENEWED)) as endpoint:
         for idle, expires_at in (
             (7200.0, now + 7200),
             (86_400.0, next_midnight(now, "America/New_York")),
         ):
             provider = renewing(endpoint, token_idle_limit=idle, tokens_end_at_midnight_in="America/New_York")
+            store = await with_token(AccessToken("old", "s"))
             async with Handshake(provider, CONSUMER, store=store, clock=lambda: now) as handshake:
                 token = await handshake.renew("ann")
             assert (token.key, token.secret, token.expires_at) == ("old", "s", expires_at)
@@ -224,6 +225,19 @@ async def test_a_process_that_dies_in_a_renewal_loses_no_token(where: Where, die
         assert len(endpoint.requests) <= 2
 
 
+async def test_a_call_that_saw_the_old_token_does_not_renew_the_new_one() -> None:
+    store = await with_token()
+    async with (
+        Endpoint(http(NEW)) as endpoint,
+        endpoint.handshake(store=store) as here,
+        endpoint.handshake(store=store) as elsewhere,
+    ):
+        token = await here.renew("ann")
+        assert await elsewhere.renew("ann") == token
+        assert await here.renew("ann") == token
+        assert len(endpoint.requests) == 1
+
+
 # By itself, in a session
 
 
@@ -263,6 +277,28 @@ async def test_a_session_renews_before_the_time_and_after_token_expired_once_for
             b'oauth_token="old"' in request and b"/posts" in request for request in endpoint.requests
         )
         assert (refused == 0) == (expires_in in {-1.0, 10.0})
+
+
+async def test_a_session_whose_token_was_renewed_elsewhere_meanwhile_only_sends_again() -> None:
+    store = await with_token()
+    there: list[Endpoint] = []
+
+    async def answer(writer: asyncio.StreamWriter) -> None:
+        await store.put_access_token("endpoint", "ann", AccessToken("new", "s"))
+        await answer_by_token(there, writer)
+
+    async def renew(user: str) -> AccessToken:
+        raise AssertionError(user)
+
+    async with Endpoint(answer) as endpoint:
+        there.append(endpoint)
+        provider = replace(endpoint.provider, base_url=endpoint.url)
+        async with (
+            OAuth1Session(CONSUMER, provider=provider, store=store, renew=renew) as session,
+            session.post("posts", data={"a": "b"}, user="ann") as response,
+        ):
+            assert response.status == 200
+    assert len(endpoint.requests) == 2
 
 
 async def test_a_session_whose_renewal_is_refused_tells_the_application_and_returns_the_refusal() -> None:
@@ -383,3 +419,18 @@ async def test_a_password_belongs_in_no_url() -> None:
             with pytest.raises(ValueError, match="POST"):
                 await handshake.fetch_access_token_by_password("ann", number)
     assert endpoint.requests == []
+
+
+async def test_a_revoked_token_is_dead_at_the_provider() -> None:
+    store = MemoryStore()
+    async with FakeProvider() as fake:
+        token = fake.issue_access_token("ann")
+        await store.put_access_token(fake.provider.name, "ann", token)
+        async with (
+            Handshake(fake.provider, fake.consumer, store=store) as handshake,
+            OAuth1Session(fake.consumer, token, provider=fake.provider) as session,
+        ):
+            assert await handshake.revoke("ann") is True
+            async with session.get("echo") as response:
+                assert response.status == 401
+    assert await store.get_access_token(fake.provider.name, "ann") is None

@@ -309,8 +309,9 @@ class Handshake(Legs):
 
         With a `renew_url` the provider renews the same token or gives a new one; otherwise a token that came
         with an `oauth_session_handle` is exchanged for a new one (OAuth Session extension). Of any number of
-        calls over any number of processes one asks the provider, and the others get the same token. Give it
-        to a session: `OAuth1Session(…, renew=handshake.renew)`.
+        calls over any number of processes one asks the provider, and the others get the same token, also
+        those that come within ten seconds after it. Give it to a session:
+        `OAuth1Session(…, renew=handshake.renew)`.
 
         Args:
             user: Your name for the user.
