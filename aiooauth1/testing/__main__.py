@@ -1,7 +1,7 @@
 """`python -m aiooauth1.testing`: a FakeProvider in a process of its own.
 
 Its first line on standard output is JSON: the URL, and a made-up consumer with its secret. It takes commands
-on standard input (`control.py` says which) and ends when that is closed: it does not outlive who started it.
+on standard input (`protocol.py` says which) and ends when that is closed: it does not outlive who started it.
 """
 
 from __future__ import annotations

@@ -56,6 +56,9 @@ class FakeProvider:
     whatever follows it (any method, with an access token or without). The OAuth parameters may come in the
     header, the query or a form.
 
+    A test scripts what goes wrong: `deny_next`, `fail_next`, `drop_next`, `slow`, `skew`, `rate_limit`,
+    `revoke`, `expire`, `revoke_user`; the hooks `before` and `after` are for anything else.
+
     By itself it follows the RFC, and takes what that leaves open either way: any placement, GET and POST at
     the token endpoints. With `like=` it behaves as a provider that is described so, and demands all of it.
 

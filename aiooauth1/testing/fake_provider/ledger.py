@@ -19,7 +19,7 @@ __all__ = ["Arrival", "Ledger", "Post", "Summary", "Verdict"]
 
 Verdict = Literal["accepted", "refused", "intercepted"]
 """Accepted: the work was done. Refused: it was not, `why` says what was wrong with the request. Intercepted:
-a `before` hook answered or dropped the request in the endpoint's stead."""
+a `before` hook, or what a test has scripted, answered or dropped the request instead of the endpoint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ class Summary:
     Args:
         accepted: How many requests were accepted, at any endpoint.
         refused: How many were refused.
-        intercepted: How many a `before` hook took.
+        intercepted: How many a `before` hook or a scripted fault took.
         posts: How many posts there are now.
         endpoints: How many requests each endpoint accepted, by the endpoint's name.
         problems: How many requests were refused for each reason, by the reason.
