@@ -141,7 +141,9 @@ def provider_at(url: str, name: str, like: Provider | None = None, denial: str =
         authorize_url=url + ENDPOINTS["authorize"],
         access_token_url=url + ENDPOINTS["access_token"],
         revoke_url=url + ENDPOINTS["revoke"],
+        renew_url="",  # nothing here renews, and no test must reach the provider that this is like
         base_url=url,
         origins=(),
+        public_only=False,  # it is on loopback
         denied_by_empty_verifier=like.denied_by_empty_verifier or denial == "empty_verifier",
     )

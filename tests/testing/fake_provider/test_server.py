@@ -12,7 +12,7 @@ import json
 import re
 import ssl
 from contextlib import asynccontextmanager
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, asdict
 from html import escape
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
@@ -24,7 +24,7 @@ from aiohttp import web
 from oauthlib import oauth1
 from yarl import URL
 
-from aiooauth1 import AccessToken, Consumer
+from aiooauth1 import AccessToken, Consumer, Provider
 from aiooauth1.testing import AuthorizePageError, FakeProvider, approve, deny, drop
 
 
@@ -480,6 +480,20 @@ async def test_two_providers_have_two_names() -> None:
     async with FakeProvider() as one, FakeProvider() as other:
         assert one.provider.name != other.provider.name
         assert one.consumer != other.consumer
+
+
+async def test_no_url_of_the_provider_that_it_is_like_is_left() -> None:
+    like = Provider(
+        "real",
+        base_url="https://real.example/",
+        origins=("https://up.real.example",),
+        renew_url="https://real.example/renew",
+        revoke_url="https://real.example/revoke",
+        public_only=True,
+    )
+    async with FakeProvider(like=like) as fake:
+        assert "real.example" not in repr(asdict(fake.provider))
+        assert not fake.provider.public_only
 
 
 async def test_closing_ends_what_hangs() -> None:
