@@ -191,8 +191,10 @@ Endpoints, parameters, life of request tokens: page. The upload host: page.
 ZOTERO = Provider(
     "zotero",
     request_token_url="https://www.zotero.org/oauth/request",
+    request_token_method="GET",
     authorize_url="https://www.zotero.org/oauth/authorize",
     access_token_url="https://www.zotero.org/oauth/access",
+    access_token_method="GET",
     base_url="https://api.zotero.org/",
     signs_calls=False,
     docs="https://www.zotero.org/support/dev/web_api/v3/oauth",
@@ -202,7 +204,7 @@ ZOTERO = Provider(
 """Zotero. The access token is an API key: calls carry it as `Zotero-API-Key` and are not signed.
 
 Endpoints, `userID`, unsigned calls, `authorize_params` (name, library_access, notes_access, write_access,
-all_groups, identity=1): page. `username`: client (social-core).
+all_groups, identity=1): page. GET, `username`: client (social-core).
 """
 
 PLURK = Provider(

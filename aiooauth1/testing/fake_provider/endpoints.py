@@ -141,7 +141,7 @@ def show_page(call: RequestContext, state: ProviderState) -> web.Response:
         _check_signed(call, state, issued)
     if quirks.insecure_oauth_10 and _CALLBACK.fullmatch(callback := query.get("oauth_callback", "")):
         state.accounts.set_callback(token_key, callback)
-    return _form_page(state, issued)
+    return _form_page(call, state, issued)
 
 
 def answer(call: RequestContext, state: ProviderState) -> web.Response:
@@ -154,7 +154,7 @@ def answer(call: RequestContext, state: ProviderState) -> web.Response:
     user = fields["user"].strip()
     if not user:
         call.why = "user_absent"
-        return _form_page(state, issued, error="Please give your user name.")
+        return _form_page(call, state, issued, error="Please give your user name.")
     call.user = user
     quirks = state.quirks
     without = quirks.insecure_without_verifier or quirks.insecure_oauth_10
@@ -217,9 +217,20 @@ def _page_value(state: ProviderState, issued: IssuedRequestToken, serial: str) -
     return f"{serial}.{told}"
 
 
-def _form_page(state: ProviderState, issued: IssuedRequestToken, *, error: str = "") -> web.Response:
+def _own_address(target: bytes) -> str:
+    """Return the page's address relative to itself, so that it holds wherever the provider is mounted."""
+    path, _, query = target.partition(b"?")
+    name = path.rpartition(b"/")[2].decode("latin-1")
+    # MediaWiki's page is told by its title.
+    title = next((pair for pair in query.split(b"&") if pair.startswith(b"title=")), b"").decode("latin-1")
+    return f"{name}?{title}" if title else name
+
+
+def _form_page(
+    call: RequestContext, state: ProviderState, issued: IssuedRequestToken, *, error: str = ""
+) -> web.Response:
     page = authorize_page(
-        action="authorize",  # relative to itself, so that it holds wherever the provider is mounted
+        action=_own_address(call.received.target),
         consumer=issued.consumer_key,
         token_key=issued.token.key,
         page=_page_value(state, issued, secrets.token_hex(8)),

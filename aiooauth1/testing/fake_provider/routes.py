@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-__all__ = ["ENDPOINTS", "Endpoint", "Route", "find_route", "provider_at"]
+__all__ = ["ENDPOINTS", "Endpoint", "Route", "find_own_route", "find_route", "provider_at"]
 
 POSTS = "posts"
 """The path of the list of posts; each post is one step below it."""
@@ -103,6 +103,24 @@ _METHODS: Mapping[str, Mapping[str, Endpoint]] = MappingProxyType(
 _ROUTES: Mapping[bytes, Route] = MappingProxyType(
     {path.encode(): Route(name, _METHODS[name]) for name, path in ENDPOINTS.items()}
 )
+
+
+def find_own_route(like: Provider, target: bytes, *, has_token: bool) -> Route:
+    """Find the endpoint at a path of the provider that this one is like: its URLs then work unmodified."""
+    path = target.partition(b"?")[0]
+    # Evernote has one path for both token endpoints: only the exchange comes with a token.
+    for name in ("access_token", "request_token") if has_token else ("request_token", "access_token"):
+        if _is_at(getattr(like, f"{name}_url"), target):
+            return Route(name, _METHODS[name])
+    if _is_at(like.authorize_url, target):
+        return Route("authorize", _METHODS["authorize"])
+    base = b"/" + like.base_url.partition("://")[2].partition("/")[2].encode()
+    return Route("echo", {}, path.removeprefix(base)) if like.base_url and path.startswith(base) else _UNKNOWN
+
+
+def _is_at(url: str, target: bytes) -> bool:
+    own = ("/" + url.partition("://")[2].partition("/")[2]).encode()
+    return bool(url) and (target == own or target.startswith(own + (b"&" if b"?" in own else b"?")))
 
 
 def find_route(path: bytes) -> Route:

@@ -18,7 +18,7 @@ from aiooauth1.testing.fake_provider.ledger import Arrival
 from aiooauth1.testing.fake_provider.pages import PAGE_HEADERS, message_page
 from aiooauth1.testing.fake_provider.request import ReceivedRequest, is_form
 from aiooauth1.testing.fake_provider.request_context import RequestContext
-from aiooauth1.testing.fake_provider.routes import find_route
+from aiooauth1.testing.fake_provider.routes import find_own_route, find_route
 
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ class Server:
         now = self._script.now()
         # aiohttp decodes the target so that nothing is lost: undone, these are the request line's bytes.
         target = request.raw_path.encode("utf-8", "surrogateescape")
-        route = self._find(target)
+        route = self._find(target, request.headers.get(hdrs.AUTHORIZATION, ""))
         received = ReceivedRequest(request.method, target, request.raw_headers, b"", self._scheme)
         call = RequestContext(received, 0, _NO_BODY[2], now, route.rest, route.allow)
         fault = self._script.take(route.name)
@@ -165,12 +165,16 @@ class Server:
             await asyncio.sleep(self._script.delay)
         return self._dated(reply, now)
 
-    def _find(self, target: bytes) -> Route:
+    def _find(self, target: bytes, authorization: str) -> Route:
         path = target.partition(b"?")[0]
         if not path.startswith(b"/"):  # the absolute form, as sent to a proxy
             path = b"/" + path.partition(b"://")[2].partition(b"/")[2]
         below = path.removeprefix(self._prefix)
-        return find_route(below if len(below) < len(path) else b"/")  # a route has no leading slash: unknown
+        found = find_route(below if len(below) < len(path) else b"/")  # a route has no leading slash: unknown
+        if found.name != "unknown" or self._state.like is None:
+            return found
+        has_token = "oauth_token=" in authorization or b"oauth_token=" in target
+        return find_own_route(self._state.like, target, has_token=has_token)
 
     async def _complete(self, request: web.BaseRequest, call: RequestContext) -> None:
         """Read the body: all of it is measured, its beginning is kept."""
