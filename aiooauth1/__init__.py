@@ -42,7 +42,14 @@ if TYPE_CHECKING:
     from aiooauth1.session.token_rejection import TokenRejection
     from aiooauth1.signing.rules import SigningRules
     from aiooauth1.signing.signature import Signature
-    from aiooauth1.stores import AccessTokenStore, Held, MemoryStore, PendingStore, TokenStore
+    from aiooauth1.stores import (
+        AccessTokenStore,
+        Held,
+        MemoryStore,
+        PendingStore,
+        TokenStore,
+        put_access_tokens,
+    )
     from aiooauth1.transport.rate_limit import rate_limit
 
 
@@ -89,6 +96,7 @@ __all__ = [
     "TooManyHandshakes",
     "UnknownUser",
     "VerifierRejected",
+    "put_access_tokens",
     "raise_for_problem",
     "rate_limit",
 ]
@@ -114,6 +122,7 @@ _MODULES = {
     "SigningRules": "signing.rules",
     "TokenRejection": "session.token_rejection",
     "TokenStore": "stores",
+    "put_access_tokens": "stores",
     "raise_for_problem": "session.session",
     "rate_limit": "transport.rate_limit",
 }
