@@ -168,10 +168,9 @@ def slowly(answer: bytes) -> Any:
     return write
 
 
-@pytest.mark.parametrize("reply", [NEW, RENEWED], ids=["a new token", "the same token"])
-async def test_50_calls_at_once_over_4_processes_are_one_renewal_and_50_answers(
-    where: Where, reply: bytes
-) -> None:
+async def test_50_calls_at_once_over_4_processes_are_one_renewal_and_50_answers(where: Where) -> None:
+    # A new token over Redis, the same one over SQLite.
+    reply = NEW if "://" in where.address else RENEWED
     async with Endpoint(slowly(http(reply))) as endpoint, where.open() as store, workers(4) as processes:
         provider = renewing(endpoint)
         expired = replace(OLD, expires_at=time.time() - 1)
@@ -198,7 +197,7 @@ async def test_50_calls_at_once_over_4_processes_are_one_renewal_and_50_answers(
         assert stored.key == key
 
 
-@pytest.mark.parametrize("dies_at", [2, 4, 5, 6])
+@pytest.mark.parametrize("dies_at", [4, 6, 7, 8, 9])
 async def test_a_process_that_dies_in_a_renewal_loses_no_token(where: Where, dies_at: int) -> None:
     """Killed before any operation of the store: afterwards the stored token is the old or the new one."""
     async with Endpoint(http(NEW)) as endpoint, where.open() as store, workers(1) as (process,):
