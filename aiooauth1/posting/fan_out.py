@@ -150,10 +150,9 @@ class Posting(AsyncIterator[Outcome]):
             raise RuntimeError("a posting run is iterated over once: call post_all again")
         self._is_started = True
         run = self._run
-        # In a task of its own: a task group does not bear it that a generator is left from another task.
-        run.task = asyncio.create_task(run())
+        outcomes = run.start()
         try:
-            async with run.outcomes as outcomes:
+            async with outcomes:
                 with suppress(anyio.EndOfStream):
                     while True:
                         try:  # a bare receive() gives way to all others, each time
@@ -161,6 +160,7 @@ class Posting(AsyncIterator[Outcome]):
                         except anyio.WouldBlock:
                             outcome = await outcomes.receive()
                         yield outcome
-            await asyncio.shield(run.task)
+            if run.task is not None:
+                await asyncio.shield(run.task)
         finally:
             await run.end(self._drain)

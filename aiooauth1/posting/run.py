@@ -53,9 +53,7 @@ class Run:
     ) -> None:
         self.counts: Counter[str] = Counter()
         self.stopped: str | None = None
-        self.outcomes: MemoryObjectReceiveStream[Outcome]
         self._outlet: MemoryObjectSendStream[Outcome]
-        self._outlet, self.outcomes = anyio.create_memory_object_stream[Outcome](concurrency)
         self._session = session
         self._sender = Sender(session)
         self._posts = posts
@@ -71,6 +69,13 @@ class Run:
         self._is_reading = True
         self._is_closed = False
         self._failure: BaseException | None = None
+
+    def start(self) -> MemoryObjectReceiveStream[Outcome]:
+        """Begin, in a task of its own, and return where outcomes come from."""
+        self._outlet, outcomes = anyio.create_memory_object_stream[Outcome](self._concurrency)
+        # A task group does not bear it that a generator is left from another task.
+        self.task = asyncio.create_task(self())
+        return outcomes
 
     async def __call__(self) -> None:
         """Send all posts, until they end or the run is closed."""

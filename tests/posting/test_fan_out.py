@@ -386,3 +386,29 @@ async def test_a_provider_that_cannot_be_reached_fails_the_posts_and_ends_the_ru
     assert {outcome.status for outcome in found} == {"failed"}
     assert run.stopped is not None
     assert "3 users in a row were rejected" in run.stopped
+
+
+async def test_a_run_is_iterated_over_once_and_may_be_closed_before_that() -> None:
+    async with FakeProvider() as fake, service(fake) as session:
+        run = post_all(session, posts(3))
+        assert len(await outcomes(run)) == 3
+        with pytest.raises(RuntimeError, match="iterated over once"):
+            await outcomes(run)
+        await run.aclose()
+        await post_all(session, posts(3)).aclose()
+        post_all(session, posts(3))
+        assert len(fake.posts) == 3
+
+
+async def test_an_error_in_the_loop_s_body_ends_the_run() -> None:
+    async with FakeProvider() as fake, service(fake) as session:
+        run = post_all(session, posts(600))
+
+        async def fail() -> None:
+            async for _ in run:
+                raise LookupError("mine")
+
+        with pytest.raises(LookupError, match="mine"):
+            await fail()
+        await run.aclose()
+        assert len(fake.posts) < 600
