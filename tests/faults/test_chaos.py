@@ -92,7 +92,7 @@ async def test_nothing_is_lost_doubled_mixed_up_or_leaked(server: RedisServer | 
             while len(asyncio.all_tasks()) > tasks or process.num_fds() > descriptors:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         blocks, octets = (now - then for now, then in zip(Memory.now(), before, strict=True))
-    confirmed, failed, not_sent, arrived, done = map(world.posts, Seen)
+    confirmed, failed, not_sent, _, done = map(world.posts, Seen)
     posts = world.begun["post"]
     print(  # noqa: T201  shown by pytest -s
         f"{type(store).__name__}: {posts} posts, {len(confirmed)} confirmed, {len(failed)} failed;"
@@ -106,7 +106,8 @@ async def test_nothing_is_lost_doubled_mixed_up_or_leaked(server: RedisServer | 
     assert world.met.keys() == BEFORE.keys() | AFTER.keys()
     assert confirmed - done == set()
     assert failed & done == set()
-    assert not_sent & arrived == set()
+    # What arrived of them was refused: the store is asked again before each retry.
+    assert not_sent & done == set()
     assert max(world.rejected.values()) == 1
     assert [times for times in world.unavailable if not place.explains(*times)] == []
     assert world.longest < 2 * TIMEOUT

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from taskiq import AsyncBroker
 
 
-REDIS = os.environ["POSTING_REDIS"]
+REDIS = os.environ.get("POSTING_REDIS", "redis://localhost")  # unset while the tests are only collected
 
 
 def session() -> OAuth1Session:
