@@ -34,8 +34,8 @@ _BY_LETTER = {letter: state for state, letter in STATES.items()}
 class RedisJournal:
     """A journal in one Redis, or one node of a Cluster.
 
-    The Redis must not forget: give it `appendonly yes` and `appendfsync always`. With `appendfsync everysec`, a
-    Redis that is killed may forget the last two seconds, and the posts of that time are sent again.
+    The Redis must not forget: give it `appendonly yes` and `appendfsync always`. With `everysec` a Redis
+    that is killed may forget its last two seconds, and the posts of that time are sent again.
 
     Args:
         redis: A client of redis-py's asyncio, which you close; or a URL, whose client the journal closes.
