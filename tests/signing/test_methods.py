@@ -11,7 +11,7 @@ import pytest
 from aiooauth1 import AccessToken, Consumer
 from aiooauth1.errors import SigningError
 from aiooauth1.signing import HMAC_SHA1, HMAC_SHA256, HMAC_SHA512, PLAINTEXT, Signer, sign
-from aiooauth1.signing.methods import body_hash_value, keyed
+from aiooauth1.signing.methods import Hmac, body_hash_value, keyed
 
 
 if TYPE_CHECKING:
@@ -108,6 +108,11 @@ def test_the_body_hash_is_the_methods_own_and_sha1_for_plaintext(body: bytes) ->
     for method, hash_name in (*KEYED_HASHES, (PLAINTEXT, "sha1")):
         expected = base64.b64encode(hashlib.new(hash_name, body).digest()).decode()
         assert body_hash_value(method, body) == expected
+
+
+def test_a_method_whose_hash_hashlib_has_not_is_refused_by_name() -> None:
+    with pytest.raises(SigningError, match="HMAC-X names the hash 'sha-x'"):
+        body_hash_value(Hmac("HMAC-X", "sha-x"), b"")
 
 
 def test_the_body_hash_example_of_its_draft_holds() -> None:

@@ -750,3 +750,11 @@ def test_a_form_that_is_not_utf_8_has_no_pairs_of_text() -> None:
 def test_a_body_that_is_no_form_has_no_pairs() -> None:
     with pytest.raises(SigningError, match="the body is not a form"):
         signed("POST", body_hash=b"{}").form()
+
+
+def test_a_second_signature_in_query_or_form_is_refused_when_ours_would_join_it() -> None:
+    stale = signed("POST", url="http://example.com/r?oauth_signature=old", form=b"oauth_signature=old")
+    with pytest.raises(SigningError, match="the query has an oauth_signature already"):
+        stale.url()
+    with pytest.raises(SigningError, match="the form has an oauth_signature already"):
+        stale.body()
