@@ -26,6 +26,7 @@ from aiooauth1.errors import (
     OAuth1Error,
     RedirectRefused,
     SigningError,
+    StoreUnavailable,
     TimestampRefused,
     TokenRejected,
 )
@@ -77,6 +78,7 @@ class RetryMiddleware(UserCall):
         "_guessed_clock_skew",
         "_has_key",
         "_has_renewed",
+        "_maybe_done",
         "_resigned_for",
         "_retry",
         "_spent",
@@ -103,6 +105,7 @@ class RetryMiddleware(UserCall):
         self._has_key = has_key
         self._began = monotonic()
         self._guessed_clock_skew = False
+        self._maybe_done = False  # an attempt began, and no answer came
         self._gate: tuple[Origin, str | None] | None = None
         self._failure: Exception | None = None
         self._resigned_for: frozenset[type] = frozenset()
@@ -128,6 +131,7 @@ class RetryMiddleware(UserCall):
             request.headers.popall(self._retry.idempotency_header or "", None)  # of no use to a stranger
         pool = self._pool
         pool.budget.deposit(self.origin)
+        refused: ClientResponse | None = None
         try:
             attempt = 1
             while True:
@@ -141,6 +145,8 @@ class RetryMiddleware(UserCall):
                     self._tell_of_close(request)
                     raise
                 except Exception as error:
+                    if refused is not None and isinstance(error, StoreUnavailable):
+                        return refused  # something was sent, and this is what came of it
                     failure, seconds = self._after_error(error, request, attempt)
                     if failure is error and seconds is None:
                         self._failure = error
@@ -163,6 +169,8 @@ class RetryMiddleware(UserCall):
                         raise
                     if seconds is None:
                         return response if has_problem(response) else self._accept(response)
+                    # It is whole, or it would hold its connection.
+                    refused = response if response.connection is None else None
                     response.release()
                     del response  # reports of an error may show it, and its fields may echo ours
                 if seconds is None:
@@ -174,6 +182,7 @@ class RetryMiddleware(UserCall):
                 attempt += 1
                 await self.prepare(request)
         finally:
+            refused = None  # likewise
             if self._gate is not None:
                 self._leave_gate()
 
@@ -259,8 +268,9 @@ class RetryMiddleware(UserCall):
         if not is_network_error(error):
             if not request.has_begun:
                 self._pool.check_open()
-            return error, None
+            return self._told(error, request) if self._maybe_done else error, None
         failure, retry = self._told(error, request), self._retry
+        self._maybe_done = self._maybe_done or request.has_begun
         is_refused = isinstance(failure, (SigningError, RedirectRefused))  # for the address it would go to
         if retry is None or is_refused or _is_final(error) or not _has_body(request):
             return failure, None
@@ -271,7 +281,7 @@ class RetryMiddleware(UserCall):
 
     def _told(self, error: Exception, request: SigningRequest) -> Exception:
         """Return what a caller is told of an error."""
-        if not request.has_begun:
+        if not request.has_begun and not self._maybe_done:
             self._pool.check_open()
             address = private_address_in(error)
             if address is None:

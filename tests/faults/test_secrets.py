@@ -519,7 +519,7 @@ SESSION: Ways = {
     "a proxy that fails": (aiohttp.ClientHttpProxyError, through_proxy(REFUSALS["502"], **TWICE)),
     "a proxy that hangs up": (aiohttp.ClientError, through_proxy(DROP, **TWICE)),
     "a proxy that is none": (aiohttp.ClientError, through_proxy(b"220 mail.example ESMTP\r\n\r\n", **TWICE)),
-    "lost, and then nobody is there": (aiohttp.ClientConnectorError, lost_and_then_unreachable),
+    "lost, and then nobody is there": (OutcomeUnknown, lost_and_then_unreachable),
 }
 
 READS: Ways = {

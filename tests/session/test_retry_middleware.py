@@ -17,7 +17,16 @@ from wire.listener import DROP, RESET, Arrival, Listener, Names, broken, ok, rep
 from wire.oracle import oauth_parameters, verified
 from wire.people import CONSUMER, TOKEN, signing
 
-from aiooauth1 import OAuth1Session, OutcomeUnknown, Provider, Retry, TimestampRefused, raise_for_problem
+from aiooauth1 import (
+    MemoryStore,
+    OAuth1Session,
+    OutcomeUnknown,
+    Provider,
+    Retry,
+    StoreUnavailable,
+    TimestampRefused,
+    raise_for_problem,
+)
 from aiooauth1.testing import FakeProvider
 
 
@@ -931,3 +940,47 @@ async def test_at_debug_the_base_string_is_logged_and_where_the_parameters_go(
     (message,) = [one for one in caplog.messages if "signing" in one]
     assert message.startswith("signing, parameters in the header: POST&http%3A%2F%2F127.0.0.1")
     verified(listener.arrivals[0], CONSUMER, TOKEN)
+
+
+# What a later attempt's failure says of an earlier one
+
+
+async def test_an_outcome_stays_unknown_though_a_later_attempt_was_not_sent(
+    listener: Listener, pauses: Pauses
+) -> None:
+    """The first attempt may have been done, whatever became of the second."""
+    connector = Flaky(TheirError(), 0)
+
+    def lose(_: Arrival) -> bytes:
+        connector.times = 9
+        return DROP
+
+    listener.answer = lose
+    async with signing(retry=KEYED, sleep=pauses, connector=connector) as session:
+        with pytest.raises(OutcomeUnknown):
+            await session.post(listener.origin, data=FORM, idempotency_key="key-7")
+    assert len(listener.arrivals) == 1
+
+
+async def test_a_store_that_fails_between_attempts_leaves_the_refusal_to_the_caller(
+    listener: Listener, pauses: Pauses
+) -> None:
+    class Fails(MemoryStore):
+        reads = 0
+
+        async def get_access_token(self, provider: str, user: str) -> Any:
+            self.reads += 1
+            if self.reads > 2:
+                raise StoreUnavailable("no answer")
+            return await super().get_access_token(provider, user)
+
+    store = Fails()
+    await store.put_access_token("home", "ann", TOKEN)
+    listener.answer = lambda _: reply(429, {"Retry-After": "1"}, b"too many")
+    provider = Provider("home", base_url=f"{listener.origin}/")
+    async with OAuth1Session(CONSUMER, provider=provider, store=store, sleep=pauses) as session:
+        async with session.get("warm", user="ann", retry=None):
+            store.reads = 1
+        async with session.post("posts", user="ann", data=FORM) as response:
+            assert (response.status, await response.read()) == (429, b"too many")
+    assert [arrival.path for arrival in listener.arrivals] == ["/warm", "/posts"]
