@@ -89,6 +89,8 @@ WRONG: list[tuple[Callable[[], object], str]] = [
     (lambda: providers.okapi("https://www.opencaching.de/okapi"), "'https://www.opencaching.de'"),
     (lambda: providers.okapi("http://www.opencaching.de"), "'https://www.opencaching.de'"),
     (lambda: providers.magento("http://shop.example"), "'https://shop.example'"),
+    (lambda: providers.magento("http://127.0.0.1.shop.example"), "'https://127.0.0.1.shop.example'"),
+    (lambda: providers.magento("http://localhost.shop.example"), "'https://localhost.shop.example'"),
     (lambda: providers.gravity_forms("http://blog.example"), "'https://blog.example'"),
     (lambda: providers.jira("http://jira.example", RSA_SHA1(KEY)), "'https://jira.example'"),
     (lambda: providers.jira("https://jira.example", HMAC_SHA1), "RSA_SHA1(key)"),
@@ -120,6 +122,8 @@ def test_two_tenants_have_two_namespaces() -> None:
     assert providers.wordpress("https://a.example").name != providers.wordpress("https://b.example").name
     assert providers.wordpress("https://a.example/x").name != providers.wordpress("https://a.example/y").name
     assert providers.netsuite("1").name != providers.netsuite("1_SB1").name
+    # Paths have letter case, hosts have none.
+    assert providers.wordpress("https://a.example/X").name != providers.wordpress("https://a.example/x").name
     assert providers.wordpress("https://a.example/").name == providers.wordpress("https://A.example").name
 
 

@@ -16,7 +16,7 @@ from typing import Any, NoReturn, Self
 import pytest
 
 from aiooauth1 import Provider
-from aiooauth1.providers import ProviderSunsetWarning
+from aiooauth1.providers import RFC_5849, Endpoint, ProviderSunsetWarning, RateLimitRule
 from aiooauth1.signing import HMAC_SHA1, HMAC_SHA256, HMAC_SHA512, PLAINTEXT, SigningRules
 
 
@@ -80,6 +80,126 @@ def test_what_is_malformed_is_refused_by_its_name(given: dict[str, Any], told: s
         Provider(**{"name": "p", **given})
     with pytest.raises(ValueError, match=f"^{re.escape(told)}"):
         replace(Provider("p"), **given)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"name": 7}, "name of 7 must be a str, not int"),
+        ({"request_token_url": None}, "request_token_url of 'p' must be a str, not NoneType"),
+        ({"docs": b"https://a.example"}, "docs of 'p' must be a str, not bytes"),
+        ({"origins": "https://a.example"}, "origins of 'p' must be a tuple of strings, not str"),
+        ({"origins": (7,)}, "origins of 'p' must be a tuple of strings, not of int"),
+        ({"realm": 7}, "realm of 'p' must be a str or None"),
+        ({"rules": {"send_version": False}}, "rules of 'p' must be SigningRules(…), not dict"),
+        ({"signature_method": len}, "signature_method of 'p' must be a method of aiooauth1.signing"),
+        ({"signature_method": type(HMAC_SHA1)}, "signature_method of 'p' must be a method"),
+        ({"signs_calls": 1}, "signs_calls of 'p' must be True or False, not int"),
+        ({"nonce_length": "30"}, "nonce_length of 'p' must be an int, not str"),
+        ({"sunset": "2026-12-31"}, "sunset of 'p' must be a datetime.date or None, not str"),
+        ({"token_lifetime": True}, "token_lifetime of 'p' must be a number of seconds or None"),
+        ({"authorize_params": [("a", "1")]}, "authorize_params of 'p' must be a mapping of str to str"),
+        ({"hints": {"token_expired": 1}}, "hints of 'p' must be a mapping of str to str"),
+        ({"rate_limits": [(1, 2)]}, "rate_limits of 'p' must be a tuple of RateLimitRule(…), not of tuple"),
+        ({"denial_params": [("a",)]}, "denial_params of 'p' must be pairs of a name and a value or None"),
+    ],
+    ids=str,
+)
+def test_a_value_of_a_wrong_type_is_a_type_error_that_says_what_is_accepted(
+    given: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(TypeError, match=f"^{re.escape(told)}"):
+        Provider(**{"name": "p", **given})
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"signature_method": "HMAC-MD5"}, "signature_method of 'p' is 'HMAC-MD5': give HMAC-SHA1, "),
+        ({"signature_method": "RSA-SHA1"}, "signature_method of 'p' is 'RSA-SHA1': give HMAC-SHA1, "),
+        ({"renew_url": "p.example"}, "renew_url of 'p': the URL is not absolute"),
+        ({"revoke_method": "DELETE"}, "revoke_method of 'p' must be 'GET' or 'POST'"),
+        ({"token_idle_limit": 0}, "token_idle_limit of 'p' must be more than 0 seconds"),
+        ({"token_lifetime": float("nan")}, "token_lifetime of 'p' must be more than 0 seconds"),
+        ({"user_agent": "me\r\nX: y"}, "user_agent of 'p' has a control character"),
+        ({"rate_limit_headers": ["X-"]}, "rate_limit_headers of 'p' must be in lower case, not 'X-'"),
+        (
+            {"denied_without_verifier": True, "insecure_oauth_10": True},
+            "'p' has denied_without_verifier and an option that accepts callbacks without a verifier",
+        ),
+    ],
+    ids=str,
+)
+def test_a_value_that_contradicts_is_a_value_error(given: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(told)}"):
+        Provider(**{"name": "p", **given})
+
+
+@pytest.mark.parametrize("method", [HMAC_SHA1, HMAC_SHA256, HMAC_SHA512, PLAINTEXT], ids=repr)
+def test_a_signature_method_may_be_given_by_name(method: Any) -> None:
+    given: Any = method.name
+    assert Provider("p", signature_method=given) == Provider("p", signature_method=method)
+
+
+def test_an_endpoint_has_its_url_method_and_placement() -> None:
+    provider = Provider(
+        "p",
+        request_token_url="https://p.example/request",
+        request_token_method="GET",
+        request_token_placement="query",
+        access_token_url="https://p.example/access",
+        access_token_placement="body",
+        renew_url="https://renew.p.example/",
+        revoke_url="https://revoke.p.example/",
+    )
+    assert provider.endpoint("request_token") == Endpoint("https://p.example/request", "GET", "query")
+    assert provider.endpoint("access_token") == Endpoint("https://p.example/access", "POST", "body")
+    assert provider.endpoint("renew") == Endpoint("https://renew.p.example/", "POST", "body")
+    assert provider.endpoint("authorize") == Endpoint("", "GET", "query")
+    assert {"https://renew.p.example", "https://revoke.p.example"} <= provider.signed_origins()
+    wrong: Any = "refresh"
+    with pytest.raises(ValueError, match="no endpoint 'refresh': give one of request_token, "):
+        provider.endpoint(wrong)
+
+
+def test_a_provider_by_the_rfc_has_no_quirk() -> None:
+    assert replace(RFC_5849, name="p") == Provider("p")
+
+
+@pytest.mark.parametrize(
+    ("rule", "method", "path", "covered"),
+    [
+        (RateLimitRule(1, 1), "GET", "/anything", True),
+        (RateLimitRule(1, 1, methods=("POST",), route="/2/tweets"), "post", "/2/tweets", True),
+        (RateLimitRule(1, 1, methods=("POST",), route="/2/tweets"), "GET", "/2/tweets", False),
+        (RateLimitRule(1, 1, route="/2/tweets"), "POST", "/2/tweets/7", True),
+        (RateLimitRule(1, 1, route="/2/tweets"), "POST", "/2/tweetsets", False),
+    ],
+)
+def test_a_limit_covers_its_methods_and_its_route(
+    rule: RateLimitRule, method: str, path: str, covered: bool
+) -> None:
+    assert rule.covers(method, path) is covered
+
+
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [
+        ({"limit": 0}, ValueError),
+        ({"limit": True}, TypeError),
+        ({"window": 0}, ValueError),
+        ({"window": "60"}, TypeError),
+        ({"per": "token"}, ValueError),
+        ({"methods": "POST"}, TypeError),
+        ({"methods": ("post",)}, ValueError),
+        ({"route": "2/tweets"}, ValueError),
+        ({"route": None}, TypeError),
+    ],
+    ids=str,
+)
+def test_a_malformed_limit_is_refused(given: dict[str, Any], error: type[Exception]) -> None:
+    with pytest.raises(error):
+        RateLimitRule(**{"limit": 1, "window": 1, **given})
 
 
 @pytest.mark.parametrize(
