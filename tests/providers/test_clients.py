@@ -29,6 +29,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generat
 
 from aiooauth1 import (
     AccessToken,
+    AuthorizationDenied,
     Consumer,
     Handshake,
     MemoryStore,
@@ -598,6 +599,29 @@ async def test_instapaper_is_asked_for_a_token_by_password_alone() -> None:
         (arrival,) = stage.fake.ledger
     header = (arrival.header("Authorization") or b"").decode()
     _compare(Sent(arrival.method, url, header, arrival.body.decode()), kept[0], frozenset())
+
+
+@pytest.mark.parametrize(
+    ("name", "verifier"),
+    [
+        ("tumblr", ""),
+        ("evernote", ""),
+        ("netsuite", "&oauth_verifier="),
+        ("jira", "&oauth_verifier=denied"),
+    ],
+)
+async def test_a_user_s_no_is_understood_as_the_provider_says_it(name: str, verifier: str) -> None:
+    stage = Stage(name)
+    async with asyncio.timeout(20), stage.fake:
+        async with (
+            aiohttp.ClientSession(connector=stage.connector(), headers=NAME) as http,
+            Handshake(stage.preset, CONSUMER, store=MemoryStore(), http=http) as handshake,
+        ):
+            pending = await handshake.begin(CALLBACK, bind="browser")
+            denial = f"{CALLBACK}?oauth_token={pending.request_token.key}{verifier}"
+            with pytest.raises(AuthorizationDenied):
+                await handshake.complete(denial, bind="browser")
+        assert stage.fake.exchanges == []
 
 
 def test_every_preset_has_a_judge() -> None:
