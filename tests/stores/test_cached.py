@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import redis
+from patience import PATIENCE
 from real_redis.aging import age
 
 from aiooauth1 import AccessToken, MemoryStore
@@ -68,7 +69,9 @@ class TestOnRedis(StoreContract):
     async def store(self, redis_url: str) -> AsyncIterator[CachedStore]:
         encryption = Encryption(Encryption.generate_key(), name_key=Encryption.generate_key())
         self.url, self.prefix = redis_url, f"test-{secrets.token_hex(8)}:"
-        async with RedisStore.from_url(redis_url, prefix=self.prefix, encryption=encryption) as store:
+        async with RedisStore.from_url(
+            redis_url, prefix=self.prefix, encryption=encryption, timeout=PATIENCE
+        ) as store:
             yield CachedStore(store)
 
     async def pass_time(self, seconds: float) -> None:
@@ -480,7 +483,7 @@ async def test_pending_handshakes_go_to_the_store(slow: SlowStore, cached: Cache
 
 
 async def test_a_store_without_bounds_always_has_a_slot(redis_url: str) -> None:
-    async with RedisStore.from_url(redis_url) as store, CachedStore(store).pending_slot():
+    async with RedisStore.from_url(redis_url, timeout=PATIENCE) as store, CachedStore(store).pending_slot():
         pass
 
 

@@ -8,6 +8,7 @@ import traceback
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from patience import PATIENCE
 
 from aiooauth1 import AccessToken, MemoryStore, RequestToken
 from aiooauth1.errors import OAuth1Error, StoreUnavailable
@@ -53,10 +54,12 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         case "cached":
             made = CachedStore(MemoryStore())
         case "sqlite":
-            made = SQLiteStore(tmp_path / "tokens.db")
+            made = SQLiteStore(tmp_path / "tokens.db", timeout=PATIENCE)
         case _:
             url = request.getfixturevalue("redis_url")
-            made = RedisStore.from_url(url, prefix=secrets.token_hex(4), encryption=encryption)
+            made = RedisStore.from_url(
+                url, prefix=secrets.token_hex(4), encryption=encryption, timeout=PATIENCE
+            )
     async with made as store:
         yield store
 
@@ -113,7 +116,10 @@ async def test_close_and_aclose_are_one(store: Store) -> None:
 
 async def test_closed_stores_say_the_same(tmp_path: Path, redis_url: str) -> None:
     said = set()
-    for store in (SQLiteStore(tmp_path / "tokens.db"), RedisStore.from_url(redis_url)):
+    for store in (
+        SQLiteStore(tmp_path / "tokens.db", timeout=PATIENCE),
+        RedisStore.from_url(redis_url, timeout=PATIENCE),
+    ):
         await store.close()
         for operate in OPERATIONS.values():
             with pytest.raises(RuntimeError) as raised:
@@ -189,8 +195,8 @@ async def test_a_record_that_is_damaged_shows_no_secret(
 ) -> None:
     encryption = Encryption(Encryption.generate_key()) if is_encrypted else None
     async with (
-        RedisStore.from_url(own_redis.url, encryption=encryption) as in_redis,
-        SQLiteStore(tmp_path / "tokens.db", encryption=encryption) as in_file,
+        RedisStore.from_url(own_redis.url, encryption=encryption, timeout=PATIENCE) as in_redis,
+        SQLiteStore(tmp_path / "tokens.db", encryption=encryption, timeout=PATIENCE) as in_file,
     ):
         for store in (in_redis, in_file):
             await store.put_access_token("x", "ann", TOKEN)
@@ -200,7 +206,7 @@ async def test_a_record_that_is_damaged_shows_no_secret(
                 client.set(key, client.get(key)[:-1] + b"?", keepttl=True)
         await in_file.aclose()
         damage(tmp_path / "tokens.db")
-        async with SQLiteStore(tmp_path / "tokens.db", encryption=encryption) as again:
+        async with SQLiteStore(tmp_path / "tokens.db", encryption=encryption, timeout=PATIENCE) as again:
             for one in (in_redis, again):
                 try:
                     await OPERATIONS[name](one)

@@ -18,6 +18,7 @@ import pytest
 from aiohttp import web
 from handshakes.endpoint import Endpoint, http
 from handshakes.stage import BIND, CALLBACK, LEASE, Clock, Stage
+from patience import PATIENCE
 from store_handshakes.deadly_store import DeadlyStore
 from store_handshakes.job import Call, Job, said_by
 from store_handshakes.processes import workers
@@ -544,7 +545,9 @@ async def test_a_flood_is_refused_before_the_provider_is_asked_and_pushes_nobody
     async with AsyncExitStack() as stack:
         handshakes: list[Handshake] = []
         for _ in range(2 if kind == "sqlite of two processes" else 1):
-            one: Any = MemoryStore(**bound) if kind == "memory" else SQLiteStore(path, **bound)
+            one: Any = (
+                MemoryStore(**bound) if kind == "memory" else SQLiteStore(path, **bound, timeout=PATIENCE)
+            )
             stage = Stage(fake, await stack.enter_async_context(one), Clock())
             handshakes.append(await stack.enter_async_context(stage.handshake()))
         first = await stage.approved(handshakes[0])

@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
+from patience import PATIENCE
 
 from aiooauth1 import AccessToken
 from aiooauth1.errors import StoreCorrupt
@@ -52,7 +53,7 @@ def encryption(request: pytest.FixtureRequest) -> Encryption | None:
 
 @pytest.fixture
 async def store(own_redis: RedisServer, encryption: Encryption | None) -> AsyncIterator[RedisStore]:
-    async with RedisStore.from_url(own_redis.url, encryption=encryption) as store:
+    async with RedisStore.from_url(own_redis.url, encryption=encryption, timeout=PATIENCE) as store:
         yield store
 
 
@@ -181,15 +182,15 @@ async def test_a_broken_record_can_be_put_right(store: RedisStore, raw: redis.Re
 async def test_a_store_in_the_clear_becomes_an_encrypted_one(
     own_redis: RedisServer, raw: redis.Redis
 ) -> None:
-    async with RedisStore.from_url(own_redis.url) as before:
+    async with RedisStore.from_url(own_redis.url, timeout=PATIENCE) as before:
         await before.put_access_token("x", "ann", ANN)
         await before.add_pending("x", "token", b"1", ttl=600)
     key = Encryption.generate_key()
-    async with RedisStore.from_url(own_redis.url, encryption=Encryption(key)) as strict:
+    async with RedisStore.from_url(own_redis.url, encryption=Encryption(key), timeout=PATIENCE) as strict:
         with pytest.raises(StoreCorrupt):
             await strict.get_access_token("x", "ann")
     both = Encryption(key, accept_plain=True)
-    async with RedisStore.from_url(own_redis.url, encryption=both) as migrating:
+    async with RedisStore.from_url(own_redis.url, encryption=both, timeout=PATIENCE) as migrating:
         assert await migrating.get_access_token("x", "ann") == ANN
         (place,) = raw.scan_iter(match="*access*")
         raw.set(place, get(raw, place).replace(b"ann-secret", b"ann-sEcret"))
@@ -197,7 +198,7 @@ async def test_a_store_in_the_clear_becomes_an_encrypted_one(
             await migrating.get_access_token("x", "ann")
         await migrating.put_access_token("x", "ann", ANN)
         assert await migrating.rotate() == 1, "the token was put encrypted, the handshake is left"
-    async with RedisStore.from_url(own_redis.url, encryption=Encryption(key)) as strict:
+    async with RedisStore.from_url(own_redis.url, encryption=Encryption(key), timeout=PATIENCE) as strict:
         assert await strict.get_access_token("x", "ann") == ANN
         held = await strict.get_pending("x", "token")
         assert held is not None

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import pytest
+from patience import PATIENCE
 
 from aiooauth1 import AccessToken
 from aiooauth1.errors import StoreCorrupt
@@ -182,6 +183,6 @@ async def test_on_a_cluster(redis_cluster: ClusterOfThree) -> None:
 
 
 async def test_a_store_in_the_clear_has_nothing_to_rotate(redis_url: str) -> None:
-    async with RedisStore.from_url(redis_url) as store:
+    async with RedisStore.from_url(redis_url, timeout=PATIENCE) as store:
         with pytest.raises(ValueError, match="encryption"):
             await store.rotate()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import redis
+from patience import PATIENCE
 from real_redis.aging import age
 from real_redis.monitor import Monitor
 from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis, RedisCluster
@@ -60,15 +61,15 @@ class TestInTheClear(StoreContract, SharedContract):
 
     @pytest.fixture
     async def store(self, redis_url: str) -> AsyncIterator[RedisStore]:
-        async with RedisStore.from_url(redis_url, prefix=fresh_prefix()) as store:
+        async with RedisStore.from_url(redis_url, prefix=fresh_prefix(), timeout=PATIENCE) as store:
             yield store
 
     @pytest.fixture
     async def stores(self, redis_url: str) -> AsyncIterator[tuple[RedisStore, RedisStore]]:
         prefix = fresh_prefix()
         async with (
-            RedisStore.from_url(redis_url, prefix=prefix) as one,
-            RedisStore.from_url(redis_url, prefix=prefix) as other,
+            RedisStore.from_url(redis_url, prefix=prefix, timeout=PATIENCE) as one,
+            RedisStore.from_url(redis_url, prefix=prefix, timeout=PATIENCE) as other,
         ):
             yield one, other
 
@@ -88,15 +89,17 @@ class OnRedis(StoreContract):
 class TestEncrypted(OnRedis, SharedContract):
     @pytest.fixture
     async def store(self, redis_url: str) -> AsyncIterator[RedisStore]:
-        async with RedisStore.from_url(redis_url, prefix=self.prefix, encryption=new_encryption()) as store:
+        async with RedisStore.from_url(
+            redis_url, prefix=self.prefix, encryption=new_encryption(), timeout=PATIENCE
+        ) as store:
             yield store
 
     @pytest.fixture
     async def stores(self, redis_url: str) -> AsyncIterator[tuple[RedisStore, RedisStore]]:
         prefix, encryption = fresh_prefix(), new_encryption(hidden=True)
         async with (
-            RedisStore.from_url(redis_url, prefix=prefix, encryption=encryption) as one,
-            RedisStore.from_url(redis_url, prefix=prefix, encryption=encryption) as other,
+            RedisStore.from_url(redis_url, prefix=prefix, encryption=encryption, timeout=PATIENCE) as one,
+            RedisStore.from_url(redis_url, prefix=prefix, encryption=encryption, timeout=PATIENCE) as other,
         ):
             yield one, other
 
@@ -105,7 +108,9 @@ class TestUnderHiddenNames(OnRedis):
     @pytest.fixture
     async def store(self, redis_url: str) -> AsyncIterator[RedisStore]:
         encryption = new_encryption(hidden=True)
-        async with RedisStore.from_url(redis_url, prefix=self.prefix, encryption=encryption) as store:
+        async with RedisStore.from_url(
+            redis_url, prefix=self.prefix, encryption=encryption, timeout=PATIENCE
+        ) as store:
             yield store
 
 
@@ -116,7 +121,7 @@ class TestOnAClientOfTheUsers(OnRedis):
     async def store(self, redis_url: str) -> AsyncIterator[RedisStore]:
         async with Redis.from_url(redis_url, max_connections=8, protocol=2) as client:
             self.prefix = rf"[*?\]{self.prefix}"
-            yield RedisStore(client, prefix=self.prefix)
+            yield RedisStore(client, prefix=self.prefix, timeout=PATIENCE)
 
 
 class OnACluster(OnRedis):
@@ -129,7 +134,7 @@ class OnACluster(OnRedis):
 class TestOnACluster(OnACluster):
     @pytest.fixture
     async def store(self, redis_cluster: ClusterOfThree) -> AsyncIterator[RedisStore]:
-        async with RedisStore.from_url(redis_cluster.url, prefix=self.prefix) as store:
+        async with RedisStore.from_url(redis_cluster.url, prefix=self.prefix, timeout=PATIENCE) as store:
             yield store
 
 
@@ -137,7 +142,9 @@ class TestEncryptedOnAClusterClientOfTheUsers(OnACluster):
     @pytest.fixture
     async def store(self, redis_cluster: ClusterOfThree) -> AsyncIterator[RedisStore]:
         async with RedisCluster(host="127.0.0.1", port=redis_cluster.ports[1]) as client:
-            yield RedisStore(client, prefix=self.prefix, encryption=new_encryption(hidden=True))
+            yield RedisStore(
+                client, prefix=self.prefix, encryption=new_encryption(hidden=True), timeout=PATIENCE
+            )
 
 
 # What is told and kept
@@ -158,7 +165,7 @@ async def _use_everything(store: RedisStore) -> None:
 
 
 async def test_it_sends_scripts_and_scans_and_nothing_else(own_redis: RedisServer) -> None:
-    async with RedisStore.from_url(own_redis.url) as store:
+    async with RedisStore.from_url(own_redis.url, timeout=PATIENCE) as store:
         with Monitor(own_redis) as monitor:
             await _use_everything(store)
             sent, ran = Monitor.commands(monitor.lines())
@@ -169,7 +176,7 @@ async def test_it_sends_scripts_and_scans_and_nothing_else(own_redis: RedisServe
 
 
 async def test_every_operation_touches_one_key(own_redis: RedisServer) -> None:
-    async with RedisStore.from_url(own_redis.url) as store:
+    async with RedisStore.from_url(own_redis.url, timeout=PATIENCE) as store:
         await store.put_access_token("x", "ann", ANN)  # now it knows both scripts
         with Monitor(own_redis) as monitor:
             await _use_everything(store)
@@ -181,7 +188,7 @@ async def test_every_operation_touches_one_key(own_redis: RedisServer) -> None:
 
 async def test_nothing_secret_is_told_or_kept(own_redis: RedisServer) -> None:
     encryption = new_encryption(hidden=True)
-    async with RedisStore.from_url(own_redis.url, encryption=encryption) as store:
+    async with RedisStore.from_url(own_redis.url, encryption=encryption, timeout=PATIENCE) as store:
         with Monitor(own_redis) as monitor:
             await _use_everything(store)
             told = b"".join(monitor.lines())
@@ -205,7 +212,7 @@ async def test_nothing_secret_is_told_or_kept(own_redis: RedisServer) -> None:
 
 
 async def test_a_request_token_shows_in_no_key(own_redis: RedisServer) -> None:
-    async with RedisStore.from_url(own_redis.url) as store:
+    async with RedisStore.from_url(own_redis.url, timeout=PATIENCE) as store:
         await store.add_pending("x", "request-token-31b7", b"1", ttl=60)
     with own_redis.client() as client:
         (key,) = client.keys()
@@ -213,7 +220,7 @@ async def test_a_request_token_shows_in_no_key(own_redis: RedisServer) -> None:
 
 
 async def test_only_handshakes_have_an_end(own_redis: RedisServer) -> None:
-    async with RedisStore.from_url(own_redis.url, encryption=new_encryption()) as store:
+    async with RedisStore.from_url(own_redis.url, encryption=new_encryption(), timeout=PATIENCE) as store:
         await store.put_access_token("x", "ann", ANN)
         await store.put_access_token("x", "bob", BOB)
         await store.discard_access_token("x", "bob")
@@ -245,7 +252,7 @@ async def test_what_is_gone_leaves_nothing_behind(own_redis: RedisServer) -> Non
 
 
 def test_a_store_is_made_outside_of_a_loop(redis_url: str) -> None:
-    store = RedisStore.from_url(redis_url, prefix=fresh_prefix())
+    store = RedisStore.from_url(redis_url, prefix=fresh_prefix(), timeout=PATIENCE)
 
     async def use() -> None:
         async with store:
@@ -256,7 +263,7 @@ def test_a_store_is_made_outside_of_a_loop(redis_url: str) -> None:
 
 
 async def test_what_we_make_we_close(own_redis: RedisServer) -> None:
-    async with RedisStore.from_url(own_redis.url) as store:
+    async with RedisStore.from_url(own_redis.url, timeout=PATIENCE) as store:
         await store.put_access_token("x", "ann", ANN)
         assert len(connections(own_redis)) == 1
     assert await eventually(lambda: connections(own_redis) == [])
@@ -268,14 +275,14 @@ async def test_what_we_make_we_close(own_redis: RedisServer) -> None:
 
 async def test_what_you_pass_in_you_close(redis_url: str) -> None:
     async with Redis.from_url(redis_url) as client:
-        async with RedisStore(client, prefix=fresh_prefix()) as store:
+        async with RedisStore(client, prefix=fresh_prefix(), timeout=PATIENCE) as store:
             await store.put_access_token("x", "ann", ANN)
         assert await client.ping()
 
 
 def test_another_event_loop_is_refused(redis_url: str) -> None:
     client = Redis.from_url(redis_url)
-    store = RedisStore(client, prefix=fresh_prefix())
+    store = RedisStore(client, prefix=fresh_prefix(), timeout=PATIENCE)
 
     async def use() -> None:
         await store.put_access_token("x", "ann", ANN)
@@ -289,18 +296,21 @@ def test_another_event_loop_is_refused(redis_url: str) -> None:
 async def test_a_client_that_decodes_is_refused(redis_url: str, redis_cluster: ClusterOfThree) -> None:
     async with Redis.from_url(redis_url, decode_responses=True) as client:
         with pytest.raises(ValueError, match="decode_responses"):
-            RedisStore(client)
+            RedisStore(client, timeout=PATIENCE)
     with pytest.raises(ValueError, match="decode_responses"):
-        RedisStore(RedisCluster(host="127.0.0.1", port=redis_cluster.ports[0], decode_responses=True))
+        RedisStore(
+            RedisCluster(host="127.0.0.1", port=redis_cluster.ports[0], decode_responses=True),
+            timeout=PATIENCE,
+        )
     with pytest.raises(ValueError, match="decode_responses"):
-        RedisStore.from_url(f"{redis_url}?decode_responses=True")
+        RedisStore.from_url(f"{redis_url}?decode_responses=True", timeout=PATIENCE)
 
 
 def test_a_client_that_blocks_is_refused(redis_url: str) -> None:
     with redis.Redis.from_url(redis_url) as client, pytest.raises(TypeError, match=r"redis\.asyncio"):
-        RedisStore(client)
+        RedisStore(client, timeout=PATIENCE)
     with pytest.raises(TypeError, match=r"not builtins\.str"):
-        RedisStore(redis_url)  # type: ignore[arg-type]
+        RedisStore(redis_url, timeout=PATIENCE)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf")])
@@ -312,7 +322,9 @@ def test_a_timeout_is_a_positive_number(timeout: float) -> None:
 @pytest.mark.parametrize("ttl", [0, -1, float("nan"), float("inf")])
 async def test_a_handshake_has_an_end(ttl: float) -> None:
     with pytest.raises(ValueError, match="ttl"):
-        await RedisStore.from_url("redis://localhost").add_pending("x", "token", b"1", ttl=ttl)
+        await RedisStore.from_url("redis://localhost", timeout=PATIENCE).add_pending(
+            "x", "token", b"1", ttl=ttl
+        )
 
 
 @pytest.mark.parametrize(
@@ -328,7 +340,7 @@ async def test_a_handshake_has_an_end(ttl: float) -> None:
 )
 def test_a_wrong_url_is_told_without_its_password(url: str) -> None:
     with pytest.raises(ValueError, match="redis://localhost:6379/0") as refused:
-        RedisStore.from_url(url)
+        RedisStore.from_url(url, timeout=PATIENCE)
     assert "canary" not in str(refused.value)
     assert refused.value.__context__ is None
 
@@ -336,7 +348,7 @@ def test_a_wrong_url_is_told_without_its_password(url: str) -> None:
 def test_an_old_driver_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redis, "__version__", "4.6.0")
     with pytest.raises(ImportError, match=r"5\.0\.1 or later, not 4\.6\.0"):
-        RedisStore.from_url("redis://localhost")
+        RedisStore.from_url("redis://localhost", timeout=PATIENCE)
 
 
 # Connections
@@ -371,30 +383,30 @@ async def _read_by_a_thousand(store: RedisStore, server: RedisServer) -> int:
 
 
 async def test_a_thousand_reads_share_64_connections(own_redis: RedisServer) -> None:
-    async with RedisStore.from_url(own_redis.url) as store:
+    async with RedisStore.from_url(own_redis.url, timeout=PATIENCE) as store:
         assert 1 < await _read_by_a_thousand(store, own_redis) <= 64
 
 
 async def test_a_client_of_the_users_is_bounded_too(own_redis: RedisServer) -> None:
     async with Redis.from_url(own_redis.url, max_connections=1000) as client:
-        assert 1 < await _read_by_a_thousand(RedisStore(client), own_redis) <= 64
+        assert 1 < await _read_by_a_thousand(RedisStore(client, timeout=PATIENCE), own_redis) <= 64
 
 
 @pytest.mark.parametrize("pool", [ConnectionPool, BlockingConnectionPool])
 async def test_a_small_pool_is_waited_for(own_redis: RedisServer, pool: type[ConnectionPool]) -> None:
     async with Redis(connection_pool=pool.from_url(own_redis.url, max_connections=3)) as client:
-        assert await _read_by_a_thousand(RedisStore(client), own_redis) <= 3
+        assert await _read_by_a_thousand(RedisStore(client, timeout=PATIENCE), own_redis) <= 3
         await client.connection_pool.aclose()
 
 
 async def test_the_url_may_bound_the_pool(own_redis: RedisServer) -> None:
-    async with RedisStore.from_url(f"{own_redis.url}?max_connections=3") as store:
+    async with RedisStore.from_url(f"{own_redis.url}?max_connections=3", timeout=PATIENCE) as store:
         assert await _read_by_a_thousand(store, own_redis) <= 3
 
 
 async def test_a_pool_that_others_use_up_is_waited_for(own_redis: RedisServer) -> None:
     async with Redis.from_url(own_redis.url, max_connections=2) as client:
-        store = RedisStore(client)
+        store = RedisStore(client, timeout=PATIENCE)
         await store.put_access_token("x", "ann", ANN)
 
         async def use_up() -> None:
@@ -425,7 +437,7 @@ def scripts_run(server: RedisServer) -> int:
 
 
 async def test_token_reads_have_connections_that_nothing_else_takes(own_redis: RedisServer) -> None:
-    async with RedisStore.from_url(own_redis.url) as store, AsyncExitStack() as flood:
+    async with RedisStore.from_url(own_redis.url, timeout=PATIENCE) as store, AsyncExitStack() as flood:
         await store.put_access_token("x", "ann", ANN)
         others = store._executor._adapter.permits(None, Lane.OTHERS)  # noqa: SLF001  whatever takes them
         while not others.locked():
@@ -520,7 +532,7 @@ async def test_a_scan_that_finds_a_key_twice_lists_its_user_once(own_redis: Redi
     users = {f"user {number}" for number in range(800)}
     twice = attempts = 0
     client = Watched(port=own_redis.port)
-    async with client, RedisStore(client) as store:
+    async with client, RedisStore(client, timeout=PATIENCE) as store:
         await asyncio.gather(*(store.put_access_token("x", user, ANN) for user in users))
         with own_redis.client() as direct:
             direct.config_set("hz", 500)  # so often it looks whether a table is too large

@@ -18,6 +18,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import aiosqlite
 import pytest
+from patience import PATIENCE
 
 from aiooauth1.credentials import AccessToken
 from aiooauth1.errors import StoreCorrupt, StoreUnavailable
@@ -104,7 +105,7 @@ def test_four_processes_open_a_new_file_at_once_fifty_times(tmp_path: Path) -> N
 
 
 async def test_of_four_processes_one_wins_each_swap(tmp_path: Path) -> None:
-    async with SQLiteStore(tmp_path / "tokens.db") as store:
+    async with SQLiteStore(tmp_path / "tokens.db", timeout=PATIENCE) as store:
         for number in range(50):
             await store.add_pending("x", str(number), b"free", ttl=60)
     with ExitStack() as stack:
@@ -123,7 +124,7 @@ async def test_a_killed_process_leaves_a_good_file(tmp_path: Path, lines: int) -
         told = [int(one.answer()) for _ in range(lines)]
         one.process.send_signal(signal.SIGKILL)
     assert query(path, "PRAGMA integrity_check") == "ok"
-    async with SQLiteStore(path) as store:
+    async with SQLiteStore(path, timeout=PATIENCE) as store:
         for number in told:
             assert await store.get_access_token("x", f"user {number}") == AccessToken(
                 f"key {number}", "s" * 500
@@ -156,7 +157,7 @@ async def test_the_file_is_its_owners_alone(tmp_path: Path, mode: int | None) ->
     try:
         if mode is not None:
             path.touch(mode)
-        async with SQLiteStore(path) as store:
+        async with SQLiteStore(path, timeout=PATIENCE) as store:
             await store.put_access_token("x", "ann", TOKEN)
             modes = modes_in(tmp_path)
     finally:
@@ -254,7 +255,7 @@ def _garbled(path: Path) -> None:
 
 
 async def _made(path: Path) -> None:
-    async with SQLiteStore(path) as store:
+    async with SQLiteStore(path, timeout=PATIENCE) as store:
         await store.put_access_token("x", "ann", TOKEN)
 
 
@@ -276,7 +277,7 @@ def test_a_file_of_others_is_refused_and_left_alone(tmp_path: Path, make: object
     before = path.read_bytes()
 
     async def use() -> None:
-        async with SQLiteStore(path) as store:
+        async with SQLiteStore(path, timeout=PATIENCE) as store:
             for _ in range(2):
                 with pytest.raises(StoreCorrupt, match=words) as refused:
                     await store.get_access_token("x", "ann")
@@ -289,7 +290,7 @@ def test_a_file_of_others_is_refused_and_left_alone(tmp_path: Path, make: object
 @pytest.mark.parametrize("place", ["no folder/tokens.db", "folder"])
 async def test_a_path_that_cannot_be_opened_is_unavailable_until_it_can(tmp_path: Path, place: str) -> None:
     (tmp_path / "folder").mkdir()
-    async with SQLiteStore(tmp_path / place) as store:
+    async with SQLiteStore(tmp_path / place, timeout=PATIENCE) as store:
         with pytest.raises(StoreUnavailable, match="cannot be opened"):
             await store.get_access_token("x", "ann")
         (tmp_path / "no folder").mkdir()
@@ -317,14 +318,14 @@ def test_a_timeout_that_is_none_is_refused(tmp_path: Path, timeout: float) -> No
 @pytest.mark.parametrize("path", ["", ":memory:"])
 def test_a_store_without_a_file_is_refused(path: str) -> None:
     with pytest.raises(ValueError, match="MemoryStore"):
-        SQLiteStore(path)
+        SQLiteStore(path, timeout=PATIENCE)
 
 
 async def test_a_relative_path_is_that_of_the_beginning(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    async with SQLiteStore("tokens.db") as store:
+    async with SQLiteStore("tokens.db", timeout=PATIENCE) as store:
         (tmp_path / "elsewhere").mkdir()
         monkeypatch.chdir(tmp_path / "elsewhere")
         await store.put_access_token("x", "ann", TOKEN)
@@ -335,13 +336,13 @@ async def test_a_log_is_kept_and_taken_up_again_if_somebody_turned_it_off(tmp_pa
     path = tmp_path / "tokens.db"
     await _made(path)
     assert query(path, "PRAGMA journal_mode=DELETE") == "delete"
-    async with SQLiteStore(path) as store:
+    async with SQLiteStore(path, timeout=PATIENCE) as store:
         assert await store.get_access_token("x", "ann") == TOKEN
         assert query(path, "PRAGMA journal_mode") == "wal"
 
 
 async def test_the_first_thousand_callers_open_once(tmp_path: Path) -> None:
-    async with SQLiteStore(tmp_path / "tokens.db") as store:
+    async with SQLiteStore(tmp_path / "tokens.db", timeout=PATIENCE) as store:
         before = threads()
         answers = await asyncio.gather(*(store.get_access_token("x", str(number)) for number in range(1000)))
         assert answers == [None] * 1000
@@ -350,7 +351,7 @@ async def test_the_first_thousand_callers_open_once(tmp_path: Path) -> None:
 
 async def test_a_caller_who_gives_up_while_it_opens_harms_nobody(tmp_path: Path) -> None:
     for steps in range(30):
-        async with SQLiteStore(tmp_path / f"{steps}.db") as store:
+        async with SQLiteStore(tmp_path / f"{steps}.db", timeout=PATIENCE) as store:
             first = asyncio.create_task(store.put_access_token("x", "ann", TOKEN))
             second = asyncio.create_task(store.put_access_token("x", "bob", TOKEN))
             for _ in range(steps):
@@ -362,7 +363,7 @@ async def test_a_caller_who_gives_up_while_it_opens_harms_nobody(tmp_path: Path)
 
 async def test_closing_while_it_opens_leaves_nothing_open(tmp_path: Path) -> None:
     for steps in range(30):
-        store = SQLiteStore(tmp_path / f"{steps}.db")
+        store = SQLiteStore(tmp_path / f"{steps}.db", timeout=PATIENCE)
         task = asyncio.create_task(store.put_access_token("x", "ann", TOKEN))
         for _ in range(steps):
             await asyncio.sleep(0)
@@ -373,13 +374,13 @@ async def test_closing_while_it_opens_leaves_nothing_open(tmp_path: Path) -> Non
 
 
 async def test_a_closed_store_says_so(tmp_path: Path) -> None:
-    store = SQLiteStore(tmp_path / "tokens.db")
+    store = SQLiteStore(tmp_path / "tokens.db", timeout=PATIENCE)
     await store.put_access_token("x", "ann", TOKEN)
     for _ in range(2):
         await store.aclose()
     with pytest.raises(RuntimeError, match="closed: make another one"):
         await store.get_access_token("x", "ann")
-    never_opened = SQLiteStore(tmp_path / "another.db")
+    never_opened = SQLiteStore(tmp_path / "another.db", timeout=PATIENCE)
     await never_opened.aclose()
     assert not (tmp_path / "another.db").exists()
     with pytest.raises(RuntimeError, match="closed"):
@@ -407,7 +408,7 @@ async def test_what_was_written_survives_a_power_cut_on_every_system(tmp_path: P
 
 async def test_it_may_be_closed_from_many_sides_at_once(tmp_path: Path) -> None:
     for steps in range(10):
-        store = SQLiteStore(tmp_path / f"{steps}.db")
+        store = SQLiteStore(tmp_path / f"{steps}.db", timeout=PATIENCE)
         await store.put_access_token("x", "ann", TOKEN)
         first = asyncio.create_task(store.aclose())
         for _ in range(steps):
@@ -420,7 +421,7 @@ async def test_it_may_be_closed_from_many_sides_at_once(tmp_path: Path) -> None:
 
 async def test_a_closing_that_was_cancelled_is_taken_up_by_the_next(tmp_path: Path) -> None:
     for steps in range(10):
-        store = SQLiteStore(tmp_path / f"{steps}.db")
+        store = SQLiteStore(tmp_path / f"{steps}.db", timeout=PATIENCE)
         await store.put_access_token("x", "ann", TOKEN)
         first = asyncio.create_task(store.aclose())
         second = asyncio.create_task(store.aclose())
@@ -435,7 +436,7 @@ async def test_a_closing_that_was_cancelled_is_taken_up_by_the_next(tmp_path: Pa
 
 
 def test_a_store_made_outside_a_loop_works_in_one_and_refuses_another(tmp_path: Path) -> None:
-    store = SQLiteStore(tmp_path / "tokens.db")
+    store = SQLiteStore(tmp_path / "tokens.db", timeout=PATIENCE)
     asyncio.run(store.put_access_token("x", "ann", TOKEN))
     with pytest.raises(RuntimeError, match="open in another event loop: make one for each loop"):
         asyncio.run(store.get_access_token("x", "ann"))
@@ -490,9 +491,9 @@ ANN = AccessToken("ann-key", "ann-secret")
 @pytest.mark.parametrize("what", ["deleted", "replaced"])
 async def test_a_file_that_goes_takes_no_token_until_it_is_back(tmp_path: Path, what: str) -> None:
     path, aside, other = tmp_path / "tokens.db", tmp_path / "aside.db", tmp_path / "other.db"
-    async with SQLiteStore(other) as backup:
+    async with SQLiteStore(other, timeout=PATIENCE) as backup:
         await backup.put_access_token("x", "eve", ANN)
-    async with SQLiteStore(path) as store:
+    async with SQLiteStore(path, timeout=PATIENCE) as store:
         await store.put_access_token("x", "ann", ANN)
         path.rename(aside)
         if what == "replaced":
@@ -521,7 +522,7 @@ async def test_a_write_during_which_the_file_goes_is_not_called_done(
         path.unlink()
         return changed
 
-    async with SQLiteStore(path) as store:
+    async with SQLiteStore(path, timeout=PATIENCE) as store:
         await store.get_access_token("x", "ann")
         monkeypatch.setattr(Database, "write", and_gone)
         with pytest.raises(StoreUnavailable, match="deleted or replaced meanwhile"):
@@ -531,15 +532,15 @@ async def test_a_write_during_which_the_file_goes_is_not_called_done(
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give a file away")
 async def test_another_users_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "tokens.db"
-    async with SQLiteStore(path) as store:
+    async with SQLiteStore(path, timeout=PATIENCE) as store:
         await store.put_access_token("x", "ann", ANN)
     os.chown(path, 65534, -1)
-    async with SQLiteStore(path) as store:
+    async with SQLiteStore(path, timeout=PATIENCE) as store:
         with pytest.raises(StoreUnavailable, match="user 65534 owns it, who can read the tokens"):
             await store.get_access_token("x", "ann")
     os.chown(path, 0, -1)
     path.chmod(0o644)
-    async with SQLiteStore(path) as store:
+    async with SQLiteStore(path, timeout=PATIENCE) as store:
         assert await store.get_access_token("x", "ann") == ANN
     assert path.stat().st_mode & 0o077 == 0
 

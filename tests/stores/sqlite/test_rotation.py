@@ -9,6 +9,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
+from patience import PATIENCE
 
 from aiooauth1.credentials import AccessToken
 from aiooauth1.errors import StoreCorrupt
@@ -39,7 +40,7 @@ def octets_of(folder: Path) -> bytes:
 
 
 async def filled(path: Path, encryption: Encryption | None, users: list[str]) -> None:
-    async with SQLiteStore(path, encryption=encryption) as store:
+    async with SQLiteStore(path, encryption=encryption, timeout=PATIENCE) as store:
         await asyncio.gather(*(store.put_access_token("x", user, token(user)) for user in users))
 
 
@@ -114,7 +115,7 @@ async def test_10000_records_are_rotated_under_100_readers_and_100_writers(tmp_p
         assert held == [token(user, load.written.get(user, 0)) for user in users], "a write was lost"
         assert {user async for user in store.users("x")} == set(users)
         assert await store.rotate() == 0
-    async with SQLiteStore(path, encryption=Encryption(OLD, name_key=NAMES)) as store:
+    async with SQLiteStore(path, encryption=Encryption(OLD, name_key=NAMES), timeout=PATIENCE) as store:
         for user in users[:100]:
             with pytest.raises(StoreCorrupt, match="which is not one of ours"):
                 await store.get_access_token("x", user)
@@ -126,7 +127,7 @@ async def test_what_the_old_key_opens_is_not_in_the_file_any_more(tmp_path: Path
     await filled(path, Encryption(OLD, name_key=NAMES), [f"user {number}" for number in range(500)])
     before = [octets for row in rows(path, "SELECT record, user FROM access") for octets in row]
     assert all(octets in octets_of(tmp_path) for octets in before)
-    async with SQLiteStore(path, encryption=Encryption(NEW, OLD, name_key=NAMES)) as store:
+    async with SQLiteStore(path, encryption=Encryption(NEW, OLD, name_key=NAMES), timeout=PATIENCE) as store:
         assert await store.rotate() == 500
         found = octets_of(tmp_path)
         assert not [octets for octets in before if octets[17:50] in found]
@@ -135,11 +136,13 @@ async def test_what_the_old_key_opens_is_not_in_the_file_any_more(tmp_path: Path
 async def test_pending_handshakes_are_rotated_and_go_on(tmp_path: Path) -> None:
     now = 1000.0
     path = tmp_path / "tokens.db"
-    async with SQLiteStore(path, encryption=Encryption(OLD), clock=lambda: now) as store:
+    async with SQLiteStore(path, encryption=Encryption(OLD), clock=lambda: now, timeout=PATIENCE) as store:
         await store.add_pending("x", "token", b"one", ttl=60)
         held = await store.get_pending("x", "token")
     assert held is not None
-    async with SQLiteStore(path, encryption=Encryption(NEW, OLD), clock=lambda: now) as store:
+    async with SQLiteStore(
+        path, encryption=Encryption(NEW, OLD), clock=lambda: now, timeout=PATIENCE
+    ) as store:
         assert await store.rotate() == 1
         assert await store.swap_pending("x", "token", held, b"two") is None, (
             "rotated meanwhile: read it again"
@@ -156,15 +159,15 @@ async def test_a_store_that_was_in_the_clear_is_encrypted_by_rotation(tmp_path: 
     path = tmp_path / "tokens.db"
     users = [f"user {number}" for number in range(300)]
     await filled(path, None, users)
-    async with SQLiteStore(path, encryption=Encryption(NEW)) as store:
+    async with SQLiteStore(path, encryption=Encryption(NEW), timeout=PATIENCE) as store:
         with pytest.raises(StoreCorrupt, match="not an encrypted one"):
             await store.get_access_token("x", users[0])
     assert b"key 0 of user 7" in octets_of(tmp_path)
-    async with SQLiteStore(path, encryption=Encryption(NEW, accept_plain=True)) as store:
+    async with SQLiteStore(path, encryption=Encryption(NEW, accept_plain=True), timeout=PATIENCE) as store:
         assert await store.get_access_token("x", users[0]) == token(users[0])
         assert await store.rotate() == 300
         assert b"key 0 of user" not in octets_of(tmp_path)
-    async with SQLiteStore(path, encryption=Encryption(NEW)) as store:
+    async with SQLiteStore(path, encryption=Encryption(NEW), timeout=PATIENCE) as store:
         for user in users:
             assert await store.get_access_token("x", user) == token(user)
 
@@ -179,12 +182,12 @@ async def test_a_record_that_does_not_decrypt_does_not_keep_the_others_from_it(t
             "UPDATE access SET record = ? WHERE id = 3", (lost.seal(b"{}", "access", "x", "?"),)
         )
         connection.execute("UPDATE access SET record = 'a text' WHERE id = 120")
-    async with SQLiteStore(path, encryption=Encryption(NEW, OLD)) as store:
+    async with SQLiteStore(path, encryption=Encryption(NEW, OLD), timeout=PATIENCE) as store:
         with pytest.raises(
             StoreCorrupt, match=r"^2 of 250 records could not be encrypted anew: .* with key "
         ):
             await store.rotate()
-    async with SQLiteStore(path, encryption=Encryption(NEW)) as store:
+    async with SQLiteStore(path, encryption=Encryption(NEW), timeout=PATIENCE) as store:
         held = await asyncio.gather(
             *(store.get_access_token("x", user) for user in users), return_exceptions=True
         )
@@ -198,8 +201,8 @@ async def test_a_record_that_changes_between_read_and_write_is_seen_again(tmp_pa
     users = [f"user {number}" for number in range(200)]
     await filled(path, Encryption(OLD), users)
     async with (
-        SQLiteStore(path, encryption=Encryption(NEW, OLD)) as rotator,
-        SQLiteStore(path, encryption=Encryption(OLD, NEW)) as late,
+        SQLiteStore(path, encryption=Encryption(NEW, OLD), timeout=PATIENCE) as rotator,
+        SQLiteStore(path, encryption=Encryption(OLD, NEW), timeout=PATIENCE) as late,
     ):
         rotation = asyncio.create_task(rotator.rotate())
         number = 0
@@ -210,17 +213,19 @@ async def test_a_record_that_changes_between_read_and_write_is_seen_again(tmp_pa
         assert await rotator.get_access_token("x", "user 199") == token("user 199", number)
         for user in users[:-1]:
             assert await rotator.get_access_token("x", user) == token(user)
-    async with SQLiteStore(path, encryption=Encryption(NEW)) as store:
+    async with SQLiteStore(path, encryption=Encryption(NEW), timeout=PATIENCE) as store:
         for user in users[:-1]:
             assert await store.get_access_token("x", user) == token(user)
 
 
 async def test_a_store_without_encryption_has_nothing_to_rotate(tmp_path: Path) -> None:
-    async with SQLiteStore(tmp_path / "tokens.db") as store:
+    async with SQLiteStore(tmp_path / "tokens.db", timeout=PATIENCE) as store:
         with pytest.raises(ValueError, match=r"encryption=Encryption\(new_key, old_key\)"):
             await store.rotate()
 
 
 async def test_an_empty_store_is_rotated(tmp_path: Path) -> None:
-    async with SQLiteStore(tmp_path / "tokens.db", encryption=Encryption(NEW, OLD)) as store:
+    async with SQLiteStore(
+        tmp_path / "tokens.db", encryption=Encryption(NEW, OLD), timeout=PATIENCE
+    ) as store:
         assert await store.rotate() == 0

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus
 
 import pytest
+from patience import PATIENCE
 
 from aiooauth1.credentials import AccessToken
 from aiooauth1.errors import StoreCorrupt, TooManyHandshakes
@@ -36,7 +37,11 @@ class TestSQLiteStore(StoreContract, BoundedContract, SharedContract):
     def make(self, path: Path, max_pending: int = 100_000) -> SQLiteStore:
         encryption = Encryption(*self.keys, name_key=self.name_key) if self.keys else None
         return SQLiteStore(
-            path / "tokens.db", encryption=encryption, max_pending=max_pending, clock=lambda: self.now
+            path / "tokens.db",
+            encryption=encryption,
+            max_pending=max_pending,
+            clock=lambda: self.now,
+            timeout=PATIENCE,
         )
 
     @pytest.fixture
@@ -99,7 +104,7 @@ def execute(path: Path, sql: str, *values: object) -> None:
 
 async def test_nothing_secret_stands_in_the_file(tmp_path: Path) -> None:
     encryption = Encryption(Encryption.generate_key(), name_key=Encryption.generate_key())
-    async with SQLiteStore(tmp_path / "tokens.db", encryption=encryption) as store:
+    async with SQLiteStore(tmp_path / "tokens.db", encryption=encryption, timeout=PATIENCE) as store:
         await store.put_access_token("x", SECRETS[3], TOKEN)
         await store.replace_access_token("x", SECRETS[3], TOKEN.key, TOKEN)
         await store.add_pending("x", SECRETS[0], SECRETS[1].encode(), ttl=60)
@@ -113,7 +118,7 @@ async def test_nothing_secret_stands_in_the_file(tmp_path: Path) -> None:
 
 
 async def test_without_encryption_the_same_search_finds_them(tmp_path: Path) -> None:
-    async with SQLiteStore(tmp_path / "tokens.db") as store:
+    async with SQLiteStore(tmp_path / "tokens.db", timeout=PATIENCE) as store:
         await store.put_access_token("x", SECRETS[3], TOKEN)
         found = octets_of(tmp_path)
     for secret in SECRETS:
@@ -122,7 +127,7 @@ async def test_without_encryption_the_same_search_finds_them(tmp_path: Path) -> 
 
 async def test_what_was_discarded_is_not_in_the_file_any_more(tmp_path: Path) -> None:
     path = tmp_path / "tokens.db"
-    async with SQLiteStore(path) as store:
+    async with SQLiteStore(path, timeout=PATIENCE) as store:
         for number in range(300):
             await store.put_access_token("x", f"user {number}", TOKEN)
         for number in range(300):
@@ -135,11 +140,11 @@ async def test_what_was_discarded_is_not_in_the_file_any_more(tmp_path: Path) ->
 async def test_names_stay_readable_when_the_keys_change(tmp_path: Path) -> None:
     old, new, names = (Encryption.generate_key() for _ in range(3))
     path = tmp_path / "tokens.db"
-    async with SQLiteStore(path, encryption=Encryption(old, name_key=names)) as store:
+    async with SQLiteStore(path, encryption=Encryption(old, name_key=names), timeout=PATIENCE) as store:
         await store.put_access_token("x", "ann", TOKEN)
-    async with SQLiteStore(path, encryption=Encryption(new, old, name_key=names)) as store:
+    async with SQLiteStore(path, encryption=Encryption(new, old, name_key=names), timeout=PATIENCE) as store:
         assert await store.replace_access_token("x", "ann", TOKEN.key, TOKEN) is True
-    async with SQLiteStore(path, encryption=Encryption(new, name_key=names)) as store:
+    async with SQLiteStore(path, encryption=Encryption(new, name_key=names), timeout=PATIENCE) as store:
         assert [user async for user in store.users("x")] == ["ann"]
         assert await store.get_access_token("x", "ann") == TOKEN
 
@@ -147,10 +152,10 @@ async def test_names_stay_readable_when_the_keys_change(tmp_path: Path) -> None:
 async def test_another_name_key_finds_nothing_and_a_missing_key_is_named(tmp_path: Path) -> None:
     key, names = Encryption.generate_key(), Encryption.generate_key()
     path = tmp_path / "tokens.db"
-    async with SQLiteStore(path, encryption=Encryption(key, name_key=names)) as store:
+    async with SQLiteStore(path, encryption=Encryption(key, name_key=names), timeout=PATIENCE) as store:
         await store.put_access_token("x", "ann", TOKEN)
     other = Encryption(key, name_key=Encryption.generate_key())
-    async with SQLiteStore(path, encryption=other) as store:
+    async with SQLiteStore(path, encryption=other, timeout=PATIENCE) as store:
         assert await store.get_access_token("x", "ann") is None
         with pytest.raises(StoreCorrupt):
             [user async for user in store.users("x")]
@@ -163,7 +168,7 @@ async def test_an_encrypted_store_that_is_opened_without_its_keys_says_so(tmp_pa
     path = tmp_path / "tokens.db"
     async with SQLiteStore(path, encryption=Encryption(Encryption.generate_key())) as store:
         await store.put_access_token("x", "ann", TOKEN)
-    async with SQLiteStore(path) as store:
+    async with SQLiteStore(path, timeout=PATIENCE) as store:
         with pytest.raises(StoreCorrupt, match="give the store its encryption"):
             await store.get_access_token("x", "ann")
 
@@ -231,7 +236,7 @@ async def test_1000_tampered_records_are_corrupt(tmp_path: Path) -> None:
 )
 async def test_forged_records_and_names_in_the_clear_are_corrupt(tmp_path: Path, forged: object) -> None:
     path = tmp_path / "tokens.db"
-    async with SQLiteStore(path) as store:
+    async with SQLiteStore(path, timeout=PATIENCE) as store:
         await store.put_access_token("x", "ann", TOKEN)
         await store.add_pending("x", "token", b"one", ttl=60)
         execute(path, "DROP TABLE access")
@@ -253,7 +258,7 @@ async def test_forged_records_and_names_in_the_clear_are_corrupt(tmp_path: Path,
 async def test_a_users_name_that_was_exchanged_is_corrupt(tmp_path: Path) -> None:
     for encryption in (None, Encryption(Encryption.generate_key(), name_key=Encryption.generate_key())):
         path = tmp_path / f"{encryption is None}.db"
-        async with SQLiteStore(path, encryption=encryption) as store:
+        async with SQLiteStore(path, encryption=encryption, timeout=PATIENCE) as store:
             await store.put_access_token("x", "ann", TOKEN)
             await store.put_access_token("x", "bob", TOKEN)
             execute(path, "UPDATE access SET user = (SELECT user FROM access WHERE id = 2) WHERE id = 1")
@@ -305,7 +310,7 @@ async def test_10000_hostile_names_do_not_meet(tmp_path: Path) -> None:
 async def test_a_slot_of_a_process_that_died_is_free_again_after_a_while(tmp_path: Path) -> None:
     now = 1000.0
     path = tmp_path / "tokens.db"
-    async with SQLiteStore(path, max_pending=1, clock=lambda: now) as store:
+    async with SQLiteStore(path, max_pending=1, clock=lambda: now, timeout=PATIENCE) as store:
         async with store.pending_slot():
             pass
         execute(path, "INSERT INTO slot VALUES (x'00', ?)", now + 60)  # what a process leaves that was killed
@@ -318,7 +323,10 @@ async def test_a_slot_of_a_process_that_died_is_free_again_after_a_while(tmp_pat
 
 async def test_the_bound_is_one_for_all_processes(tmp_path: Path) -> None:
     path = tmp_path / "tokens.db"
-    async with SQLiteStore(path, max_pending=2) as one, SQLiteStore(path, max_pending=2) as other:
+    async with (
+        SQLiteStore(path, max_pending=2, timeout=PATIENCE) as one,
+        SQLiteStore(path, max_pending=2, timeout=PATIENCE) as other,
+    ):
         async with one.pending_slot(), other.pending_slot():
             for store in (one, other):
                 with pytest.raises(TooManyHandshakes):
@@ -347,7 +355,7 @@ async def test_abandoned_handshakes_leave_nothing_when_their_time_is_up(tmp_path
 
 @pytest.mark.parametrize("size", [16_385, 100_000])
 async def test_a_token_that_is_too_large_is_refused_when_it_is_put(tmp_path: Path, size: int) -> None:
-    async with SQLiteStore(tmp_path / "tokens.db") as store:
+    async with SQLiteStore(tmp_path / "tokens.db", timeout=PATIENCE) as store:
         await store.put_access_token("x", "ann", TOKEN)
         for refused in (
             store.put_access_token("x", "ann", AccessToken("k", "s" * size)),
@@ -360,6 +368,6 @@ async def test_a_token_that_is_too_large_is_refused_when_it_is_put(tmp_path: Pat
 
 @pytest.mark.parametrize("ttl", [0, -1, float("nan"), float("inf")])
 async def test_a_handshake_has_an_end(tmp_path: Path, ttl: float) -> None:
-    async with SQLiteStore(tmp_path / "tokens.db") as store:
+    async with SQLiteStore(tmp_path / "tokens.db", timeout=PATIENCE) as store:
         with pytest.raises(ValueError, match="ttl must be a positive number"):
             await store.add_pending("x", "token", b"1", ttl=ttl)
