@@ -317,11 +317,7 @@ class RedirectRefused(OAuth1Error):
 
 
 class StoreUnavailable(OAuth1Error):
-    """The token store did not answer in time, or refused. Nothing was sent to the provider.
-
-    The store is asked again before a retry. If it fails then, the provider has refused the attempts so far,
-    and nothing was done.
-    """
+    """The token store did not answer in time, or refused. Nothing was sent to the provider."""
 
 
 class StoreCorrupt(OAuth1Error):

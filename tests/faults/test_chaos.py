@@ -106,7 +106,7 @@ async def test_nothing_is_lost_doubled_mixed_up_or_leaked(server: RedisServer | 
     assert world.met.keys() == BEFORE.keys() | AFTER.keys()
     assert confirmed - done == set()
     assert failed & done == set()
-    # What arrived of them was refused: the store is asked again before each retry.
+    # What arrived of them was refused or redirected: the store is asked again before each attempt.
     assert not_sent & done == set()
     assert max(world.rejected.values()) == 1
     assert [times for times in world.unavailable if not place.explains(*times)] == []
