@@ -64,7 +64,9 @@ class FakeProvider:
 
     Args:
         like: The provider to be like: a preset, or one of yours, such as `Provider("mine", realm="photos",
-            access_token_method="GET")`. Its URLs do not count; its quirks do, and are those of `provider`.
+            access_token_method="GET")`. Its quirks are those of `provider`,
+            whose URLs are on this machine. The paths of its own URLs are served too, for tests in which its
+            host names resolve to this machine.
         consumer: The consumer that is registered there; None makes one up.
         consumers: More consumers.
         clock: The provider's clock, in seconds since the epoch; its `Date` headers follow it too.
