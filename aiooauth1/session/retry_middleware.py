@@ -169,9 +169,10 @@ class RetryMiddleware(UserCall):
                         raise
                     if seconds is None:
                         return response if has_problem(response) else self._accept(response)
-                    # It is whole, or it would hold its connection.
+                    # If it is whole, it holds no connection, and the caller may still get it.
                     refused = response if response.connection is None else None
-                    response.release()
+                    if refused is None:
+                        response.release()
                     del response  # reports of an error may show it, and its fields may echo ours
                 if seconds is None:
                     # Outside the handler: aiohttp's error, which knows the whole request, is not its context.
