@@ -25,8 +25,16 @@ TEXT = README.read_text(encoding="utf-8")
 
 def blocks(language: str) -> Iterator[str]:
     """The code blocks of a language."""
-    for block in re.finditer(rf"^```{language}\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE):
-        yield block[1]
+    opened, block = None, ""
+    for line in TEXT.splitlines(keepends=True):
+        if not line.startswith("```"):
+            block += line
+        elif opened is None:
+            opened, block = line[3:].strip(), ""
+        else:
+            if opened == language:
+                yield block
+            opened = None
 
 
 def program(name: str) -> str:

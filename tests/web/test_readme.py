@@ -58,7 +58,7 @@ def test_the_service_and_its_tests_are_short_and_pass(tmp_path: Path, name: str)
 
 
 def test_the_log_events_that_it_lists_are_those_of_the_code() -> None:
-    listed = re.findall(r"^\| `(\w+\.\w+)` \|", README.read_text(encoding="utf-8"), re.MULTILINE)
+    listed = re.findall(r"^\| `([a-z_]+\.[a-z_]+)` \|", README.read_text(encoding="utf-8"), re.MULTILINE)
     names = r'(?:"event": |_facts\()"([a-z_.]+)"'
     package = Path(aiooauth1.__file__).parent
     logged = {name for path in package.rglob("*.py") for name in re.findall(names, path.read_text("utf-8"))}
