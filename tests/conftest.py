@@ -10,6 +10,8 @@ from real_redis.fixtures import own_redis, redis_cluster, redis_url
 
 __all__ = ["own_redis", "redis_cluster", "redis_url"]
 
+collect_ignore_glob = ["support/*"]  # programs and helpers, of which some run in processes of their own
+
 # What a shell, a CI or a user may have set, and what no verdict may depend on.
 _UNSET = {
     "all_proxy",

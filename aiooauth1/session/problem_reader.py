@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 import warnings
-from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -27,7 +26,6 @@ _FIRST_REFUSAL = 400
 _MOST_READ = 64 * 1024
 _LONGEST_READ = 5.0  # seconds: a body that drips must not hold the caller who waits for the status
 _KEPT = "_aiooauth1_problem"
-_BLANK = "a secret begins or ends with white space: it may have come from a file with its newline"
 _REPORTING_TYPES = ("json", "xml", "text/plain", "x-www-form-urlencoded")
 
 
@@ -109,8 +107,6 @@ async def read_refusal(
     details: dict[str, Any] = {"method": context.method, "url": context.url, "user": context.user}
     if problem.meaning == "signature_invalid":
         details["base_string"] = context.base_string(context.method)
-        if any(secret != secret.strip() for secret in secrets):
-            problem = replace(problem, hints=(_BLANK, *problem.hints))
     vars(response)[_KEPT] = problem, details
     return problem
 

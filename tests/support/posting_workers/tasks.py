@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from taskiq import AsyncBroker
 
 
-REDIS = os.environ.get("POSTING_REDIS", "redis://localhost")  # unset while the tests are only collected
+REDIS = os.environ["POSTING_REDIS"]
 
 
 def session() -> OAuth1Session:
