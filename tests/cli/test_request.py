@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import shlex
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -16,6 +17,8 @@ from aiooauth1.errors import OutcomeUnknown, SigningError
 
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from desk import Desk
 
 
@@ -52,6 +55,18 @@ async def test_a_body_goes_out_signed_as_it_was_given(
     assert json.loads(capsys.readouterr().out)["user"] == "ann"
 
 
+@contextmanager
+def logging_restored() -> Iterator[None]:
+    """Undo what `-v` does to the package's logger, which a program of its own needs not."""
+    logger = logging.getLogger("aiooauth1")
+    level, propagate, handlers = logger.level, logger.propagate, list(logger.handlers)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)  # which also clears what loggers remember of levels
+        logger.propagate, logger.handlers = propagate, handlers
+
+
 async def test_a_multipart_form_carries_files(desk: Desk) -> None:
     (desk.folder / "cat.png").write_bytes(b"\x89PNG")
     await desk.sign_in("ann")
@@ -66,13 +81,9 @@ async def test_include_and_verbose_show_the_header_and_what_is_signed_but_no_sec
     desk: Desk, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     await desk.sign_in("ann")
-    logger = logging.getLogger("aiooauth1")
-    before = logger.level, logger.propagate, list(logger.handlers)
-    try:
+    with logging_restored():
         assert await send(desk, "echo/a?b=1", include=True, verbose=True, headers=["X-More: yes"]) == 0
-    finally:
-        logger.level, logger.propagate, logger.handlers = before
-        caplog.clear()
+    caplog.clear()
     out, err = capsys.readouterr()
     head, _, body = out.replace("\r\n", "\n").partition("\n\n")
     assert head.startswith("HTTP/1.1 200 OK\nContent-Type: application/json")
@@ -111,12 +122,8 @@ async def test_a_refusal_is_status_1_with_its_body_and_one_line_and_explained_if
     assert out == "oauth_problem=signature_invalid"
     assert line.startswith("aiooauth1 request: SignatureRejected: ")
     assert line.count("\n") == 1
-    logger = logging.getLogger("aiooauth1")
-    before = logger.level, logger.propagate, list(logger.handlers)
-    try:
+    with logging_restored():
         assert await send(desk, "posts", verbose=True) == 1
-    finally:
-        logger.level, logger.propagate, logger.handlers = before
     explained = capsys.readouterr().err
     assert explained.endswith(line)
     assert "\n* " in explained  # what the refusal means, after what was signed
