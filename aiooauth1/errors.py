@@ -202,7 +202,7 @@ class ProviderError(OAuth1Error):
         self.advice = advice
         self.body = body
         self.details = details
-        self.hints = request.get("hints", ())
+        self.hints: tuple[str, ...] = request.get("hints", ())
         _tell(self, request)
 
     def explain(self) -> str:

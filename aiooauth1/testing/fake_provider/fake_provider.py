@@ -125,7 +125,7 @@ class FakeProvider:
             raise ValueError(f"base_path must begin with '/' and not end in one, unlike {base_path!r}")
         if like is not None and like.denied_by_empty_verifier:
             denial = "empty_verifier"
-        self.ledger = Ledger(ledger_limit)
+        self.ledger: Ledger = Ledger(ledger_limit)
         self._like = like
         self._denial = denial
         self._consumer = consumer or make_consumer()

@@ -32,7 +32,7 @@ class _Timed:
 class PendingContract(_Timed):
     """What a store of pending handshakes promises."""
 
-    ttl = 2.0
+    ttl: float = 2.0
     """How long the records live of which the tests see the end: seconds, enough for a slow machine."""
 
     @pytest.fixture
