@@ -32,7 +32,7 @@ if TYPE_CHECKING:
         UnknownUser,
         VerifierRejected,
     )
-    from aiooauth1.flows.handshake.handshake import Handshake
+    from aiooauth1.flows.handshake.handshake import Handshake, PendingHandshake
     from aiooauth1.providers.provider import Provider, ProviderSunsetWarning
     from aiooauth1.responses.problem import Problem
     from aiooauth1.responses.rate_limit import RateLimit, RateLimitWindow
@@ -71,6 +71,7 @@ __all__ = [
     "OAuth1Middleware",
     "OAuth1Session",
     "OutcomeUnknown",
+    "PendingHandshake",
     "PendingStore",
     "Problem",
     "Provider",
@@ -110,6 +111,7 @@ _MODULES = {
     "MemoryStore": "stores",
     "OAuth1Middleware": "session.middleware",
     "OAuth1Session": "session.session",
+    "PendingHandshake": "flows",
     "PendingStore": "stores",
     "Problem": "responses.problem",
     "Provider": "providers",
