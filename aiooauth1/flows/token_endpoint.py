@@ -17,7 +17,7 @@ from aiooauth1.responses.redaction import SecretMatcher
 from aiooauth1.transport.delivery import ObservedRequest, observe, outcome_unknown
 from aiooauth1.transport.placement import finish, place
 from aiooauth1.transport.public_only import private_address_in
-from aiooauth1.transport.request import FORM, name_consumer, url_on_the_wire
+from aiooauth1.transport.request import FORM, sent_url, set_user_agent
 
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ class _SignedRequest(ObservedRequest):
         if ours is None:
             return await super().send(conn)
         try:
-            prepared = ours.prepare(url_on_the_wire(self), ours.nonce(), int(ours.now()))
+            prepared = ours.prepare(sent_url(self), ours.nonce(), int(ours.now()))
             await place(self, await finish(ours.signer, prepared), ours.placement)
         except BaseException:
             conn.release()  # nothing was written: it is as good as new
@@ -175,8 +175,8 @@ class SendOnceMiddleware:
         request.headers.popall(hdrs.CONTENT_TYPE, None)
         if ours.form is not None or ours.placement == "body":
             request.headers[hdrs.CONTENT_TYPE] = FORM
-        name_consumer(request, ours.user_agent, needed=ours.needs_user_agent)
-        ours.prepare(url_on_the_wire(request), "0", 0)  # what cannot be signed is told before a connection
+        set_user_agent(request, ours.user_agent, needed=ours.needs_user_agent)
+        ours.prepare(sent_url(request), "0", 0)  # what cannot be signed is told before a connection
         self._request = observe(request, _SignedRequest)
         self._request.ours = ours
         try:

@@ -14,7 +14,7 @@ from aiooauth1.signing.rules import SigningRules
 from aiooauth1.signing.sign import Signer
 from aiooauth1.transport.clock import system_time
 from aiooauth1.transport.delivery import SAFE_METHODS, is_network_error, observe, outcome_unknown
-from aiooauth1.transport.origin import Origin, Target, refuse_bare_transport
+from aiooauth1.transport.origin import Origin, RequestTarget, require_secure_transport
 
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class OAuth1Middleware:
             allow_http = allow_http or provider.allow_http
             realm = provider.realm if realm is None else realm
         for origin in self._origins:
-            refuse_bare_transport(origin, method, allow_http=allow_http)
+            require_secure_transport(origin, method, allow_http=allow_http)
         rules = SigningRules() if provider is None else provider.rules
         self._signer = Signer(consumer, token, signature_method=method, rules=rules, realm=realm)
         self._options = SigningOptions.of(provider, clock=lambda _: clock(), nonce=nonce)
@@ -98,7 +98,7 @@ class OAuth1Middleware:
             return await handler(request)
         signed = observe(request, SigningRequest)
         signed.has_begun = False
-        call = SignedCall(self._options, self._signer, Target(signed.url, origin))
+        call = SignedCall(self._options, self._signer, RequestTarget(signed.url, origin))
         await call.prepare(signed)
         try:
             return await handler(signed)

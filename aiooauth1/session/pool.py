@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from aiohttp import ClientMiddlewareType, ClientResponse
 
-    from aiooauth1.transport.clock import ProviderClocks
+    from aiooauth1.transport.clock import ProviderClock
 
 
 __all__ = ["ConnectionPool", "LoopTurns"]
@@ -89,7 +89,7 @@ class ConnectionPool:
     def __init__(
         self,
         options: ClientSessionOptions,
-        clocks: ProviderClocks,
+        clocks: ProviderClock,
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[object]],
         *,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from aiooauth1.responses.problem import Problem
 
 
-__all__ = ["CallContext", "has_problem", "keep_unread", "raise_for_problem", "read_refusal"]
+__all__ = ["CallContext", "has_problem", "keep_unread", "raise_for_problem", "read_problem_response"]
 
 _FIRST_REFUSAL = 400
 _MOST_READ = 64 * 1024
@@ -74,7 +74,7 @@ async def raise_for_problem(response: ClientResponse) -> None:
         raise problem.error(**details)
 
 
-async def read_refusal(
+async def read_problem_response(
     response: ClientResponse, context: CallContext, *, in_success: bool = False, refusal_header: str = ""
 ) -> Problem | None:
     """Return what a refusal says, having read at most 64 KiB of it, and keep it with the response.

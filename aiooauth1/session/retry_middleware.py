@@ -31,7 +31,7 @@ from aiooauth1.errors import (
     TokenRejected,
 )
 from aiooauth1.responses.rate_limit import rate_limit
-from aiooauth1.session.problem_reader import CallContext, has_problem, keep_unread, read_refusal
+from aiooauth1.session.problem_reader import CallContext, has_problem, keep_unread, read_problem_response
 from aiooauth1.session.redirects import REDIRECTS, keeps_body
 from aiooauth1.session.retry import backoff, is_rate_limit, may_retry_error, may_retry_response
 from aiooauth1.session.signing_request import SigningRequest
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from aiooauth1.session.retry import Retry
     from aiooauth1.session.signing_request import SigningOptions
     from aiooauth1.session.user_call import CallUser
-    from aiooauth1.transport.origin import Origin, Target
+    from aiooauth1.transport.origin import Origin, RequestTarget
 
 
 __all__ = ["RetryMiddleware"]
@@ -88,7 +88,7 @@ class RetryMiddleware(UserCall):
     def __init__(  # noqa: PLR0917  called in one place
         self,
         options: SigningOptions,
-        target: Target,
+        target: RequestTarget,
         pool: ConnectionPool,
         who: CallUser,
         token: AccessToken | None,
@@ -332,7 +332,9 @@ class RetryMiddleware(UserCall):
         )
         header = self.options.refusal_header
         is_doubtful = response.status < _FIRST_REFUSAL and not (header and header in response.headers)
-        problem = await read_refusal(response, context, in_success=is_doubtful, refusal_header=header)
+        problem = await read_problem_response(
+            response, context, in_success=is_doubtful, refusal_header=header
+        )
         if problem is None:
             return None
         retry, kind = self._retry, problem.error_type

@@ -20,12 +20,12 @@ from aiooauth1.session.retry import Retry
 from aiooauth1.session.retry_middleware import RetryMiddleware
 from aiooauth1.session.signing_request import SigningOptions
 from aiooauth1.session.token_rejection import TokenRejection, TokenRejectionHandler
-from aiooauth1.session.urls import Targets
+from aiooauth1.session.urls import TargetResolver
 from aiooauth1.session.user_call import CallUser
 from aiooauth1.signing.methods import HMAC_SHA1, HMAC_SHA256, HMAC_SHA512, PLAINTEXT
 from aiooauth1.signing.rules import SigningRules
 from aiooauth1.signing.sign import Signature, Signer
-from aiooauth1.transport.clock import ProviderClocks, system_time
+from aiooauth1.transport.clock import ProviderClock, system_time
 from aiooauth1.transport.placement import finish
 from aiooauth1.transport.request import FORM
 
@@ -137,7 +137,7 @@ class OAuth1Session:
             raise TypeError("write OAuth1Session(Consumer(key, secret), AccessToken(key, secret))")
         _check_types(provider, store, on_token_rejected)
         is_monotonic = provider is not None and provider.monotonic_timestamps
-        self._clocks = ProviderClocks(clock, never_back=is_monotonic)
+        self._clocks = ProviderClock(clock, never_back=is_monotonic)
         self._clock = clock
         if public_only is None:
             public_only = bool(getattr(provider, "public_only", False))
@@ -168,7 +168,7 @@ class OAuth1Session:
         if basic_auth is not None and (provider is None or self._options.placement == "header"):
             raise TypeError("basic_auth= needs a provider, and placement='query' or 'body'")
         strips_query = self._options.placement == "query"
-        self._targets = Targets(provider, allow_http=allow_http, strips_query=strips_query)
+        self._targets = TargetResolver(provider, allow_http=allow_http, strips_query=strips_query)
         self._rejections = TokenRejectionHandler(
             "" if provider is None else provider.name,
             store,

@@ -17,7 +17,7 @@ from aiohttp import hdrs
 from aiooauth1.errors import RedirectRefused, SigningError
 from aiooauth1.session.redirects import Hop, next_hop
 from aiooauth1.transport.delivery import SAFE_METHODS, ObservedRequest
-from aiooauth1.transport.nonce import fresh_nonce
+from aiooauth1.transport.nonce import random_nonce
 from aiooauth1.transport.origin import Origin
 from aiooauth1.transport.placement import (
     SlowSigningLimit,
@@ -25,16 +25,16 @@ from aiooauth1.transport.placement import (
     check_placement,
     finish,
     place,
-    take_out,
+    remove_signature,
 )
 from aiooauth1.transport.request import (
     check_framing,
     has_body,
     is_form,
-    name_consumer,
-    signed_form,
-    url_on_the_wire,
-    whole_body,
+    read_body,
+    sent_url,
+    set_user_agent,
+    signed_form_bytes,
 )
 
 
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
     from aiooauth1.providers.provider import Placement, Provider
     from aiooauth1.signing.sign import Signer
-    from aiooauth1.transport.origin import Target
+    from aiooauth1.transport.origin import RequestTarget
 
 
 __all__ = ["SignedCall", "SigningOptions", "SigningRequest"]
@@ -111,10 +111,10 @@ class SigningOptions:
     ) -> SigningOptions:
         """Return the options of a provider, or those of RFC 5849."""
         if provider is None:
-            return cls(clock=clock, nonce=nonce or fresh_nonce, placement=placement or "header")
+            return cls(clock=clock, nonce=nonce or random_nonce, placement=placement or "header")
         return cls(
             clock=clock,
-            nonce=nonce or partial(fresh_nonce, provider.nonce_length),
+            nonce=nonce or partial(random_nonce, provider.nonce_length),
             placement=placement or provider.placement,
             body_hash=provider.rules.body_hash,
             sign_multipart_text=provider.sign_multipart_text,
@@ -132,7 +132,7 @@ class SignedCall:
 
     __slots__ = ("_attempted", "_form", "_hashed", "_sent", "_url", "has_left", "options", "origin", "signer")
 
-    def __init__(self, options: SigningOptions, signer: Signer | None, target: Target) -> None:
+    def __init__(self, options: SigningOptions, signer: Signer | None, target: RequestTarget) -> None:
         self.options = options
         self.signer = signer  # None: the call is over
         self._url, self.origin = target
@@ -162,7 +162,7 @@ class SignedCall:
             or is_form(request)
         ):
             return False
-        url = url_on_the_wire(request)
+        url = sent_url(request)
         if "oauth" in url:
             return False
         self._sent = url, "", 0
@@ -185,7 +185,7 @@ class SignedCall:
             )
         if not is_first:
             request.unsigned_url = None
-            await take_out(request, self.options.placement)
+            await remove_signature(request, self.options.placement)
         if url is not self._url or self.has_left:
             self._check_hop(request)
         if self.has_left:
@@ -208,7 +208,7 @@ class SignedCall:
     async def _collect(self, request: SigningRequest, signer: Signer, *, is_first: bool) -> None:
         options = self.options
         if options.needs_user_agent or options.user_agent is not None:
-            name_consumer(request, options.user_agent, needed=options.needs_user_agent)
+            set_user_agent(request, options.user_agent, needed=options.needs_user_agent)
         if options.placement == "body":
             if self._attempted and request.method in SAFE_METHODS:
                 raise RedirectRefused(
@@ -218,14 +218,14 @@ class SignedCall:
         form = None
         if is_form(request):
             check_framing(request)
-            form = await signed_form(request)
+            form = await signed_form_bytes(request)
         elif options.sign_multipart_text:
-            form = await signed_form(request, with_multipart=True)
+            form = await signed_form_bytes(request, with_multipart=True)
         self._form = form
-        self._hashed = await whole_body(request) if options.body_hash and form is None else None
+        self._hashed = await read_body(request) if options.body_hash and form is None else None
         if options.placement == "query":
             request.response_class = UnechoedResponse
-        url = url_on_the_wire(request)
+        url = sent_url(request)
         self._sent = url, "", 0
         if not is_first or "oauth" in url or (form is not None and b"oauth" in form):
             # Parameters that clash with ours, and characters that a redirect brings, are found by signing.

@@ -11,8 +11,8 @@ from yarl import URL
 from aiooauth1.errors import SigningError
 from aiooauth1.signing.base_string import parse_url as check_url
 from aiooauth1.signing.encoding import utf8
-from aiooauth1.transport.origin import Origin, Target, refuse_bare_transport
-from aiooauth1.transport.params import Pairs
+from aiooauth1.transport.origin import Origin, RequestTarget, require_secure_transport
+from aiooauth1.transport.params import ParamsEncoder
 from aiooauth1.transport.placement import without_ours
 
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from aiooauth1.signing.methods import SignatureMethod
 
 
-__all__ = ["Targets"]
+__all__ = ["TargetResolver"]
 
 _KEPT = 512
 
 
-class Targets:
+class TargetResolver:
     """Turns what a caller gives as URL into where the call goes.
 
     Args:
@@ -44,21 +44,21 @@ class Targets:
         if provider is None:
             self._origins: frozenset[Origin] = frozenset()
             self._allow_http = allow_http
-            self.pairs = Pairs()
+            self.pairs = ParamsEncoder()
         else:
             self._origins = frozenset(Origin.of(URL(url)) for url in provider.signed_origins())
             self._allow_http = allow_http or provider.allow_http
             is_sorted = provider.rules.sorted_parameters
-            self.pairs = Pairs(php_arrays=provider.php_arrays, is_sorted=is_sorted)
+            self.pairs = ParamsEncoder(php_arrays=provider.php_arrays, is_sorted=is_sorted)
         # Most calls go to one of few URLs, and whether they may does not change.
         self._permitted = lru_cache(_KEPT)(self._locate)
 
-    def locate(self, url: str | URL, params: Any, signature_method: SignatureMethod) -> Target:
+    def locate(self, url: str | URL, params: Any, signature_method: SignatureMethod) -> RequestTarget:
         """Return where a call goes, having checked that it may.
 
         Args:
             url: Absolute, or relative to the provider's `base_url`.
-            params: More parameters of the query, as `Pairs.query` takes them.
+            params: More parameters of the query, as `ParamsEncoder.query` takes them.
             signature_method: How it will be signed.
 
         Raises:
@@ -66,14 +66,14 @@ class Targets:
             TypeError: If `url` is neither text nor URL, or `params` are no parameters.
         """
         target = self._permitted(url) if isinstance(url, (str, URL)) else self._locate(url)
-        refuse_bare_transport(target.origin, signature_method, allow_http=self._allow_http)
+        require_secure_transport(target.origin, signature_method, allow_http=self._allow_http)
         if params or self.pairs.is_sorted:
             query = self.pairs.query(params, target.url.raw_query_string)
             where = f"{str(target.url).partition('?')[0]}{'?' if query else ''}{query}"
-            return Target(URL(where, encoded=True), target.origin)
+            return RequestTarget(URL(where, encoded=True), target.origin)
         return target
 
-    def check_proxy(self, target: Target, proxy: Any) -> None:
+    def check_proxy(self, target: RequestTarget, proxy: Any) -> None:
         """Refuse to send a plain http request to a proxy on another machine, if http is not allowed.
 
         Raises:
@@ -84,7 +84,7 @@ class Targets:
         if not Origin.of(URL(proxy)).is_loopback:
             raise SigningError("plain http through a proxy on another machine: use https, or allow_http=True")
 
-    def _locate(self, url: str | URL) -> Target:
+    def _locate(self, url: str | URL) -> RequestTarget:
         if isinstance(url, str):
             utf8(url)  # what has no UTF-8 form is refused here, since yarl leaves it out in silence
         try:
@@ -93,7 +93,7 @@ class Targets:
             reason = str(error)
         else:
             where = self._absolute(where)
-            target = Target(where, Origin.of(where))
+            target = RequestTarget(where, Origin.of(where))
             self._check(target.origin)
             check_url(str(where))
             return target

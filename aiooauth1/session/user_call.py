@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from aiooauth1.errors import StoreUnavailable, UnknownUser
 from aiooauth1.session.signing_request import SignedCall, SigningRequest
-from aiooauth1.transport.placement import take_out
+from aiooauth1.transport.placement import remove_signature
 
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from aiooauth1.session.signing_request import SigningOptions
     from aiooauth1.session.token_rejection import TokenRejectionHandler
     from aiooauth1.signing.sign import Signer
-    from aiooauth1.transport.origin import Target
+    from aiooauth1.transport.origin import RequestTarget
 
 
 __all__ = ["CallUser", "UserCall"]
@@ -51,7 +51,7 @@ class UserCall(SignedCall):
     def __init__(
         self,
         options: SigningOptions,
-        target: Target,
+        target: RequestTarget,
         pool: ConnectionPool,
         who: CallUser,
         token: AccessToken | None,
@@ -89,7 +89,7 @@ class UserCall(SignedCall):
             await self._reload_token(user)
             if self._token == signed_with:
                 return
-            await take_out(request, self.options.placement)
+            await remove_signature(request, self.options.placement)
             request.url = url
             await super().sign(request)
 

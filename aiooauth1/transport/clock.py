@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
 
-__all__ = ["FURTHEST", "ProviderClocks", "server_time", "system_time"]
+__all__ = ["MAX_SKEW", "ProviderClock", "server_time", "system_time"]
 
-FURTHEST = 86_400.0
+MAX_SKEW = 86_400.0
 """Seconds beyond which a provider's clock is not believed."""
 
 _RANGE = re.compile(r"\s*([0-9]{1,12})\s*-\s*([0-9]{1,12})\s*")
@@ -44,7 +44,7 @@ def server_time(acceptable: str, date: str) -> float | None:
     return http_date(date)
 
 
-class ProviderClocks:
+class ProviderClock:
     """Tells the time at each origin: our own, until a refusal has told another.
 
     A learned time runs on by the monotonic clock, so a step of ours does not move it.
@@ -85,7 +85,7 @@ class ProviderClocks:
             server: Its time in seconds since the epoch; None: it told none.
             is_guess: Whether the refusal did not say that the time was the reason.
         """
-        if server is None or abs(server - self._clock()) > FURTHEST:
+        if server is None or abs(server - self._clock()) > MAX_SKEW:
             return False
         if origin not in self._ahead and len(self._ahead) >= _ORIGINS_KEPT:
             self.forget(next(iter(self._ahead)))

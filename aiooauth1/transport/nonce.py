@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 
 
-__all__ = ["fresh_nonce"]
+__all__ = ["random_nonce"]
 
 
-def fresh_nonce(length: int = 30) -> str:
+def random_nonce(length: int = 30) -> str:
     """Return that many lower-case hexadecimal digits; 30 are 120 random bits (RFC 5849 section 3.3).
 
     Strict verifiers take 20 to 30 letters and digits and nothing else. The operating system's generator has

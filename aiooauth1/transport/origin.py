@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from aiooauth1.signing.methods import SignatureMethod
 
 
-__all__ = ["Origin", "Target", "refuse_bare_transport"]
+__all__ = ["Origin", "RequestTarget", "require_secure_transport"]
 
 
 class Origin(NamedTuple):
@@ -40,7 +40,7 @@ class Origin(NamedTuple):
         return _is_loopback(self.host)
 
 
-class Target(NamedTuple):
+class RequestTarget(NamedTuple):
     """Where a call goes."""
 
     url: URL
@@ -57,7 +57,7 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def refuse_bare_transport(origin: Origin, signature_method: SignatureMethod, *, allow_http: bool) -> None:
+def require_secure_transport(origin: Origin, signature_method: SignatureMethod, *, allow_http: bool) -> None:
     """Refuse what shows a signed request to everybody on the way (RFC 5849 sections 3.4.4 and 4).
 
     Raises:

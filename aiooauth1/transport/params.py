@@ -14,22 +14,22 @@ from aiooauth1.signing.base_string import join_normalized
 from aiooauth1.signing.encoding import encode_form, encoded_pairs, parse_form, utf8
 
 
-__all__ = ["Pairs"]
+__all__ = ["ParamsEncoder"]
 
 _NOT_A_FILE = "{} is a {}: give an open file or bytes"
 _PARTS = (bytes, bytearray, memoryview, io.IOBase)  # of which aiohttp makes parts of a multipart body
 
 
-class Pairs(NamedTuple):
+class ParamsEncoder(NamedTuple):
     """How parameters are written: by RFC 5849 section 3.6, with `%20` for a space.
 
     Args:
         php_arrays: Whether repeated parameters are numbered as PHP has it.
         is_sorted: Whether they go out in the order in which they are signed.
 
-    >>> Pairs().query({"q": "a b", "id": [1, 2]})
+    >>> ParamsEncoder().query({"q": "a b", "id": [1, 2]})
     'q=a%20b&id=1&id=2'
-    >>> Pairs(php_arrays=True).query({"id[]": [1, 2]})
+    >>> ParamsEncoder(php_arrays=True).query({"id[]": [1, 2]})
     'id%5B0%5D=1&id%5B1%5D=2'
     """
 
@@ -62,9 +62,9 @@ class Pairs(NamedTuple):
                 and none is a file either.
             SigningError: If a text has no UTF-8 form.
 
-        >>> Pairs().form({"status": "Hello World", "media": [1, 2]})
+        >>> ParamsEncoder().form({"status": "Hello World", "media": [1, 2]})
         b'status=Hello%20World&media=1&media=2'
-        >>> Pairs().form(b"raw") is None
+        >>> ParamsEncoder().form(b"raw") is None
         True
         """
         if isinstance(data, PathLike) or _is_upload(data):

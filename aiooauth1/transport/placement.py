@@ -12,7 +12,7 @@ from aiooauth1.errors import SigningError
 from aiooauth1.signing.encoding import parse_form
 from aiooauth1.signing.parameters import PROTOCOL
 from aiooauth1.signing.signature import SIGNATURE
-from aiooauth1.transport.request import FORM, has_body, is_form, whole_body
+from aiooauth1.transport.request import FORM, has_body, is_form, read_body
 
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ __all__ = [
     "check_placement",
     "finish",
     "place",
-    "take_out",
+    "remove_signature",
     "without_ours",
 ]
 
@@ -134,7 +134,7 @@ async def place(request: ClientRequest, signature: Signature, placement: Placeme
         await request.update_body(BytesPayload(signature.body(), content_type=FORM))
 
 
-async def take_out(request: ClientRequest, placement: Placement) -> None:
+async def remove_signature(request: ClientRequest, placement: Placement) -> None:
     """Take what an earlier attempt or hop left of ours out of the query or the form.
 
     A provider may copy the query of a request into the Location that it redirects to.
@@ -145,7 +145,7 @@ async def take_out(request: ClientRequest, placement: Placement) -> None:
         if kept != query:  # then it stands in what the response calls its URL, too
             request.url = request.original_url = URL(f"{url}?{kept}" if kept else url, encoded=True)
     elif placement == "body" and is_form(request) and has_body(request):
-        rest = without_ours(await whole_body(request))
+        rest = without_ours(await read_body(request))
         await request.update_body(BytesPayload(rest, content_type=FORM))
 
 

@@ -25,10 +25,10 @@ __all__ = [
     "check_framing",
     "has_body",
     "is_form",
-    "name_consumer",
-    "signed_form",
-    "url_on_the_wire",
-    "whole_body",
+    "read_body",
+    "sent_url",
+    "set_user_agent",
+    "signed_form_bytes",
 ]
 
 FORM = "application/x-www-form-urlencoded"
@@ -36,7 +36,7 @@ _REWINDS_BODIES = [int(digits) for digits in re.findall(r"[0-9]+", aiohttp.__ver
 _AUTHORITY = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~%:[]!$&'()*+,;=")
 
 
-def url_on_the_wire(request: ClientRequest) -> str:
+def sent_url(request: ClientRequest) -> str:
     """Return a request's URL as its server sees it: RFC 5849 section 3.4.1.2 takes the Host header field.
 
     Raises:
@@ -73,7 +73,7 @@ def can_resend(body: Payload | bytes, *, by_aiohttp: bool = False) -> bool:
     return not body.consumed and (_REWINDS_BODIES or (not by_aiohttp and isinstance(body, BytesIOPayload)))
 
 
-async def signed_form(request: ClientRequest, *, with_multipart: bool = False) -> bytes | None:
+async def signed_form_bytes(request: ClientRequest, *, with_multipart: bool = False) -> bytes | None:
     """Return what of the body is signed: all of it if its content type is exactly a form's, else nothing.
 
     RFC 5849 section 3.4.1.3.1. A body of another type is not touched.
@@ -86,13 +86,13 @@ async def signed_form(request: ClientRequest, *, with_multipart: bool = False) -
         SigningError: If the form can be read only once.
     """
     if is_form(request):
-        return await whole_body(request)
+        return await read_body(request)
     if with_multipart and isinstance(request.body, MultipartWriter):
         return await _text_fields(request.body)
     return None
 
 
-async def whole_body(request: ClientRequest) -> bytes:
+async def read_body(request: ClientRequest) -> bytes:
     """Return the body, and leave it to be sent.
 
     Raises:
@@ -109,7 +109,7 @@ async def whole_body(request: ClientRequest) -> bytes:
     return octets
 
 
-def name_consumer(request: ClientRequest, user_agent: str | None, *, needed: bool) -> None:
+def set_user_agent(request: ClientRequest, user_agent: str | None, *, needed: bool) -> None:
     """Say in User-Agent who asks, where the caller has not said so.
 
     Args:

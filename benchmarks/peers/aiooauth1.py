@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiooauth1 import AccessToken, Consumer
 from aiooauth1.signing import Signer
-from aiooauth1.transport.nonce import fresh_nonce
+from aiooauth1.transport.nonce import random_nonce
 from benchmarks.harness.requests import CONSUMER_KEY, CONSUMER_SECRET, TOKEN, TOKEN_SECRET
 from benchmarks.peers.header import read_header
 
@@ -24,7 +24,7 @@ DISTRIBUTION = "aiooauth1"
 def sign(request: Request) -> Callable[[], Any]:
     """Sign with what is constant for consumer and token prepared once."""
     signer = Signer(Consumer(CONSUMER_KEY, CONSUMER_SECRET), AccessToken(TOKEN, TOKEN_SECRET))
-    header, nonce, clock, url = signer.header, fresh_nonce, time.time, request.url
+    header, nonce, clock, url = signer.header, random_nonce, time.time, request.url
     form = None if request.body is None else request.body.encode()
 
     def call() -> str:

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from aiooauth1.transport.nonce import fresh_nonce
+from aiooauth1.transport.nonce import random_nonce
 
 
 FORKS = 4
@@ -16,15 +16,15 @@ EACH = 25_000
 
 _CHILDREN = f"""
 import os, sys
-from aiooauth1.transport.nonce import fresh_nonce
+from aiooauth1.transport.nonce import random_nonce
 
-fresh_nonce()  # what a generator keeps, it has now
+random_nonce()  # what a generator keeps, it has now
 outputs = []
 for _ in range({FORKS}):
     reading, writing = os.pipe()
     if os.fork() == 0:
         with open(writing, "w") as out:
-            out.write("".join(fresh_nonce() + chr(10) for _ in range({EACH})))
+            out.write("".join(random_nonce() + chr(10) for _ in range({EACH})))
         os._exit(0)
     os.close(writing)
     outputs.append(reading)
@@ -36,21 +36,21 @@ for reading in outputs:
 
 
 def test_a_nonce_is_thirty_lower_case_hexadecimal_digits() -> None:
-    nonces = {fresh_nonce() for _ in range(10_000)}
+    nonces = {random_nonce() for _ in range(10_000)}
     assert len(nonces) == 10_000
     assert all(re.fullmatch(r"[0-9a-f]{30}", nonce) for nonce in nonces)
 
 
 def test_each_of_its_digits_is_random() -> None:
     """Of 120 random bits each is set in about half of the nonces; ten standard deviations are never off."""
-    drawn = [int(fresh_nonce(), 16) for _ in range(10_000)]
+    drawn = [int(random_nonce(), 16) for _ in range(10_000)]
     for bit in range(120):
         assert abs(sum(nonce >> bit & 1 for nonce in drawn) - 5_000) < 500
 
 
 @pytest.mark.parametrize("length", [1, 6, 11, 20, 30, 32, 33])
 def test_a_provider_may_want_another_length(length: int) -> None:
-    assert re.fullmatch(rf"[0-9a-f]{{{length}}}", fresh_nonce(length))
+    assert re.fullmatch(rf"[0-9a-f]{{{length}}}", random_nonce(length))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no fork there")

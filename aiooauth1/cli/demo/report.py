@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rich import box
 from rich.table import Table
 
-from aiooauth1.transport.nonce import fresh_nonce
+from aiooauth1.transport.nonce import random_nonce
 
 
 if TYPE_CHECKING:
@@ -89,5 +89,5 @@ def signing_seconds(requests: Sequence[tuple[Signer, str, bytes]]) -> float:
     """Measure what it costs to sign a request: nonce, timestamp, base string, signature and header."""
     began = time.process_time()
     for signer, url, form in islice(cycle(requests), _CALLS):
-        signer.header("POST", url, nonce=fresh_nonce(), timestamp=int(time.time()), form=form)
+        signer.header("POST", url, nonce=random_nonce(), timestamp=int(time.time()), form=form)
     return (time.process_time() - began) / _CALLS

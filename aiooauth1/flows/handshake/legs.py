@@ -31,10 +31,10 @@ from aiooauth1.responses.problem import read_problem, with_hints
 from aiooauth1.responses.token import parse_access_token, parse_request_token
 from aiooauth1.signing.methods import PLAINTEXT
 from aiooauth1.signing.sign import Signer
-from aiooauth1.transport.clock import ProviderClocks, server_time, system_time
-from aiooauth1.transport.nonce import fresh_nonce
-from aiooauth1.transport.origin import Origin, refuse_bare_transport
-from aiooauth1.transport.params import Pairs
+from aiooauth1.transport.clock import ProviderClock, server_time, system_time
+from aiooauth1.transport.nonce import random_nonce
+from aiooauth1.transport.origin import Origin, require_secure_transport
+from aiooauth1.transport.params import ParamsEncoder
 from aiooauth1.transport.placement import finish
 from aiooauth1.transport.public_only import public_connector
 
@@ -131,9 +131,9 @@ class Legs:
         self._affinity = LoopAffinity("handshake")
         self._timeout = timeout
         self._clock = clock
-        self._clocks = ProviderClocks(clock, never_back=provider.monotonic_timestamps)
-        self._pairs = Pairs(is_sorted=provider.rules.sorted_parameters)
-        self._nonce = nonce or partial(fresh_nonce, provider.nonce_length)
+        self._clocks = ProviderClock(clock, never_back=provider.monotonic_timestamps)
+        self._pairs = ParamsEncoder(is_sorted=provider.rules.sorted_parameters)
+        self._nonce = nonce or partial(random_nonce, provider.nonce_length)
         self._allow_http = allow_http or provider.allow_http
         self._basic_auth = _basic_auth(provider, basic_auth)
 
@@ -385,7 +385,7 @@ class Legs:
         if not url:
             raise ValueError(f"the provider {self._provider.name!r} has no {name}_url")
         method = self._provider.signature_method
-        refuse_bare_transport(Origin.of(URL(url, encoded=True)), method, allow_http=self._allow_http)
+        require_secure_transport(Origin.of(URL(url, encoded=True)), method, allow_http=self._allow_http)
         return url
 
     def _with_query(self, url: str, params: Mapping[str, str]) -> str:
