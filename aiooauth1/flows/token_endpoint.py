@@ -282,7 +282,7 @@ async def _read(response: ClientResponse) -> bytes:
         body += chunk if stream is None else _inflate(stream, chunk)
         if max(received, len(body)) > _MOST_READ:
             response.close()
-            raise TokenResponseError(f"the token endpoint's answer is longer than {_MOST_READ} octets")
+            raise TokenResponseError(f"the token endpoint's answer is longer than {_MOST_READ} bytes")
     # Else the end of a secret may be missing, of which a form shows nothing.
     if stream is not None and (not stream.eof or stream.unused_data):
         raise TokenResponseError("the token endpoint's answer does not end where its compression does")

@@ -34,9 +34,9 @@ class SecretMatcher:
     """Secrets, ready to be found in a text.
 
     Attributes:
-        written: Their octets as they are, and once and twice percent-encoded.
-        plain: Their octets without escapes.
-        longest: How many octets of a text one may take up, as far as we care.
+        written: Their bytes as they are, and once and twice percent-encoded.
+        plain: Their bytes without escapes.
+        longest: How many bytes of a text one may take up, as far as we care.
     """
 
     written: tuple[bytes, ...] = ()
@@ -59,7 +59,7 @@ class SecretMatcher:
 
 
 def _unescaped(octets: bytes) -> tuple[bytes, list[int], list[int]]:
-    """Return octets without escapes, and where in them and in the given ones each escape is over."""
+    """Return bytes without escapes, and where in them and in the given ones each escape is over."""
     pieces: list[bytes] = []
     here, there, behind, at = [0], [0], 0, 0
     for found in _ESCAPE.finditer(octets):
@@ -123,7 +123,7 @@ def mask_secrets(text: str, matcher: SecretMatcher) -> str:
 
 
 def safe_prefix(octets: bytes, length: int, matcher: SecretMatcher) -> bytes:
-    """Return the beginning of octets, at most so many of them, and not half a secret at the end."""
+    """Return the beginning of bytes, at most so many of them, and not half a secret at the end."""
     if len(octets) <= length:
         return octets
     first = max(0, length - matcher.longest)

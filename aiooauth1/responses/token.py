@@ -23,7 +23,7 @@ _CONFIRMED = "oauth_callback_confirmed"
 _EXPIRES_IN = "oauth_expires_in"  # of the OAuth Session extension, in seconds
 _MOST_FIELDS = 64
 _LONGEST_FLAG = 16
-_LONGEST_NEEDED = 2048  # octets, as they will be stored: a token that no store takes is a lost one
+_LONGEST_NEEDED = 2048  # bytes, as they will be stored: a token that no store takes is a lost one
 _MOST_PARAMS = 4096  # likewise
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
@@ -108,7 +108,7 @@ def _token(body: bytes, *, json: bool) -> tuple[str, str, dict[str, list[str]]]:
                 f"the token response has {how} {name}: {came or 'it must be there exactly once'}"
             )
         if _stored(fields[name][0]) > _LONGEST_NEEDED:
-            raise TokenResponseError(f"the token response's {name} is longer than {_LONGEST_NEEDED} octets")
+            raise TokenResponseError(f"the token response's {name} is longer than {_LONGEST_NEEDED} bytes")
         if _CONTROL.search(fields[name][0]):
             raise TokenResponseError(f"the token response's {name} has a control character")
     (key,), (secret,) = fields.pop(_TOKEN), fields.pop(_SECRET)
@@ -181,7 +181,7 @@ def _utf8(octets: bytes) -> str:
     try:
         return octets.decode()
     except UnicodeDecodeError:
-        pass  # raised below, since the codec's error holds the octets
+        pass  # raised below, since the codec's error holds the bytes
     raise TokenResponseError("the token response is not UTF-8")
 
 
@@ -207,5 +207,5 @@ def _printable(text: str) -> str:
 
 
 def _stored(text: str) -> int:
-    """Return how many octets a text takes as JSON, where some characters take several."""
+    """Return how many bytes a text takes as JSON, where some characters take several."""
     return len(dumps(text, ensure_ascii=False).encode())

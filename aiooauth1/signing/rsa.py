@@ -218,7 +218,7 @@ def _from_pkcs12(octets: bytes, password: bytes) -> object:
 
     if octets[:1] != _DER_SEQUENCE or _PKCS12_VERSION not in octets[:16]:
         raise ValueError(
-            "the key is neither PEM, which has a line -----BEGIN … PRIVATE KEY-----, nor the octets of a"
+            "the key is neither PEM, which has a line -----BEGIN … PRIVATE KEY-----, nor the bytes of a"
             " PKCS#12 file. Of a file, give what is in it; convert other formats with openssl pkey"
         )
     try:

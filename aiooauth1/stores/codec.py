@@ -31,7 +31,7 @@ __all__ = [
     "token_from_fields",
 ]
 
-MAX_RECORD = 16_384  # octets
+MAX_RECORD = 16_384  # bytes
 SEALED = b"\x01"  # what an encrypted record begins with, and no JSON
 _MAX_DEPTH = 8
 _MAX_DIGITS = 20  # an integer of thousands of digits takes its reader's time
@@ -46,14 +46,14 @@ class _NotOursError(ValueError):
 
 
 def dump_record(fields: Mapping[str, object], *, version: int = 1) -> bytes:
-    """Write a record: compact JSON, the same octets for the same fields.
+    """Write a record: compact JSON, the same bytes for the same fields.
 
     Args:
         fields: What to write: text, numbers, booleans, None, and dicts and lists of them.
         version: The version of the schema, which stands beside them as `v`.
 
     Returns:
-        The record, at most 16,384 octets.
+        The record, at most 16,384 bytes.
 
     Raises:
         ValueError: If `load_record` would not give the same fields back: too long, too deep, a number that is
@@ -74,7 +74,7 @@ def load_record(record: bytes, *, version: int = 1) -> dict[str, object]:
     """Read what `dump_record` wrote.
 
     Args:
-        record: What was stored, at most 16,384 octets.
+        record: What was stored, at most 16,384 bytes.
         version: The version of the schema that it must be of.
 
     Returns:
@@ -113,7 +113,7 @@ def encode_token(token: AccessToken) -> bytes:
 
     Raises:
         TypeError: If a parameter is not a pair of texts, or `expires_at` is not a number.
-        ValueError: If `expires_at` is not finite, or the record is longer than 16,384 octets.
+        ValueError: If `expires_at` is not finite, or the record is longer than 16,384 bytes.
 
     >>> encode_token(AccessToken("k", "s", params={"user_id": "1"}))
     b'{"expires_at":null,"key":"k","params":{"user_id":"1"},"secret":"s","v":1}'
@@ -218,7 +218,7 @@ def _dump(fields: Mapping[str, object], version: int) -> bytes:
         raise _NotOursError(
             "something in it is neither text, a finite number, a boolean, None, a dict nor a list"
         ) from None
-    # A lone surrogate is text in Python, so it may be in a name. As octets of its own it stays one, where
+    # A lone surrogate is text in Python, so it may be in a name. As bytes of its own it stays one, where
     # two of them as JSON escapes would come back as one character.
     record = text.encode("utf-8", "surrogatepass")
     if _load(record, version) != fields:
@@ -228,11 +228,11 @@ def _dump(fields: Mapping[str, object], version: int) -> bytes:
 
 def _load(record: bytes, version: int) -> dict[str, object]:
     if not isinstance(record, bytes):  # a database gives what is there
-        raise _NotOursError("it is not octets")
+        raise _NotOursError("it is not bytes")
     if record[:1] == SEALED:
         raise _NotOursError("it is encrypted, as it seems: give the store its encryption")
     if len(record) > MAX_RECORD:
-        raise _NotOursError(f"it is longer than {MAX_RECORD} octets")
+        raise _NotOursError(f"it is longer than {MAX_RECORD} bytes")
     try:
         text = record.decode("utf-8", "surrogatepass")
     except UnicodeDecodeError:

@@ -1,6 +1,6 @@
 """Encryption of stored records: AES-256-GCM, bound to the place where a record stands. Extra: `encryption`.
 
-A sealed record is one octet for the format, four for the key id, twelve for the nonce, and the ciphertext
+A sealed record is one byte for the format, four for the key id, twelve for the nonce, and the ciphertext
 with its tag. All of it, and the names of its place, are authenticated: a record that was changed, or moved to
 another place, does not open.
 """
@@ -93,7 +93,7 @@ class Encryption:
 
     @staticmethod
     def generate_key() -> str:
-        """Make a key: 32 random octets, as URL-safe base64 (44 characters).
+        """Make a key: 32 random bytes, as URL-safe base64 (44 characters).
 
         Returns:
             The key. Whoever has it reads the store, whoever lost it does not: keep it as you keep a password.
@@ -127,7 +127,7 @@ class Encryption:
             place: The names of the place where it will stand, such as kind, provider and user: any texts.
 
         Returns:
-            The sealed record, 33 octets longer; another one at every call.
+            The sealed record, 33 bytes longer; another one at every call.
         """
         head = SEALED + self._current
         nonce = os.urandom(_NONCE_END - _ID_END)
@@ -242,7 +242,7 @@ def _decoded(key: str, name: str) -> bytes:
         raise TypeError(f"Encryption(): {name} must be a str, not {type(key).__name__}")
     if _BASE64.fullmatch(key) is None:
         raise ValueError(
-            f"Encryption(): {name} is not a key: it must be 32 random octets as URL-safe base64, "
+            f"Encryption(): {name} is not a key: it must be 32 random bytes as URL-safe base64, "
             "44 characters, as Encryption.generate_key() makes them"
         )
     return base64.urlsafe_b64decode(key.rstrip("=") + "=")
@@ -264,7 +264,7 @@ def _head(sealed: bytes) -> bytes:
 
 
 def _bound(head: bytes, place: tuple[str, ...]) -> bytes:
-    # Each name with its length before it: no other names give the same octets.
+    # Each name with its length before it: no other names give the same bytes.
     octets = [name_octets(name) for name in place]
     return b"".join([head, *[len(name).to_bytes(8, "big") + name for name in octets]])
 

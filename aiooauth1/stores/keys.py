@@ -1,4 +1,4 @@
-"""Names of providers, users and request tokens, as octets and as the keys that records stand under. Pure."""
+"""Names of providers, users and request tokens, as bytes and as the keys that records stand under. Pure."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def check_names(**names: object) -> None:
 
 
 def name_octets(name: str) -> bytes:
-    r"""Write a name as octets: any name, since a lone surrogate is text in Python.
+    r"""Write a name as bytes: any name, since a lone surrogate is text in Python.
 
     Args:
         name: Any text.
@@ -50,7 +50,7 @@ def name_from_octets(octets: object) -> str | None:
     r"""Read what `name_octets` wrote.
 
     Args:
-        octets: The octets, or whatever else a store holds in their place.
+        octets: The bytes, or whatever else a store holds in their place.
 
     Returns:
         The name; None if it is none.
@@ -69,7 +69,7 @@ def name_from_octets(octets: object) -> str | None:
 def record_key(*parts: str) -> str:
     """Write names as one key, another one for any other names.
 
-    A part that is short and harmless stands as it is, any other as the SHA-256 of its octets. So the key of
+    A part that is short and harmless stands as it is, any other as the SHA-256 of its bytes. So the key of
     some parts, with `:` behind it, begins the keys of all that have more parts; and no character in it means
     something to a pattern.
 

@@ -103,14 +103,14 @@ class Held(NamedTuple):
     """What the back end knows it by: opaque."""
 
     def __repr__(self) -> str:
-        return f"<Held: a record of {len(self.value)} octets>"  # which has the request token's secret in it
+        return f"<Held: a record of {len(self.value)} bytes>"  # which has the request token's secret in it
 
 
 class PendingStore(Protocol):
-    """**Protocol:** pending handshakes, opaque octets by provider name and request token.
+    """**Protocol:** pending handshakes, opaque bytes by provider name and request token.
 
     All state changes of a handshake go through `swap_pending`, a compare-and-set, whatever the store. `add`
-    and `swap` succeed as well where exactly the new octets are there already: repeating one is harmless.
+    and `swap` succeed as well where exactly the new bytes are there already: repeating one is harmless.
     """
 
     async def add_pending(self, provider: str, request_token: str, value: bytes, *, ttl: float) -> bool:

@@ -104,7 +104,7 @@ async def read_body(request: ClientRequest) -> bytes:
     octets = bytes(await body.as_bytes())
     if body.consumed:
         raise SigningError(
-            "the body can be read only once, so it cannot be signed and sent: give its octets or pairs"
+            "the body can be read only once, so it cannot be signed and sent: give its bytes or pairs"
         )
     return octets
 

@@ -1,7 +1,7 @@
 """The server that all requests go to: the least that HTTP/1.1 needs, in a process of its own.
 
 It answers by path: `/echo` with the head of the request, `/later` after `DELAY`, the two token endpoints with
-a token, and anything else at once with the same few octets.
+a token, and anything else at once with the same few bytes.
 """
 
 from __future__ import annotations

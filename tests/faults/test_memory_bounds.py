@@ -29,7 +29,7 @@ PIECE = MIB // 2
 
 
 class Growth:
-    """By how much the memory in use grew at its highest, in octets."""
+    """By how much the memory in use grew at its highest, in bytes."""
 
     peak = 0
 

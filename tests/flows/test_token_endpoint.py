@@ -270,14 +270,14 @@ def close_after(answer: bytes) -> Answer:
         *[
             "length",
             "chunked",
-            "an octet a chunk",
+            "a byte a chunk",
             "until closed",
             "HTTP/1.0",
             "after 1xx",
             "identity",
             "gzip",
         ],
-        *["x-gzip", "deflate", "gzip, an octet a chunk"],
+        *["x-gzip", "deflate", "gzip, a byte a chunk"],
     ],
 )
 async def test_a_token_comes_in_every_form_that_http_has(answer: Answer) -> None:
@@ -347,7 +347,7 @@ async def test_64_kib_are_read_and_not_one_octet_more(size: int, form: str) -> N
 
 
 def bomb(window: int) -> bytes:
-    """Compress 1 GiB of zeros, in a moment: after a full flush the same octets may come again and again."""
+    """Compress 1 GiB of zeros, in a moment: after a full flush the same bytes may come again and again."""
     stream = zlib.compressobj(9, wbits=window)
     first = stream.compress(bytes(1 << 20)) + stream.flush(zlib.Z_FULL_FLUSH)
     again = stream.compress(bytes(1 << 20)) + stream.flush(zlib.Z_FULL_FLUSH)

@@ -100,7 +100,7 @@ KNOWN_DIFFERENCES = {
     "a parameter named realm: Authlib drops it (RFC 5849 3.4.1.3.1 drops the header's alone)": Difference(
         QUERIES["a parameter named realm"], "invalid_signature", [("realm", "posts")]
     ),
-    "octets in a query that are not UTF-8: Authlib reads U+FFFD (RFC 5849 3.6 keeps octets)": Difference(
+    "bytes in a query that are not UTF-8: Authlib reads U+FFFD (RFC 5849 3.6 keeps bytes)": Difference(
         Shape("/r?a=%FF", encoded=True), "invalid_signature", [("a", "%FF")]
     ),
     "a quote in a form: Authlib takes it for no form": Difference(

@@ -243,13 +243,13 @@ async def test_a_wrong_secret_is_refused_and_the_refusal_returned(judge: Oauthli
 # Where oauthlib errs: it refuses, and a base string by the RFC's letter shows that we signed rightly.
 
 KNOWN_DIFFERENCES = {
-    "octets in a query that are not UTF-8: oauthlib reads U+FFFD (RFC 5849 3.6 keeps octets)": Difference(
+    "bytes in a query that are not UTF-8: oauthlib reads U+FFFD (RFC 5849 3.6 keeps bytes)": Difference(
         Shape("/r?a=%FF&b=%C3", encoded=True), "wrong: signature", [("a", "%FF"), ("b", "%C3")]
     ),
-    "octets in a form that are not UTF-8: likewise": Difference(
+    "bytes in a form that are not UTF-8: likewise": Difference(
         Shape("/r", method="POST", options=typed(b"a=%FE")), "wrong: signature", [("a", "%FE")]
     ),
-    "a form with an octet that is not ASCII: oauthlib takes it for no form": Difference(
+    "a form with a byte that is not ASCII: oauthlib takes it for no form": Difference(
         Shape("/r", method="POST", options=typed(b"a=\xc3\xa9")), "wrong: signature", [("a", "%C3%A9")]
     ),
     "a form's media type in capital letters: oauthlib knows lower case alone (RFC 9110 8.3.1)": Difference(

@@ -100,7 +100,7 @@ def _refuses_a_malformed_escape(request: Request) -> bool:
 
 
 def _replaces_octets_that_are_no_utf8(request: Request) -> bool:
-    """It signs U+FFFD in the place of such octets; RFC 5849 section 3.6 keeps octets."""
+    """It signs U+FFFD in the place of such bytes; RFC 5849 section 3.6 keeps bytes."""
     return any(part.decode(errors="replace").encode() != part for pair in request.pairs for part in pair)
 
 
@@ -190,7 +190,7 @@ methods = st.one_of(
 
 @st.composite
 def requests(draw: st.DrawFn) -> Request:
-    """Any request that can be sent: its URL octet for octet as on the wire."""
+    """Any request that can be sent: its URL byte for byte as on the wire."""
     scheme = draw(st.sampled_from(["http", "https", "HTTP", "hTTps"]))
     host = draw(st.one_of(names_of_hosts, names_of_hosts, ipv4, ipv6))
     query = draw(st.one_of(st.just(""), encoded.map("?{}".format)))

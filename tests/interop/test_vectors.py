@@ -123,7 +123,7 @@ def test_a_prepared_signer_gives_the_same(case: Case) -> None:
         assert (signature.value, signature.base_string) == (whole.value, whole.base_string)
         assert signature.header() == whole.header()
     if not (case["callback"] or case["verifier"] or case["body_hash"] or case["version"] is None):
-        # The short form, which a session calls with the octets of a form, here with "+" for a space.
+        # The short form, which a session calls with the bytes of a form, here with "+" for a space.
         pairs = request["form"]
         octets = None if pairs is None else urlencode(pairs).encode()
         short = {"nonce": request["nonce"], "timestamp": request["timestamp"], "form": octets}

@@ -178,7 +178,7 @@ def test_errors_come_whole_out_of_other_processes() -> None:
 
 def test_an_error_of_ones_own_kind_survives_too() -> None:
     error = Suspended("refused", status=403, until="Monday")
-    for again in (pickle.loads(pickle.dumps(error)), copy.copy(error)):  # noqa: S301  our own octets
+    for again in (pickle.loads(pickle.dumps(error)), copy.copy(error)):  # noqa: S301  our own bytes
         assert (type(again), str(again), vars(again)) == (Suspended, "refused", vars(error))
         assert again.until == "Monday"
 

@@ -298,7 +298,7 @@ WITH_PARAMS = replace(
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 @pytest.mark.parametrize("provider", [Provider("plain"), FULL, WITH_PARAMS], ids=["plain", "full", "params"])
 def test_it_goes_to_other_processes(provider: Provider, protocol: int) -> None:
-    there = pickle.loads(pickle.dumps(provider, protocol))  # noqa: S301  our own octets
+    there = pickle.loads(pickle.dumps(provider, protocol))  # noqa: S301  our own bytes
     assert there == provider
     assert type(there) is Provider
     assert hash(there) == hash(provider)
@@ -318,7 +318,7 @@ def test_it_goes_to_other_processes(provider: Provider, protocol: int) -> None:
     ids=repr,
 )
 def test_what_it_is_described_with_does_too(part: Any) -> None:
-    for there in (pickle.loads(pickle.dumps(part)), copy.copy(part), copy.deepcopy(part)):  # noqa: S301  our own octets
+    for there in (pickle.loads(pickle.dumps(part)), copy.copy(part), copy.deepcopy(part)):  # noqa: S301  our own bytes
         assert (type(there), there, hash(there)) == (type(part), part, hash(part))
 
 
@@ -336,7 +336,7 @@ def test_a_copy_is_equal_and_read_only_as_well() -> None:
 
 
 def test_a_provider_of_ones_own_kind_is_copied_and_pickled_as_that() -> None:
-    there = pickle.loads(pickle.dumps(SHOP))  # noqa: S301  our own octets
+    there = pickle.loads(pickle.dumps(SHOP))  # noqa: S301  our own bytes
     assert (type(there), there) == (Shop, SHOP)
     assert copy.deepcopy(SHOP) == SHOP
 

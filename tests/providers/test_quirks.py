@@ -1,6 +1,6 @@
 """Each quirk at the socket: with its setting a provider that has it is content, without it refuses.
 
-The provider is FakeProvider, told by the same data what to demand; it verifies the octets that arrive.
+The provider is FakeProvider, told by the same data what to demand; it verifies the bytes that arrive.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ class Quirk:
         act: What a consumer does there.
         why: Why that is refused without the setting; the ledger's word.
         at: At which endpoint.
-        wire: Whether what arrives there with the setting is, octet for octet, as the provider wants it.
+        wire: Whether what arrives there with the setting is, byte for byte, as the provider wants it.
     """
 
     setting: dict[str, Any]

@@ -452,7 +452,7 @@ SHOWN = {
     "encoded with slashes bare": quote(SECRET),
     "encoded as a form": quote_plus(SECRET),
     "encoded as a form, twice": quote(quote_plus(SECRET), safe=""),
-    "every octet encoded": "".join(f"%{octet:02X}" for octet in SECRET.encode()),
+    "every byte encoded": "".join(f"%{octet:02X}" for octet in SECRET.encode()),
 }
 
 
@@ -712,7 +712,7 @@ def test_a_problem_goes_to_other_processes_and_is_copied() -> None:
     report = b"oauth_problem=timestamp_refused&oauth_acceptable_timestamps=1-2"
     problem = read_problem(401, [("Retry-After", "7")], report)
     assert problem.parameters
-    for there in (pickle.loads(pickle.dumps(problem)), copy.copy(problem), copy.deepcopy(problem)):  # noqa: S301  our own octets
+    for there in (pickle.loads(pickle.dumps(problem)), copy.copy(problem), copy.deepcopy(problem)):  # noqa: S301  our own bytes
         assert (there, hash(there)) == (problem, hash(problem))
         assert type(there.parameters) is type(problem.parameters)
         assert isinstance(there.error(), TimestampRefused)

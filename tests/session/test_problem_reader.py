@@ -55,7 +55,7 @@ async def session() -> AsyncIterator[OAuth1Session]:
 
 
 def body_of(length: int) -> bytes:
-    """Return a report and then, to the given length, octets that do not compress well."""
+    """Return a report and then, to the given length, bytes that do not compress well."""
     noise = bytes((number * number >> 7) * 31 % 251 for number in range(length - len(REPORT) - 1))
     return REPORT + b"&" + noise if noise else REPORT
 
@@ -73,7 +73,7 @@ def chunked(body: bytes, *fields: str) -> bytes:
     return head(401, "Transfer-Encoding: chunked", *fields) + in_chunks(body)
 
 
-# how a body is sent, so that its length is known or not, and its octets are its own or not
+# how a body is sent, so that its length is known or not, and its bytes are its own or not
 SENT: dict[str, Callable[[bytes], bytes | AsyncIterator[bytes]]] = {
     "with its length": lambda body: reply(401, body=body),
     "in chunks": chunked,

@@ -1,4 +1,4 @@
-"""Where a redirect may lead a signed call, judged at the listeners by every octet that arrives there."""
+"""Where a redirect may lead a signed call, judged at the listeners by every byte that arrives there."""
 
 from __future__ import annotations
 
@@ -225,7 +225,7 @@ class World:
 
     @staticmethod
     def _bare(arrival: Arrival) -> str:
-        """See that an unsigned arrival has not one octet of ours, nor any that a plain GET would not have."""
+        """See that an unsigned arrival has not one byte of ours, nor any that a plain GET would not have."""
         names = [name for name, _ in arrival.headers]
         assert names == ["Host", "Accept", "Accept-Encoding", "User-Agent"]
         assert arrival.octets.endswith(b"\r\n\r\n")

@@ -153,7 +153,7 @@ def test_the_rules_are_a_value() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         RETRY.attempts = 5  # type: ignore[misc]
     retry = Retry(attempts=5, resend=frozenset({"PUT"}), idempotency_header="Idempotency-Key")
-    for there in (pickle.loads(pickle.dumps(retry)), copy.deepcopy(retry), dataclasses.replace(retry)):  # noqa: S301  our own octets
+    for there in (pickle.loads(pickle.dumps(retry)), copy.deepcopy(retry), dataclasses.replace(retry)):  # noqa: S301  our own bytes
         assert (there, hash(there)) == (retry, hash(retry))
 
 

@@ -211,8 +211,8 @@ def multipart() -> FormData:
 UNSIGNED: dict[str, tuple[Callable[[], dict[str, Any]], bytes | None]] = {
     "JSON": (lambda: {"json": {"a": "ü"}}, b'{"a": "\\u00fc"}'),
     "text": (lambda: {"data": "a=1&b=2"}, b"a=1&b=2"),
-    "octets of no type": (lambda: {"data": b"a=1"}, b"a=1"),
-    "a form's octets under another name": (lambda: typed(b"a=1", f"{FORM}2"), b"a=1"),
+    "bytes of no type": (lambda: {"data": b"a=1"}, b"a=1"),
+    "a form's bytes under another name": (lambda: typed(b"a=1", f"{FORM}2"), b"a=1"),
     "a form's name in a parameter": (lambda: typed(b"a=1", f"text/plain; of={FORM}"), b"a=1"),
     "a form whose type is left out": (
         lambda: {"data": {"a": "1"}, "skip_auto_headers": ["Content-Type"]},

@@ -59,7 +59,7 @@ def test_the_example_of_section_3_4_1_1_is_put_together() -> None:
         # Sorted after encoding: "{" is above "z", "%7B" is below "0".
         ([("a{b", "1"), ("azb", "2"), ("a0b", "3")], "a%7Bb=1&a0b=3&azb=2"),
         ([("b", ""), ("B", ""), ("a", ""), ("_", ""), ("~", "")], "B=&_=&a=&b=&~="),
-        # By octets: U+FF5E is %EF.. and so stands before U+1F600, which is %F0..
+        # By bytes: U+FF5E is %EF.. and so stands before U+1F600, which is %F0..
         ([("\U0001f600", ""), ("\uff5e", "")], "%EF%BD%9E=&%F0%9F%98%80="),
     ],
 )
@@ -99,7 +99,7 @@ def test_a_parameter_without_utf8_form_is_refused() -> None:
         ("http://[2001:0db8:0:0:0:0:0:1]/a", "http://[2001:0db8:0:0:0:0:0:1]/a"),
         ("http://[::ffff:192.0.2.1]:80/", "http://[::ffff:192.0.2.1]/"),
         ("https://[::1]:443", "https://[::1]/"),
-        # The path stays as it is sent, octet for octet.
+        # The path stays as it is sent, byte for byte.
         ("http://example.com/a%2fb%c3%a9%7E~", "http://example.com/a%2fb%c3%a9%7E~"),
         ("http://example.com/a/../b/./c//d/", "http://example.com/a/../b/./c//d/"),
         ("http://example.com//a", "http://example.com//a"),

@@ -52,7 +52,7 @@ def test_every_other_octet_of_a_form_stands_for_itself(octet: int) -> None:
         ("☃", "%E2%98%83"),
         ("😀", "%F0%9F%98%80"),
         ("\U0010ffff", "%F4%8F%BF%BF"),
-        ("e\u0301", "e%CC%81"),  # no Unicode normalisation: the octets that were given
+        ("e\u0301", "e%CC%81"),  # no Unicode normalisation: the bytes that were given
     ],
 )
 def test_text_is_encoded_as_utf8_first(text: str, encoded: str) -> None:

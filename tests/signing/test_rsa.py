@@ -272,7 +272,7 @@ def test_a_method_of_ones_own_can_be_built_upon_one() -> None:
 
 FORMS: dict[str, tuple[Callable[[], Any], str | bytes | None]] = {
     "PEM text": (lambda: PEM_2048, None),
-    "PEM octets": (PEM_2048.encode, None),
+    "PEM bytes": (PEM_2048.encode, None),
     "PEM by PKCS#1": (lambda: written(PrivateFormat.TraditionalOpenSSL), None),
     "PEM with other line ends": (lambda: PEM_2048.replace("\n", "\r\n"), None),
     "PEM behind a byte order mark": (lambda: b"\xef\xbb\xbf" + PEM_2048.encode(), None),
@@ -281,10 +281,10 @@ FORMS: dict[str, tuple[Callable[[], Any], str | bytes | None]] = {
     "PEM before its public key": (lambda: PEM_2048 + PUBLIC_PEM, None),
     "PEM with an empty password": (lambda: PEM_2048, ""),
     "encrypted PEM": (encrypted, PASSWORD),
-    "encrypted PEM text, password in octets": (lambda: encrypted().decode(), PASSWORD.encode()),
+    "encrypted PEM text, password in bytes": (lambda: encrypted().decode(), PASSWORD.encode()),
     "encrypted PEM by PKCS#1": (lambda: encrypted(PrivateFormat.TraditionalOpenSSL), PASSWORD),
     "PKCS#12": (lambda: p12(PASSWORD), PASSWORD),
-    "PKCS#12, password in octets": (lambda: p12(PASSWORD), PASSWORD.encode()),
+    "PKCS#12, password in bytes": (lambda: p12(PASSWORD), PASSWORD.encode()),
     "PKCS#12 without a password": (p12, None),
     "PKCS#12 with an empty password": (p12, ""),
     "loaded": (key, None),

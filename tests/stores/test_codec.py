@@ -91,7 +91,7 @@ def _depth(value: object) -> int:
         {"a": 10**5000},
         {"a": 10**20},
         {"a": (1, 2)},
-        {"a": b"octets"},
+        {"a": b"bytes"},
         {"a": {1: "a"}},
         {"a": object()},
         {"a": "x" * MAX_RECORD},
@@ -149,7 +149,7 @@ def test_a_token_of_other_things_than_text_is_refused(options: dict[str, Any]) -
 def test_a_token_of_16_kib_is_taken_and_a_larger_one_refused() -> None:
     room = MAX_RECORD - len(encode_token(AccessToken("", "")))
     assert decode_token(encode_token(AccessToken("x" * room, ""))).key == "x" * room
-    with pytest.raises(ValueError, match="16384 octets"):
+    with pytest.raises(ValueError, match="16384 bytes"):
         encode_token(AccessToken("x" * (room + 1), ""))
 
 
@@ -237,7 +237,7 @@ def test_forged_records_are_refused_without_a_word_of_them_and_nothing_runs(tmp_
 
 @pytest.mark.parametrize("record", [None, "text", 1, 1.5, bytearray(RECORD)], ids=repr)
 def test_what_is_not_octets_is_no_record(record: Any) -> None:
-    with pytest.raises(StoreCorrupt, match="not octets"):
+    with pytest.raises(StoreCorrupt, match="not bytes"):
         decode_token(record)
 
 

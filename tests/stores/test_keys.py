@@ -1,4 +1,4 @@
-"""Names as octets and keys: each comes back, and no two of them have one key."""
+"""Names as bytes and keys: each comes back, and no two of them have one key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `params=` and `data=` become: the octets, or a refusal that names the parameter."""
+"""What `params=` and `data=` become: the bytes, or a refusal that names the parameter."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_what_is_no_mapping_and_no_list_is_aiohttps(data: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "part", [b"octets", bytearray(b"o"), memoryview(b"o"), io.BytesIO(b"o"), io.StringIO("o")]
+    "part", [b"bytes", bytearray(b"o"), memoryview(b"o"), io.BytesIO(b"o"), io.StringIO("o")]
 )
 def test_with_a_file_among_them_all_is_multipart_and_aiohttps(part: Any) -> None:
     assert ParamsEncoder().form({"status": "words", "media": part}) is None

@@ -181,7 +181,7 @@ EMPTY = {
     "PUT with nothing": Made("PUT", "echo?a=1", query=b"a=1"),
     "PATCH with nothing": Made("PATCH"),
     "no pairs": Made("POST", options=_form({})),
-    "no octets": Made("POST", options=_form(b"", headers=TYPED)),
+    "no bytes": Made("POST", options=_form(b"", headers=TYPED)),
     "DELETE with no pairs": Made("DELETE", options=_form({})),
 }
 FORMS_MADE = {f"form: {name}": made for name, made in FILLED.items()} | EMPTY

@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Handshake", "PendingHandshake"]
 
-_MOST_DATA = 4096  # octets, as they are stored
-_TO_COME = 1024  # octets of a record that a claim and a refusal take
+_MOST_DATA = 4096  # bytes, as they are stored
+_TO_COME = 1024  # bytes of a record that a claim and a refusal take
 
 
 @dataclass(frozen=True, slots=True)
@@ -471,4 +471,4 @@ def _check_texts(what: str, given: Mapping[str, str]) -> None:
     if not all(isinstance(text, str) for pair in given.items() for text in pair):
         raise ValueError(f"{what} must map texts to texts")
     if len(dump_record({what: dict(given)})) > _MOST_DATA:
-        raise ValueError(f"{what} is longer than {_MOST_DATA} octets: keep it yourself, with a reference")
+        raise ValueError(f"{what} is longer than {_MOST_DATA} bytes: keep it yourself, with a reference")

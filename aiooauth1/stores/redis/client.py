@@ -44,7 +44,7 @@ def check_version() -> None:
 
 
 def check_client(client: Client) -> None:
-    """Refuse what is not an asyncio client that gives octets.
+    """Refuse what is not an asyncio client that gives bytes.
 
     Raises:
         TypeError: If it is not an asyncio client of redis-py.
@@ -54,7 +54,7 @@ def check_client(client: Client) -> None:
         given = f"{type(client).__module__}.{type(client).__qualname__}"
         raise TypeError(f"RedisStore needs a client of redis.asyncio, Redis or RedisCluster, not {given}")
     if client.get_encoder().decode_responses:
-        raise ValueError("RedisStore keeps octets: give it a client without decode_responses=True")
+        raise ValueError("RedisStore keeps bytes: give it a client without decode_responses=True")
 
 
 def client_for(url: str, timeout: float) -> Redis | RedisCluster:
@@ -114,7 +114,7 @@ class Client(Protocol):
         """Send a command and return its reply."""
 
     def get_encoder(self) -> Any:
-        """Return what turns values into octets and back."""
+        """Return what turns values into bytes and back."""
 
     async def aclose(self) -> None:
         """Close its connections."""

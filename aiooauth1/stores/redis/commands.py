@@ -49,7 +49,7 @@ _READ_MANY = _script(
     "local held = {}\nfor at, key in ipairs(KEYS) do held[at] = redis.pcall('GET', key) end\nreturn held"
 )
 # Put ARGV[2] in place of ARGV[1], with the rest of ARGV as options of SET. Done again it does no more: the
-# new octets are there already, or something newer is, which it leaves alone.
+# new bytes are there already, or something newer is, which it leaves alone.
 _SWAP = _script(
     "local held = redis.call('GET', KEYS[1]) or ''\n"
     "if held ~= ARGV[2] then if held ~= ARGV[1] then return 0 end "
@@ -94,7 +94,7 @@ class Commands:
         return await self._get(key) or ABSENT
 
     async def swap(self, key: bytes, old: bytes, new: bytes, *options: str | int) -> Swapped:
-        """Put new octets in place of the old; done too where they are there already.
+        """Put new bytes in place of the old; done too where they are there already.
 
         Args:
             key: Where.

@@ -38,7 +38,7 @@ class StoredToken(NamedTuple):
 class RedisRecords:
     """How records and their keys are written and read.
 
-    A record is a line of JSON and, behind it, octets of any length: the user's name, or the pending
+    A record is a line of JSON and, behind it, bytes of any length: the user's name, or the pending
     handshake. It is bound to its key, so that no record passes for another, wherever the mix-up happened: an
     encrypted one by its associated data, one in the clear by a checksum over both.
 

@@ -74,7 +74,7 @@ class SQLiteRecords:
         if self._encryption is not None:
             return SecretBytes(self._encryption.open(stored, *place))
         if not isinstance(stored, bytes):  # SQLite gives whatever is there
-            raise StoreCorrupt("a stored record is not one of ours: it is not octets")
+            raise StoreCorrupt("a stored record is not one of ours: it is not bytes")
         return stored
 
     def seal_token(self, token: AccessToken, place: Place) -> bytes:

@@ -158,7 +158,7 @@ class SQLiteStore:
 
         Raises:
             TypeError: If the token holds something other than text and numbers.
-            ValueError: If the token is larger than a record may be: 16,384 octets.
+            ValueError: If the token is larger than a record may be: 16,384 bytes.
         """
         place = self._records.access(provider, user)
         sealed = self._records.seal_token(token, place), self._records.seal_user(user, place)
@@ -197,7 +197,7 @@ class SQLiteStore:
 
         Raises:
             TypeError: If the token holds something other than text and numbers.
-            ValueError: If the token is larger than a record may be: 16,384 octets.
+            ValueError: If the token is larger than a record may be: 16,384 bytes.
         """
         place = self._records.access(provider, user)
         fresh = self._records.seal_token(token, place), self._records.seal_user(user, place)

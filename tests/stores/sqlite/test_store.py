@@ -361,7 +361,7 @@ async def test_a_token_that_is_too_large_is_refused_when_it_is_put(tmp_path: Pat
             store.put_access_token("x", "ann", AccessToken("k", "s" * size)),
             store.replace_access_token("x", "ann", TOKEN.key, AccessToken("k", "s" * size)),
         ):
-            with pytest.raises(ValueError, match="16384 octets"):
+            with pytest.raises(ValueError, match="16384 bytes"):
                 await refused
         assert await store.get_access_token("x", "ann") == TOKEN
 

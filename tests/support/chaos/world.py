@@ -89,7 +89,7 @@ class World:
     )
 
     def __post_init__(self) -> None:
-        # An octet a post, and books that are not kept for ever: memory that grows then is not the test's.
+        # A byte a post, and books that are not kept for ever: memory that grows then is not the test's.
         self.seen = bytearray(int((self.seconds + 1) * PER_SECOND["post"]))
         self.books = self.fake._accounts  # noqa: SLF001  see above
 

@@ -1,4 +1,4 @@
-"""A token endpoint on a bare socket, which answers what a test wants to the octet."""
+"""A token endpoint on a bare socket, which answers what a test wants to the byte."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ class Endpoint:
     """All endpoints of a provider at once.
 
     Args:
-        answers: What to send to each request: octets, or what writes them; the last one is for all that
-            follow. No octets: the connection is dropped.
+        answers: What to send to each request: bytes, or what writes them; the last one is for all that
+            follow. No bytes: the connection is dropped.
         name: The provider's name.
 
     Attributes:
-        requests: What arrived, octet for octet.
+        requests: What arrived, byte for byte.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Parsers of callbacks and token responses that owe nothing to ours: written from the rules, octet by octet.
+"""Parsers of callbacks and token responses that owe nothing to ours: written from the rules, byte by byte.
 
 They are slow and plain on purpose. None means: to be refused.
 """
@@ -156,7 +156,7 @@ def _texts(body: bytes) -> list[tuple[str, str]] | None:
 
 
 def _params(fields: list[tuple[str, str]], *, confirmed: bool) -> dict[str, str]:
-    """Return what else is there: of a repeated one the first, as many as take 4096 octets together."""
+    """Return what else is there: of a repeated one the first, as many as take 4096 bytes together."""
     taken = {"oauth_token", "oauth_token_secret"} | ({"oauth_callback_confirmed"} if confirmed else set())
     params: dict[str, str] = {}
     used = 0

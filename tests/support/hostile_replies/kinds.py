@@ -34,7 +34,7 @@ def _head(status: int, *fields: str) -> bytes:
 
 
 def _by_zlib(window: int, size: int) -> bytes:
-    """Compress in a moment: after a full flush the same octets may come again and again.
+    """Compress in a moment: after a full flush the same bytes may come again and again.
 
     The checksum at the end is that of 2 MiB; of a bomb nobody gets so far.
     """
@@ -152,7 +152,7 @@ KINDS: Mapping[str, Callable[[int, Writer], Awaitable[None]]] = MappingProxyType
         "br": partial(_bomb, "br", 128),
         "zstd": partial(_bomb, "zstd", 1024),
         "endless": _endless,
-        "endless-octets": _endless_octets,
+        "endless-bytes": _endless_octets,
         "endless-length": _endless_length,
         "drip": _drip,
         "drip-of-a-head": _drip_of_a_head,

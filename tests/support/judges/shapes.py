@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMS", "LARGE", "PARAMS", "PATHS", "QUERIES", "UNSIGNED_BODIES", "Shape", "named", "typed"]
 
-LARGE = 3 * 1024 * 1024 + 17  # octets: more than any buffer on the way
+LARGE = 3 * 1024 * 1024 + 17  # bytes: more than any buffer on the way
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ PATHS = {
     "an empty segment": Shape("/a//b/"),
     "two slashes first": Shape("//a"),
     "sub-delimiters": Shape("/:@!$'()*,="),
-    "octets that are not UTF-8": Shape("/%FF%00", encoded=True),
+    "bytes that are not UTF-8": Shape("/%FF%00", encoded=True),
     "the root": Shape("/"),
     "none": Shape("", "/"),
     "none, but a query": Shape("?a=1", "/?a=1"),
@@ -186,7 +186,7 @@ FORMS = {
         chunked=True,
     ),
     "no pairs": Shape(options=_form({}), body=b""),
-    "no octets": Shape(options=typed(b""), body=b""),
+    "no bytes": Shape(options=typed(b""), body=b""),
     "names that are in the query too": Shape("/r?a=2&b", options=_form({"a": "1", "b": ""}), body=b"a=1&b="),
 }
 

@@ -1,3 +1,3 @@
-"""The wire, seen from the other end: listeners that keep every octet, and oauthlib's opinion of it."""
+"""The wire, seen from the other end: listeners that keep every byte, and oauthlib's opinion of it."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A server that speaks just enough HTTP to keep each octet that arrives, and to answer as a test wants."""
+"""A server that speaks just enough HTTP to keep each byte that arrives, and to answer as a test wants."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Arrival:
     Attributes:
         connection: Which connection of the listener it came on, from 0.
         scheme: `http` or `https`.
-        octets: All of it, to the last octet.
+        bytes: All of it, to the last byte.
         body: The body without its transfer coding.
         length: How long the body is, also where a listener keeps no bodies.
     """
@@ -68,7 +68,7 @@ class Arrival:
 
 
 Answer = Callable[[Arrival], "bytes | AsyncIterator[bytes]"]
-"""What goes back for an arrival: octets, or pieces of them, each when its time has come."""
+"""What goes back for an arrival: bytes, or pieces of them, each when its time has come."""
 
 DROP = b"drop"
 """The answer that is none: the connection is closed."""
@@ -96,7 +96,7 @@ async def silent(_arrival: Arrival) -> AsyncIterator[bytes]:
 
 
 async def broken(answer: bytes) -> AsyncIterator[bytes]:
-    """Answer with these octets, and then close the connection."""
+    """Answer with these bytes, and then close the connection."""
     yield answer
     raise ConnectionError
 
