@@ -48,6 +48,15 @@ def snippets() -> list[str]:
     return [block for block in blocks("python") if not re.match(r"# [\w/.-]+\n", block)]
 
 
+# From 3.13 on the interpreter takes pasted blocks at a terminal alone, so there they run as one program.
+_AS_A_PROGRAM = """
+import ast, asyncio, sys
+code = compile(sys.stdin.read(), "README", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+asyncio.run(eval(code, {"__name__": "readme"}))
+"""
+INTERPRETER = ["-m", "asyncio"] if sys.version_info < (3, 13) else ["-c", _AS_A_PROGRAM]
+
+
 def run(command: list[str], folder: Path, text: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run(  # noqa: S603  our own interpreter, the README's code
         [sys.executable, *command],
@@ -63,7 +72,7 @@ def run(command: list[str], folder: Path, text: str = "") -> subprocess.Complete
 
 @pytest.mark.socket
 def test_every_snippet_runs_when_pasted_into_the_interpreter(tmp_path: Path) -> None:
-    pasted = run(["-m", "asyncio"], tmp_path, "\n".join(snippets()))
+    pasted = run(INTERPRETER, tmp_path, "\n".join(snippets()))
     for sign in ("Traceback", "Error:", "Warning"):
         assert sign not in pasted.stderr, pasted.stderr
     assert pasted.returncode == 0
@@ -80,7 +89,7 @@ def test_every_snippet_runs_when_pasted_into_the_interpreter(tmp_path: Path) -> 
 
 @pytest.mark.socket
 def test_the_first_snippet_runs_alone(tmp_path: Path) -> None:
-    pasted = run(["-m", "asyncio"], tmp_path, snippets()[0])
+    pasted = run(INTERPRETER, tmp_path, snippets()[0])
     assert "Traceback" not in pasted.stderr, pasted.stderr
     assert "201 {'id': 1" in pasted.stdout
 
