@@ -60,7 +60,9 @@ _PUT = (
     " ON CONFLICT (provider, name) DO UPDATE SET record = excluded.record, user = excluded.user"
 )
 _GET = "SELECT record FROM access WHERE provider = ? AND name = ?"
-_GET_MANY = "SELECT provider, name, record FROM access WHERE (provider, name) IN (VALUES {places})"
+# A row of `wanted` finds its record by the index; `(provider, name) IN (VALUES …)` reads the whole table.
+_WANTED = "WITH wanted (provider, name) AS (VALUES {places}) SELECT provider, name, record FROM wanted"
+_GET_MANY = _WANTED + " CROSS JOIN access USING (provider, name)"
 _REPLACE = "UPDATE access SET record = ?, user = ? WHERE provider = ? AND name = ? AND record = ?"
 _DISCARD = "DELETE FROM access WHERE provider = ? AND name = ?"
 _DISCARD_ONE = "DELETE FROM access WHERE provider = ? AND name = ? AND record = ?"
@@ -74,9 +76,7 @@ _ADD = (
     " WHERE pending.until <= ?"
 )
 _PENDING = "SELECT record FROM pending WHERE provider = ? AND name = ? AND until > ?"
-_PENDING_MANY = (
-    "SELECT provider, name, record FROM pending WHERE (provider, name) IN (VALUES {places}) AND until > ?"
-)
+_PENDING_MANY = _WANTED + " CROSS JOIN pending USING (provider, name) WHERE until > ?"
 _SWAP = "UPDATE pending SET record = ? WHERE provider = ? AND name = ? AND until > ? AND record = ?"
 _COUNT = "SELECT count(*) FROM pending WHERE until > ?"
 _PURGE = "DELETE FROM pending WHERE id IN (SELECT id FROM pending WHERE until <= ? ORDER BY until LIMIT 1000)"

@@ -8,6 +8,7 @@ import itertools
 import json
 import pickle
 import random
+import re
 import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ from aiooauth1.errors import StoreCorrupt, TooManyHandshakes
 from aiooauth1.stores.codec import encode_token
 from aiooauth1.stores.encryption import Encryption
 from aiooauth1.stores.sqlite import SQLiteStore
+from aiooauth1.stores.sqlite import store as sql
 from aiooauth1.testing.store_contract import BoundedContract, SharedContract, StoreContract
 
 
@@ -371,3 +373,16 @@ async def test_a_handshake_has_an_end(tmp_path: Path, ttl: float) -> None:
     async with SQLiteStore(tmp_path / "tokens.db", timeout=PATIENCE) as store:
         with pytest.raises(ValueError, match="ttl must be a positive number"):
             await store.add_pending("x", "token", b"1", ttl=ttl)
+
+
+@pytest.mark.parametrize("query", [sql._GET_MANY, sql._PENDING_MANY], ids=["tokens", "pending"])  # noqa: SLF001  whose plan it is
+async def test_reading_many_at_once_looks_each_one_up_by_the_index(tmp_path: Path, query: str) -> None:
+    path = tmp_path / "tokens.db"
+    async with SQLiteStore(path, timeout=PATIENCE) as store:
+        await store.put_access_token("x", "ann", AccessToken("k", "s"))
+    with closing(sqlite3.connect(path)) as connection:
+        asked = query.format(places="(?, ?), (?, ?)")
+        arguments = ["x", "a", "x", "b", 0.0][: asked.count("?")]
+        plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {asked}", arguments)]
+    assert [step for step in plan if step.startswith("SEARCH")], plan
+    assert not [step for step in plan if re.match("SCAN (access|pending)", step)], plan
