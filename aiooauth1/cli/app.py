@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["app"]
 
 # Tracebacks that show local variables would show secrets.
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -453,7 +453,9 @@ def providers(
     raise typer.Exit(run_command("providers", work, debug=debug))
 
 
-tokens = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Move access tokens in and out.")
+tokens: typer.Typer = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Move access tokens in and out."
+)
 app.add_typer(tokens, name="tokens")
 
 

@@ -30,13 +30,15 @@ class Item:
     __slots__ = ("attempt", "attempts", "in_doubt_since", "numbered", "refusals", "route", "troubles")
 
     def __init__(self, numbered: Numbered, route: str, entry: Entry | None) -> None:
-        self.numbered = numbered
-        self.route = route
-        self.attempts = 0
-        self.refusals = 0  # for a spent window
-        self.troubles = 0  # that are worth another attempt
+        self.numbered: Numbered = numbered
+        self.route: str = route
+        self.attempts: int = 0
+        self.refusals: int = 0  # for a spent window
+        self.troubles: int = 0  # that are worth another attempt
         self.attempt: Attempt | None = None  # the last one
-        self.in_doubt_since = entry.at if entry is not None and entry.state in IN_DOUBT else None
+        self.in_doubt_since: float | None = (
+            entry.at if entry is not None and entry.state in IN_DOUBT else None
+        )
 
 
 class Lane:
@@ -45,7 +47,7 @@ class Lane:
     __slots__ = ("items", "user")
 
     def __init__(self, user: str) -> None:
-        self.user = user
+        self.user: str = user
         self.items: deque[Item] = deque()
 
 
@@ -61,7 +63,7 @@ class Lanes:
     ) -> None:
         self.pace = pace
         self.clock = clock
-        self.waiting = 0  # posts
+        self.waiting: int = 0  # posts
         self.ids: set[str] = set()
         self._sleep = sleep
         self._room = room

@@ -61,7 +61,7 @@ class RedisJournal:
             client = Client.from_url(redis)
         if client.get_encoder().decode_responses:
             raise ValueError("RedisJournal keeps bytes: give it a client without decode_responses=True")
-        self.runner = Runner(client, f"{prefix}{{{record_key('posting', run)}}}:".encode())
+        self.runner: Runner = Runner(client, f"{prefix}{{{record_key('posting', run)}}}:".encode())
         self._who = ""
         self._keeping: asyncio.Task[None] | None = None
         self._extent = 0

@@ -288,7 +288,7 @@ class Runner:
     def __init__(self, client: Any, prefix: bytes) -> None:
         self.client = client
         self.prefix = prefix
-        self.entries = prefix + b"entries"
+        self.entries: bytes = prefix + b"entries"
         # redis-py's pools raise when they are empty; this waits.
         self._permits = asyncio.Semaphore(_CONNECTIONS)
 

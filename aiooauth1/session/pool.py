@@ -55,7 +55,7 @@ class LoopTurns:
     __slots__ = ("_is_scheduled", "count")
 
     def __init__(self) -> None:
-        self.count = 0
+        self.count: int = 0
         self._is_scheduled = False
 
     def mark(self) -> int:
@@ -116,10 +116,12 @@ class ConnectionPool:
                 "public_only=True needs the session's own connector: give public_only=False, or no connector="
             )
         self.refuse_proxy(self._options)
-        self.clocks, self.clock, self.sleep = clocks, clock, sleep
-        self.budget = RetryBudget()
-        self.gates = RateGates()
-        self.turns = LoopTurns()
+        self.clocks: ProviderClock = clocks
+        self.clock: Callable[[], float] = clock
+        self.sleep: Callable[[float], Awaitable[object]] = sleep
+        self.budget: RetryBudget = RetryBudget()
+        self.gates: RateGates = RateGates()
+        self.turns: LoopTurns = LoopTurns()
         self._responses: WeakSet[ClientResponse] = WeakSet()
         self._last_headers: dict[str, Mapping[str, str]] = {}
         # Those of all calls that bring none of their own.

@@ -64,7 +64,7 @@ _FIRST_REFUSAL = 400
 _FIRST_FAULT = 500
 _UNEXPLAINED = 60.0  # seconds that a Date must be off before a 401 without a reason is laid to the clock
 
-logger = logging.getLogger("aiooauth1.retry")
+logger: logging.Logger = logging.getLogger("aiooauth1.retry")
 
 
 class RetryMiddleware(UserCall):

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
     from aiohttp import ClientResponse
     from aiohttp.connector import Connection
+    from yarl import URL
 
     from aiooauth1.providers.provider import Placement, Provider
     from aiooauth1.signing.sign import Signer
@@ -51,7 +52,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SignedCall", "SigningOptions", "SigningRequest"]
 
-logger = logging.getLogger("aiooauth1.signing")
+logger: logging.Logger = logging.getLogger("aiooauth1.signing")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,10 +134,11 @@ class SignedCall:
     __slots__ = ("_attempted", "_form", "_hashed", "_sent", "_url", "has_left", "options", "origin", "signer")
 
     def __init__(self, options: SigningOptions, signer: Signer | None, target: RequestTarget) -> None:
-        self.options = options
-        self.signer = signer  # None: the call is over
-        self._url, self.origin = target
-        self.has_left = False
+        self.options: SigningOptions = options
+        self.signer: Signer | None = signer  # None: the call is over
+        self._url, origin = target
+        self.origin: Origin = origin
+        self.has_left: bool = False
         self._attempted = False
         self._form: bytes | None = None
         self._hashed: bytes | None = None
@@ -285,6 +287,8 @@ class SigningRequest(ObservedRequest):
     """A request that is signed by its call, if it has one, each time it is sent."""
 
     call: SignedCall | None = None
+    url: URL
+    unsigned_url: URL | None = None
 
     async def send(self, conn: Connection) -> ClientResponse:
         """Sign the request and write it; the signature is taken out again before anything can show it."""

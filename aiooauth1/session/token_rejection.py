@@ -24,7 +24,7 @@ _KEPT = 10_000
 _MOST_IN_A_ROW = 5
 _LONGEST_DRAIN = 5.0
 
-logger = logging.getLogger("aiooauth1")
+logger: logging.Logger = logging.getLogger("aiooauth1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class TokenRejectionHandler:
         self._notified: OrderedDict[str, bool] = OrderedDict()
         self._discarded: OrderedDict[tuple[str, str], int] = OrderedDict()  # and which discard it was
         self.rejected_in_a_row: dict[str, None] = {}
-        self.discards = 0
+        self.discards: int = 0
 
     async def handle(
         self,

@@ -44,7 +44,7 @@ class TargetResolver:
         if provider is None:
             self._origins: frozenset[Origin] = frozenset()
             self._allow_http = allow_http
-            self.pairs = ParamsEncoder()
+            self.pairs: ParamsEncoder = ParamsEncoder()
         else:
             self._origins = frozenset(Origin.of(URL(url)) for url in provider.signed_origins())
             self._allow_http = allow_http or provider.allow_http

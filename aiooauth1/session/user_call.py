@@ -48,6 +48,8 @@ class UserCall(SignedCall):
 
     __slots__ = ("_discards_seen", "_pool", "_token", "_turn", "_who")
 
+    signer: Signer | None
+
     def __init__(
         self,
         options: SigningOptions,

@@ -54,7 +54,7 @@ _PREFETCHED = (
 )
 _SEE_OTHER = 303
 
-logger = logging.getLogger("aiooauth1")
+logger: logging.Logger = logging.getLogger("aiooauth1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +154,7 @@ class Connect(Generic[RequestT, ResponseT]):
         url = _checked_callback(callback_url, allow_http=handshake._allow_http)  # noqa: SLF001  not public
         if (prefix and not prefix.startswith("/")) or not url.path.startswith(f"{prefix.rstrip('/')}/"):
             raise ValueError(f"callback_url must lie below prefix, a path like '/auth', unlike {prefix!r}")
-        self.callback_path = url.path.removeprefix(prefix.rstrip("/"))
+        self.callback_path: str = url.path.removeprefix(prefix.rstrip("/"))
         if not start_path.startswith("/") or start_path.startswith("//") or start_path == self.callback_path:
             raise ValueError(
                 f"start_path must be a path of its own that begins with one '/', not {start_path!r}"

@@ -79,7 +79,7 @@ class Reposting:
         journal: Path | None = None,
         restart_after: int | None = None,
     ) -> None:
-        self.tally = Tally()
+        self.tally: Tally = Tally()
         self.resumed: int | None = None
         self._service = service
         self._concurrency = concurrency

@@ -108,7 +108,7 @@ class Exchange:
         self.result: asyncio.Future[AccessToken | None] = asyncio.get_running_loop().create_future()
         # Whoever asked may be gone when the answer comes: then nobody looks at its exception.
         self.result.add_done_callback(lambda done: done.cancelled() or done.exception())
-        self.task = asyncio.create_task(self.run())
+        self.task: asyncio.Task[None] = asyncio.create_task(self.run())
 
     def is_for(self, verifier: str) -> bool:
         """Say whether it exchanges this verifier, in constant time."""

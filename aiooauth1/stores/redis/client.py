@@ -135,7 +135,7 @@ class ClientAdapter:
         self._most = min(MOST_AT_ONCE, getattr(self._pool, "max_connections", None) or MOST_AT_ONCE)
         self._permits: dict[tuple[str, Lane], asyncio.Semaphore] = {}  # by node
         self.trouble: str | None = None  # why the last command had no answer
-        self.address = _address(client)
+        self.address: str = _address(client)
 
     @property
     def is_cluster(self) -> bool:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
 
-__all__ = ["AuthorizePageError", "approve", "deny"]
+__all__ = ["AuthorizePageError", "BrowsedProvider", "approve", "deny"]
 
 _TIMEOUT = aiohttp.ClientTimeout(total=30)
 
@@ -139,3 +139,21 @@ async def deny(authorize_url: str, user: str = "ann", *, http: aiohttp.ClientSes
         TimeoutError: If it does not answer within 30 seconds.
     """
     return await _answer(authorize_url, user, "deny", http)
+
+
+class BrowsedProvider:
+    """What a FakeProvider has in whichever process it runs: users who answer on its authorize page."""
+
+    @staticmethod
+    async def approve(
+        authorize_url: str, user: str = "ann", *, http: aiohttp.ClientSession | None = None
+    ) -> str:
+        """Log in and press Approve, as `aiooauth1.testing.approve` does."""
+        return await approve(authorize_url, user, http=http)
+
+    @staticmethod
+    async def deny(
+        authorize_url: str, user: str = "ann", *, http: aiohttp.ClientSession | None = None
+    ) -> str:
+        """Log in and press Deny, as `aiooauth1.testing.deny` does."""
+        return await deny(authorize_url, user, http=http)

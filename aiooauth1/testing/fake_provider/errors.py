@@ -49,7 +49,11 @@ class RefusalError(Exception):
         super().__init__(f"{problem}: {advice}")
         self.problem = problem
         self.status = 400 if problem in BAD_REQUEST_PROBLEMS else 401
-        self.parameters = (("oauth_problem", problem), *parameters, ("oauth_problem_advice", advice))
+        self.parameters: tuple[tuple[str, str], ...] = (
+            ("oauth_problem", problem),
+            *parameters,
+            ("oauth_problem_advice", advice),
+        )
 
     def body(self) -> bytes:
         """The form that goes into the body."""

@@ -7,8 +7,8 @@ import time
 from typing import TYPE_CHECKING, Literal, Self
 
 from aiooauth1.credentials import Consumer
-from aiooauth1.testing.fake_provider import browser
 from aiooauth1.testing.fake_provider.accounts import Accounts
+from aiooauth1.testing.fake_provider.browser import BrowsedProvider
 from aiooauth1.testing.fake_provider.endpoints import DENIALS
 from aiooauth1.testing.fake_provider.ledger import Ledger
 from aiooauth1.testing.fake_provider.request_context import ProviderState
@@ -44,7 +44,7 @@ def make_consumer() -> Consumer:
     return Consumer("consumer-" + secrets.token_hex(6), secrets.token_hex(16))
 
 
-class FakeProvider:
+class FakeProvider(BrowsedProvider):
     """A service provider on a loopback port, for tests of what talks to one.
 
     It speaks the three legs, shows a page on which users log in and answer, keeps posts, verifies every
@@ -421,6 +421,3 @@ class FakeProvider:
             ValueError: If one of these is out of its range.
         """
         self._script.limits.set(per, limit, window, style)
-
-    approve = staticmethod(browser.approve)
-    deny = staticmethod(browser.deny)

@@ -42,10 +42,10 @@ class Script:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._faults: deque[Fault] = deque()
-        self.denials = 0
-        self.delay = 0.0
-        self.skew = 0.0
-        self.limits = RateLimits()
+        self.denials: int = 0
+        self.delay: float = 0.0
+        self.skew: float = 0.0
+        self.limits: RateLimits = RateLimits()
 
     def now(self) -> float:
         """Return the time by the provider's clock, which is off by `skew`."""

@@ -78,7 +78,7 @@ class Server:
     ) -> None:
         self.before: Before | None = None
         self.after: After | None = None
-        self.port = port
+        self.port: int = port
         self._state = state
         self._ledger = ledger
         self._script = state.script
@@ -113,7 +113,7 @@ class Server:
         except BaseException:
             await self.aclose()
             raise
-        self.port = runner.addresses[0][1]
+        self.port = int(runner.addresses[0][1])
 
     async def aclose(self) -> None:
         """Close the port and every connection; in a forked process nothing, since they are the other's."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from aiooauth1.credentials import Consumer
-from aiooauth1.testing.fake_provider import browser
+from aiooauth1.testing.fake_provider.browser import BrowsedProvider
 from aiooauth1.testing.fake_provider.ledger import Arrival, Post, Summary
 from aiooauth1.testing.fake_provider.routes import provider_at
 from aiooauth1.testing.process.child import Child
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["FakeProviderProcess"]
 
 
-class FakeProviderProcess:
+class FakeProviderProcess(BrowsedProvider):
     """A FakeProvider in a child process: what is measured beside it is the consumer alone.
 
     It has what FakeProvider has, except that what asks the provider is awaited, and that there are no hooks.
@@ -135,9 +135,6 @@ class FakeProviderProcess:
     def pid(self) -> int:
         """The child's process id. Before the start and after the end: RuntimeError."""
         return self._child.pid
-
-    approve = staticmethod(browser.approve)
-    deny = staticmethod(browser.deny)
 
     async def posts(self) -> list[Post]:
         """The posts of all users, in the order in which they were made.
