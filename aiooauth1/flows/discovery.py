@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
@@ -12,9 +13,8 @@ from yarl import URL
 
 from aiooauth1.errors import RedirectRefused, SigningError, TokenResponseError
 from aiooauth1.flows.sites import Site, origin_of
-from aiooauth1.providers.provider import Provider
+from aiooauth1.providers.tenants import wordpress
 from aiooauth1.responses.problem import read_problem
-from aiooauth1.signing.rules import SigningRules
 from aiooauth1.transport.public_only import private_address_in, public_connector
 
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from aiohttp import ClientResponse
+
+    from aiooauth1.providers.provider import Provider
 
 
 __all__ = ["discover"]
@@ -37,7 +39,8 @@ _SECONDS = 15.0
 async def discover(site: str, *, http: ClientSession | None = None, public_only: bool = True) -> Provider:
     """Ask a WordPress site where its OAuth endpoints are, and describe it as a provider.
 
-    The site's REST index (`/wp-json/`) names them, if the OAuth1 plugin is active. Nothing is stored.
+    The site's REST index (`/wp-json/`) names them, if the OAuth1 plugin is active. All else is as in the
+    preset `wordpress(site)`, also its name in stores. Nothing is stored.
 
     Args:
         site: The site's address, such as `https://example.org/blog`.
@@ -142,15 +145,12 @@ def _provider(site: Site, index: dict[str, Any], url: str, *, public_only: bool)
             raise TokenResponseError(
                 f"the index of {site.base} names no {name} endpoint of its own origin: that is refused"
             )
-    return Provider(
-        f"wordpress:{site.name}",
+    return replace(
+        wordpress(site.base),
         request_token_url=urls["request"] or "",
         authorize_url=urls["authorize"] or "",
         access_token_url=urls["access"] or "",
         base_url="" if "?" in url else url.rstrip("/") + "/",
         origins=(site.origin,),
-        rules=SigningRules(sorted_parameters=True),
-        php_arrays=True,
-        sign_multipart_text=True,
         public_only=public_only,
     )

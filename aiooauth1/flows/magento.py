@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from aiooauth1.credentials import AccessToken, Consumer
 from aiooauth1.errors import CallbackError
 from aiooauth1.flows.handshake.legs import Legs
 from aiooauth1.flows.sites import Site
-from aiooauth1.providers.provider import Provider
+from aiooauth1.providers.tenants import magento
 from aiooauth1.signing.methods import HMAC_SHA256
-from aiooauth1.signing.rules import SigningRules
 
 
 if TYPE_CHECKING:
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
     from aiohttp import ClientSession
 
+    from aiooauth1.providers.provider import Provider
     from aiooauth1.signing.methods import SignatureMethod
 
 
@@ -35,7 +35,7 @@ class MagentoIntegration:
     """A shop that has activated the integration.
 
     Attributes:
-        provider: The shop, as a session needs it. Its name has the shop's address.
+        provider: The shop, as the preset `magento(site)` describes it.
         consumer: The credentials that the shop has made for this integration: keep them for its session.
         token: The access token.
         store_base_url: The shop's address, as it gave it.
@@ -84,31 +84,20 @@ async def complete_integration(
     del fields, form  # reports of an error may show locals, and the secret in them
     try:
         site = Site.of(address, allow_http=allow_http)
+        provider = magento(site.base, signature_method=signature_method, allow_http=allow_http)
     except ValueError as error:
         reason = str(error)
     else:
-        provider = _provider(site, signature_method, guarded=http is None and public_only is not False)
+        provider = replace(provider, public_only=http is None and public_only is not False)
+        # There is no callback to confirm: the shop has sent the verifier already.
+        unconfirmed = replace(provider, insecure_unconfirmed_callback=True)
         async with Legs(
-            provider, consumer, http=http, timeout=timeout, allow_http=allow_http, public_only=public_only
+            unconfirmed, consumer, http=http, timeout=timeout, allow_http=allow_http, public_only=public_only
         ) as legs:
             request_token = await legs.fetch_request_token(None)
             token = await legs.fetch_access_token(request_token, verifier)
         return MagentoIntegration(provider, consumer, token, address)
     raise CallbackError(f"store_base_url: {reason}")
-
-
-def _provider(site: Site, signature_method: SignatureMethod, *, guarded: bool) -> Provider:
-    return Provider(
-        f"magento:{site.name}",
-        request_token_url=f"{site.base}/oauth/token/request",
-        access_token_url=f"{site.base}/oauth/token/access",
-        base_url=f"{site.base}/rest/V1/",
-        signature_method=signature_method,
-        rules=SigningRules(natural_order=True),
-        # There is no callback to confirm: the shop has sent the verifier already.
-        insecure_unconfirmed_callback=True,
-        public_only=guarded,
-    )
 
 
 def _fields(form: Any) -> dict[str, str]:

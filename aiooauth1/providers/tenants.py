@@ -204,7 +204,9 @@ def woocommerce(site: str) -> Provider:
     )
 
 
-def magento(site: str, *, signature_method: SignatureMethod = HMAC_SHA256) -> Provider:
+def magento(
+    site: str, *, signature_method: SignatureMethod = HMAC_SHA256, allow_http: bool = False
+) -> Provider:
     """Return a Magento 2 or Adobe Commerce shop (not the edition as a service, which has OAuth 2.0 alone).
 
     There is no authorize page: the shop posts credentials and a verifier to you, for
@@ -213,6 +215,7 @@ def magento(site: str, *, signature_method: SignatureMethod = HMAC_SHA256) -> Pr
     Args:
         site: Where the shop is, such as `https://shop.example`.
         signature_method: HMAC-SHA256; shops before 2.4.4 take `HMAC_SHA1`.
+        allow_http: Whether the shop may be plain http on another machine.
 
     Raises:
         TypeError: If the site is no str.
@@ -221,7 +224,7 @@ def magento(site: str, *, signature_method: SignatureMethod = HMAC_SHA256) -> Pr
     Sources: endpoints: page (AdobeDocs/commerce-webapi); client (league/oauth1-client). The order of names:
     server (OpenMage/magento-lts#721). Unverified: from which version HMAC-SHA256 is wanted.
     """
-    url = _site("magento", site, "https://shop.example", path=True)
+    url = _site("magento", site, "https://shop.example", path=True, http=allow_http)
     return Provider(
         f"magento {_host(url)}",
         request_token_url=f"{url}/oauth/token/request",
@@ -229,6 +232,7 @@ def magento(site: str, *, signature_method: SignatureMethod = HMAC_SHA256) -> Pr
         base_url=f"{url}/rest/V1/",
         signature_method=signature_method,
         rules=SigningRules(natural_order=True),
+        allow_http=allow_http,
         docs="https://developer.adobe.com/commerce/webapi/get-started/authentication/gs-authentication-oauth/",
         hints={
             "signature_invalid": "Magento sorts names as PHP's strnatcmp does, which this preset"

@@ -151,7 +151,7 @@ class Connect(Generic[RequestT, ResponseT]):
         respond: Callable[[Reply], ResponseT],
         harden: Callable[[ResponseT, Mapping[str, str]], None],
     ) -> None:
-        url = _checked_callback(callback_url, allow_http=handshake._allow_http)  # noqa: SLF001  not public
+        url = _checked_callback(callback_url, allow_http=handshake.allow_http)
         if (prefix and not prefix.startswith("/")) or not url.path.startswith(f"{prefix.rstrip('/')}/"):
             raise ValueError(f"callback_url must lie below prefix, a path like '/auth', unlike {prefix!r}")
         self.callback_path: str = url.path.removeprefix(prefix.rstrip("/"))

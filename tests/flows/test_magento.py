@@ -11,6 +11,7 @@ from multidict import MultiDict
 
 from aiooauth1 import CallbackError, OAuth1Session, ProviderError, SigningError
 from aiooauth1.flows.magento import complete_integration
+from aiooauth1.providers import magento
 
 
 pytestmark = pytest.mark.socket
@@ -35,7 +36,7 @@ async def test_a_shop_that_activates_the_integration_gives_a_token(kind: Any) ->
         done = await complete_integration(kind(form(shop.url)), public_only=False)
         assert (done.token.key, done.token.secret, done.consumer.key) == ("at", "at-secret", "ck")
         assert done.store_base_url == shop.url
-        assert done.provider.name == f"magento:{shop.url.removeprefix('http://').rstrip('/')}"
+        assert done.provider == magento(shop.url)
         async with (
             OAuth1Session(done.consumer, done.token, provider=done.provider) as session,
             session.get("store/storeConfigs") as response,

@@ -30,7 +30,6 @@ from aiooauth1 import (
     UnknownUser,
 )
 from aiooauth1.flows.expiry import next_midnight
-from aiooauth1.testing import FakeProvider
 
 
 if TYPE_CHECKING:
@@ -418,18 +417,3 @@ async def test_a_password_belongs_in_no_url() -> None:
             with pytest.raises(ValueError, match="POST"):
                 await handshake.fetch_access_token_by_password("ann", number)
     assert endpoint.requests == []
-
-
-async def test_a_revoked_token_is_dead_at_the_provider() -> None:
-    store = MemoryStore()
-    async with FakeProvider() as fake:
-        token = fake.issue_access_token("ann")
-        await store.put_access_token(fake.provider.name, "ann", token)
-        async with (
-            Handshake(fake.provider, fake.consumer, store=store) as handshake,
-            OAuth1Session(fake.consumer, token, provider=fake.provider) as session,
-        ):
-            assert await handshake.revoke("ann") is True
-            async with session.get("echo") as response:
-                assert response.status == 401
-    assert await store.get_access_token(fake.provider.name, "ann") is None

@@ -147,6 +147,11 @@ class Legs:
         """The service's own credentials."""
         return self._consumer
 
+    @property
+    def allow_http(self) -> bool:
+        """Whether endpoints may be plain http on other machines, by its own argument or by the provider."""
+        return self._allow_http
+
     async def __aenter__(self) -> Self:
         return self
 

@@ -69,6 +69,7 @@ class Accounts:
         self._window = window
         self._request_token_ttl = request_token_ttl
         self.consumers: dict[str, Consumer] = {}
+        self.passwords: dict[str, str] = {}
         self.request_tokens: dict[str, IssuedRequestToken] = {}
         self.access_tokens: dict[str, IssuedAccessToken] = {}
         self.posts: dict[int, Post] = {}
@@ -139,15 +140,15 @@ class Accounts:
         self.access_tokens[token.key] = IssuedAccessToken(token, consumer_key, user)
         return token
 
-    def end(self, token_key: str, state: Literal["revoked", "expired"]) -> None:
-        """Let an access token be good no more."""
+    def change_state(self, token_key: str, state: Literal["good", "revoked", "expired"]) -> None:
+        """Let an access token be good, or not any more."""
         self.access_tokens[token_key] = replace(self.access_tokens[token_key], state=state)
 
     def revoke_user(self, user: str) -> int:
         """Revoke every access token of a user that is still good, and return how many that were."""
         keys = [key for key, held in self.access_tokens.items() if held.user == user and held.state == "good"]
         for key in keys:
-            self.end(key, "revoked")
+            self.change_state(key, "revoked")
         return len(keys)
 
     def add_post(self, user: str, text: str) -> Post:

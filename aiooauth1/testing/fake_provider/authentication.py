@@ -27,8 +27,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Caller", "RequiredToken", "authenticate", "authenticate_by_key"]
 
-RequiredToken = Literal["none", "request", "access", "any access"]
-"""What token an endpoint wants: none, a request token, an access token, or one of these if there is one."""
+RequiredToken = Literal["none", "request", "access", "any access", "password", "revocation", "renewal"]
+"""What token a request needs: none; a request token; an access token, for the API; the same if there is one;
+none, but a user's password; an access token to be revoked; one to be renewed, which may have expired."""
+
+_WITHOUT_TOKEN = frozenset({"none", "password"})
 
 _TIMESTAMP = re.compile(r"[1-9][0-9]{0,14}")
 
@@ -65,7 +68,9 @@ def authenticate(
     in_order: bool = False,
 ) -> Caller:
     """Verify a request (RFC 5849 section 3.2)."""
-    verifier = _check_form(signed.parameters, verifiers, wants_token=wants in {"request", "access"})
+    verifier = _check_form(
+        signed.parameters, verifiers, wants_token=wants not in {"any access", *_WITHOUT_TOKEN}
+    )
     parameters = signed.parameters
     consumer = accounts.consumers.get(parameters["oauth_consumer_key"])
     if consumer is None:
@@ -75,7 +80,7 @@ def authenticate(
     caller = Caller(consumer)
     token_key = parameters.get("oauth_token", "")
     token_secret = ""
-    if token_key and wants == "none":
+    if token_key and wants in _WITHOUT_TOKEN:
         raise RefusalError(
             "parameter_rejected",
             "this endpoint is asked with the consumer's credentials alone, without oauth_token",
@@ -85,7 +90,7 @@ def authenticate(
         request_token = _request_token(accounts, token_key, consumer, now)
         caller, token_secret = Caller(consumer, request_token=request_token), request_token.token.secret
     elif token_key:
-        access_token = _access_token(accounts, token_key, consumer)
+        access_token = _access_token(accounts, token_key, consumer, may_be_expired=wants == "renewal")
         caller, token_secret = Caller(consumer, access_token=access_token), access_token.token.secret
     timestamp = _check_timestamp(parameters, now, window)
     if not verifier(signed.base_string, parameters["oauth_signature"], consumer.secret, token_secret):
@@ -164,17 +169,19 @@ def _request_token(accounts: Accounts, key: str, consumer: Consumer, now: float)
     return issued
 
 
-def _access_token(accounts: Accounts, key: str, consumer: Consumer) -> IssuedAccessToken:
+def _access_token(
+    accounts: Accounts, key: str, consumer: Consumer, *, may_be_expired: bool = False
+) -> IssuedAccessToken:
     """Find an access token that is still good, or say what has become of it."""
     issued = accounts.access_tokens.get(key)
     if issued is None or issued.consumer_key != consumer.key:
         raise RefusalError("token_rejected", "this consumer has no such access token")
     if issued.state == "revoked":
+        raise RefusalError("token_revoked", "the user has revoked this access token: connect the user again")
+    if issued.state == "expired" and not may_be_expired:
         raise RefusalError(
-            "token_revoked", "the user has taken this access token back: connect the user anew"
+            "token_expired", "this access token has expired: renew it, or connect the user again"
         )
-    if issued.state == "expired":
-        raise RefusalError("token_expired", "this access token has expired: connect the user anew")
     return issued
 
 

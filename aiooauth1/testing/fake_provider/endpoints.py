@@ -1,8 +1,10 @@
-"""The three legs at the provider's end (RFC 5849 section 2), and revocation."""
+"""The three legs at the provider's end (RFC 5849 section 2), xAuth, renewal, revocation and identity."""
 
 from __future__ import annotations
 
+import base64
 import hmac
+import json
 import re
 import secrets
 from types import MappingProxyType
@@ -28,11 +30,12 @@ from aiooauth1.testing.fake_provider.requirements import check_present
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from aiooauth1.credentials import AccessToken
     from aiooauth1.testing.fake_provider.accounts import IssuedRequestToken
     from aiooauth1.testing.fake_provider.request_context import ProviderState, RequestContext
 
 
-__all__ = ["DENIALS", "access_token", "answer", "request_token", "revoke", "show_page"]
+__all__ = ["DENIALS", "access_token", "answer", "identify", "renew", "request_token", "revoke", "show_page"]
 
 DENIALS: Mapping[str, Callable[[str], tuple[tuple[str, str], ...]]] = MappingProxyType(
     {
@@ -91,6 +94,9 @@ def _callback(parameters: Mapping[str, str], *, oauth_10: bool) -> str:
 def access_token(call: RequestContext, state: ProviderState) -> web.Response:
     """Swap an approved request token and its verifier for an access token, once (RFC 5849 section 2.3)."""
     call.check_method(state, state.quirks.access_token_method)
+    fields = dict(parse_form(call.received.body)) if is_form(call.received) else {}
+    if b"x_auth_mode" in fields:
+        return _by_password(call, state, fields)
     issued = call.authenticate(state, "request").request_token
     assert issued is not None  # noqa: S101  a request token is what was asked for
     call.user = issued.user or None
@@ -113,17 +119,75 @@ def access_token(call: RequestContext, state: ProviderState) -> web.Response:
         )
     if not hmac.compare_digest(verifier.encode(), issued.verifier.encode()):
         raise RefusalError("verifier_invalid", "this is not the verifier that went with the callback")
-    token = state.accounts.exchange(issued.token.key)
+    return _given(state.accounts.exchange(issued.token.key), state)
+
+
+def _by_password(call: RequestContext, state: ProviderState, fields: Mapping[bytes, bytes]) -> web.Response:
+    """Swap a user's name and password for an access token (xAuth)."""
+    consumer = call.authenticate(state, "password").consumer
+    if fields[b"x_auth_mode"] != b"client_auth":
+        raise RefusalError("parameter_rejected", "x_auth_mode is client_auth")
+    user = fields.get(b"x_auth_username", b"").decode("utf-8", "replace")
+    password = state.accounts.passwords.get(user)
+    given = fields.get(b"x_auth_password", b"")
+    if password is None or not hmac.compare_digest(password.encode("utf-8", "surrogatepass"), given):
+        raise RefusalError("permission_denied", "no user here has this name and password")
+    call.user = user
+    return _given(state.accounts.issue_access_token(user, consumer.key), state)
+
+
+def _given(token: AccessToken, state: ProviderState) -> web.Response:
     pairs = [("oauth_token", token.key), ("oauth_token_secret", token.secret), *token.params.items()]
     return token_reply(pairs, as_json=state.quirks.json_token_replies)
 
 
 def revoke(call: RequestContext, state: ProviderState) -> web.Response:
-    """Take back the access token that signed the request."""
-    issued = call.authenticate(state, "access").access_token
+    """Revoke the access token that signed the request."""
+    call.check_method(state, state.quirks.revoke_method)
+    issued = call.authenticate(state, "revocation").access_token
     assert issued is not None  # noqa: S101  an access token is what was asked for
-    state.accounts.end(issued.token.key, "revoked")
+    state.accounts.change_state(issued.token.key, "revoked")
     return json_reply({"revoked": issued.token.key})
+
+
+def renew(call: RequestContext, state: ProviderState) -> web.Response:
+    """Let the access token that signed the request be good again, as E*TRADE does."""
+    call.check_method(state, state.quirks.renew_method)
+    issued = call.authenticate(state, "renewal").access_token
+    assert issued is not None  # noqa: S101  an access token is what was asked for
+    state.accounts.change_state(issued.token.key, "good")
+    return web.Response(text="Access Token has been renewed")
+
+
+def identify(call: RequestContext, state: ProviderState) -> web.Response:
+    """State who the user is, signed with the consumer secret (MediaWiki's Special:OAuth/identify)."""
+    caller = call.authenticate(state, "access")
+    assert caller.access_token is not None  # noqa: S101  an access token is what was asked for
+    host = next(iter(call.received.values(b"host"))).decode("latin-1")
+    claims = {
+        "iss": f"{call.received.scheme}://{host}",
+        "aud": caller.consumer.key,
+        "iat": int(call.now),
+        "exp": int(call.now) + 100,
+        "nonce": call.signed.parameters.get("oauth_nonce", ""),
+        "sub": int(caller.access_token.token.params["user_id"]),
+        "username": caller.user,
+        "editcount": sum(post.user == caller.user for post in state.accounts.posts.values()),
+        "confirmed_email": True,
+        "blocked": False,
+        "groups": ["*", "user"],
+        "rights": ["read", "edit"],
+        "grants": ["basic"],
+    }
+    told = ".".join(
+        _base64url(json.dumps(part).encode()) for part in ({"alg": "HS256", "typ": "JWT"}, claims)
+    )
+    signature = hmac.digest(caller.consumer.secret.encode(), told.encode(), "sha256")
+    return web.Response(text=f"{told}.{_base64url(signature)}")
+
+
+def _base64url(value: bytes) -> str:
+    return base64.urlsafe_b64encode(value).decode().rstrip("=")
 
 
 def show_page(call: RequestContext, state: ProviderState) -> web.Response:

@@ -51,10 +51,11 @@ class FakeProvider(BrowsedProvider):
     signed request by the bytes that arrived (RFC 5849 section 3.2), and keeps a ledger of what arrived.
     Refusals follow the OAuth Problem Reporting extension.
 
-    Below `url`: `oauth/request_token`, `oauth/authorize`, `oauth/access_token`, `oauth/revoke` (POST: takes
-    back the token that signs it), `posts` (GET, POST), `posts/ID` (GET, PUT, PATCH, DELETE), and `echo` with
-    whatever follows it (any method, with an access token or without). The OAuth parameters may come in the
-    header, the query or a form.
+    Below `url` are `oauth/request_token`, `oauth/authorize`, `oauth/access_token` (xAuth too, with
+    `set_password`), `oauth/renew` (makes the token that signs it good again if it has expired),
+    `oauth/revoke` (revokes that token), `wiki/Special:OAuth/identify` (with `like=mediawiki(…)`), `posts`
+    (GET, POST), `posts/ID` (GET, PUT, PATCH, DELETE), and `echo` with whatever follows it (any method, with
+    an access token or without). The OAuth parameters may come in the header, the query or a form.
 
     A test scripts what goes wrong: `deny_next`, `fail_next`, `drop_next`, `slow`, `skew`, `rate_limit`,
     `revoke`, `expire`, `revoke_user`; the hooks `before` and `after` are for anything else.
@@ -290,6 +291,15 @@ class FakeProvider(BrowsedProvider):
         await store.put_access_token(self.provider.name, user, token)
         return token
 
+    def set_password(self, user: str, password: str) -> None:
+        """Give a user a password, for `Handshake.fetch_access_token_by_password` (xAuth).
+
+        Args:
+            user: The user's name.
+            password: Their password from now on.
+        """
+        self._accounts.passwords[user] = password
+
     def revoke(self, token_key: str) -> None:
         """Take an access token back, as its user would at the provider: `token_revoked` from now on.
 
@@ -299,10 +309,10 @@ class FakeProvider(BrowsedProvider):
         Raises:
             KeyError: If there is no such access token.
         """
-        self._accounts.end(token_key, "revoked")
+        self._accounts.change_state(token_key, "revoked")
 
     def expire(self, token_key: str) -> None:
-        """Let an access token expire: `token_expired` from now on.
+        """Let an access token expire: `token_expired` from now on, until it is renewed.
 
         Args:
             token_key: The token's key.
@@ -310,7 +320,7 @@ class FakeProvider(BrowsedProvider):
         Raises:
             KeyError: If there is no such access token.
         """
-        self._accounts.end(token_key, "expired")
+        self._accounts.change_state(token_key, "expired")
 
     def revoke_user(self, user: str) -> int:
         """Take back every access token of a user, as one who removes the application at the provider.
@@ -352,8 +362,8 @@ class FakeProvider(BrowsedProvider):
         Args:
             status: The status, from 101 to 599.
             times: How many requests.
-            endpoint: Only at this endpoint (`request_token`, `authorize`, `access_token`, `revoke`, `posts`,
-                `post`, `echo`); None means any.
+            endpoint: Only at this endpoint (`request_token`, `authorize`, `access_token`, `renew`, `revoke`,
+                `identify`, `posts`, `post`, `echo`); None means any.
             headers: What the reply's header says, such as `{"Retry-After": "7"}`.
             body: What it says beside that, such as `oauth_problem=token_expired`.
 

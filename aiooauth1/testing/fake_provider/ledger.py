@@ -52,8 +52,8 @@ class Arrival:
         body: The body, without transfer and content coding, cut at the provider's `body_limit`.
         body_length: The length of the whole body in bytes.
         body_sha256: The SHA-256 of the whole body, in hexadecimal digits.
-        endpoint: The name of the endpoint: `request_token`, `authorize`, `access_token`, `revoke`, `posts`,
-            `post`, `echo` or `unknown`.
+        endpoint: The name of the endpoint: `request_token`, `authorize`, `access_token`, `renew`, `revoke`,
+            `identify`, `posts`, `post`, `echo` or `unknown`.
         verdict: What was made of it.
         why: Why it was not accepted: the `oauth_problem`, or a word like `not_found`; empty if it was.
         status: The status of the reply; 0 if a hook left no reply.

@@ -1,4 +1,4 @@
-"""What a provider demands beyond the RFC: checks of a request by the data that dump_provider the provider."""
+"""What a provider demands beyond the RFC: checks of a request by the data of the provider."""
 
 from __future__ import annotations
 
@@ -38,7 +38,11 @@ def check_requirements(
     _check_place(signed, like, wants)
     _check_realm(received, signed, like)
     _check_order(received, like)
-    if like.rules.empty_token and wants in {"none", "any access"} and "oauth_token" not in signed.parameters:
+    if (
+        like.rules.empty_token
+        and wants in {"none", "any access", "password"}
+        and "oauth_token" not in signed.parameters
+    ):
         raise _absent("oauth_token", "without a token, oauth_token comes empty here")
     if not like.rules.send_version and "oauth_version" in signed.parameters:
         raise _rejected("oauth_version", "oauth_version is left out here")
@@ -69,8 +73,10 @@ def check_present(sent: Iterable[str], wanted: Iterable[str]) -> None:
 
 
 def _check_place(signed: SignedRequest, like: Provider, wants: RequiredToken) -> None:
-    placement = {"none": like.request_token_placement, "request": like.access_token_placement}
-    wanted = placement.get(wants, like.placement)
+    if wants == "none":
+        wanted = like.request_token_placement
+    else:
+        wanted = like.placement if "access" in wants else like.access_token_placement
     if signed.place != _PLACES[wanted]:
         raise _rejected("oauth_signature", f"the OAuth parameters belong into the {wanted} here")
 

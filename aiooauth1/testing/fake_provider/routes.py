@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import unquote
 
 from aiohttp import web
 
@@ -32,7 +33,9 @@ ENDPOINTS: Mapping[str, str] = MappingProxyType(
         "request_token": "oauth/request_token",
         "authorize": "oauth/authorize",
         "access_token": "oauth/access_token",
+        "renew": "oauth/renew",
         "revoke": "oauth/revoke",
+        "identify": "wiki/Special:OAuth/identify",
         "posts": POSTS,
         "echo": ECHO,
     }
@@ -95,13 +98,17 @@ _METHODS: Mapping[str, Mapping[str, Endpoint]] = MappingProxyType(
             "OPTIONS": _options,
         },
         "access_token": {"GET": endpoints.access_token, "POST": endpoints.access_token, "OPTIONS": _options},
-        "revoke": {"POST": endpoints.revoke, "OPTIONS": _options},
+        "renew": {"GET": endpoints.renew, "POST": endpoints.renew, "OPTIONS": _options},
+        "revoke": {"GET": endpoints.revoke, "POST": endpoints.revoke, "OPTIONS": _options},
+        "identify": {"GET": endpoints.identify, "OPTIONS": _options},
         "posts": dict.fromkeys(("GET", "HEAD", "POST", "OPTIONS"), resources.posts),
         "echo": {},
     }
 )
+_WIKI_TOKEN = "wiki/Special:OAuth/token"  # noqa: S105  a path
 _ROUTES: Mapping[bytes, Route] = MappingProxyType(
     {path.encode(): Route(name, _METHODS[name]) for name, path in ENDPOINTS.items()}
+    | {_WIKI_TOKEN.encode(): Route("access_token", _METHODS["access_token"])}
 )
 
 
@@ -112,10 +119,19 @@ def find_own_route(like: Provider, target: bytes, *, has_token: bool) -> Route:
     for name in ("access_token", "request_token") if has_token else ("request_token", "access_token"):
         if _is_at(getattr(like, f"{name}_url"), target):
             return Route(name, _METHODS[name])
-    if _is_at(like.authorize_url, target):
-        return Route("authorize", _METHODS["authorize"])
+    others = {name: like.endpoint(name).url for name in ("authorize", "renew", "revoke")}
+    others["identify"] = _identify_url(like.access_token_url)
+    for name, url in others.items():
+        if _is_at(url, target):
+            return Route(name, _METHODS[name])
     base = b"/" + like.base_url.partition("://")[2].partition("/")[2].encode()
     return Route("echo", {}, path.removeprefix(base)) if like.base_url and path.startswith(base) else _UNKNOWN
+
+
+def _identify_url(access_token_url: str) -> str:
+    """Return where a wiki says who a user is; an empty text if it is not a wiki's URL."""
+    before, found, after = unquote(access_token_url).partition("Special:OAuth/token")
+    return f"{before}Special:OAuth/identify{after}" if found else ""
 
 
 def _is_at(url: str, target: bytes) -> bool:
@@ -151,15 +167,17 @@ def provider_at(url: str, name: str, like: Provider | None = None, denial: str =
     >>> provider_at("http://127.0.0.1:8080/", "fake").access_token_url
     'http://127.0.0.1:8080/oauth/access_token'
     """
-    like = like or Provider(name)
+    like = like or Provider(name, renew_url=url)
+    # Where the endpoint of a wiki's identities is, is told from that of its access tokens.
     return replace(
         like,
         name=name,
         request_token_url=url + ENDPOINTS["request_token"],
         authorize_url=url + ENDPOINTS["authorize"],
-        access_token_url=url + ENDPOINTS["access_token"],
+        access_token_url=url
+        + (_WIKI_TOKEN if _identify_url(like.access_token_url) else ENDPOINTS["access_token"]),
         revoke_url=url + ENDPOINTS["revoke"],
-        renew_url="",  # nothing here renews, and no test must reach the provider that this is like
+        renew_url=url + ENDPOINTS["renew"] if like.renew_url else "",
         base_url=url,
         origins=(),
         public_only=False,  # it is on loopback

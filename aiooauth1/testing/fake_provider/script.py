@@ -22,7 +22,10 @@ Drop = Literal["before", "after"]
 LimitStyle = Literal["x", "retry-after", "ietf"]
 """How a provider tells of its limits."""
 
-ENDPOINT_NAMES = ("request_token", "authorize", "access_token", "revoke", "posts", "post", "echo", "unknown")
+ENDPOINT_NAMES = (
+    *("request_token", "authorize", "access_token", "renew", "revoke", "identify"),
+    *("posts", "post", "echo", "unknown"),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -244,6 +244,10 @@ class FakeProviderProcess(BrowsedProvider):
         """Take back every access token of a user, as `FakeProvider.revoke_user`, and return how many."""
         return int(await self._script("revoke_user", user=user))
 
+    async def set_password(self, user: str, password: str) -> None:
+        """Give a user a password, as `FakeProvider.set_password`."""
+        await self._script("set_password", user=user, password=password)
+
     async def deny_next(self, times: int = 1) -> None:
         """Let the next user who answers say no, as `FakeProvider.deny_next`."""
         await self._script("deny_next", times=times)

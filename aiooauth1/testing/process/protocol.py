@@ -124,7 +124,9 @@ def _add_consumer(fake: FakeProvider, *, key: str, secret: str) -> Iterable[obje
     return ()
 
 
-_SCRIPTING = frozenset({"deny_next", "drop_next", "fail_next", "rate_limit", "revoke_user", "skew", "slow"})
+_SCRIPTING = frozenset(
+    {"deny_next", "drop_next", "fail_next", "rate_limit", "revoke_user", "set_password", "skew", "slow"}
+)
 _COMMANDS: Mapping[str, Callable[..., Iterable[object]]] = MappingProxyType(
     {
         "add_consumer": _add_consumer,

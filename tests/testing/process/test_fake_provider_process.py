@@ -270,6 +270,7 @@ async def test_a_child_whose_output_nobody_reads_any_more_ends() -> None:
     await process.stdout.readline()
     transport: Any = process.stdout
     transport._transport.close()  # noqa: SLF001  a StreamReader has no close of its own
+    await asyncio.sleep(0)  # the pipe is closed in the loop's next turn
     process.stdin.write(b'{"id": 1, "do": "summary"}\n')
     assert await process.wait() == 0
     assert process.stderr is not None

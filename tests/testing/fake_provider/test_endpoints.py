@@ -1,0 +1,162 @@
+"""The endpoints beyond the three legs, asked by the flows that they are for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from aiooauth1 import (
+    Handshake,
+    MemoryStore,
+    OAuth1Session,
+    Provider,
+    ProviderError,
+    TokenRejected,
+)
+from aiooauth1.flows.mediawiki import identify
+from aiooauth1.providers import ETRADE, mediawiki
+from aiooauth1.signing import SigningRules
+from aiooauth1.testing import FakeProvider, FakeProviderProcess
+from aiooauth1.testing.fake_provider.routes import find_own_route
+
+
+pytestmark = pytest.mark.socket
+
+QUIRKS = Provider(
+    "quirks",
+    placement="query",
+    access_token_placement="header",
+    renew_url="https://quirks.example/renew",
+    renew_method="GET",
+    revoke_method="GET",
+    rules=SigningRules(body_hash=True, empty_token=True),
+    request_params={"scope": "read"},
+)
+
+
+@pytest.fixture(params=[None, QUIRKS], ids=["by the RFC", "with quirks"])
+def fake(request: pytest.FixtureRequest) -> FakeProvider:
+    return FakeProvider(like=request.param)
+
+
+async def test_an_expired_token_is_renewed_by_the_session_and_a_revoked_one_is_not(
+    fake: FakeProvider,
+) -> None:
+    store = MemoryStore()
+    async with fake:
+        fake.expire((await fake.connect("ann", store)).key)
+        fake.revoke((await fake.connect("bob", store)).key)
+        options: Any = {"provider": fake.provider, "store": store}
+        async with (
+            Handshake(consumer=fake.consumer, **options) as handshake,
+            OAuth1Session(fake.consumer, renew=handshake.renew, **options) as session,
+        ):
+            async with session.post("posts", user="ann", data={"status": "Hello"}) as response:
+                assert response.status == 201
+            with pytest.raises(TokenRejected, match="token_revoked"):
+                await handshake.renew("bob")
+    assert [(one.endpoint, one.why) for one in fake.ledger] == [
+        ("posts", "token_expired"),
+        ("renew", ""),
+        ("posts", ""),
+        ("renew", "token_revoked"),
+    ]
+    assert [user async for user in store.users(fake.provider.name)] == ["ann"]
+
+
+async def test_a_revoked_token_is_dead_at_the_provider_and_out_of_the_store(fake: FakeProvider) -> None:
+    store = MemoryStore()
+    async with fake:
+        token = await fake.connect("ann", store)
+        async with (
+            Handshake(fake.provider, fake.consumer, store=store) as handshake,
+            OAuth1Session(fake.consumer, token, provider=fake.provider) as session,
+        ):
+            assert await handshake.revoke("ann") is True
+            async with session.get("echo") as response:
+                assert response.status == 401
+    assert await store.get_access_token(fake.provider.name, "ann") is None
+
+
+async def test_a_password_gets_a_token_that_posts_and_a_wrong_one_none(fake: FakeProvider) -> None:
+    store = MemoryStore()
+    async with fake:
+        fake.set_password("ann", "pässword & more")
+        async with Handshake(fake.provider, fake.consumer, store=store) as handshake:
+            token = await handshake.fetch_access_token_by_password("ann", "pässword & more", save_as="ann")
+            for user, password in (("ann", "wrong"), ("bob", "pässword & more"), ("bob", "")):
+                with pytest.raises(ProviderError, match="no user here has this name and password"):
+                    await handshake.fetch_access_token_by_password(user, password)
+        async with OAuth1Session(fake.consumer, provider=fake.provider, store=store) as session:
+            await session.post("posts", user="ann", data={"status": "Hello"})
+    assert token.params["screen_name"] == "ann"
+    assert [post.user for post in fake.posts] == ["ann"]
+    assert [(one.user, one.why) for one in fake.exchanges] == [
+        ("ann", ""),
+        *[(None, "permission_denied")] * 3,
+    ]
+
+
+async def test_xauth_needs_its_mode_and_no_token(fake: FakeProvider) -> None:
+    async with fake:
+        fake.set_password("ann", "pw")
+        form = {"x_auth_username": "ann", "x_auth_password": "pw"}
+        token = fake.issue_access_token("ann")
+        for mode, given in (("other", None), ("client_auth", token)):
+            async with (
+                OAuth1Session(
+                    fake.consumer, given, provider=replace(fake.provider, placement="header")
+                ) as session,
+                session.post("oauth/access_token", data={"x_auth_mode": mode, **form}) as response,
+            ):
+                assert response.status == 400
+    assert [one.why for one in fake.exchanges] == ["parameter_rejected"] * 2
+
+
+async def test_a_child_takes_passwords_too() -> None:
+    async with FakeProviderProcess() as fake:
+        await fake.set_password("ann", "pw")
+        async with Handshake(fake.provider, fake.consumer, store=MemoryStore()) as handshake:
+            token = await handshake.fetch_access_token_by_password("ann", "pw")
+    assert token.params["screen_name"] == "ann"
+
+
+async def test_a_wiki_says_who_the_user_of_a_token_is() -> None:
+    async with FakeProvider(like=mediawiki("https://wiki.example"), base_path="/farm") as fake:
+        token = fake.issue_access_token("ann")
+        async with OAuth1Session(fake.consumer, token, provider=fake.provider) as session:
+            identity = await identify(session)
+            fake.fail_next(503, endpoint="identify")
+            with pytest.raises(ProviderError):
+                await identify(session)
+    assert (identity.user_id, identity.username) == (token.params["user_id"], "ann")
+    assert [one.endpoint for one in fake.ledger] == ["identify"] * 2
+
+
+async def test_a_wiki_s_token_comes_from_its_own_endpoint() -> None:
+    store = MemoryStore()
+    async with (
+        FakeProvider(like=mediawiki("https://wiki.example")) as fake,
+        Handshake(fake.provider, fake.consumer, store=store) as handshake,
+    ):
+        pending = await handshake.begin("https://me.example/cb", bind="browser")
+        callback = await fake.approve(pending.url, user="ann")
+        token = await handshake.complete(callback, bind="browser")
+    assert token.params["screen_name"] == "ann"
+
+
+@pytest.mark.parametrize(
+    ("like", "target", "name"),
+    [
+        (ETRADE, "/oauth/renew_access_token?x=1", "renew"),
+        (ETRADE, "/oauth/revoke_access_token", "revoke"),
+        (mediawiki("https://wiki.example"), "/w/index.php?title=Special:OAuth/identify", "identify"),
+        (mediawiki("https://wiki.example"), "/w/index.php?title=Special:OAuth/other", "echo"),
+    ],
+)
+def test_the_paths_of_the_provider_that_it_is_like_lead_to_its_endpoints(
+    like: Any, target: str, name: str
+) -> None:
+    assert find_own_route(like, target.encode(), has_token=True).name == name
