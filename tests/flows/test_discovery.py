@@ -13,14 +13,7 @@ import pytest
 from aiohttp.abc import AbstractResolver
 from handshakes.endpoint import CONSUMER, Endpoint, http
 
-from aiooauth1 import (
-    Handshake,
-    MemoryStore,
-    ProviderError,
-    RedirectRefused,
-    SigningError,
-    TokenResponseError,
-)
+from aiooauth1 import Handshake, MemoryStore, ProviderError, RedirectRefused, SigningError, TokenResponseError
 from aiooauth1.flows import discovery
 from aiooauth1.flows.discovery import discover
 from aiooauth1.flows.sites import Site, origin_of

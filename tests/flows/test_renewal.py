@@ -74,10 +74,7 @@ async def test_a_session_handle_gets_a_new_token_and_keeps_what_the_reply_leaves
 async def test_etrade_renews_the_same_token_by_get_until_midnight_in_new_york() -> None:
     now = 1_700_000_000.0  # 17:13 in New York
     async with Endpoint(http(RENEWED)) as endpoint:
-        for idle, expires_at in (
-            (7200.0, now + 7200),
-            (86_400.0, next_midnight(now, "America/New_York")),
-        ):
+        for idle, expires_at in ((7200.0, now + 7200), (86_400.0, next_midnight(now, "America/New_York"))):
             provider = renewing(endpoint, token_idle_limit=idle, tokens_end_at_midnight_in="America/New_York")
             store = await with_token(AccessToken("old", "s"))
             async with Handshake(provider, CONSUMER, store=store, clock=lambda: now) as handshake:

@@ -267,16 +267,7 @@ def close_after(answer: bytes) -> Answer:
         chunked(*[bytes([octet]) for octet in gzip.compress(ACCESS)], b"", Content_Encoding="gzip"),
     ],
     ids=[
-        *[
-            "length",
-            "chunked",
-            "a byte a chunk",
-            "until closed",
-            "HTTP/1.0",
-            "after 1xx",
-            "identity",
-            "gzip",
-        ],
+        *["length", "chunked", "a byte a chunk", "until closed", "HTTP/1.0", "after 1xx", "identity", "gzip"],
         *["x-gzip", "deflate", "gzip, a byte a chunk"],
     ],
 )

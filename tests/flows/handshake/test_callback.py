@@ -15,12 +15,7 @@ from starlette import datastructures
 from yarl import URL
 
 from aiooauth1.errors import CallbackError
-from aiooauth1.flows.handshake.callback import (
-    Callback,
-    check_callback_url,
-    check_value,
-    parse_callback,
-)
+from aiooauth1.flows.handshake.callback import Callback, check_callback_url, check_value, parse_callback
 
 
 if TYPE_CHECKING:

@@ -7,14 +7,7 @@ from typing import Any
 
 import pytest
 
-from aiooauth1 import (
-    Handshake,
-    MemoryStore,
-    OAuth1Session,
-    Provider,
-    ProviderError,
-    TokenRejected,
-)
+from aiooauth1 import Handshake, MemoryStore, OAuth1Session, Provider, ProviderError, TokenRejected
 from aiooauth1.flows.mediawiki import identify
 from aiooauth1.providers import ETRADE, mediawiki
 from aiooauth1.signing import SigningRules

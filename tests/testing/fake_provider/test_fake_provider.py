@@ -62,12 +62,7 @@ class Caller:
     options: dict[str, Any] = field(default_factory=dict)
 
     def sign(
-        self,
-        method: str,
-        path: str,
-        body: str | None = None,
-        headers: Headers | None = None,
-        **more: Any,
+        self, method: str, path: str, body: str | None = None, headers: Headers | None = None, **more: Any
     ) -> tuple[str, dict[str, str], str | None]:
         consumer = self.consumer or self.fake.consumer
         key, secret = (self.token.key, self.token.secret) if self.token else (None, None)
@@ -86,12 +81,7 @@ class Caller:
             return Reply(reply.status, {n.title(): v for n, v in reply.headers.items()}, await reply.text())
 
     async def __call__(
-        self,
-        method: str,
-        path: str,
-        body: str | None = None,
-        headers: Headers | None = None,
-        **more: Any,
+        self, method: str, path: str, body: str | None = None, headers: Headers | None = None, **more: Any
     ) -> Reply:
         url, signed, sent = self.sign(method, path, body, headers, **more)
         return await self.send(method, url, signed, sent)
