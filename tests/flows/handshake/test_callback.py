@@ -84,31 +84,21 @@ def test_values_are_decoded_as_a_form_is(query: str, expected: tuple[Any, ...]) 
         ("denied=rt", "rt"),
         ("denied=", None),
         ("denied", None),
+        ("denied=1", None),
         ("denied=1&oauth_token=rt", "rt"),
-        ("oauth_problem=user_refused", None),
-        ("oauth_problem=user_refused&oauth_token=rt", "rt"),
-        ("oauth_problem=permission_denied&oauth_token=rt", "rt"),
-        ("error=access_denied&error_description=The+user+said+no", None),
-        ("error=access_denied&oauth_token=rt", "rt"),
-        ("oauth_problem=user_refused&oauth_token=rt&oauth_verifier=v", "rt"),
-        # Jira, Confluence, Bitbucket Server and Jenkins, with Atlassian's OAuth plugin.
-        ("oauth_token=rt&oauth_verifier=denied", "rt"),
-        # Magento 1 and OpenMage.
-        ("oauth_token=rt&rejected=1", "rt"),
-        # Dropbox's version 1.
-        ("oauth_token=rt&not_approved=true", "rt"),
-        # django-oauth-plus, and ADL_LRS with it.
-        ("error=Access+not+granted+by+user.", None),
-        ("error=Access%20not%20granted%20by%20user.&oauth_token=rt", "rt"),
-        # LinkedIn and Xing; GNU social.
-        ("flow=7&oauth_problem=user_refused", None),
+        ("denied=true&oauth_token=rt", "rt"),
+        ("flow=7&oauth_problem=user_refused", None),  # LinkedIn, Xing and GNU social
         ("oauth_problem=User_Refused&oauth_token=rt", "rt"),
-        # Servers that follow OAuth 2.
+        ("oauth_problem=user_refused&oauth_token=rt&oauth_verifier=v", "rt"),
+        ("oauth_problem=permission_denied&oauth_token=rt", "rt"),
+        ("error=access_denied&error_description=The+user+said+no", None),  # servers that follow OAuth 2
         ("error=access_denied&oauth_token=rt&state=7", "rt"),
         ("error=user_denied", None),
         ("error=Access+Denied", None),
-        ("denied=true&oauth_token=rt", "rt"),
-        ("denied=1", None),
+        ("oauth_token=rt&oauth_verifier=denied", "rt"),  # Jira, Confluence, Bitbucket Server and Jenkins
+        ("oauth_token=rt&rejected=1", "rt"),  # Magento 1 and OpenMage
+        ("oauth_token=rt&not_approved=true", "rt"),  # Dropbox's version 1
+        ("error=Access%20not%20granted%20by%20user.&oauth_token=rt", "rt"),  # django-oauth-plus
         # Behind a callback that has a query already.
         ("https://me.example/cb?state=1?denied=rt", "rt"),
         ("https://me.example/cb?state=1?oauth_problem=user_refused&oauth_token=rt", "rt"),
@@ -140,10 +130,17 @@ def test_an_ambiguous_denial_is_one_where_the_provider_says_so_and_nowhere_else(
 
 
 @pytest.mark.parametrize(
-    "query", ["denied=0", "denied=false", "rejected=0", "error=&oauth_problem=", "denial=1", "x=denied"]
+    "more",
+    [
+        # What only looks like a denial.
+        *["denied=0", "denied=false", "rejected=0", "error=&oauth_problem=", "denial=1", "x=denied"],
+        # What means nothing to us.
+        *["self=1", "oauth_token_secret=EVIL", "callback=x", "__class__=x", "oauth_token_=x"],
+        *["%FF=%FF", "a=%00", "a&a=1", "next=/a?oauth_token=other"],
+    ],
 )
-def test_an_approval_beside_what_only_looks_like_a_denial_is_one(query: str) -> None:
-    assert said(f"{APPROVED}&{query}") == ("rt", "v", False, None)
+def test_an_approval_stays_one_whatever_else_is_there(more: str) -> None:
+    assert said(f"{more}&{APPROVED}") == said(f"{APPROVED}&{more}") == ("rt", "v", False, None)
 
 
 @pytest.mark.parametrize(
@@ -162,10 +159,6 @@ def test_an_approval_beside_what_only_looks_like_a_denial_is_one(query: str) -> 
 )
 def test_a_second_question_mark_is_read_as_an_ampersand(callback: Any) -> None:
     assert said(callback) == ("rt", "v", False, None)
-
-
-def test_a_second_question_mark_in_a_complete_callback_is_data() -> None:
-    assert said(f"next=/a?oauth_token=other&{APPROVED}") == ("rt", "v", False, None)
 
 
 URL_TEXT = f"https://me.example/cb?flow=7&{APPROVED}#top"
@@ -187,19 +180,9 @@ def test_a_url_object_is_taken_as_callback_and_to_begin_with(url: object) -> Non
 @pytest.mark.parametrize(
     "callback",
     [
-        b"oauth_token=rt",
-        bytearray(b"oauth_token=rt"),
-        None,
-        7,
-        object(),
-        parse_qs(APPROVED),
-        {"oauth_token": None},
-        {"oauth_token": 7},
-        {"oauth_token": b"rt"},
-        {7: "rt"},
-        [("oauth_token", "rt", "more")],
-        [("oauth_token",)],
-        ["oauth_token"],
+        *[b"oauth_token=rt", bytearray(b"oauth_token=rt"), None, 7, object(), parse_qs(APPROVED)],
+        *[{"oauth_token": None}, {"oauth_token": 7}, {"oauth_token": b"rt"}, {7: "rt"}],
+        *[[("oauth_token", "rt", "more")], [("oauth_token",)], ["oauth_token"]],
     ],
     ids=lambda callback: type(callback).__name__,
 )
@@ -208,23 +191,33 @@ def test_a_callback_of_another_type_is_a_mistake_in_the_program(callback: object
         parse_callback(callback)
 
 
-@pytest.mark.parametrize("callback", [b"https://me.example/cb", 7, object(), {"a": "b"}, ["https://x/"]])
-def test_to_begin_with_a_callback_of_another_type_is_refused(callback: object) -> None:
-    with pytest.raises(TypeError, match="callback must be a str, a URL object, 'oob' or None"):
-        check_callback_url(callback)
-
-
 @pytest.mark.parametrize(
-    "callback",
+    ("callback", "error"),
     [
-        *["localhost:8080/cb", "/cb", "cb", "", "OOB", "//me.example/cb", "https:/me.example", "https://"],
-        *["http:///cb", "https://?x", "javascript:alert(1)", "data:text/html,x", "com.example.app:/cb"],
-        *["://me.example", "1a://x", "https://me.example/a b", "https://me.example/\n", "https://me.ex/\x00"],
-        *["me.example:443://x", "é://x"],
+        (callback, TypeError)
+        for callback in (b"https://me.example/cb", 7, object(), {"a": "b"}, ["https://x/"])
+    ]
+    + [
+        (callback, ValueError)
+        for callback in (
+            *(
+                "localhost:8080/cb",
+                "/cb",
+                "cb",
+                "",
+                "OOB",
+                "//me.example/cb",
+                "https:/me.example",
+                "https://",
+            ),
+            *("http:///cb", "https://?x", "javascript:alert(1)", "data:text/html,x", "com.example.app:/cb"),
+            *("://me.example", "1a://x", "https://me.example/a b", "https://me.example/\n", "me.ex:443://x"),
+            *("https://me.ex/\x00", "é://x"),
+        )
     ],
 )
-def test_to_begin_with_a_callback_that_is_no_absolute_url_is_refused(callback: str) -> None:
-    with pytest.raises(ValueError, match="callback"):
+def test_to_begin_with_a_callback_is_an_absolute_url(callback: object, error: type[Exception]) -> None:
+    with pytest.raises(error, match="callback"):
         check_callback_url(callback)
 
 
@@ -263,29 +256,20 @@ def test_a_callback_does_not_show_its_verifier() -> None:
 @pytest.mark.parametrize(
     "callback",
     [
-        "oauth_token=rt&oauth_token=rt&oauth_verifier=v",
-        "oauth_token=rt&oauth%5ftoken=other",
-        "oauth_token=rt&oauth_verifier=v&oauth_verifier=w",
-        "denied=rt&denied=other",
-        "error=a&error=b",
+        *["oauth_token=rt&oauth_token=rt", "oauth_token=rt&oauth%5ftoken=other", "denied=rt&denied=other"],
+        *["oauth_token=rt&oauth_verifier=v&oauth_verifier=w", "error=a&error=b"],
         "oauth_problem=a&oauth_problem=",
         "oauth_token=rt&oauth_verifier=" + "v" * 2049,
         "oauth_token=rt&oauth_verifier=" + "v" * 1_000_000,
-        "oauth_token=rt%00",
-        "oauth_token=rt%0d%0aSet-Cookie:%20a=b",
-        "oauth_token=rt\r\n",
-        "oauth_token=rt%7F",
-        "oauth_token=rt%C2%85",
+        *["oauth_token=rt%00", "oauth_token=rt%0d%0aSet-Cookie:%20a=b", "oauth_token=rt\r\n"],
+        *["oauth_token=rt%7F", "oauth_token=rt%C2%85", "oauth_token=rt\ud800"],
         "oauth_token=rt&oauth_verifier=%FF",
         "oauth_token=rt&oauth_verifier=%C0%AE",
         "oauth_token=rt&oauth_verifier=%ED%A0%80",
-        "oauth_token=rt\ud800",
-        [("oauth_token", "rt"), ("oauth_token", "rt")],
-        [("oauth_token", "rt\ud800")],
-        [("oauth_token", "rt\0")],
-        {"oauth_token": "rt\n"},
-        {"oauth_verifier": "v" * 2049},
+        *[[("oauth_token", "rt"), ("oauth_token", "rt")], [("oauth_token", "rt\ud800")]],
+        *[[("oauth_token", "rt\0")], {"oauth_token": "rt\n"}, {"oauth_verifier": "v" * 2049}],
         MultiDict([("oauth_token", "rt"), ("oauth_token", "other")]),
+        datastructures.QueryParams("oauth_token=rt&oauth_token=other"),
         "x=" + "y" * 70_000,
     ],
     ids=lambda callback: repr(callback)[:60],
@@ -293,32 +277,6 @@ def test_a_callback_does_not_show_its_verifier() -> None:
 def test_what_is_doubled_endless_or_no_clean_text_is_refused(callback: Any) -> None:
     with pytest.raises(CallbackError):
         parse_callback(callback)
-
-
-def test_pairs_as_starlette_gives_them_are_all_looked_at() -> None:
-    class QueryParams(dict[str, str]):
-        def multi_items(self) -> list[tuple[str, str]]:
-            return [("oauth_token", "rt"), ("oauth_token", "other")]
-
-    with pytest.raises(CallbackError, match="oauth_token twice"):
-        parse_callback(QueryParams(oauth_token="other"))
-
-
-@pytest.mark.parametrize(
-    "more",
-    [
-        "self=1",
-        "oauth_token_secret=EVIL",
-        "callback=x",
-        "__class__=x",
-        "oauth_token_=x",
-        "%FF=%FF",
-        "a=%00",
-        "a&a=1",
-    ],
-)
-def test_what_means_nothing_to_us_changes_nothing(more: str) -> None:
-    assert said(f"{more}&{APPROVED}&{more}") == ("rt", "v", False, None)
 
 
 @pytest.mark.parametrize("value", ["1234567", "é", "x" * 2048])
@@ -340,28 +298,7 @@ _QUERIES = [
 ]
 _STARTS = ["", "?", "/cb?", "https://me.example/cb?", "app:/cb?", "//me.example?", "https://[::1]:8/cb?"]
 _PIECES = [
-    *[
-        "%",
-        "&",
-        "=",
-        "+",
-        ";",
-        "#",
-        "?",
-        "/",
-        ":",
-        "[",
-        "\\",
-        "\0",
-        "\n",
-        "\r\n",
-        "\x7f",
-        "\x85",
-        " ",
-        "é",
-        "☃",
-        "𝄞",
-    ],
+    *"%&=+;#?/:[\\\0\n\x7f\x85 é☃𝄞\ud800\udfff",
     *[
         "%00",
         "%0d%0a",
@@ -374,40 +311,39 @@ _PIECES = [
         "%25",
         "%2",
         "%zz",
-        "\ud800",
-        "\udfff",
+        "oauth%5Ftoken",
+        "oauth_token=",
+        "denied",
+        "&amp;",
     ],
     *[
-        "oauth_token=",
         "&oauth_token=x",
         "&oauth_verifier=",
         "&denied=",
         "&error=",
-        "oauth%5Ftoken",
         "&self=1",
+        "&rejected=1",
+        "&oauth_token_secret=EVIL",
     ],
-    *["?oauth_token=x", "?oauth_verifier=", "&rejected=1", "denied", "&amp;"],
-    *["&oauth_problem=permission_denied", "&oauth_token_secret=EVIL", "v" * 2000, "v" * 2100],
+    *["?oauth_token=x", "?oauth_verifier=", "&oauth_problem=permission_denied"],
+    *("\r\n", "v" * 2000, "v" * 2100),
 ]
 
 
 def mutated(chance: random.Random, text: str) -> str:
     for _ in range(chance.choice((0, 1, 1, 2, 3))):
         at = chance.randrange(len(text) + 1)
+        before, after = text[:at], text[at:]
         match chance.randrange(4):
             case 0:
-                text = text[:at] + chance.choice(_PIECES) + text[at:]
+                text = before + chance.choice(_PIECES) + after
             case 1:
-                text = text[:at] + text[at + chance.randint(1, 6) :]
+                text = before + after[chance.randint(1, 6) :]
             case 2:
-                text = (
-                    text[:at]
-                    + chr(chance.choice((chance.randrange(256), chance.randrange(0x110000))))
-                    + text[at:]
-                )
+                text = before + chr(chance.randrange(chance.choice((256, 0x110000)))) + after
             case _:
                 start = chance.randrange(len(text) + 1)
-                text = text[:at] + text[start : start + chance.randint(1, 40)] + text[at:]
+                text = before + text[start : start + chance.randint(1, 40)] + after
     return text
 
 
@@ -439,11 +375,8 @@ def judged(given: Any, judge: Callable[[Any], Any]) -> str | None:
     same = (read.problem is None) == (expected.problem is None)
     if expected.problem is not None and expected.problem[:64].replace("_", "").isalnum():
         same = same and unquote(read.problem or "")[:4] == expected.problem[:4]
-    harmless = (
-        (read.problem or "").isascii()
-        and (read.problem or "x").isprintable()
-        and len(read.problem or "") <= 64
-    )
+    shown = read.problem or "x"
+    harmless = shown.isascii() and shown.isprintable() and len(shown) <= 64
     return "accepted" if same and harmless else None
 
 
