@@ -196,11 +196,8 @@ async def test_a_store_that_is_away_at_begin_is_told(stage: Stage) -> None:
 @pytest.mark.parametrize(
     "flag",
     [
-        b"",
-        b"&oauth_callback_confirmed=",
-        b"&oauth_callback_confirmed=false",
-        b"&oauth_callback_confirmed=1",
-        b"&oauth_callback_confirmed=true&oauth_callback_confirmed=true",
+        *[b"", b"&oauth_callback_confirmed=", b"&oauth_callback_confirmed=false"],
+        *[b"&oauth_callback_confirmed=1", b"&oauth_callback_confirmed=true&oauth_callback_confirmed=true"],
     ],
     ids=["missing", "empty", "false", "1", "twice"],
 )
@@ -268,12 +265,8 @@ async def test_login_csrf_a_callback_in_another_browser_burns_nothing(
 @pytest.mark.parametrize(
     "callback",
     [
-        "oauth_token=never-heard-of&oauth_verifier=v",
-        "oauth_token=%F0%9D%84%9E&oauth_verifier=v",
-        "oauth_token=a:b/../c*&oauth_verifier=v",
-        "oauth_verifier=v",
-        "oauth_token=&oauth_verifier=v",
-        "",
+        *["oauth_token=never-heard-of&oauth_verifier=v", "oauth_token=%F0%9D%84%9E&oauth_verifier=v"],
+        *["oauth_token=a:b/../c*&oauth_verifier=v", "oauth_verifier=v", "oauth_token=&oauth_verifier=v", ""],
         "https://consumer.example/connected",
     ],
 )
@@ -379,11 +372,8 @@ async def test_a_denial_that_names_its_request_token_ends_the_handshake(denial: 
 @pytest.mark.parametrize(
     "query",
     [
-        "denied={}",
-        "denied={}&oauth_verifier=v",
-        "oauth_problem=user_refused&oauth_token={}",
-        "oauth_problem=permission_denied&oauth_token={}",
-        "error=access_denied&oauth_token={}",
+        *["denied={}", "denied={}&oauth_verifier=v", "oauth_problem=user_refused&oauth_token={}"],
+        *["oauth_problem=permission_denied&oauth_token={}", "error=access_denied&oauth_token={}"],
     ],
 )
 async def test_a_denial_ends_the_handshake_in_its_own_browser_alone(
@@ -406,10 +396,7 @@ async def test_a_denial_ends_the_handshake_in_its_own_browser_alone(
 @pytest.mark.parametrize(
     "query",
     [
-        "denied",
-        "denied=",
-        "oauth_problem=user_refused",
-        "oauth_problem=permission_denied",
+        *["denied", "denied=", "oauth_problem=user_refused", "oauth_problem=permission_denied"],
         "error=access_denied",
     ],
 )
@@ -466,12 +453,8 @@ async def test_what_else_the_provider_reports_in_the_callback_is_told_and_ends_n
 @pytest.mark.parametrize(
     "more",
     [
-        "&oauth_token=other",
-        "&oauth_token=",
-        "&oauth%5Ftoken=other",
-        "&oauth_verifier=other",
-        "&denied=a&denied=b",
-        "&oauth_problem=%00",
+        *["&oauth_token=other", "&oauth_token=", "&oauth%5Ftoken=other", "&oauth_verifier=other"],
+        *["&denied=a&denied=b", "&oauth_problem=%00"],
     ],
 )
 async def test_a_callback_with_a_parameter_twice_or_unclean_is_refused_and_burns_nothing(
@@ -487,17 +470,8 @@ async def test_a_callback_with_a_parameter_twice_or_unclean_is_refused_and_burns
 @pytest.mark.parametrize(
     "verifier",
     [
-        "",
-        " ",
-        "%20",
-        "v" * 1_000_000,
-        "v" * 2049,
-        "%00",
-        "v%0D%0AX-Evil:%201",
-        "%C2%85",
-        "%FF",
-        "%ED%A0%80",
-        "\ud800",
+        *["", " ", "%20", "v" * 1_000_000, "v" * 2049, "%00", "v%0D%0AX-Evil:%201", "%C2%85", "%FF"],
+        *["%ED%A0%80", "\ud800"],
     ],
     ids=lambda verifier: repr(verifier)[:30],
 )
@@ -529,13 +503,8 @@ async def test_a_typed_verifier_that_is_none_asks_the_provider_nothing(
 @pytest.mark.parametrize(
     "more",
     [
-        "self=1",
-        "request_token=EVIL",
-        "oauth_token_secret=EVIL",
-        "consumer=EVIL",
-        "bind=EVIL",
-        "save_as=EVIL",
-        "a%00=b",
+        *["self=1", "request_token=EVIL", "oauth_token_secret=EVIL", "consumer=EVIL", "bind=EVIL"],
+        *["save_as=EVIL", "a%00=b"],
     ],
 )
 async def test_nothing_else_in_a_callback_changes_what_is_signed(

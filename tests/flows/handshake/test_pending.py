@@ -149,17 +149,7 @@ def test_a_missing_field_makes_the_record_corrupt(name: str) -> None:
         OPEN.dump().replace(b'"claim_expires_at":0.0', b'"claim_expires_at":NaN'),
     ],
     ids=[
-        "empty",
-        "null",
-        "list",
-        "object",
-        "pickle",
-        "deep",
-        "long",
-        "more",
-        "twice",
-        "newer",
-        "digits",
+        *["empty", "null", "list", "object", "pickle", "deep", "long", "more", "twice", "newer", "digits"],
         "NaN",
     ],
 )

@@ -294,13 +294,8 @@ async def test_a_compressed_or_chunked_form_is_verified_by_what_it_says() -> Non
 @pytest.mark.parametrize(
     "target",
     [
-        b"/echo?a[]=1&a[]=2",
-        b"/echo?a={\"b\"|'c'}^`\\",
-        b"/echo?a=%zz&%&%4",
-        b"/echo?&&a&=b&",
-        b"/echo?a=1;b=2",
-        b"/echo?%ff=%C3%28",
-        b"/echo/../posts/%2e%2e//x;y=z",
+        *[b"/echo?a[]=1&a[]=2", b"/echo?a={\"b\"|'c'}^`\\", b"/echo?a=%zz&%&%4", b"/echo?&&a&=b&"],
+        *[b"/echo?a=1;b=2", b"/echo?%ff=%C3%28", b"/echo/../posts/%2e%2e//x;y=z"],
         b"/echo?" + b"&".join(b"n%d=v" % number for number in range(10_000)),
         b"http://Other.Example:80/echo?x=1",
     ],
