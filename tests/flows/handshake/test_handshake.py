@@ -7,12 +7,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from aiohttp import web
 from handshakes.endpoint import REQUEST_TOKEN, Endpoint, http
 from handshakes.faulty_store import FaultyStore
 from handshakes.shown import leaks
 from handshakes.stage import BIND, CALLBACK, Stage, Step, staged
-from yarl import URL
 
 from aiooauth1 import (
     AccessToken,
@@ -22,21 +20,16 @@ from aiooauth1 import (
     Handshake,
     MemoryStore,
     OAuth1Session,
-    OutcomeUnknown,
     Provider,
-    ProviderError,
-    RedirectRefused,
     StoreCorrupt,
-    StoreUnavailable,
     TokenResponseError,
-    TooManyHandshakes,
 )
-from aiooauth1.flows.handshake.pending import PendingRecord
-from aiooauth1.testing import FakeProvider, drop
+from aiooauth1.flows.handshake.pending import DENIED, PendingRecord
+from aiooauth1.testing import FakeProvider
 
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
 
 
 pytestmark = pytest.mark.socket
@@ -82,33 +75,6 @@ async def test_a_user_is_connected_and_the_service_posts_for_them(stage: Stage, 
     assert [(post.user, post.text) for post in stage.fake.posts] == [("ann", "Hello")]
     assert await stage.stored() == token
     assert stage.fake.refused() == []
-
-
-@pytest.mark.parametrize(
-    "form",
-    [
-        str,
-        URL,
-        lambda url: URL(url, encoded=True),
-        lambda url: URL(url).query,
-        lambda url: dict(URL(url).query),
-        lambda url: list(URL(url).query.items()),
-        lambda url: URL(url).raw_query_string,
-        lambda url: "/connected?" + URL(url).raw_query_string,
-    ],
-    ids=["text", "URL", "URL as it is", "multidict", "dict", "pairs", "query", "path"],
-)
-async def test_a_callback_is_taken_in_every_form_that_frameworks_give_it(
-    stage: Stage, handshake: Handshake, form: Callable[[str], Any]
-) -> None:
-    step = await stage.approved(handshake)
-    assert (await handshake.complete(form(step.callback), bind=BIND)).params["screen_name"] == "ann"
-
-
-async def test_the_pin_way(stage: Stage, handshake: Handshake) -> None:
-    step = await stage.approved(handshake, "oob")
-    token = await handshake.complete_with_verifier(step.key, f" {step.verifier} \n", bind=BIND, save_as="ann")
-    assert await stage.stored() == token
 
 
 async def test_access_tokens_may_go_to_a_store_of_their_own(stage: Stage) -> None:
@@ -179,44 +145,15 @@ async def test_data_comes_back_as_it_was_given(
         await handshake.complete(callback, bind=BIND)
 
 
-async def test_begin_is_refused_before_the_provider_is_asked_when_the_store_is_full(stage: Stage) -> None:
-    async with stage.handshake(store=MemoryStore(max_pending=2)) as handshake:
-        begun = [handshake.begin(CALLBACK, bind=f"browser {number}") for number in range(5)]
-        ends = await asyncio.gather(*begun, return_exceptions=True)
-    assert sum(isinstance(end, TooManyHandshakes) for end in ends) == 3
-    assert len(stage.fake.ledger) == 2
-
-
-async def test_a_store_that_is_away_at_begin_is_told(stage: Stage) -> None:
-    async with stage.handshake(store=FaultyStore(stage.store, {"add_pending"})) as handshake:
-        with pytest.raises(StoreUnavailable):
-            await handshake.begin(CALLBACK, bind=BIND)
-
-
-@pytest.mark.parametrize(
-    "flag",
-    [
-        *[b"", b"&oauth_callback_confirmed=", b"&oauth_callback_confirmed=false"],
-        *[b"&oauth_callback_confirmed=1", b"&oauth_callback_confirmed=true&oauth_callback_confirmed=true"],
-    ],
-    ids=["missing", "empty", "false", "1", "twice"],
-)
-async def test_a_provider_that_does_not_confirm_the_callback_starts_no_handshake(flag: bytes) -> None:
+async def test_a_provider_that_does_not_confirm_the_callback_starts_no_handshake() -> None:
     """Session fixation: by OAuth 1.0 a victim could approve the handshake that an attacker began."""
     store = FaultyStore(MemoryStore())
-    reply = b"oauth_token=rt&oauth_token_secret=rt-secret-CANARY" + flag
+    reply = b"oauth_token=rt&oauth_token_secret=rt-secret-CANARY&oauth_callback_confirmed=false"
     async with Endpoint(http(reply)) as endpoint, endpoint.handshake(store=store) as handshake:
         with pytest.raises(TokenResponseError, match="did not confirm") as raised:
             await handshake.begin(CALLBACK, bind=BIND)
     assert store.done == []
     assert leaks(raised.value, ["rt-secret-CANARY"]) == []
-
-
-@pytest.mark.parametrize("confirmed", [b"True", b"TRUE", b"tRuE"])
-async def test_a_callback_may_be_confirmed_in_any_letter_case(confirmed: bytes) -> None:
-    reply = REQUEST_TOKEN.replace(b"true", confirmed)
-    async with Endpoint(http(reply)) as endpoint, endpoint.handshake() as handshake:
-        assert (await handshake.begin(CALLBACK, bind=BIND)).request_token.callback_confirmed
 
 
 async def test_a_request_token_that_is_pending_already_is_refused_and_the_first_one_stays() -> None:
@@ -268,15 +205,29 @@ async def test_login_csrf_a_callback_in_another_browser_burns_nothing(
         *["oauth_token=never-heard-of&oauth_verifier=v", "oauth_token=%F0%9D%84%9E&oauth_verifier=v"],
         *["oauth_token=a:b/../c*&oauth_verifier=v", "oauth_verifier=v", "oauth_token=&oauth_verifier=v", ""],
         "https://consumer.example/connected",
+        # Something twice, or unclean.
+        *[
+            "{callback}&oauth_token=other",
+            "{callback}&oauth%5Ftoken=other",
+            "{callback}&oauth_verifier=other",
+        ],
+        *["{callback}&denied=a&denied=b", "{callback}&oauth_problem=%00"],
+        # No verifier, or an unclean one.
+        *["oauth_token={key}&oauth_verifier=" + verifier for verifier in ("", " ", "%20", "%00", "\ud800")],
+        *["oauth_token={key}&oauth_verifier=" + verifier for verifier in ("%C2%85", "%FF", "%ED%A0%80")],
+        *["oauth_token={key}&oauth_verifier=" + verifier for verifier in ("v%0D%0AX-Evil:%201", "v" * 2049)],
     ],
+    ids=lambda callback: ascii(callback)[:50],
 )
-async def test_a_stranger_s_callback_is_refused_and_asks_the_provider_nothing(
+async def test_a_callback_that_is_none_of_ours_asks_the_provider_nothing_and_burns_nothing(
     stage: Stage, handshake: Handshake, callback: str
 ) -> None:
     step = await stage.approved(handshake)
+    callback = callback.format(callback=step.callback, key=step.key)
     with pytest.raises(CallbackError):
         await handshake.complete(callback, bind=BIND)
-    assert await handshake.pending(callback, bind=BIND) is None
+    if step.key not in callback or step.callback in callback:
+        assert await handshake.pending(callback, bind=BIND) is None
     await works(stage, handshake, step)
 
 
@@ -351,31 +302,7 @@ async def test_a_handshake_ends_with_its_time() -> None:
 # The user says no
 
 
-@pytest.mark.parametrize("denial", ["oauth_problem", "denied"])
-async def test_a_denial_that_names_its_request_token_ends_the_handshake(denial: str) -> None:
-    async with staged(FakeProvider(denial=denial)) as stage, stage.handshake() as handshake:
-        pending = await handshake.begin(CALLBACK, bind=BIND, data={"next": "/home"})
-        callback = await stage.fake.deny(pending.url)
-        looked = await handshake.pending(callback, bind=BIND)
-        assert looked is not None
-        assert looked.data == {"next": "/home"}
-        for _ in range(2):
-            with pytest.raises(AuthorizationDenied):
-                await handshake.complete(callback, bind=BIND)
-        with pytest.raises(CallbackError, match="said no"):
-            await handshake.complete_with_verifier(pending.request_token.key, "v", bind=BIND)
-        record = await record_of(stage, pending.request_token.key)
-        assert (record.secret, dict(record.params)) == ("", {})
-        assert stage.fake.exchanges == []
-
-
-@pytest.mark.parametrize(
-    "query",
-    [
-        *["denied={}", "denied={}&oauth_verifier=v", "oauth_problem=user_refused&oauth_token={}"],
-        *["oauth_problem=permission_denied&oauth_token={}", "error=access_denied&oauth_token={}"],
-    ],
-)
+@pytest.mark.parametrize("query", ["denied={}&oauth_verifier=v", "error=access_denied&oauth_token={}"])
 async def test_a_denial_ends_the_handshake_in_its_own_browser_alone(
     stage: Stage, handshake: Handshake, query: str
 ) -> None:
@@ -385,21 +312,18 @@ async def test_a_denial_ends_the_handshake_in_its_own_browser_alone(
         await handshake.complete(denial, bind="another browser")
     with pytest.raises(CallbackError, match="unknown"):
         await handshake.complete(denial.replace(step.key, "unknown"), bind=BIND)
-    assert (await record_of(stage, step.key)).outcome is None
-    with pytest.raises(AuthorizationDenied):
-        await handshake.complete(denial, bind=BIND)
+    assert await handshake.pending(denial, bind=BIND) == step.pending
+    for _ in range(2):
+        with pytest.raises(AuthorizationDenied):
+            await handshake.complete(denial, bind=BIND)
     with pytest.raises(CallbackError, match="said no"):
         await handshake.complete(step.callback, bind=BIND)
+    record = await record_of(stage, step.key)
+    assert (record.outcome, record.secret, dict(record.params)) == (DENIED, "", {})
     assert stage.fake.exchanges == []
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        *["denied", "denied=", "oauth_problem=user_refused", "oauth_problem=permission_denied"],
-        "error=access_denied",
-    ],
-)
+@pytest.mark.parametrize("query", ["denied", "oauth_problem=user_refused"])
 async def test_a_denial_that_names_no_request_token_touches_nothing(
     stage: Stage, handshake: Handshake, query: str
 ) -> None:
@@ -451,40 +375,6 @@ async def test_what_else_the_provider_reports_in_the_callback_is_told_and_ends_n
 
 
 @pytest.mark.parametrize(
-    "more",
-    [
-        *["&oauth_token=other", "&oauth_token=", "&oauth%5Ftoken=other", "&oauth_verifier=other"],
-        *["&denied=a&denied=b", "&oauth_problem=%00"],
-    ],
-)
-async def test_a_callback_with_a_parameter_twice_or_unclean_is_refused_and_burns_nothing(
-    stage: Stage, handshake: Handshake, more: str
-) -> None:
-    step = await stage.approved(handshake)
-    with pytest.raises(CallbackError):
-        await handshake.complete(step.callback + more, bind=BIND)
-    assert await handshake.pending(step.callback + more, bind=BIND) is None
-    await works(stage, handshake, step)
-
-
-@pytest.mark.parametrize(
-    "verifier",
-    [
-        *["", " ", "%20", "v" * 1_000_000, "v" * 2049, "%00", "v%0D%0AX-Evil:%201", "%C2%85", "%FF"],
-        *["%ED%A0%80", "\ud800"],
-    ],
-    ids=lambda verifier: repr(verifier)[:30],
-)
-async def test_a_callback_without_a_clean_verifier_asks_the_provider_nothing(
-    stage: Stage, handshake: Handshake, verifier: str
-) -> None:
-    step = await stage.approved(handshake)
-    with pytest.raises(CallbackError):
-        await handshake.complete(f"oauth_token={step.key}&oauth_verifier={verifier}", bind=BIND)
-    await works(stage, handshake, step)
-
-
-@pytest.mark.parametrize(
     "verifier",
     ["", " \n", "v" * 1_000_000, "v" * 2049, "a\0b", "a\r\nX-Evil: 1", "a\x85b", "a\ud800"],
     ids=ascii,
@@ -533,7 +423,7 @@ async def test_looking_at_a_handshake_consumes_nothing(stage: Stage, handshake: 
     assert (looked.request_token.key, looked.request_token.secret) == (step.key, "")
 
 
-async def test_the_request_token_s_secret_is_forgotten_once_there_is_a_token(
+async def test_the_request_token_s_secret_is_forgotten_once_there_is_a_token_and_never_shown(
     stage: Stage, handshake: Handshake
 ) -> None:
     step = await stage.approved(handshake)
@@ -541,24 +431,12 @@ async def test_the_request_token_s_secret_is_forgotten_once_there_is_a_token(
     held = await stage.store.get_pending(stage.fake.provider.name, step.key)
     assert held is not None
     assert secret.encode() in held.value
+    assert secret not in f"{held!r} {held} {step.pending!r}"
     await works(stage, handshake, step)
     held = await stage.store.get_pending(stage.fake.provider.name, step.key)
     assert held is not None
     assert secret.encode() not in held.value
     assert step.verifier.encode() not in held.value
-
-
-async def test_a_held_record_does_not_show_the_secret_in_it(stage: Stage, handshake: Handshake) -> None:
-    step = await stage.approved(handshake)
-    held = await stage.store.get_pending(stage.fake.provider.name, step.key)
-    assert held is not None
-    assert step.pending.request_token.secret not in f"{held!r} {held} {step.pending!r}"
-
-
-async def test_two_tabs_of_one_browser_both_finish(stage: Stage, handshake: Handshake) -> None:
-    steps = [await stage.approved(handshake) for _ in range(2)]
-    tokens = [await handshake.complete(step.callback, bind=BIND) for step in reversed(steps)]
-    assert len({token.key for token in tokens}) == 2
 
 
 async def test_many_users_at_once_each_get_their_own_token(stage: Stage, handshake: Handshake) -> None:
@@ -571,57 +449,6 @@ async def test_many_users_at_once_each_get_their_own_token(stage: Stage, handsha
     for number, token in enumerate(tokens):
         assert token.params["screen_name"] == f"user {number}"
         assert await stage.stored(f"user {number}") == token
-
-
-# Its life
-
-
-async def test_it_is_made_without_a_loop_and_closed_as_often_as_one_likes(stage: Stage) -> None:
-    handshake = await asyncio.to_thread(stage.handshake)
-    async with handshake:
-        step = await stage.approved(handshake)
-        await works(stage, handshake, step)
-    await handshake.aclose()
-    with pytest.raises(RuntimeError, match="closed"):
-        await handshake.begin(CALLBACK, bind=BIND)
-
-
-# No way of failing shows a secret
-
-
-async def test_no_failure_of_a_handshake_shows_a_secret_its_binding_or_its_verifier() -> None:
-    fake = FakeProvider(request_token_ttl=600)
-    async with staged(fake) as stage, stage.handshake(timeout=0.5) as handshake:
-        ways: list[tuple[Any, type[Exception]]] = [
-            (drop, OutcomeUnknown),
-            (_echo(500), ProviderError),
-            (_echo(401), ProviderError),
-            (_echo(200), ProviderError),
-            (_echo(302), RedirectRefused),
-        ]
-        for hook, error in ways:
-            step = await stage.approved(handshake)
-            fake.before = hook
-            with pytest.raises(error) as raised:
-                await handshake.complete(step.callback, bind="browser")
-            fake.before = None
-            secrets = [fake.consumer.secret, step.pending.request_token.secret]
-            assert leaks(raised.value, secrets) == []
-        step = await stage.approved(handshake)
-        for bind, callback in (
-            ("CANARY", step.callback),
-            (BIND, f"oauth_token={step.key}&oauth_verifier=CANARY%00"),
-        ):
-            with pytest.raises(CallbackError) as refused:
-                await handshake.complete(callback, bind=bind)
-            assert leaks(refused.value, ["CANARY", step.verifier, fake.consumer.secret]) == []
-
-
-def _echo(status: int) -> Any:
-    async def answer(request: Any) -> Any:
-        return web.Response(status=status, text=f"oauth_problem=x&{request.headers.get('Authorization')}")
-
-    return answer
 
 
 # A provider that takes only the registered callback
@@ -646,15 +473,6 @@ async def test_a_handshake_kept_by_another_process_is_told_as_a_possible_reason(
         step = await stage.approved(here)
         with pytest.raises(CallbackError, match="kept by another process"):
             await elsewhere.complete(step.callback, bind=BIND)
-
-
-async def test_a_verifier_that_says_denied_is_a_denial_and_nothing_is_sent(
-    stage: Stage, handshake: Handshake
-) -> None:
-    step = await stage.approved(handshake)
-    with pytest.raises(AuthorizationDenied):
-        await handshake.complete(f"?oauth_token={step.key}&oauth_verifier=denied", bind=BIND)
-    assert stage.fake.exchanges == []
 
 
 # Types, and what can be read

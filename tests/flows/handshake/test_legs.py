@@ -28,7 +28,6 @@ from aiooauth1 import (
     RequestToken,
     SigningError,
     TimestampRefused,
-    TokenResponseError,
 )
 from aiooauth1.flows.handshake.legs import Legs
 from aiooauth1.signing import HMAC_SHA256, HMAC_SHA512, PLAINTEXT, SignatureMethod
@@ -165,26 +164,6 @@ async def test_clock_and_nonce_are_the_callers(fake: FakeProvider) -> None:
         ("nonce1", "1700000000"),
         ("nonce2", "1700000000"),
     ]
-
-
-@pytest.mark.socket
-async def test_the_callback_arrives_as_it_was_given(fake: FakeProvider) -> None:
-    async with Legs(fake.provider, fake.consumer) as legs:
-        asked = await legs.fetch_request_token(CALLBACK)
-        back = await fake.approve(legs.authorization_url(asked), user="ann")
-    url, _, fragment = CALLBACK.partition("#")
-    assert back.startswith(f"{url}&oauth_token={asked.key}&oauth_verifier=")
-    assert back.endswith(f"#{fragment}")
-
-
-@pytest.mark.parametrize(
-    "callback", ["", "/connected", "consumer.example/connected", "OOB", "//consumer.example/"]
-)
-async def test_a_callback_that_is_no_absolute_url_is_refused_unsent(callback: str) -> None:
-    async with Endpoint(http(REQUEST_TOKEN)) as endpoint, Legs(endpoint.provider, CONSUMER) as legs:
-        with pytest.raises(ValueError, match="callback must be an absolute URL"):
-            await legs.fetch_request_token(callback)
-        assert endpoint.requests == []
 
 
 @pytest.mark.socket
@@ -413,12 +392,6 @@ async def test_plain_http_elsewhere_and_plaintext_over_http_are_refused() -> Non
         assert endpoint.requests == []
 
 
-@pytest.mark.parametrize("consumer", [None, ("key", "secret"), RequestToken("key", "secret")])
-def test_a_consumer_is_a_consumer(consumer: Any) -> None:
-    with pytest.raises(TypeError, match="consumer must be a Consumer"):
-        Legs(REMOTE, consumer)
-
-
 @pytest.mark.parametrize("ttl", [0, -1, float("nan"), float("inf")])
 def test_a_time_to_come_back_that_is_none_or_has_no_end_is_refused(ttl: float) -> None:
     with pytest.raises(ValueError, match="ttl"):
@@ -466,15 +439,6 @@ async def test_a_wrong_consumer_secret_is_refused_and_not_shown(fake: FakeProvid
             await legs.fetch_request_token(CALLBACK)
     assert raised.value.status == 401
     assert leaks(raised.value, ["wrong-CANARY"]) == []
-
-
-@pytest.mark.socket
-async def test_a_request_token_whose_callback_is_not_confirmed_is_refused() -> None:
-    reply = http(b"oauth_token=rt&oauth_token_secret=rt-secret-CANARY")
-    async with Endpoint(reply) as endpoint, Legs(endpoint.provider, CONSUMER) as legs:
-        with pytest.raises(TokenResponseError, match="did not confirm the callback") as raised:
-            await legs.fetch_request_token(CALLBACK)
-    assert leaks(raised.value, ["rt-secret-CANARY"]) == []
 
 
 @pytest.mark.socket

@@ -16,7 +16,6 @@ from urllib.parse import parse_qs
 import psutil
 import pytest
 from aiohttp import web
-from handshakes.endpoint import Endpoint, http
 from handshakes.stage import BIND, CALLBACK, LEASE, Clock, Stage
 from patience import PATIENCE
 from store_handshakes.deadly_store import DeadlyStore
@@ -602,39 +601,6 @@ async def test_of_100000_abandoned_handshakes_nothing_is_left(fake: FakeProvider
 
 
 # Names
-
-
-async def test_two_providers_with_equal_request_tokens_on_one_store(where: Where) -> None:
-    def answers(name: str) -> tuple[bytes, bytes]:
-        request = f"oauth_token=rt&oauth_token_secret=of-{name}&oauth_callback_confirmed=true"
-        return http(request.encode()), http(f"oauth_token=at-{name}&oauth_token_secret=s".encode())
-
-    async with (
-        Endpoint(*answers("one"), name="one") as one,
-        Endpoint(*answers("two"), name="two") as two,
-        where.open() as store,
-    ):
-        first, second = one.handshake(store=store), two.handshake(store=store)
-        for handshake, bind in ((first, "browser 1"), (second, "browser 2")):
-            assert (await handshake.begin(CALLBACK, bind=bind)).request_token.key == "rt"
-        callback = {
-            name: f"{CALLBACK}&oauth_token=rt&oauth_verifier=verifier-of-{name}" for name in ("one", "two")
-        }
-        with pytest.raises(CallbackError, match="elsewhere"):
-            await second.complete(callback["one"], bind="browser 1", save_as="ann")
-        with pytest.raises(CallbackError, match="elsewhere"):
-            await first.complete(callback["two"], bind="browser 2", save_as="ann")
-        assert (await second.complete(callback["two"], bind="browser 2", save_as="ann")).key == "at-two"
-        assert (await first.complete(callback["one"], bind="browser 1", save_as="ann")).key == "at-one"
-        for name in ("one", "two"):
-            stored = await store.get_access_token(name, "ann")
-            assert stored is not None
-            assert stored.key == f"at-{name}"
-        await first.aclose()
-        await second.aclose()
-        for endpoint, verifier in ((one, b"verifier-of-one"), (two, b"verifier-of-two")):
-            assert len(endpoint.requests) == 2
-            assert verifier in endpoint.requests[1]
 
 
 HOSTILE = [
