@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,6 @@ from handshakes.endpoint import CONSUMER, Endpoint, http
 from handshakes.shown import leaks
 from store_handshakes.job import Call, Job, said_by
 from store_handshakes.processes import workers
-from store_handshakes.where import Where
 
 from aiooauth1 import (
     AccessToken,
@@ -33,8 +31,9 @@ from aiooauth1.flows.expiry import next_midnight
 
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from types import TracebackType
+
+    from store_handshakes.where import Where
 
 
 pytestmark = pytest.mark.socket
@@ -147,13 +146,6 @@ async def test_a_user_who_reconnected_meanwhile_keeps_the_newer_token() -> None:
 
 
 # One renewal
-
-
-@pytest.fixture(params=["redis", "sqlite"])
-def where(request: pytest.FixtureRequest, tmp_path: Path) -> Where:
-    if request.param == "sqlite":
-        return Where(str(tmp_path / "tokens.db"))
-    return Where(request.getfixturevalue("redis_url"), f"{secrets.token_hex(8)}:")
 
 
 def slowly(answer: bytes) -> Any:

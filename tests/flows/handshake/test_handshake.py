@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from handshakes.endpoint import REQUEST_TOKEN, Endpoint, http
 from handshakes.faulty_store import FaultyStore
 from handshakes.shown import leaks
-from handshakes.stage import BIND, CALLBACK, Stage, Step, staged
+from handshakes.stage import BIND, CALLBACK, Gate, Stage, Step, staged
 
 from aiooauth1 import (
     AccessToken,
@@ -24,33 +24,11 @@ from aiooauth1 import (
     StoreCorrupt,
     TokenResponseError,
 )
-from aiooauth1.flows.handshake.pending import DENIED, PendingRecord
+from aiooauth1.flows.handshake.pending import DENIED
 from aiooauth1.testing import FakeProvider
 
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-
 pytestmark = pytest.mark.socket
-
-
-@pytest.fixture
-async def stage() -> AsyncIterator[Stage]:
-    async with staged(FakeProvider()) as ready:
-        yield ready
-
-
-@pytest.fixture
-async def handshake(stage: Stage) -> AsyncIterator[Handshake]:
-    async with stage.handshake() as running:
-        yield running
-
-
-async def record_of(stage: Stage, key: str) -> PendingRecord:
-    held = await stage.store.get_pending(stage.fake.provider.name, key)
-    assert held is not None
-    return PendingRecord.load(held.value)
 
 
 async def works(stage: Stage, handshake: Handshake, step: Step) -> None:
@@ -183,7 +161,7 @@ async def test_login_csrf_a_callback_in_another_browser_burns_nothing(
     stage: Stage, handshake: Handshake, bind: str
 ) -> None:
     step = await stage.approved(handshake)
-    before = await record_of(stage, step.key)
+    before = await stage.record(step)
     for _ in range(3):
         with pytest.raises(CallbackError, match="elsewhere"):
             await handshake.complete(step.callback, bind=bind, save_as="mallory")
@@ -191,7 +169,7 @@ async def test_login_csrf_a_callback_in_another_browser_burns_nothing(
             await handshake.complete_with_verifier(step.key, "guess", bind=bind)
     assert await handshake.pending(step.callback, bind=bind) is None
     assert stage.fake.exchanges == []
-    assert await record_of(stage, step.key) == before
+    assert await stage.record(step) == before
     await works(stage, handshake, step)
     with pytest.raises(
         CallbackError, match="elsewhere"
@@ -318,7 +296,7 @@ async def test_a_denial_ends_the_handshake_in_its_own_browser_alone(
             await handshake.complete(denial, bind=BIND)
     with pytest.raises(CallbackError, match="said no"):
         await handshake.complete(step.callback, bind=BIND)
-    record = await record_of(stage, step.key)
+    record = await stage.record(step)
     assert (record.outcome, record.secret, dict(record.params)) == (DENIED, "", {})
     assert stage.fake.exchanges == []
 
@@ -345,20 +323,14 @@ async def test_a_denial_while_the_exchange_is_under_way_does_not_stop_it(
     stage: Stage, handshake: Handshake
 ) -> None:
     step = await stage.approved(handshake)
-    reached, opened = asyncio.Event(), asyncio.Event()
-
-    async def hold(*_: Any) -> None:
-        reached.set()
-        await opened.wait()
-
-    stage.fake.before = hold
+    stage.fake.before = gate = Gate()
     completing = asyncio.create_task(handshake.complete(step.callback, bind=BIND))
-    await reached.wait()
+    await gate.reached.wait()
     async with stage.handshake() as elsewhere:
         for one in (handshake, elsewhere):
             with pytest.raises(CallbackError, match="another request"):
                 await one.complete(f"denied={step.key}", bind=BIND)
-    opened.set()
+    gate.open.set()
     assert (await completing).params["screen_name"] == "ann"
 
 

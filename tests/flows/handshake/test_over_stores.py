@@ -16,7 +16,7 @@ from urllib.parse import parse_qs
 import psutil
 import pytest
 from aiohttp import web
-from handshakes.stage import BIND, CALLBACK, LEASE, Clock, Stage
+from handshakes.stage import BIND, CALLBACK, LEASE, Clock, Stage, at_exchange
 from patience import PATIENCE
 from store_handshakes.deadly_store import DeadlyStore
 from store_handshakes.job import Call, Job, said_by
@@ -52,7 +52,6 @@ if TYPE_CHECKING:
     from aiooauth1 import Handshake
 
     Figures = Callable[[str], None]
-    Hook = Callable[..., Awaitable[web.StreamResponse | None]]
 
 
 pytestmark = pytest.mark.socket
@@ -60,28 +59,6 @@ pytestmark = pytest.mark.socket
 DEADLINE = 2.0  # seconds, of each operation of a store by itself
 SOONER = 0.8  # seconds, where another test shows that: with SLACK still less than two of them
 SLACK = 0.7  # for a machine that is busy with other things
-
-
-@pytest.fixture(params=["redis", "sqlite"])
-def where(request: pytest.FixtureRequest, tmp_path: Path) -> Where:
-    if request.param == "sqlite":
-        return Where(str(tmp_path / "tokens.db"))
-    return Where(request.getfixturevalue("redis_url"), f"{secrets.token_hex(8)}:")
-
-
-@pytest.fixture
-async def fake() -> AsyncIterator[FakeProvider]:
-    async with FakeProvider() as running:
-        yield running
-
-
-def at_exchange(hook: Hook) -> Hook:
-    """Let a hook see exchanges alone."""
-
-    async def only(request: web.BaseRequest, *reply: web.StreamResponse) -> web.StreamResponse | None:
-        return await hook(request, *reply) if request.path.endswith("access_token") else None
-
-    return only
 
 
 @pytest.fixture
@@ -184,25 +161,6 @@ async def test_at_whichever_reply_of_the_store_it_is_one_exchange_and_a_reload_s
 
 
 # The exchange's own answer is lost
-
-
-async def test_a_lost_answer_costs_one_more_exchange_at_most_whichever_process_is_asked(
-    where: Where, fake: FakeProvider
-) -> None:
-    async with where.open() as one, where.open() as other:
-        stages = [Stage(fake, store, Clock()) for store in (one, other)]
-        async with stages[0].handshake() as here, stages[1].handshake() as there:
-            step = await stages[0].approved(here)
-            fake.before = at_exchange(drop)
-            for handshake in (here, there):
-                with pytest.raises(OutcomeUnknown):
-                    await handshake.complete(step.callback, bind=BIND, save_as="ann")
-            fake.before = None
-            for handshake in (here, there):
-                with pytest.raises(CallbackError, match="start a new handshake"):
-                    await handshake.complete(step.callback, bind=BIND, save_as="ann")
-        assert len(fake.exchanges) == 2
-        assert await stages[0].stored() is None
 
 
 async def test_after_a_lost_answer_the_provider_decides_whichever_process_is_asked(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,10 +12,13 @@ from typing import TYPE_CHECKING, Any
 from yarl import URL
 
 from aiooauth1 import Handshake, MemoryStore
+from aiooauth1.flows.handshake.pending import PendingRecord
 
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from aiohttp import web
 
     from aiooauth1.credentials import AccessToken
     from aiooauth1.flows.handshake.handshake import PendingHandshake
@@ -21,11 +26,37 @@ if TYPE_CHECKING:
     from aiooauth1.testing import FakeProvider
 
 
-__all__ = ["BIND", "CALLBACK", "LEASE", "Clock", "Stage", "Step", "staged"]
+__all__ = ["BIND", "CALLBACK", "LEASE", "Clock", "Gate", "Hook", "Stage", "Step", "at_exchange", "staged"]
+
+Hook = Callable[..., Awaitable[Any]]
 
 CALLBACK = "https://consumer.example/connected?flow=7"
 BIND = "browser"
 LEASE = 30.0  # seconds that a claim lasts with the timeout that a handshake has by itself
+
+
+class Gate:
+    """Holds the provider's answers back until it is opened."""
+
+    def __init__(self) -> None:
+        self.reached = asyncio.Event()
+        self.open = asyncio.Event()
+
+    async def __call__(self, *_: object) -> None:
+        self.reached.set()
+        await self.open.wait()
+
+
+def at_exchange(hook: Hook) -> Hook:
+    """Let a hook see exchanges alone, not the user's browser."""
+
+    async def only(request: web.BaseRequest, *reply: web.StreamResponse) -> web.StreamResponse | None:
+        instead: web.StreamResponse | None = None
+        if request.path.endswith("access_token"):
+            instead = await hook(request, *reply)
+        return instead
+
+    return only
 
 
 class Clock:
@@ -82,6 +113,19 @@ class Stage:
         pending = await handshake.begin(callback, bind=bind)
         back = await self.fake.approve(pending.url, user="ann")
         return Step(pending, back, back if callback == "oob" else URL(back).query["oauth_verifier"])
+
+    async def record(self, step: Step) -> PendingRecord:
+        """Return the record of a handshake."""
+        held = await self.store.get_pending(self.fake.provider.name, step.key)
+        assert held is not None
+        return PendingRecord.load(held.value)
+
+    async def claim_elsewhere(self, step: Step) -> None:
+        """Let another process claim the exchange, from now on for a lease."""
+        held = await self.store.get_pending(self.fake.provider.name, step.key)
+        assert held is not None
+        claimed = PendingRecord.load(held.value).claimed("another process", self.clock() + LEASE)
+        await self.store.swap_pending(self.fake.provider.name, step.key, held, claimed.dump())
 
     async def stored(self, user: str = "ann") -> AccessToken | None:
         """Return what is stored for a user."""
