@@ -11,33 +11,26 @@ from contextlib import AsyncExitStack, closing
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs
 
 import psutil
 import pytest
-from aiohttp import web
 from handshakes.stage import BIND, CALLBACK, LEASE, Clock, Stage, at_exchange
 from patience import PATIENCE
 from store_handshakes.deadly_store import DeadlyStore
 from store_handshakes.job import Call, Job, said_by
 from store_handshakes.processes import workers
-from store_handshakes.sweep import Case, handshake_with
 from store_handshakes.where import Where
 
 from aiooauth1 import (
     AccessToken,
     CallbackError,
     MemoryStore,
-    OAuth1Session,
     OutcomeUnknown,
     StoreUnavailable,
     TokenRejected,
     TooManyHandshakes,
-    UnknownUser,
 )
-from aiooauth1.stores.cached import CachedStore
 from aiooauth1.stores.encryption import Encryption
-from aiooauth1.stores.memory import ExpiringDict
 from aiooauth1.stores.sqlite import SQLiteStore
 from aiooauth1.testing import FakeProvider, drop
 
@@ -46,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
-    from real_redis.proxy import Fault
+    from aiohttp import web
     from real_redis.server import RedisServer
 
     from aiooauth1 import Handshake
@@ -55,8 +48,6 @@ if TYPE_CHECKING:
 
 
 pytestmark = pytest.mark.socket
-
-DEADLINE = 2.0  # seconds, of each operation of a store by itself
 SOONER = 0.8  # seconds, where another test shows that: with SLACK still less than two of them
 SLACK = 0.7  # for a machine that is busy with other things
 
@@ -123,41 +114,6 @@ async def test_50_handshakes_of_200_callbacks_over_4_processes_are_50_exchanges(
             async with stage.handshake() as handshake:
                 assert await handshake.complete(call.callback, bind=call.bind) == token
         assert len(fake.exchanges) == 50
-
-
-# A reply of the store is lost, late, or its connection reset
-
-
-SWEEPS: dict[Fault, list[Case]] = {
-    "reset": [Case(), Case(client="theirs")],
-    "drop": [Case(), Case(client="theirs"), Case(reload="elsewhere")],
-    "stall": [Case(), Case(reload="elsewhere")],
-    "late": [Case(), Case(reload="elsewhere")],
-}
-
-
-@pytest.mark.parametrize("fault", SWEEPS)
-async def test_at_whichever_reply_of_the_store_it_is_one_exchange_and_a_reload_succeeds_at_the_latest(
-    own_redis: RedisServer, fake: FakeProvider, figures: Figures, fault: Fault
-) -> None:
-    cases = []
-    for case in SWEEPS[fault]:
-        await handshake_with(case, own_redis, fake)  # from now on it knows the scripts
-        smooth = await handshake_with(case, own_redis, fake)
-        assert not smooth.failed
-        positions = smooth.commands if fault == "late" else smooth.replies
-        assert positions >= 10
-        cases += [replace(case, fault=fault, number=number) for number in range(positions)]
-    swept = await asyncio.gather(*[handshake_with(case, own_redis, fake) for case in cases])
-    failed = Counter(name for told in swept for name, _ in told.failed)
-    figures(f"{fault}: {len(cases)} positions, a second try at {failed.total()} of them: {dict(failed)}")
-    for told in swept:
-        assert told.struck, told.case
-        assert told.exchanged == ["accepted"], told.case
-        assert set(told.tokens) == {told.stored}, told.case
-        assert all(isinstance(error, StoreUnavailable) for _, error in told.failed), told
-        assert len(told.failed) <= (0 if fault == "reset" else 1), told
-        assert told.again < 3, "who has reloaded does not wait for a lease to end"
 
 
 # The exchange's own answer is lost
@@ -297,44 +253,7 @@ async def test_killed_with_the_exchange_under_way(where: Where, fake: FakeProvid
         assert len(fake.exchanges) == 2
 
 
-async def test_killed_while_it_begins_another_process_finds_all_or_nothing(
-    where: Where, fake: FakeProvider
-) -> None:
-    given: list[str] = []
-
-    async def note(request: web.BaseRequest, reply: web.StreamResponse) -> None:
-        if request.path.endswith("request_token"):
-            assert isinstance(reply, web.Response)
-            given.append(parse_qs(reply.text or "")["oauth_token"][0])
-
-    fake.after = note
-    async with where.open() as store, workers(2) as doomed:
-        stage = Stage(fake, store, Clock())
-        async with stage.handshake() as handshake:
-            for worker, after in zip(doomed, (False, True), strict=True):
-                call = Call(CALLBACK, BIND, "ann")
-                assert await worker.do(job_for(fake, where, [call], dies_at=1, dies_after=after)) == -9
-                url = f"{fake.provider.authorize_url}?oauth_token={given[-1]}"  # nobody was told of it
-                callback = await fake.approve(url, user="ann")
-                if after:
-                    token = await handshake.complete(callback, bind=BIND, save_as="ann")
-                    assert await stage.stored() == token
-                else:
-                    assert await handshake.pending(callback, bind=BIND) is None
-                    with pytest.raises(CallbackError, match="start a new handshake"):
-                        await handshake.complete(callback, bind=BIND, save_as="ann")
-    assert len(given) == 2
-
-
 # Redis stops
-
-
-async def told_after(call: Awaitable[object]) -> float:
-    """How long it took to be told that the store is not available."""
-    began = time.monotonic()
-    with pytest.raises(StoreUnavailable):
-        await call
-    return time.monotonic() - began
 
 
 async def good_after(call: Callable[[], Awaitable[Any]]) -> tuple[float, Any]:
@@ -350,37 +269,9 @@ async def good_after(call: Callable[[], Awaitable[Any]]) -> tuple[float, Any]:
 
 
 @pytest.fixture
-async def stage(own_redis: RedisServer, fake: FakeProvider) -> AsyncIterator[Stage]:
-    async with Where(own_redis.url).open() as store:
-        yield Stage(fake, store, Clock())
-
-
-@pytest.fixture
 async def sooner(own_redis: RedisServer, fake: FakeProvider) -> AsyncIterator[Stage]:
     async with Where(own_redis.url, timeout=SOONER).open() as store:
         yield Stage(fake, store, Clock())
-
-
-async def test_a_frozen_redis_stops_a_handshake_in_time_and_nothing_is_sent(
-    own_redis: RedisServer, stage: Stage, figures: Figures
-) -> None:
-    async with stage.handshake() as handshake:
-        step = await stage.approved(handshake)
-        await stage.store.get_pending("x", "y")
-        complete = partial(handshake.complete, step.callback, bind=BIND, save_as="ann")
-        own_redis.freeze()
-        try:
-            calls: list[Awaitable[object]] = [complete() for _ in range(50)]
-            calls += [handshake.begin(CALLBACK, bind=BIND), handshake.pending(step.callback, bind=BIND)]
-            took = await asyncio.gather(*map(told_after, calls))
-        finally:
-            own_redis.thaw()
-        back, token = await good_after(complete)
-        figures(f"told after {max(took):.2f} s at most, good again after {back:.3f} s")
-        assert max(took) < DEADLINE + SLACK
-        assert back < 1
-        assert await stage.stored() == token
-    assert len(stage.fake.exchanges) == 1
 
 
 @pytest.mark.parametrize("save_as", ["ann", None])
@@ -420,61 +311,6 @@ async def test_a_redis_that_freezes_during_the_exchange_costs_one_deadline_and_n
 def began_at(stage: Stage) -> float:
     """When the exchange arrived, by the monotonic clock."""
     return time.monotonic() - (time.time() - stage.fake.exchanges[0].time)
-
-
-async def test_a_frozen_redis_lets_no_request_out_unsigned_or_for_another_user(
-    own_redis: RedisServer, sooner: Stage, figures: Figures
-) -> None:
-    stage, fake = sooner, sooner.fake
-    users = [f"user-{number}" for number in range(50)]
-    for user in users:
-        await stage.store.put_access_token(fake.provider.name, user, fake.issue_access_token(user))
-    own = fake.issue_access_token("the service itself")
-    async with OAuth1Session(fake.consumer, own, provider=fake.provider, store=stage.store) as session:
-
-        async def post(user: str) -> None:
-            async with session.post(f"echo/{user}", user=user, json={}) as response:
-                assert response.status == 200
-
-        await asyncio.gather(*map(post, users))
-        before = len(fake.ledger)
-        own_redis.freeze()
-        try:
-            took = await asyncio.gather(*[told_after(post(user)) for user in users])
-            assert len(fake.ledger) == before, "something was sent"
-        finally:
-            own_redis.thaw()
-        back, _ = await good_after(partial(post, users[0]))
-        await asyncio.gather(*map(post, users))
-    figures(f"told after {max(took):.2f} s at most, good again after {back:.3f} s")
-    assert max(took) < SOONER + SLACK
-    assert back < 1
-    assert len(fake.ledger) == before + 51
-    for arrival in fake.ledger:
-        assert arrival.verdict == "accepted"
-        assert arrival.path == f"/echo/{arrival.user}"
-
-
-async def test_a_redis_that_lost_all_says_to_begin_anew(own_redis: RedisServer, stage: Stage) -> None:
-    fake = stage.fake
-    session = OAuth1Session(fake.consumer, provider=fake.provider, store=stage.store)
-    async with stage.handshake() as handshake, session:
-        done = await stage.approved(handshake)
-        await handshake.complete(done.callback, bind=BIND, save_as="ann")
-        step = await stage.approved(handshake)
-        sent = len(fake.ledger)
-        own_redis.kill()
-        own_redis.start()
-        for lost in (step, done):
-            with pytest.raises(CallbackError, match="start a new handshake"):
-                await handshake.complete(lost.callback, bind=BIND, save_as="ann")
-            assert await handshake.pending(lost.callback, bind=BIND) is None
-        with pytest.raises(UnknownUser, match="connect them first"):
-            await session.get("echo", user="ann")
-        assert len(fake.ledger) == sent
-        anew = await stage.approved(handshake)
-        assert await handshake.complete(anew.callback, bind=BIND, save_as="ann") == await stage.stored()
-        assert (await session.get("echo", user="ann")).status == 200
 
 
 # Handshakes that nobody completes
@@ -527,119 +363,3 @@ async def test_a_flood_is_refused_before_the_provider_is_asked_and_pushes_nobody
             with closing(sqlite3.connect(path)) as connection:
                 assert connection.execute("SELECT count(*) FROM pending").fetchone() == (99,)
                 assert connection.execute("SELECT count(*) FROM slot").fetchone() == (0,)
-
-
-async def test_of_100000_abandoned_handshakes_nothing_is_left(fake: FakeProvider) -> None:
-    now = 0.0
-
-    def clock() -> float:
-        return now
-
-    store = MemoryStore(max_pending=100_000, clock=clock)
-    async with Stage(fake, store, Clock()).handshake() as handshake:
-        pending = await handshake.begin(CALLBACK, bind=BIND)
-    name, token = fake.provider.name, pending.request_token
-    held = await store.get_pending(name, token.key)
-    assert held is not None
-    refused = 0
-    for number in range(100_500):
-        try:
-            async with store.pending_slot():
-                key = f"rt-{number:024}"
-                value = held.value.replace(token.key.encode(), key.encode())
-                assert await store.add_pending(name, key, value, ttl=600)
-        except TooManyHandshakes:
-            refused += 1
-    assert refused == 501
-    assert await store.get_pending(name, token.key) == held
-    now = 600.0
-    async with store.pending_slot():
-        pass
-    assert vars(store._pending) == vars(ExpiringDict(clock))  # noqa: SLF001  what it holds
-
-
-# Names
-
-
-HOSTILE = [
-    *["", "a:b", "null\0byte", "line\nbreak\r\n", "*", "{x}", "é", "e\u0301", "\ud83d and \udc00"],
-    *["m" * 2**20, "m" * 2**20 + "n", "../../../etc/passwd' OR 1=1 --"],
-]
-
-
-@pytest.mark.parametrize("encryption", ["clear", "encrypted", "names hidden"])
-async def test_hostile_names_of_users_each_get_their_own_token(
-    where: Where, fake: FakeProvider, encryption: str
-) -> None:
-    key = None if encryption == "clear" else Encryption.generate_key()
-    name_key = Encryption.generate_key() if encryption == "names hidden" else None
-    where = replace(where, key=key, name_key=name_key)
-    async with where.open() as store, where.open() as other:
-        stage = Stage(fake, store, Clock())
-        async with stage.handshake() as handshake:
-            for number, name in enumerate(HOSTILE):
-                pending = await handshake.begin(CALLBACK, bind=name or "nobody")
-                callback = await fake.approve(pending.url, user=f"user-{number}")
-                with pytest.raises(CallbackError):
-                    await handshake.complete(callback, bind="m" * (2**20 - 1))
-                await handshake.complete(callback, bind=name or "nobody", save_as=name)
-        for held in (store, other):
-            async with OAuth1Session(fake.consumer, provider=fake.provider, store=held) as session:
-                for number, name in enumerate(HOSTILE):
-                    async with session.get(f"echo/{number}", user=name) as response:
-                        assert response.status == 200
-                    assert fake.ledger[-1].user == f"user-{number}"
-                for unknown in ("A:B", "null", "line", "**", "x", "e", "m" * (2**20 - 1), "\ud83d"):
-                    with pytest.raises(UnknownUser):
-                        await session.get("echo", user=unknown)
-            assert sorted([user async for user in held.users(fake.provider.name)]) == sorted(HOSTILE)
-
-
-# A cache in front of it
-
-
-async def test_what_a_handshake_stores_the_session_knows_at_once_through_a_shared_cache(
-    redis_url: str, fake: FakeProvider
-) -> None:
-    where = Where(redis_url, f"{secrets.token_hex(8)}:", Encryption.generate_key())
-    now = 0.0
-    async with where.open() as store, where.open() as elsewhere:
-        cached = CachedStore(store, ttl=5, clock=lambda: now)
-        far = CachedStore(elsewhere, ttl=5, clock=lambda: now)
-        stage = Stage(fake, cached, Clock())
-        name = fake.provider.name
-        session = OAuth1Session(fake.consumer, provider=fake.provider, store=cached)
-        other = OAuth1Session(fake.consumer, provider=fake.provider, store=far)
-
-        async def used(by: OAuth1Session) -> str | None:
-            async with by.get("echo", user="ann") as response:
-                assert response.status == 200
-            return fake.ledger[-1].token_key
-
-        async with stage.handshake() as handshake, session, other:
-            for by in (session, other):
-                with pytest.raises(UnknownUser):
-                    await used(by)
-            tokens: list[AccessToken] = []
-            for _ in range(3):  # ann connects, and connects again
-                step = await stage.approved(handshake)
-                callbacks = [handshake.complete(step.callback, bind=BIND, save_as="ann") for _ in range(20)]
-                (token,) = set(await asyncio.gather(*callbacks))
-                assert await used(session) == token.key, "exact at once where it was written"
-                tokens.append(token)
-            seen = await used(other)
-            now += 5
-            assert seen in {token.key for token in tokens}
-            assert await used(other) == tokens[-1].key, "and within its time everywhere else"
-            # A reload of an old callback brings no old token back.
-            assert await handshake.complete(step.callback, bind=BIND, save_as="ann") == tokens[-1]
-            assert await used(session) == tokens[-1].key
-            assert await cached.discard_access_token(name, "ann", tokens[-1].key) is True
-            with pytest.raises(UnknownUser):
-                await used(session)
-            assert await handshake.complete(step.callback, bind=BIND, save_as="ann") == tokens[-1]
-            with pytest.raises(UnknownUser):
-                await used(session)
-        await cached.aclose()
-        await far.aclose()
-        assert len(fake.exchanges) == 3

@@ -18,7 +18,7 @@ async def make_all(job: Job) -> dict[str, object]:
     """Make every call so many times, all at once, and tell how often each ended how."""
     began = time.monotonic()
     async with job.where.open() as inner:
-        store = DeadlyStore(inner, job.dies_at, after=job.dies_after)
+        store = DeadlyStore(inner, dies_at=job.dies_at, dies_after=job.dies_after)
         async with Handshake(job.the_provider, job.the_consumer, store=store) as handshake:
             ends = await asyncio.gather(*[_end(handshake, call) for call in job.calls * job.times])
     counted = Counter(ends)
