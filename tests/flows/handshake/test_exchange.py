@@ -224,38 +224,17 @@ async def died(stage: Stage, handshake: Handshake, step: Step, *, too_early: boo
     stage.fake.before = stage.fake.after = None
 
 
-async def test_a_process_that_died_in_the_exchange_keeps_its_claim_for_the_lease_and_no_longer(
-    stage: Stage,
-) -> None:
-    async with stage.handshake() as dying, stage.handshake() as living:
-        step = await stage.approved(dying)
-        await died(stage, dying, step, too_early=True)
-        waiting = asyncio.create_task(living.complete(step.callback, bind=BIND, save_as="ann"))
-        await asyncio.sleep(0.2)
-        assert not waiting.done()
-        stage.clock.ahead += LEASE + 1
-        assert await waiting == await stage.stored()
-
-
-async def test_an_exchange_that_was_killed_keeps_its_claim_for_its_own_process_too(
+async def test_an_exchange_that_was_killed_keeps_its_claim_for_the_lease_and_no_longer(
     stage: Stage, handshake: Handshake
 ) -> None:
-    gate = Gate()
-    stage.fake.after = at_exchange(gate)
-    step = await stage.approved(handshake)
-    call = asyncio.create_task(handshake.complete(step.callback, bind=BIND))
-    await gate.reached.wait()
-    for task in under_way():
-        task.cancel()
-    await asyncio.wait({call})
-    gate.open.set()
-    again = asyncio.create_task(handshake.complete(step.callback, bind=BIND))
-    await asyncio.sleep(0.2)
-    assert not again.done()  # it may have been sent, and nobody knows how that ended
-    stage.clock.ahead += LEASE + 1
-    with pytest.raises(ProviderError):
-        await again
-    assert [arrival.verdict for arrival in stage.fake.exchanges] == ["accepted", "refused"]
+    async with stage.handshake() as dying:
+        step = await stage.approved(dying)
+        await died(stage, dying, step, too_early=True)
+        waiting = asyncio.create_task(handshake.complete(step.callback, bind=BIND, save_as="ann"))
+        await asyncio.sleep(0.2)
+        assert not waiting.done()  # it may have been sent, and nobody knows how that ended
+        stage.clock.ahead += LEASE + 1
+        assert await waiting == await stage.stored()
 
 
 async def test_two_processes_that_died_one_after_the_other_leave_nothing_to_send(stage: Stage) -> None:
@@ -318,20 +297,6 @@ async def once_more(call: Callable[[], Awaitable[T]]) -> T:
         return await call()
 
 
-async def test_a_token_that_cannot_be_recorded_is_handed_out_at_once(
-    faulty: tuple[Stage, FaultyStore],
-) -> None:
-    stage, store = faulty
-    async with stage.handshake() as handshake:
-        step = await stage.approved(handshake)
-        stage.fake.after = at_exchange(breaking(store))
-        token = await handshake.complete(step.callback, bind=BIND)
-        store.fails = ()
-        await all_settled()
-        assert await handshake.complete(step.callback, bind=BIND) == token
-    assert len(stage.fake.exchanges) == 1
-
-
 def breaking(store: FaultyStore, also: Hook | None = None) -> Hook:
     """Let the store break down while the provider answers."""
 
@@ -357,7 +322,9 @@ async def test_lost_answers_are_counted_though_the_store_is_away_each_time(
     assert len(stage.fake.exchanges) == 2
 
 
-async def test_a_refusal_is_told_though_the_store_is_away(faulty: tuple[Stage, FaultyStore]) -> None:
+async def test_a_refusal_and_a_token_are_told_though_the_store_is_away(
+    faulty: tuple[Stage, FaultyStore],
+) -> None:
     stage, store = faulty
     async with stage.handshake() as handshake:
         step = await stage.approved(handshake, "oob")
@@ -366,9 +333,12 @@ async def test_a_refusal_is_told_though_the_store_is_away(faulty: tuple[Stage, F
             await handshake.complete_with_verifier(step.key, "wrong", bind=BIND)
         store.fails = ()
         stage.fake.after = None
-        assert isinstance(
-            await handshake.complete_with_verifier(step.key, step.verifier, bind=BIND), AccessToken
-        )
+        stage.fake.after = at_exchange(breaking(store))
+        token = await handshake.complete_with_verifier(step.key, step.verifier, bind=BIND)
+        store.fails = ()
+        await all_settled()
+        assert await handshake.complete_with_verifier(step.key, step.verifier, bind=BIND) == token
+    assert len(stage.fake.exchanges) == 2
 
 
 async def test_a_claim_whose_answer_got_lost_is_taken_up_again_at_once_any_number_of_times(
@@ -398,14 +368,23 @@ class Hurried(asyncio.SelectorEventLoop):
         return super().time() + self.ahead
 
 
-def hurried(main: Callable[[Hurried], Coroutine[Any, Any, None]]) -> None:
+def hurried(
+    main: Callable[[Hurried, Stage, Handshake, Step], Coroutine[Any, Any, None]],
+    make: Callable[[Hurried], FaultyStore] = lambda _: FaultyStore(MemoryStore()),
+) -> None:
+    """Run a test whose user has approved on such a loop."""
     loop = Hurried()
+
+    async def run() -> None:
+        async with staged(FakeProvider(), make(loop)) as stage, stage.handshake() as handshake:
+            await main(loop, stage, handshake, await stage.approved(handshake))
+
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
-        runner.run(main(loop))
+        runner.run(run())
 
 
 def test_a_claim_that_answers_too_late_is_not_used() -> None:
-    async def main(loop: Hurried) -> None:
+    def make(loop: Hurried) -> FaultyStore:
         class Late(FaultyStore):
             async def swap_pending(self, *args: Any) -> Any:
                 held = await super().swap_pending(*args)
@@ -413,61 +392,62 @@ def test_a_claim_that_answers_too_late_is_not_used() -> None:
                     loop.ahead += 9.0
                 return held
 
-        async with staged(FakeProvider(), Late(MemoryStore())) as stage, stage.handshake() as handshake:
-            step = await stage.approved(handshake)
-            with pytest.raises(StoreUnavailable, match="too long"):
-                await handshake.complete(step.callback, bind=BIND)
-            assert stage.fake.exchanges == []
-            assert (await stage.record(step)).attempts == 0
-            async with stage.handshake() as elsewhere:
-                assert isinstance(await elsewhere.complete(step.callback, bind=BIND), AccessToken)
+        return Late(MemoryStore())
 
-    hurried(main)
+    async def main(_: Hurried, stage: Stage, handshake: Handshake, step: Step) -> None:
+        with pytest.raises(StoreUnavailable, match="too long"):
+            await handshake.complete(step.callback, bind=BIND)
+        assert stage.fake.exchanges == []
+        assert (await stage.record(step)).attempts == 0
+        async with stage.handshake() as elsewhere:
+            assert isinstance(await elsewhere.complete(step.callback, bind=BIND), AccessToken)
+
+    hurried(main, make)
 
 
 def test_who_waits_for_another_process_does_not_wait_for_ever() -> None:
-    async def main(loop: Hurried) -> None:
-        async with staged(FakeProvider()) as stage, stage.handshake() as handshake:
-            step = await stage.approved(handshake)
-            await stage.claim_elsewhere(step)
-            waiting = asyncio.create_task(handshake.complete(step.callback, bind=BIND))
-            await asyncio.sleep(0.1)
-            assert not waiting.done()
-            loop.ahead += 12 + 3
-            with pytest.raises(CallbackError, match="another request is completing"):
-                await waiting
-            assert stage.fake.exchanges == []
+    async def main(loop: Hurried, stage: Stage, handshake: Handshake, step: Step) -> None:
+        await stage.claim_elsewhere(step)
+        waiting = asyncio.create_task(handshake.complete(step.callback, bind=BIND))
+        await asyncio.sleep(0.1)
+        assert not waiting.done()
+        loop.ahead += 12 + 3
+        with pytest.raises(CallbackError, match="another request is completing"):
+            await waiting
+        assert stage.fake.exchanges == []
 
     hurried(main)
 
 
 def test_a_store_that_always_says_another_was_faster_is_not_asked_for_ever() -> None:
-    async def main(loop: Hurried) -> None:
+    def make(loop: Hurried) -> FaultyStore:
         class Stale(FaultyStore):
             async def swap_pending(self, *_: Any) -> None:
                 loop.ahead += 5.0
 
-        store = Stale(MemoryStore())
-        async with staged(FakeProvider(), store) as stage, stage.handshake() as handshake:
-            step = await stage.approved(handshake)
-            with pytest.raises(CallbackError, match="another request is completing"):
-                await handshake.complete(step.callback, bind=BIND)
-            assert store.done.count("get_pending") < 20
-            assert stage.fake.exchanges == []
+        return Stale(MemoryStore())
 
-    hurried(main)
+    async def main(_: Hurried, stage: Stage, handshake: Handshake, step: Step) -> None:
+        with pytest.raises(CallbackError, match="another request is completing"):
+            await handshake.complete(step.callback, bind=BIND)
+        assert faulty_store_of(stage).done.count("get_pending") < 20
+        assert stage.fake.exchanges == []
+
+    hurried(main, make)
+
+
+def faulty_store_of(stage: Stage) -> FaultyStore:
+    assert isinstance(stage.store, FaultyStore)
+    return stage.store
 
 
 def test_a_result_that_cannot_be_recorded_is_not_tried_for_ever() -> None:
-    async def main(loop: Hurried) -> None:
-        store = FaultyStore(MemoryStore())
-        async with staged(FakeProvider(), store) as stage, stage.handshake() as handshake:
-            step = await stage.approved(handshake)
-            stage.fake.after = at_exchange(breaking(store))
-            await handshake.complete(step.callback, bind=BIND)
-            loop.ahead += LEASE
-            await all_settled()
-            assert under_way() == []
+    async def main(loop: Hurried, stage: Stage, handshake: Handshake, step: Step) -> None:
+        stage.fake.after = at_exchange(breaking(faulty_store_of(stage)))
+        await handshake.complete(step.callback, bind=BIND)
+        loop.ahead += LEASE
+        await all_settled()
+        assert under_way() == []
 
     hurried(main)
 
