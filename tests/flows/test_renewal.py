@@ -313,19 +313,6 @@ async def test_a_session_whose_renewal_is_refused_tells_the_application_and_retu
 # Revocation
 
 
-async def test_revoking_tells_the_provider_and_discards_the_token() -> None:
-    store = await with_token()
-    async with Endpoint(http(b"")) as endpoint:
-        provider = replace(endpoint.provider, revoke_url=f"{endpoint.url}revoke")
-        async with Handshake(provider, CONSUMER, store=store) as handshake:
-            assert await handshake.revoke("ann") is True
-            assert await handshake.revoke("ann") is False
-        (request,) = endpoint.requests
-        assert request.startswith(b"POST /revoke ")
-        assert b'oauth_token="old"' in request
-    assert await store.get_access_token("endpoint", "ann") is None
-
-
 @pytest.mark.parametrize(
     ("answer", "error"),
     [

@@ -78,24 +78,6 @@ async def all_settled() -> None:
 # Any number of callbacks
 
 
-async def test_fifty_callbacks_to_two_handshakes_of_one_store_are_one_exchange_and_one_token(
-    stage: Stage,
-) -> None:
-    gate = Gate()
-    stage.fake.after = at_exchange(gate)
-    async with stage.handshake() as one, stage.handshake() as other:
-        step = await stage.approved(one)
-        calls = [
-            asyncio.create_task(handshake.complete(step.callback, bind=BIND, save_as="ann"))
-            for handshake in (one, other) * 25
-        ]
-        await gate.reached.wait()
-        gate.open.set()
-        tokens = await asyncio.gather(*calls)
-    assert set(tokens) == {await stage.stored()}
-    assert len(stage.fake.exchanges) == 1
-
-
 async def test_the_one_who_asked_is_cancelled_and_the_other_forty_nine_get_the_token(
     stage: Stage, handshake: Handshake
 ) -> None:
@@ -187,19 +169,6 @@ async def test_a_lost_answer_is_unknown_one_reload_asks_once_more_and_no_third(
         with pytest.raises(CallbackError, match="got no reply twice"):
             await handshake.complete(step.callback, bind=BIND)
     assert [arrival.verdict for arrival in stage.fake.exchanges] == ["accepted", "refused"]
-
-
-async def test_an_answer_that_does_not_come_is_lost_when_the_time_is_up(stage: Stage) -> None:
-    gate = Gate()
-    async with stage.handshake(timeout=0.2) as handshake:
-        step = await stage.approved(handshake)
-        stage.fake.before = at_exchange(gate)
-        with pytest.raises(OutcomeUnknown, match="TimeoutError"):
-            await handshake.complete(step.callback, bind=BIND)
-        gate.open.set()
-        stage.fake.before = None
-    async with stage.handshake() as handshake:
-        assert isinstance(await handshake.complete(step.callback, bind=BIND), AccessToken | Exception)
 
 
 async def died(stage: Stage, handshake: Handshake, step: Step, *, too_early: bool) -> None:

@@ -362,26 +362,6 @@ async def test_a_typed_verifier_that_is_none_asks_the_provider_nothing(
     assert token.params["screen_name"] == "ann"
 
 
-@pytest.mark.parametrize(
-    "more",
-    [
-        *["self=1", "request_token=EVIL", "oauth_token_secret=EVIL", "consumer=EVIL", "bind=EVIL"],
-        *["save_as=EVIL", "a%00=b"],
-    ],
-)
-async def test_nothing_else_in_a_callback_changes_what_is_signed(
-    stage: Stage, handshake: Handshake, more: str
-) -> None:
-    """Merged into the session's state, a callback's `oauth_token_secret` would replace the stored one."""
-    step = await stage.approved(handshake)
-    url, query = step.callback.split("?")
-    token = await handshake.complete(f"{url}?{more}&{query}&{more}", bind=BIND)
-    assert token.params["screen_name"] == "ann"
-    (arrival,) = stage.fake.exchanges
-    assert arrival.verdict == "accepted"
-    assert b"EVIL" not in arrival.request_line + arrival.body + (arrival.header("Authorization") or b"")
-
-
 # What is looked at, kept and forgotten
 
 
@@ -475,6 +455,20 @@ def test_a_wrong_type_is_told_at_construction(given: dict[str, Any], says: str) 
     options |= {"store": MemoryStore(), **given}
     with pytest.raises(TypeError, match=says):
         Handshake(options.pop("provider"), options.pop("consumer"), **options)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *[("ttl", ttl) for ttl in (0, -1, float("nan"), float("inf"))],
+        ("timeout", 0),
+        ("timeout", float("nan")),
+    ],
+)
+def test_a_time_that_is_none_or_has_no_end_is_told_at_construction(name: str, value: float) -> None:
+    options: dict[str, Any] = {name: value}
+    with pytest.raises(ValueError, match=name):
+        Handshake(Provider("p"), Consumer("k", "s"), store=MemoryStore(), **options)
 
 
 async def test_wrong_types_at_completion_are_told(stage: Stage, handshake: Handshake) -> None:

@@ -19,7 +19,7 @@ from yarl import URL
 
 import aiooauth1
 from aiooauth1 import AccessToken, Consumer
-from aiooauth1.testing import FakeProvider, FakeProviderProcess, Post, Summary, approve, deny
+from aiooauth1.testing import FakeProvider, FakeProviderProcess, Post, Summary
 from aiooauth1.testing.process.protocol import answer
 
 
@@ -94,16 +94,6 @@ async def test_the_child_does_what_the_provider_does() -> None:
         for name in ("revoke", "expire"):
             with pytest.raises(KeyError, match="no such token"):
                 await getattr(fake, name)("no such token")
-
-
-async def test_the_free_functions_drive_a_child_s_page_too() -> None:
-    async with FakeProviderProcess(denial="denied") as fake:
-        for drive, wanted in ((approve, "oauth_verifier="), (deny, "?denied=")):
-            _, body = await _send(
-                fake, "POST", "oauth/request_token", None, callback_uri="https://c.example/"
-            )
-            key = dict(parse_qsl(body))["oauth_token"]
-            assert wanted in await drive(f"{fake.provider.authorize_url}?oauth_token={key}")
 
 
 async def test_many_questions_at_once_and_a_cancelled_one_do_not_mix() -> None:
