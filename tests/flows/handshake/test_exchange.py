@@ -328,6 +328,19 @@ async def test_a_claim_whose_answer_got_lost_is_taken_up_again_at_once_any_numbe
     assert len(stage.fake.exchanges) == 2
 
 
+async def test_a_claim_whose_answer_got_lost_is_given_back_for_other_processes(
+    faulty: tuple[Stage, FaultyStore],
+) -> None:
+    stage, store = faulty
+    async with stage.handshake() as handshake, stage.handshake(timeout=0.1) as impatient:
+        step = await stage.approved(handshake)
+        store.fails, store.answer_lost = {len(store.done) + 2}, True  # it is read, then claimed
+        with pytest.raises(StoreUnavailable):
+            await handshake.complete(step.callback, bind=BIND)
+        await all_settled()
+        assert isinstance(await impatient.complete(step.callback, bind=BIND), AccessToken)
+
+
 class Hurried(asyncio.SelectorEventLoop):
     """An event loop on which time can pass at once."""
 

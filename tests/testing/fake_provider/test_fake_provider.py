@@ -15,7 +15,7 @@ import pytest
 from oauthlib_caller import CALLBACK, FORM, refused, running
 
 from aiooauth1 import AccessToken, Consumer, RequestToken
-from aiooauth1.testing import Post
+from aiooauth1.testing import FakeProvider, Post
 from aiooauth1.testing.fake_provider.endpoints import DENIALS
 
 
@@ -399,3 +399,9 @@ async def test_the_echo_also_answers_a_consumer_by_itself() -> None:
         told = json.loads((await caller("GET", "echo")).body)
         assert (told["user"], told["token_key"]) == (None, None)
         assert (await caller("GET", "echo?oauth_extra=1")).status == 200
+
+
+@pytest.mark.parametrize("options", [{"denial": "shrug"}, {"base_path": "v1"}, {"base_path": "/v1/"}])
+def test_options_that_make_no_sense_are_refused(options: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match=next(iter(options))):
+        FakeProvider(**options)  # type: ignore[arg-type]  # all of them are texts

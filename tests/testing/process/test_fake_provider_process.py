@@ -9,23 +9,19 @@ import signal
 import sys
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl
 
 import aiohttp
 import psutil
 import pytest
-from oauthlib import oauth1
-from yarl import URL
+from oauthlib_caller import Caller, refused
 
 import aiooauth1
-from aiooauth1 import AccessToken, Consumer
+from aiooauth1 import Consumer
 from aiooauth1.testing import FakeProvider, FakeProviderProcess, Post, Summary
 from aiooauth1.testing.process.protocol import answer
 
 
 pytestmark = pytest.mark.socket
-
-Client: Any = oauth1.Client
 
 POSIX = os.name == "posix"
 ROOT = str(Path(aiooauth1.__file__).resolve().parents[1])
@@ -35,58 +31,38 @@ ENVIRONMENT = {
 }
 
 
-async def _send(
-    fake: FakeProviderProcess, method: str, path: str, token: AccessToken | None, **more: Any
-) -> tuple[int, str]:
-    key, secret = (token.key, token.secret) if token else (None, None)
-    consumer = fake.consumer
-    data = more.pop("data", None)
-    url, headers, _ = Client(consumer.key, consumer.secret, key, secret, **more).sign(fake.url + path, method)
-    target = URL(url, encoded=True)
-    async with (
-        aiohttp.ClientSession() as http,
-        http.request(method, target, headers=headers, data=data) as reply,
-    ):
-        return reply.status, await reply.text()
-
-
 async def test_the_child_does_what_the_provider_does() -> None:
     given, other = Consumer("given", "given & secret"), Consumer("other", "s")
-    async with FakeProviderProcess(consumer=given, consumers=[other], base_path="/v1", name="kid") as fake:
-        assert fake.consumer is given
-        assert fake.provider.name == "kid"
-        assert fake.provider.base_url == fake.url
+    options: dict[str, Any] = {"consumer": given, "consumers": [other], "base_path": "/v1", "name": "kid"}
+    async with FakeProviderProcess(**options) as fake, aiohttp.ClientSession() as http:
+        caller = Caller(http, fake)
+        assert (fake.consumer, fake.provider.name, fake.provider.base_url) == (given, "kid", fake.url)
         assert fake.url.endswith("/v1/")
-        status, body = await _send(
-            fake, "POST", "oauth/request_token", None, callback_uri="https://c.example/"
-        )
-        assert status == 200
-        key = dict(parse_qsl(body))["oauth_token"]
-        callback = await fake.approve(f"{fake.provider.authorize_url}?oauth_token={key}", user="zoë")
-        assert callback.startswith(f"https://c.example/?oauth_token={key}&oauth_verifier=")
+        _, page = await caller.begin("https://c.example/")
+        callback = await fake.approve(page, user="zoë")
+        assert callback.startswith("https://c.example/?oauth_token=")
+        _, page = await caller.begin()
+        assert "oauth_problem=user_refused" in await fake.deny(page)
         token = await fake.issue_access_token("zoë")
         assert token.params["screen_name"] == "zoë"
+        zoe = caller.holding(token)
         for text in (b"one", b"\xff\x00"):
-            assert (await _send(fake, "POST", "posts?a=%7e", token, data=text))[0] == 201
+            assert (await zoe("POST", "posts?a=%7e", text)).status == 201
         assert await fake.posts() == [Post(1, "zoë", "one"), Post(2, "zoë", "\N{REPLACEMENT CHARACTER}\0")]
         ledger = await fake.ledger()
-        assert [arrival.endpoint for arrival in ledger] == [
-            "request_token",
-            *["authorize"] * 2,
-            *["posts"] * 2,
-        ]
+        names = ["request_token", *["authorize"] * 2] * 2 + ["posts"] * 2
+        assert [arrival.endpoint for arrival in ledger] == names
         assert ledger[-1].body == b"\xff\x00"
         assert ledger[-1].request_line == b"POST /v1/posts?a=%7e HTTP/1.1"
         assert ledger[-1].header("host") == f"127.0.0.1:{fake.url.split(':')[2].split('/')[0]}".encode()
-        assert all(isinstance(octets, bytes) for header in ledger[-1].headers for octets in header)
+        assert all(isinstance(text, bytes) for header in ledger[-1].headers for text in header)
         await fake.revoke(token.key)
-        status, body = await _send(fake, "GET", "posts", token)
-        assert (status, "oauth_problem=token_revoked" in body) == (401, True)
+        refused(await zoe("GET", "posts"), "token_revoked")
         summary = await fake.summary()
-        assert (summary.accepted, summary.refused, summary.posts) == (5, 1, 2)
+        assert (summary.accepted, summary.refused, summary.posts) == (8, 1, 2)
         assert summary.problems == {"token_revoked": 1}
         theirs = await fake.issue_access_token("bob", consumer=other)
-        assert b"token_rejected" in (await _send(fake, "GET", "posts", theirs))[1].encode()
+        refused(await caller.holding(theirs)("GET", "posts"), "token_rejected")
         await fake.expire(theirs.key)
         await fake.add_consumer(Consumer("third", ""))
         first = await fake.cpu_time()
@@ -179,18 +155,16 @@ asyncio.run(main())
 """
 
 
+async def _python(*arguments: str) -> asyncio.subprocess.Process:
+    pipe = asyncio.subprocess.PIPE
+    return await asyncio.create_subprocess_exec(
+        sys.executable, *arguments, stdin=pipe, stdout=pipe, stderr=pipe, env=ENVIRONMENT
+    )
+
+
 async def _owner(*options: str) -> tuple[asyncio.subprocess.Process, psutil.Process]:
     """A process that owns a FakeProviderProcess, and the child of that."""
-    owner = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *options,
-        "-c",
-        OWNER,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env=ENVIRONMENT,
-    )
+    owner = await _python(*options, "-c", OWNER)
     assert owner.stdout is not None
     return owner, psutil.Process(int(await owner.stdout.readline()))
 
@@ -212,30 +186,23 @@ async def test_a_clean_end_says_nothing_though_warnings_are_errors() -> None:
     assert not child.is_running()
 
 
-async def _by_hand() -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-X", "dev", "-W", "error", "-m", "aiooauth1.testing"),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env=ENVIRONMENT,
-    )
+async def _by_hand() -> tuple[Any, Any]:
+    """A child whose greeting is read, and its input and output."""
+    process = await _python("-X", "dev", "-W", "error", "-m", "aiooauth1.testing")
+    assert process.stdout is not None
+    return process, json.loads(await process.stdout.readline())
 
 
 async def test_by_hand_it_says_where_it_is_takes_questions_and_ends_with_its_input() -> None:
-    process = await _by_hand()
-    assert process.stdin is not None
-    assert process.stdout is not None
-    hello = json.loads(await process.stdout.readline())
+    process, hello = await _by_hand()
     assert hello.keys() == {"url", "name", "consumer_key", "consumer_secret"}
     process.stdin.write(
         b'\n{"id": 7, "do": "posts"}\nnonsense\n{"id": 8, "do": "fly"}\n{"id": 9, "do": "revo'
     )
-    await process.stdin.drain()
-    assert json.loads(await process.stdout.readline()) == {"id": 7, "end": True}
-    assert json.loads(await process.stdout.readline())["error"] == "JSONDecodeError"
-    assert json.loads(await process.stdout.readline()) == {"id": 8, "error": "KeyError", "message": "'fly'"}
+    told = [json.loads(await process.stdout.readline()) for _ in range(3)]
+    assert told[0] == {"id": 7, "end": True}
+    assert told[1]["error"] == "JSONDecodeError"
+    assert told[2] == {"id": 8, "error": "KeyError", "message": "'fly'"}
     out, err = await process.communicate(b"")
     assert (process.returncode, out, err) == (0, b"", b"")
 
@@ -243,28 +210,18 @@ async def test_by_hand_it_says_where_it_is_takes_questions_and_ends_with_its_inp
 @pytest.mark.skipif(not POSIX, reason="there are no such signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_by_hand_it_ends_cleanly_on_a_signal(number: signal.Signals) -> None:
-    process = await _by_hand()
-    assert process.stdout is not None
-    await process.stdout.readline()
+    process, _ = await _by_hand()
     process.send_signal(number)
-    await process.wait()
-    assert process.stderr is not None
-    assert (process.returncode, await process.stderr.read()) == (0, b"")
+    assert (await process.wait(), await process.stderr.read()) == (0, b"")
     await process.communicate(b"")
 
 
 async def test_a_child_whose_output_nobody_reads_any_more_ends() -> None:
-    process = await _by_hand()
-    assert process.stdin is not None
-    assert process.stdout is not None
-    await process.stdout.readline()
-    transport: Any = process.stdout
-    transport._transport.close()  # noqa: SLF001  a StreamReader has no close of its own
+    process, _ = await _by_hand()
+    process.stdout._transport.close()  # noqa: SLF001  a StreamReader has no close of its own
     await asyncio.sleep(0)  # the pipe is closed in the loop's next turn
     process.stdin.write(b'{"id": 1, "do": "summary"}\n')
-    assert await process.wait() == 0
-    assert process.stderr is not None
-    assert await process.stderr.read() == b""
+    assert (await process.wait(), await process.stderr.read()) == (0, b"")
     process.stdin.close()
 
 
