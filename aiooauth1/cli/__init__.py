@@ -16,10 +16,12 @@ def main() -> None:
     """Run the command that the process's arguments name, and end the process.
 
     Raises:
-        SystemExit: Always. 0 done, 1 refused or failed, 2 bad usage or input, 3 unknown outcome.
+        SystemExit: Always. 0 done, 1 refused or failed, 2 bad usage or input, 3 outcome unknown, 130 Ctrl-C.
     """
     try:
         from aiooauth1.cli.app import app  # noqa: PLC0415  what it imports may be missing
+    except KeyboardInterrupt:
+        sys.exit(130)
     except ModuleNotFoundError as error:
         if error.name != "typer":
             raise

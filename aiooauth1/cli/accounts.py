@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from aiooauth1.cli.outcome import DONE
+from aiooauth1.cli.outcome import DONE, USAGE, CommandError
 from aiooauth1.cli.settings import (
     forget_consumer,
     known_providers,
     open_store,
-    pick_account,
     pick_provider,
+    pick_user,
+    signed_in_at,
     store_path,
 )
 from aiooauth1.errors import ProviderError, TokenResponseError
@@ -20,7 +21,7 @@ from aiooauth1.stores.memory import MemoryStore
 
 
 if TYPE_CHECKING:
-    from aiooauth1.cli.settings import Account
+    from aiooauth1.cli.settings import Known
     from aiooauth1.stores.sqlite import SQLiteStore
 
 
@@ -32,9 +33,13 @@ async def accounts(*, config: str | None, store_file: str | None, as_json: bool)
     async with open_store(store_file) as store:
         known = await known_providers(store, config)
         found = [
-            {"provider": name, "user": user, "base_url": known[name].provider.base_url}
-            for name in sorted(known)
-            for user in sorted([user async for user in store.users(name)])
+            {
+                "provider": name,
+                "user": user,
+                "base_url": known[name].provider.base_url if name in known else "",
+            }
+            for name, users in (await signed_in_at(store)).items()
+            for user in users
         ]
     if as_json:
         print(json.dumps(found, indent=2))
@@ -52,27 +57,40 @@ async def logout(
 ) -> int:
     """Revoke the token at the provider where it has an endpoint for that, and forget it."""
     async with open_store(store_file) as store:
-        one = pick_provider(await known_providers(store, config), provider, config=config)
-        account = await pick_account(store, one, user)
-        assert account.user is not None  # noqa: S101  pick_account always names one
-        revokes = bool(one.provider.revoke_url) and not local
-        if revokes:
-            await _revoke(store, account)
+        if local:  # needs no consumer, which imported tokens come without
+            name = provider or await _only_provider(store)
+            who = await pick_user(store, name, user)
+            is_revoked = False
         else:
-            await store.discard_access_token(one.provider.name, account.user)
-        await forget_consumer(store, one.provider)
-    if revokes:
-        print(f"Signed out {account.user} at {one.provider.name}; the token is revoked.")
+            one = pick_provider(await known_providers(store, config), provider, config=config)
+            name = one.provider.name
+            who = await pick_user(store, name, user)
+            is_revoked = bool(one.provider.revoke_url)
+            if is_revoked:
+                await _revoke(store, one, who)
+        if not is_revoked:
+            await store.discard_access_token(name, who)
+        await forget_consumer(store, name)
+    if is_revoked:
+        print(f"Signed out {who} at {name}; the token is revoked.")
     else:
-        print(f"Forgot the token of {account.user} at {one.provider.name}. It still works there:")
+        print(f"Forgot the token of {who} at {name}. It still works there:")
         print("revoke it on the provider's own page for connected applications.")
     return DONE
 
 
-async def _revoke(store: SQLiteStore, account: Account) -> None:
-    async with Handshake(account.provider, account.consumer, store=MemoryStore(), tokens=store) as handshake:
+async def _only_provider(store: SQLiteStore) -> str:
+    names = list(await signed_in_at(store))
+    if len(names) == 1:
+        return names[0]
+    found = f"name one of: {', '.join(names)}" if names else "nobody is signed in anywhere"
+    raise CommandError(f"log out at which provider? {found}", USAGE)
+
+
+async def _revoke(store: SQLiteStore, one: Known, user: str) -> None:
+    async with Handshake(one.provider, one.consumer, store=MemoryStore(), tokens=store) as handshake:
         try:
-            await handshake.revoke(account.user or "")
+            await handshake.revoke(user)
         except (ProviderError, TokenResponseError) as error:
             error.args = (f"{error}: nothing was forgotten; --local forgets the token here alone",)
             raise

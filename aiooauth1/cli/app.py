@@ -2,7 +2,8 @@
 
 To add a command, write a module with a function that takes plain values and returns an exit status (or a
 coroutine of one), and add a function here that has the options and hands it to `run_command`. The module is
-imported inside that function: `aiooauth1 --help` imports none of them. Help texts fit a screen of 80 columns.
+imported inside that function: `aiooauth1 --help` imports none of them. A help text fits a screen of 24 lines
+and 80 columns; exit statuses that all commands share stand in the first one alone.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from aiooauth1.cli.outcome import run_command
 
@@ -20,15 +22,29 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
+
+class Root(TyperGroup):
+    """All commands. The help leaves `--show-completion` out: `--install-completion` is what people need."""
+
+    def get_params(self, ctx: Any) -> Any:  # noqa: ANN401  typer may bring click
+        """Return the options, of which one is hidden."""
+        params = super().get_params(ctx)
+        for param in params:
+            if param.name == "show_completion" and hasattr(param, "hidden"):
+                param.hidden = True
+        return params
+
+
 # Tracebacks that show local variables would show secrets.
 app: typer.Typer = typer.Typer(
+    cls=Root,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+Debug = Annotated[bool, typer.Option("--debug", hidden=True)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -37,17 +53,12 @@ def root(
     *,
     version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
 ) -> None:
-    """OAuth 1.0a from the command line: sign in, call APIs, see why a signature fails.
+    """Sign in by OAuth 1.0a, call APIs, see why a signature fails.
 
     \b
     Try it without an account anywhere:  aiooauth1 demo
-
-    \b
-    Exit status:
-      0  done
-      1  refused or failed
-      2  bad usage or input
-      3  a request went out, and its outcome is unknown
+    Exit status: 0 done, 1 refused or failed, 2 bad usage or input, 3 outcome
+    unknown, 130 interrupted. With --debug a command shows an error's traceback.
     """  # noqa: D301  \b keeps the lines; it is no escape
     if version:
         from importlib.metadata import version as installed_version
@@ -66,7 +77,7 @@ def demo(
         ),
     ] = None,
     concurrency: Annotated[
-        int, typer.Option(min=1, max=1000, metavar="N", help="How many posts are under way at a time.")
+        int, typer.Option(min=1, max=1000, metavar="N", help="How many posts at a time.")
     ] = 64,
     source: Annotated[
         str | None,
@@ -101,12 +112,7 @@ def demo(
       aiooauth1 demo --serve
 
     \b
-    Exit status:
-      0    the provider's ledger has every post exactly once
-      1    it does not, or something else failed
-      2    bad usage, or some lines of the input were bad: standard error
-           names them; the others were posted
-      130  interrupted
+    Exit status: 0 if the provider's ledger has every post exactly once.
     """  # noqa: D301  \b keeps the lines; it is no escape
     if posts is not None and source is not None:
         raise typer.BadParameter("give --posts or --input, not both")
@@ -140,9 +146,7 @@ StoreFile = Annotated[
 ]
 ConsumerFile = Annotated[
     str | None,
-    typer.Option(
-        "--consumer-file", metavar="FILE", help="Consumer key and secret, a line each; - is standard input."
-    ),
+    typer.Option("--consumer-file", metavar="FILE", help="Consumer key and secret, a line each; - is stdin."),
 ]
 User = Annotated[
     str | None, typer.Option("--as", metavar="USER", help="Whose account. [default: the only one there]")
@@ -159,7 +163,7 @@ ProviderName = Annotated[
     str,
     typer.Argument(
         metavar="PROVIDER",
-        help="A preset (`x`, `wordpress=https://blog.example`) or a table of the configuration.",
+        help="A preset (x, wordpress=SITE), or one of --config.",
         autocompletion=_complete_provider,
     ),
 ]
@@ -252,9 +256,7 @@ def logout(
 
 @app.command()
 def request(
-    url: Annotated[
-        str, typer.Argument(metavar="URL", help="Absolute, or relative to the provider's base URL.")
-    ],
+    url: Annotated[str, typer.Argument(metavar="URL", hidden=True)],
     *,
     method: Annotated[
         str | None,
@@ -291,7 +293,7 @@ def request(
     \b
     Examples:
       aiooauth1 request posts --data-urlencode 'status=50 % off & more'
-      aiooauth1 request -X DELETE posts/7 -v
+      aiooauth1 request -X DELETE https://api.example/posts/7 -v
     """  # noqa: D301  \b keeps the lines; it is no escape
 
     def work() -> Coroutine[Any, Any, int]:
@@ -323,7 +325,7 @@ def request(
 def explain(
     source: Annotated[
         str | None,
-        typer.Argument(metavar="FILE", show_default=False, help="A curl line, HAR or raw HTTP."),
+        typer.Argument(metavar="FILE", hidden=True),
     ] = None,
     *,
     method: Annotated[
@@ -358,15 +360,12 @@ def explain(
 ) -> None:
     """Show how a request is signed, and why its signature is refused.
 
-    Without FILE or --url the request is read from standard input. With the
-    secrets the mistake is named: --consumer-file FILE or the variable
-    AIOOAUTH1_CONSUMER_SECRET, and AIOOAUTH1_TOKEN_SECRET for the token's.
-    The output holds no secret.
+    FILE, else standard input, is a curl line, a HAR entry or raw HTTP. The
+    mistake is named if the secrets are there: --consumer-file FILE and, for
+    the token's, AIOOAUTH1_TOKEN_SECRET. The output holds no secret.
 
     \b
-    Example:  aiooauth1 explain request.txt --server reply.txt
-
-    \b
+    Example:      aiooauth1 explain request.txt --server reply.txt
     Exit status:  0 nothing wrong was found, 1 something was, 2 bad input
     """  # noqa: D301  \b keeps the lines; it is no escape
 
@@ -493,7 +492,6 @@ def export_tokens(
     output: Annotated[
         str, typer.Option("-o", "--output", metavar="FILE", help="Readable by you alone. [default: -]")
     ] = "-",
-    config: Config = None,
     store: StoreFile = None,
     debug: Debug = False,
 ) -> None:
@@ -506,7 +504,7 @@ def export_tokens(
     def work() -> Coroutine[Any, Any, int]:
         from aiooauth1.cli.tokens import export_tokens
 
-        return export_tokens(output, providers=providers or [], config=config, store_file=store)
+        return export_tokens(output, providers=providers or [], store_file=store)
 
     raise typer.Exit(run_command("tokens export", work, debug=debug))
 
@@ -518,9 +516,7 @@ def post(
     source: Annotated[
         str, typer.Option("--input", metavar="FILE", help="The posts, one a line; - reads standard input.")
     ],
-    journal: Annotated[
-        str, typer.Option(metavar="FILE", help="What makes the run resumable: a file, or a Redis URL.")
-    ],
+    journal: Annotated[str, typer.Option(metavar="FILE", help="Keeps what is done: a file or a Redis URL.")],
     store: Annotated[
         str | None,
         typer.Option(metavar="FILE", show_default=False, help="The tokens: a SQLite file or a Redis URL."),
@@ -530,10 +526,10 @@ def post(
         typer.Option(metavar="URL", show_default=False, help="Where posts go that name no url."),
     ] = None,
     workers: Annotated[
-        int, typer.Option(min=1, max=1000, metavar="N", help="How many posts are under way at a time.")
+        int, typer.Option(min=1, max=1000, metavar="N", help="How many posts at a time.")
     ] = 100,
     stop_after: Annotated[
-        int, typer.Option(min=1, metavar="N", help="End after so many users rejected in a row.")
+        int, typer.Option(min=1, metavar="N", help="End after so many rejected users.")
     ] = 20,
     as_json: AsJson = False,
     config: Config = None,
@@ -541,22 +537,14 @@ def post(
 ) -> None:
     """Send the posts of a file, each once, at the provider's pace.
 
-    A line is a JSON object: user, url, and data (form fields) or json; also
-    id, method, params, headers. A run that was ended or killed is resumed by
-    the same command. The consumer is the one that users signed in with, or
-    that of AIOOAUTH1_CONSUMER_KEY and AIOOAUTH1_CONSUMER_SECRET.
+    A line is a JSON object: user, url, and data (form fields) or json; also id, method, params, headers. The
+    same command resumes a run that was interrupted or killed. The consumer is the one that users signed in
+    with, or that of AIOOAUTH1_CONSUMER_KEY and AIOOAUTH1_CONSUMER_SECRET.
 
     \b
     Example line:  {"user": "ann", "url": "posts", "data": {"status": "Hi"}}
-
-    \b
-    Exit status:
-      0    every post is done
-      1    some were refused or not sent, or the run ended early
-      2    bad usage, or bad lines: standard error names them; the others
-           were posted
-      3    of some posts it is not known whether they are done
-      130  interrupted; the same command goes on
+    Exit status:   0 every post is done, 1 some are not, 2 bad lines (the others
+                   were posted), 3 it is unknown of some whether they are done
     """  # noqa: D301  \b keeps the lines; it is no escape
 
     def work() -> Coroutine[Any, Any, int]:

@@ -7,7 +7,7 @@ import logging
 import os
 import shlex
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from aiohttp import FormData, hdrs
 from multidict import CIMultiDict
 
 from aiooauth1.cli.outcome import DONE, FAILED, USAGE, CommandError
-from aiooauth1.cli.settings import Account, known_providers, open_store, pick_account, pick_provider
+from aiooauth1.cli.settings import Account, known_providers, open_store, pick_provider, pick_user
 from aiooauth1.errors import ProviderError
 from aiooauth1.session.session import OAuth1Session, raise_for_problem
 
@@ -62,7 +62,7 @@ async def request(plan: Request) -> int:
         one = pick_provider(known, plan.provider, url=plan.url, config=plan.config)
         who = Account(one.provider, one.consumer, None)
         if not plan.two_legged:
-            who = await pick_account(store, one, plan.user)
+            who = replace(who, user=await pick_user(store, one.provider.name, plan.user))
         async with OAuth1Session(who.consumer, provider=who.provider, store=store) as session:
             if plan.curl:
                 print(await _curl_line(session, who, method, plan, body))
@@ -188,7 +188,7 @@ async def _curl_line(session: OAuth1Session, who: Account, method: str, plan: Re
     for name, value in headers.items():
         words += ["-H", f"{name}: {value}"]
     if body.content is not None:
-        words += ["--data-binary", body.content.decode("utf-8", "surrogateescape")]
+        words += ["--data-raw", body.content.decode("utf-8", "surrogateescape")]
     return shlex.join([*words, url])
 
 

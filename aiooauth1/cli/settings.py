@@ -20,11 +20,12 @@ from aiooauth1.providers.rate_limit_rule import RateLimitRule
 from aiooauth1.signing import methods
 from aiooauth1.signing.rules import SigningRules
 from aiooauth1.stores.encryption import Encryption
+from aiooauth1.stores.protocols import put_access_tokens
 from aiooauth1.stores.sqlite import SQLiteStore
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from aiooauth1.signing.methods import SignatureMethod
 
@@ -36,11 +37,13 @@ __all__ = [
     "find_provider",
     "forget_consumer",
     "known_providers",
+    "note_imported",
     "open_store",
-    "pick_account",
     "pick_provider",
+    "pick_user",
     "read_consumer",
     "remember",
+    "signed_in_at",
     "store_path",
 ]
 
@@ -52,6 +55,9 @@ CONSUMER_SECRET = "AIOOAUTH1_CONSUMER_SECRET"  # noqa: S105  a variable's name
 
 # The namespace, no provider's name, under which the store keeps consumers by their provider's name.
 _CONSUMERS = "aiooauth1 command line: consumers"
+# Likewise the names of providers whose tokens were imported: a store lists users, but not providers.
+_IMPORTED = "aiooauth1 command line: imported"
+_MOST_LISTED = 10
 _METHODS = ("HMAC_SHA1", "HMAC_SHA256", "HMAC_SHA512", "PLAINTEXT")
 
 
@@ -275,11 +281,24 @@ def _as_table(provider: Provider) -> dict[str, Any]:
     return plain
 
 
-async def forget_consumer(store: SQLiteStore, provider: Provider) -> None:
+async def forget_consumer(store: SQLiteStore, provider: str) -> None:
     """Forget the consumer once nobody is signed in there any more."""
-    async for _ in store.users(provider.name):
+    async for _ in store.users(provider):
         return
-    await store.discard_access_token(_CONSUMERS, provider.name)
+    await store.discard_access_token(_CONSUMERS, provider)
+    await store.discard_access_token(_IMPORTED, provider)
+
+
+async def note_imported(store: SQLiteStore, names: Iterable[str]) -> None:
+    """Keep the names of providers whose tokens were imported, for the commands that list tokens."""
+    await put_access_tokens(store, _IMPORTED, {name: AccessToken("imported", "") for name in names})
+
+
+async def signed_in_at(store: SQLiteStore) -> dict[str, list[str]]:
+    """Return whose tokens the store has: the users by provider, both in order of their names."""
+    names = {name for namespace in (_CONSUMERS, _IMPORTED) async for name in store.users(namespace)}
+    found = {name: sorted([user async for user in store.users(name)]) for name in sorted(names)}
+    return {name: users for name, users in found.items() if users}
 
 
 async def known_providers(store: SQLiteStore, config: str | None) -> dict[str, Known]:
@@ -343,15 +362,15 @@ def _is_at(provider: Provider, url: str) -> bool:
     return any(origin and url.startswith(origin) for origin in (provider.base_url, *provider.origins))
 
 
-async def pick_account(store: SQLiteStore, one: Known, user: str | None) -> Account:
-    """Return the account of that user, or the only one there."""
-    users = sorted([each async for each in store.users(one.provider.name)])
+async def pick_user(store: SQLiteStore, provider: str, user: str | None) -> str:
+    """Return that user, or the only one who is signed in at the provider."""
+    users = sorted([each async for each in store.users(provider)])
     if user is None and len(users) == 1:
         user = users[0]
     if user is None and users:
-        raise CommandError(f"as whom? give --as, one of: {', '.join(users)}", USAGE)
+        listed = ", ".join(users[:_MOST_LISTED]) + (", …" if len(users) > _MOST_LISTED else "")
+        raise CommandError(f"as whom? give --as, one of: {listed}", USAGE)
     if user is None or user not in users:
-        name = one.provider.name
-        who = f"nobody is signed in at {name}" if user is None else f"{user} is not signed in at {name}"
-        raise CommandError(f"{who}: run `aiooauth1 login {name}`", USAGE)
-    return Account(one.provider, one.consumer, user)
+        who = "nobody is signed in" if user is None else f"{user} is not signed in"
+        raise CommandError(f"{who} at {provider}: run `aiooauth1 login {provider}`", USAGE)
+    return user

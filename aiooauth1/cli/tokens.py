@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aiooauth1.cli.outcome import DONE, USAGE, CommandError
-from aiooauth1.cli.settings import known_providers, open_store
+from aiooauth1.cli.settings import note_imported, open_store, signed_in_at
 from aiooauth1.credentials import AccessToken
 from aiooauth1.stores.protocols import put_access_tokens
 
@@ -34,6 +34,7 @@ async def import_tokens(source: str, *, provider: str | None, store_file: str | 
     async with open_store(store_file) as store:
         for name, tokens in found.items():
             await put_access_tokens(store, name, tokens)
+        await note_imported(store, found)
     count = sum(map(len, found.values()))
     print(f"Imported {_count(count, 'token')} for {_count(len(found), 'provider')}.", file=sys.stderr)
     return DONE
@@ -99,14 +100,12 @@ def _first(given: dict[str, Any], names: tuple[str, ...]) -> Any:
     return next((given[name] for name in names if name in given), None)
 
 
-async def export_tokens(
-    output: str, *, providers: list[str], config: str | None, store_file: str | None
-) -> int:
-    """Write every token of these providers, or of all that are known, a JSON object a line."""
+async def export_tokens(output: str, *, providers: list[str], store_file: str | None) -> int:
+    """Write every token of these providers, or of all that the store has, a JSON object a line."""
     if output == "-" and sys.stdout.isatty():
         raise CommandError("this would show secrets on the terminal: give -o FILE, or pipe it", USAGE)
     async with open_store(store_file) as store:
-        names = providers or sorted(await known_providers(store, config))
+        names = providers or list(await signed_in_at(store))
         lines = [line for name in names async for line in _lines(store, name)]
     text = "".join(lines)
     if output == "-":

@@ -104,7 +104,7 @@ async def test_a_curl_line_is_accepted_by_the_provider_and_sends_nothing_itself(
     curl, _, method, *options, url = shlex.split(capsys.readouterr().out)
     given = dict(zip(options[1::2], options[::2], strict=True))  # the option of each value
     headers = dict(value.split(": ", 1) for value, option in given.items() if option == "-H")
-    (body,) = [value for value, option in given.items() if option == "--data-binary"]
+    (body,) = [value for value, option in given.items() if option == "--data-raw"]
     async with (
         aiohttp.ClientSession() as http,
         http.request(method, url, headers=headers, data=body) as reply,

@@ -40,7 +40,7 @@ async def test_what_is_exported_comes_back_the_same(desk: Desk, capsys: pytest.C
     async with open_store(None) as store:
         assert await store.get_access_token("photos", "ben") == AccessToken("k", "")
     target = desk.folder / "out.jsonl"
-    options: dict[str, Any] = {"providers": ["photos"], "config": desk.config, "store_file": None}
+    options: dict[str, Any] = {"providers": [], "store_file": None}
     assert await export_tokens(str(target), **options) == 0
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
     found = {line["user"]: line for line in map(json.loads, target.read_text().splitlines())}
@@ -102,4 +102,4 @@ async def test_secrets_are_not_shown_on_a_terminal(desk: Desk, monkeypatch: pyte
 
     monkeypatch.setattr(sys, "stdout", Terminal())
     with pytest.raises(CommandError, match="give -o FILE, or pipe it"):
-        await export_tokens("-", providers=[], config=desk.config, store_file=None)
+        await export_tokens("-", providers=[], store_file=None)
