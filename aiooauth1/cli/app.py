@@ -26,7 +26,7 @@ __all__ = ["app"]
 class Root(TyperGroup):
     """All commands. The help leaves `--show-completion` out: `--install-completion` is what people need."""
 
-    def get_params(self, ctx: Any) -> Any:  # noqa: ANN401  typer may bring click
+    def get_params(self, ctx: Any) -> Any:
         """Return the options, of which one is hidden."""
         params = super().get_params(ctx)
         for param in params:
@@ -413,7 +413,7 @@ def doctor(
     Example:  aiooauth1 doctor tumblr --callback https://app.example/callback
     """  # noqa: D301  \b keeps the lines; it is no escape
 
-    def work() -> Coroutine[Any, Any, int]:
+    def work() -> int:
         from aiooauth1.cli.doctor import doctor
 
         return doctor(

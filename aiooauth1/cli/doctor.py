@@ -28,7 +28,7 @@ from aiooauth1.stores.memory import MemoryStore
 
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import Callable
 
     from aiooauth1.credentials import Consumer
     from aiooauth1.providers.provider import Provider
@@ -40,6 +40,13 @@ _TIMEOUT = 10.0
 _MOST_SKEW = 60  # seconds; servers take 300 to 600, and two machines may be off in opposite directions
 _SOON = 14 * 86400
 _BIND = "doctor"
+_UNKNOWN_AUTHORITY = "does a proxy read your TLS? name its authority's certificate by SSL_CERT_FILE"
+_CERTIFICATE_REMEDIES = {  # by OpenSSL's X509_V_ERR_ numbers
+    9: "set this machine's clock: the certificate is not valid yet",
+    10: "look at this machine's clock; else the provider has to renew its certificate",
+    62: "check the host name: the certificate is for another one",
+    64: "check the address: the certificate is for another one",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +59,7 @@ class Finding:
     remedy: str = ""
 
 
-async def doctor(
+def doctor(
     name: str,
     *,
     config: str | None,
@@ -62,55 +69,64 @@ async def doctor(
     as_json: bool,
 ) -> int:
     """Check everything, print each finding when it is there, and return 1 if one is a failure."""
-    findings = []
-    async for finding in _findings(name, config, consumer_file, store_file, callback):
+    findings: list[Finding] = []
+
+    def report(finding: Finding) -> None:
         findings.append(finding)
         if not as_json:
             print(f"{finding.verdict:<5} {finding.check}: {finding.found}", flush=True)
             if finding.remedy:
                 print(f"      -> {finding.remedy}", flush=True)
-    failed = any(finding.verdict == "FAIL" for finding in findings)
-    if as_json:
-        print(json.dumps([asdict(finding) for finding in findings], indent=2))
-    return FAILED if failed else DONE
 
-
-async def _findings(
-    name: str, config: str | None, consumer_file: str | None, store_file: str | None, callback: str
-) -> AsyncIterator[Finding]:
-    remembered = None
-    try:
-        async with open_store(store_file) as store:
-            known = await known_providers(store, config)
-        yield Finding("store", "ok", f"{store_path(store_file)} opens")
-    except OAuth1Error as error:
-        known = {}
-        yield Finding("store", "FAIL", str(error), "check the path, its permissions and AIOOAUTH1_STORE_KEY")
-    if name in known:
-        provider, remembered = known[name].provider, known[name].consumer
-    else:
-        provider = find_provider(name, config)
-        remembered = known[provider.name].consumer if provider.name in known else None
-    hosts = await _network(provider)
-    for finding in hosts:
-        yield finding
-    yield _user_agent(provider)
-    if any(finding.verdict == "FAIL" for finding in hosts):
-        yield Finding("consumer key", "skip", "the provider cannot be reached")
-        return
-    for finding in await _endpoints(provider):
-        yield finding
-    for finding in await _credentials(provider, consumer_file, remembered, callback):
-        yield finding
-
-
-async def _credentials(
-    provider: Provider, consumer_file: str | None, remembered: Consumer | None, callback: str
-) -> list[Finding]:
+    provider, remembered = asyncio.run(_look_up(name, config, store_file, report))
+    # A prompt cannot be interrupted inside an event loop.
+    consumer: Consumer | Finding
     try:
         consumer = read_consumer(provider, consumer_file, remembered)
     except CommandError as error:
-        return [Finding("consumer key", "skip", str(error))]
+        consumer = Finding("consumer key", "skip", str(error))
+    asyncio.run(_check(provider, consumer, callback, report))
+    if as_json:
+        print(json.dumps([asdict(finding) for finding in findings], indent=2))
+    return FAILED if any(finding.verdict == "FAIL" for finding in findings) else DONE
+
+
+async def _look_up(
+    name: str, config: str | None, store_file: str | None, report: Callable[[Finding], None]
+) -> tuple[Provider, Consumer | None]:
+    """Return the provider, and the consumer that somebody signed in with there."""
+    try:
+        async with open_store(store_file) as store:
+            known = await known_providers(store, config)
+        report(Finding("store", "ok", f"{store_path(store_file)} opens"))
+    except (OAuth1Error, OSError) as error:
+        known = {}
+        remedy = "check the path, its permissions and AIOOAUTH1_STORE_KEY"
+        report(Finding("store", "FAIL", _one_line(error), remedy))
+    if name in known:
+        return known[name].provider, known[name].consumer
+    provider = find_provider(name, config)
+    return provider, known[provider.name].consumer if provider.name in known else None
+
+
+async def _check(
+    provider: Provider, consumer: Consumer | Finding, callback: str, report: Callable[[Finding], None]
+) -> None:
+    hosts = await _network(provider)
+    for finding in [*hosts, _user_agent(provider)]:
+        report(finding)
+    if any(finding.verdict == "FAIL" for finding in hosts):
+        report(Finding("consumer key", "skip", "the provider cannot be reached"))
+        return
+    for finding in await _endpoints(provider):
+        report(finding)
+    for finding in await _credentials(provider, consumer, callback):
+        report(finding)
+
+
+async def _credentials(provider: Provider, consumer: Consumer | Finding, callback: str) -> list[Finding]:
+    if isinstance(consumer, Finding):
+        return [consumer]
     findings = [
         Finding("consumer key", "warn", f"the {what} has white space at an end", "copy it again")
         for credential, what in ((consumer.key, "key"), (consumer.secret, "secret"))
@@ -138,10 +154,8 @@ async def _network(provider: Provider) -> list[Finding]:
         )
         if url
     ]
-    findings = []
-    for origin in dict.fromkeys(url.origin() for url in urls):
-        findings += await _origin(origin)
-    return findings
+    found = await asyncio.gather(*map(_origin, dict.fromkeys(url.origin() for url in urls)))
+    return [finding for findings in found for finding in findings]
 
 
 async def _origin(origin: URL) -> list[Finding]:
@@ -165,8 +179,11 @@ async def _tls(host: str, port: int) -> Finding:
         async with asyncio.timeout(_TIMEOUT):
             _, writer = await asyncio.open_connection(host, port, ssl=ssl.create_default_context())
     except ssl.SSLCertVerificationError as error:
-        remedy = "a proxy that reads TLS? give its certificate by SSL_CERT_FILE"
+        remedy = _CERTIFICATE_REMEDIES.get(error.verify_code, _UNKNOWN_AUTHORITY)
         return Finding("TLS", "FAIL", f"{host}: {error.verify_message}", remedy)
+    except (ssl.SSLError, ConnectionResetError) as error:
+        remedy = "the port may not speak TLS, or a proxy answers in its place"
+        return Finding("TLS", "FAIL", f"{host}: {getattr(error, 'reason', '') or _why(error)}", remedy)
     except (OSError, TimeoutError) as error:
         return Finding("TLS", "FAIL", f"{host}: {_why(error)}", "check firewall and proxy")
     try:
@@ -176,7 +193,9 @@ async def _tls(host: str, port: int) -> Finding:
     finally:
         writer.close()
     text = f"{host}, {version}, certificate good for {left / 86400:.0f} days"
-    return Finding("TLS", "ok" if left > _SOON else "warn", text)
+    if left > _SOON:
+        return Finding("TLS", "ok", text)
+    return Finding("TLS", "warn", text, "calls fail from then on unless the provider renews it")
 
 
 async def _clock(origin: URL) -> Finding:
@@ -219,27 +238,24 @@ def _user_agent(provider: Provider) -> Finding:
 
 async def _endpoints(provider: Provider) -> list[Finding]:
     """Ask each endpoint without a signature: whatever it answers, it must be there."""
-    findings = []
+    endpoints = (
+        ("request token endpoint", provider.request_token_method, provider.request_token_url),
+        ("authorize page", "GET", provider.authorize_url),
+        ("access token endpoint", provider.access_token_method, provider.access_token_url),
+    )
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_TIMEOUT)) as http:
-        for name, method, url in (
-            ("request token endpoint", provider.request_token_method, provider.request_token_url),
-            ("authorize page", "GET", provider.authorize_url),
-            ("access token endpoint", provider.access_token_method, provider.access_token_url),
-        ):
-            if not url:
-                continue
-            try:
-                async with http.request(method, url, allow_redirects=False) as response:
-                    status = response.status
-            except (aiohttp.ClientError, TimeoutError) as error:
-                findings.append(Finding(name, "FAIL", f"{url}: {_why(error)}", "check the URL"))
-                continue
-            gone = status in {404, 405, 410, 501} or status >= 500  # noqa: PLR2004  server errors
-            remedy = "check the URL and the method; the provider's page may name others" if gone else ""
-            findings.append(
-                Finding(name, "FAIL" if gone else "ok", f"{method} {url} answers {status}", remedy)
-            )
-    return findings
+        return await asyncio.gather(*(_endpoint(http, *each) for each in endpoints if each[2]))
+
+
+async def _endpoint(http: aiohttp.ClientSession, name: str, method: str, url: str) -> Finding:
+    try:
+        async with http.request(method, url, allow_redirects=False) as response:
+            status = response.status
+    except (aiohttp.ClientError, TimeoutError) as error:
+        return Finding(name, "FAIL", f"{url}: {_why(error)}", "check the URL")
+    gone = status in {404, 405, 410, 501} or status >= 500  # noqa: PLR2004  server errors
+    remedy = "check the URL and the method; the provider's page may name others" if gone else ""
+    return Finding(name, "FAIL" if gone else "ok", f"{method} {url} answers {status}", remedy)
 
 
 async def _consumer(provider: Provider, consumer: Consumer, callback: str) -> list[Finding]:

@@ -21,7 +21,7 @@ from aiooauth1.session.session import OAuth1Session, raise_for_problem
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Coroutine, Sequence
 
     from aiohttp import ClientResponse
 
@@ -53,9 +53,16 @@ class Request:
     store: str | None = None
 
 
-async def request(plan: Request) -> int:
-    """Send it, print the reply's body, and return 1 if the provider refused."""
+def request(plan: Request) -> Coroutine[Any, Any, int]:
+    """Read the body, and return what sends it, prints the reply's body, and gives 1 if the provider refused.
+
+    Standard input is read here, before there is an event loop: Ctrl-C does not interrupt a read inside one.
+    """
     body = _Body.of(plan)
+    return _send(plan, body, body.payload())
+
+
+async def _send(plan: Request, body: _Body, payload: bytes | FormData | None) -> int:
     method = (plan.method or ("POST" if body.given else "GET")).upper()
     async with open_store(plan.store) as store:
         known = await known_providers(store, plan.config)
@@ -69,7 +76,7 @@ async def request(plan: Request) -> int:
                 return DONE
             if plan.verbose:
                 _show_signing()
-            options: dict[str, Any] = {"headers": _headers(plan, body), "data": body.payload()}
+            options: dict[str, Any] = {"headers": _headers(plan, body), "data": payload}
             if who.user is not None:
                 options["user"] = who.user
             async with session.request(method, plan.url, **options) as response:

@@ -15,7 +15,7 @@ from aiooauth1.stores.protocols import put_access_tokens
 
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Coroutine
 
     from aiooauth1.stores.sqlite import SQLiteStore
 
@@ -28,9 +28,15 @@ _KNOWN = {"provider", "user", "params", "expires_at", *_NAMES["key"], *_NAMES["s
 _MOST_COMPLAINTS = 20
 
 
-async def import_tokens(source: str, *, provider: str | None, store_file: str | None) -> int:
-    """Read every line, and store all of them or, if one is bad, none."""
-    found = _read(source, provider)
+def import_tokens(source: str, *, provider: str | None, store_file: str | None) -> Coroutine[Any, Any, int]:
+    """Read every line, and return what stores all of them; if one is bad, none is stored.
+
+    Standard input is read here, before there is an event loop: Ctrl-C does not interrupt a read inside one.
+    """
+    return _store(_read(source, provider), store_file)
+
+
+async def _store(found: dict[str, dict[str, AccessToken]], store_file: str | None) -> int:
     async with open_store(store_file) as store:
         for name, tokens in found.items():
             await put_access_tokens(store, name, tokens)

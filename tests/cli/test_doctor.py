@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
+import ssl
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+import trustme
 from aiohttp import web
+from wire.listener import Listener, reply
 
 from aiooauth1 import Consumer
 from aiooauth1.cli.doctor import doctor
@@ -26,7 +31,8 @@ pytestmark = pytest.mark.socket
 async def findings(
     desk: Desk, capsys: pytest.CaptureFixture[str], *, callback: str = "http://127.0.0.1/callback"
 ) -> tuple[int, dict[str, tuple[str, str, str]]]:
-    status = await doctor(
+    status = await asyncio.to_thread(
+        doctor,
         "photos",
         config=desk.config,
         consumer_file=desk.consumer_file,
@@ -116,3 +122,52 @@ async def test_a_store_that_cannot_be_opened_is_told(
     status, found = await findings(desk, capsys)
     assert (status, found["store"][0]) == (1, "FAIL")
     assert "AIOOAUTH1_STORE_KEY" in found["store"][2]
+
+
+def certificates(folder: Path) -> dict[str, ssl.SSLContext]:
+    """The TLS of servers by the state of their certificate; the authority's own is put into the folder."""
+    authority = trustme.CA(key_type=trustme.KeyType.ECDSA)
+    authority.cert_pem.write_to_path(folder / "authority.pem")
+    names = ("localhost", "127.0.0.1")
+    yesterday = datetime.now(tz=UTC) - timedelta(days=1)
+    issued = {
+        "trusted": authority.issue_cert(*names),
+        "expired": authority.issue_cert(*names, not_after=yesterday),
+        "about to expire": authority.issue_cert(*names, not_after=yesterday + timedelta(days=8)),
+        "of another host": authority.issue_cert("elsewhere.test"),
+        "of an unknown authority": trustme.CA().issue_cert(*names),
+    }
+    contexts = {}
+    for name, certificate in issued.items():
+        contexts[name] = context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        certificate.configure_cert(context)
+    return contexts
+
+
+async def test_the_state_of_a_certificate_is_told_with_a_remedy(
+    desk: Desk, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contexts: dict[str, ssl.SSLContext | None] = {**certificates(tmp_path), "none": None}
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+    told = {}
+    for name, context in contexts.items():
+        async with Listener(lambda _: reply(), tls=context) as listener:
+            site = f"https://localhost:{listener.port}/"
+            (desk.folder / "providers.toml").write_text(f'[photos]\nbase_url = "{site}"\n')
+            _, found = await findings(desk, capsys)
+            told[name] = found["TLS"]
+    assert {name: verdict for name, (verdict, _, _) in told.items()} == {
+        "trusted": "ok",
+        "expired": "FAIL",
+        "about to expire": "warn",
+        "of another host": "FAIL",
+        "of an unknown authority": "FAIL",
+        "none": "FAIL",
+    }
+    assert re.search("TLSv1.*good for", told["trusted"][1])
+    assert "certificate good for 7 days" in told["about to expire"][1]
+    assert "expired" in told["expired"][1]
+    assert "clock" in told["expired"][2]
+    assert "another one" in told["of another host"][2]
+    assert "SSL_CERT_FILE" in told["of an unknown authority"][2]
+    assert "may not speak TLS" in told["none"][2]

@@ -95,7 +95,8 @@ async def test_an_import_of_thousands_is_stored_whole_or_not_at_all(
     assert count in ({5000} if number is None else {0, 5000})
 
 
-async def test_secrets_are_not_shown_on_a_terminal(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("desk")
+async def test_secrets_are_not_shown_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
             return True

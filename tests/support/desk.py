@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
+import pty
 import sys
+import termios
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import pytest
 
 from aiooauth1.cli.settings import Known, open_store, remember
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 
+PATIENCE = 40  # seconds
 ROOT = Path(__file__).parents[2]
 FIELDS = ("request_token_url", "authorize_url", "access_token_url", "base_url", "revoke_url")
 
@@ -50,7 +55,11 @@ class Desk:
                 await self.fake.connect(user, store)
 
     async def start(
-        self, *arguments: str, stdout: Any = asyncio.subprocess.PIPE, **environment: str
+        self,
+        *arguments: str,
+        stdout: Any = asyncio.subprocess.PIPE,
+        stderr: Any = asyncio.subprocess.PIPE,
+        **environment: str,
     ) -> asyncio.subprocess.Process:
         """Start a command as a program."""
         return await asyncio.create_subprocess_exec(
@@ -58,8 +67,51 @@ class Desk:
             env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "80", **environment},
             stdin=asyncio.subprocess.PIPE,
             stdout=stdout,
-            stderr=asyncio.subprocess.PIPE,
+            stderr=stderr,
         )
+
+    async def secrets(self) -> list[str]:
+        """Return what nothing may show: the consumer's secret and those of the tokens."""
+        async with open_store(None) as store:
+            tokens = [await store.get_access_token("photos", user) async for user in store.users("photos")]
+        return [self.fake.consumer.secret, *(token.secret for token in tokens if token is not None)]
+
+    async def run(self, *arguments: str, terminal: bool = False, **environment: str) -> tuple[int, str, str]:
+        """Run a command to its end: in pipes, or with its output on a terminal of 24 lines and 80 columns.
+
+        Whoever reads the process list meanwhile learns no secret. On a terminal all output is one text.
+        """
+        if not terminal:
+            process = await self.start(*arguments, **environment)
+            self.check_process_list(process.pid)
+            out, err = await asyncio.wait_for(process.communicate(), PATIENCE)
+            return await process.wait(), out.decode(), err.decode()
+        ours, theirs = pty.openpty()
+        termios.tcsetwinsize(theirs, (24, 80))
+        environment = {"TERM": "xterm-256color", **environment}
+        process = await self.start(*arguments, stdout=theirs, stderr=theirs, **environment)
+        os.close(theirs)
+        self.check_process_list(process.pid)
+        try:
+            shown = await asyncio.wait_for(asyncio.to_thread(_read_to_end, ours), PATIENCE)
+            return await asyncio.wait_for(process.wait(), PATIENCE), shown.replace("\r\n", "\n"), ""
+        finally:
+            os.close(ours)
+
+    def check_process_list(self, pid: int) -> None:
+        """Assert that the command line of a process and of its children show no secret."""
+        with suppress(psutil.NoSuchProcess):
+            process = psutil.Process(pid)
+            for each in (process, *process.children(recursive=True)):
+                assert self.fake.consumer.secret not in " ".join(each.cmdline())
+
+
+def _read_to_end(terminal: int) -> str:
+    read = b""
+    with suppress(OSError):  # as Linux ends a terminal that all others have closed
+        while piece := os.read(terminal, 1 << 16):
+            read += piece
+    return read.decode()
 
 
 @pytest.fixture
