@@ -14,6 +14,7 @@ import pytest
 import trustme
 from aiohttp import web
 from wire.listener import Listener, reply
+from yarl import URL
 
 from aiooauth1 import Consumer
 from aiooauth1.cli.doctor import doctor
@@ -147,15 +148,18 @@ def certificates(folder: Path) -> dict[str, ssl.SSLContext]:
 async def test_the_state_of_a_certificate_is_told_with_a_remedy(
     desk: Desk, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    contexts: dict[str, ssl.SSLContext | None] = {**certificates(tmp_path), "none": None}
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
     told = {}
-    for name, context in contexts.items():
+
+    async def look(name: str, port: int) -> None:
+        (desk.folder / "providers.toml").write_text(f'[photos]\nbase_url = "https://localhost:{port}/"\n')
+        _, found = await findings(desk, capsys)
+        told[name] = found["TLS"]
+
+    for name, context in certificates(tmp_path).items():
         async with Listener(lambda _: reply(), tls=context) as listener:
-            site = f"https://localhost:{listener.port}/"
-            (desk.folder / "providers.toml").write_text(f'[photos]\nbase_url = "{site}"\n')
-            _, found = await findings(desk, capsys)
-            told[name] = found["TLS"]
+            await look(name, listener.port)
+    await look("none", URL(desk.fake.url).port or 0)
     assert {name: verdict for name, (verdict, _, _) in told.items()} == {
         "trusted": "ok",
         "expired": "FAIL",
