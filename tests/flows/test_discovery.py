@@ -85,9 +85,7 @@ async def test_a_redirect_within_the_site_is_followed() -> None:
         (http(b"", status="500 Oh"), ProviderError, "500"),
     ],
 )
-async def test_what_is_no_index_of_the_site_is_refused(
-    answer: bytes, error: type[Exception], says: str
-) -> None:
+async def test_an_unusable_index_is_refused(answer: bytes, error: type[Exception], says: str) -> None:
     with pytest.raises(error, match=says):
         await found(answer)
 

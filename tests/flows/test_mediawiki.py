@@ -99,9 +99,7 @@ async def test_a_signed_identity_says_who_the_user_is() -> None:
     ],
     ids=str,
 )
-async def test_an_identity_that_is_not_the_wiki_s_own_fresh_answer_is_refused(
-    changes: dict[str, Any],
-) -> None:
+async def test_an_identity_with_a_wrong_claim_is_refused(changes: dict[str, Any]) -> None:
     async with Wiki(**changes) as wiki, wiki.session() as session:
         with pytest.raises(TokenResponseError, match="the wiki's identity is refused") as raised:
             await identify(session)
@@ -120,9 +118,7 @@ async def test_an_identity_that_is_not_the_wiki_s_own_fresh_answer_is_refused(
         (http(b""), TokenResponseError),
     ],
 )
-async def test_what_is_no_identity_is_the_wiki_s_refusal_or_useless(
-    answer: bytes, error: type[Exception]
-) -> None:
+async def test_a_refusal_is_not_an_identity(answer: bytes, error: type[Exception]) -> None:
     async with Endpoint(answer) as wiki:
         provider = Provider("wiki", base_url=wiki.url, access_token_url=f"{wiki.url}{TITLE}token")
         async with OAuth1Session(CONSUMER, TOKEN, provider=provider) as session:

@@ -53,9 +53,6 @@ async def with_token(token: AccessToken = OLD, name: str = "endpoint") -> Memory
     return store
 
 
-# At the provider
-
-
 async def test_a_session_handle_gets_a_new_token_and_keeps_what_the_reply_leaves_out() -> None:
     store = await with_token()
     async with Endpoint(http(NEW)) as endpoint, endpoint.handshake(store=store) as handshake:
@@ -107,9 +104,7 @@ async def test_a_token_of_the_exchange_expires_when_its_provider_says() -> None:
         (b"", OutcomeUnknown, True),
     ],
 )
-async def test_a_refused_renewal_leaves_the_token_unless_the_provider_says_it_is_dead(
-    answer: bytes, error: type[Exception], kept: bool
-) -> None:
+async def test_only_a_dead_token_is_discarded(answer: bytes, error: type[Exception], kept: bool) -> None:
     store = await with_token()
     async with Endpoint(answer) as endpoint, endpoint.handshake(store=store) as handshake:
         with pytest.raises(error) as raised:
@@ -145,9 +140,6 @@ async def test_a_user_who_reconnected_meanwhile_keeps_the_newer_token() -> None:
     assert await store.get_access_token("endpoint", "ann") == newer
 
 
-# One renewal
-
-
 def slowly(answer: bytes) -> Any:
     async def write(writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(0.2)
@@ -156,7 +148,7 @@ def slowly(answer: bytes) -> Any:
     return write
 
 
-async def test_50_calls_at_once_over_4_processes_are_one_renewal_and_50_answers(where: Where) -> None:
+async def test_50_calls_in_4_processes_are_one_renewal(where: Where) -> None:
     # A new token over Redis, the same one over SQLite.
     reply = NEW if "://" in where.address else RENEWED
     async with Endpoint(slowly(http(reply))) as endpoint, where.open() as store, workers(4) as processes:
@@ -186,7 +178,7 @@ async def test_50_calls_at_once_over_4_processes_are_one_renewal_and_50_answers(
 
 
 @pytest.mark.parametrize("dies_at", [4, 6, 7, 8, 9])
-async def test_a_process_that_dies_in_a_renewal_loses_no_token(where: Where, dies_at: int) -> None:
+async def test_a_process_killed_in_a_renewal_loses_no_token(where: Where, dies_at: int) -> None:
     """Killed before any operation of the store: afterwards the stored token is the old or the new one."""
     async with Endpoint(http(NEW)) as endpoint, where.open() as store, workers(1) as (process,):
         provider = renewing(endpoint)
@@ -225,9 +217,6 @@ async def test_a_call_that_saw_the_old_token_does_not_renew_the_new_one() -> Non
         assert len(endpoint.requests) == 1
 
 
-# By itself, in a session
-
-
 async def answer_by_token(endpoint: list[Endpoint], writer: asyncio.StreamWriter) -> None:
     request = endpoint[0].requests[-1]
     if b"/renew" in request:
@@ -240,9 +229,7 @@ async def answer_by_token(endpoint: list[Endpoint], writer: asyncio.StreamWriter
 
 
 @pytest.mark.parametrize("expires_in", [None, -1.0, 10.0, 3600.0])
-async def test_a_session_renews_before_the_time_and_after_token_expired_once_for_all_calls(
-    expires_in: float | None,
-) -> None:
+async def test_a_session_renews_an_expired_token_once(expires_in: float | None) -> None:
     expires_at = None if expires_in is None else time.time() + expires_in
     store = await with_token(replace(OLD, expires_at=expires_at))
     there: list[Endpoint] = []
@@ -266,7 +253,7 @@ async def test_a_session_renews_before_the_time_and_after_token_expired_once_for
         assert (refused == 0) == (expires_in in {-1.0, 10.0})
 
 
-async def test_a_session_whose_token_was_renewed_elsewhere_meanwhile_only_sends_again() -> None:
+async def test_a_session_uses_a_token_renewed_elsewhere() -> None:
     store = await with_token()
     there: list[Endpoint] = []
 
@@ -288,7 +275,7 @@ async def test_a_session_whose_token_was_renewed_elsewhere_meanwhile_only_sends_
     assert len(endpoint.requests) == 2
 
 
-async def test_a_session_whose_renewal_is_refused_tells_the_application_and_returns_the_refusal() -> None:
+async def test_a_refused_renewal_is_reported_by_the_session() -> None:
     store = await with_token()
     told: list[TokenRejection] = []
 
@@ -308,9 +295,6 @@ async def test_a_session_whose_renewal_is_refused_tells_the_application_and_retu
     assert [(one.user, one.token_key) for one in told] == [("ann", "old")]
     assert await store.get_access_token("endpoint", "ann") is None
     assert len(endpoint.requests) == 2
-
-
-# Revocation
 
 
 @pytest.mark.parametrize(

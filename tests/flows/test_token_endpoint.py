@@ -82,9 +82,7 @@ async def fetched() -> AccessToken:
 
 @pytest.mark.parametrize("status", [200, 201, 202, 203, 206, 299])
 @pytest.mark.parametrize("kind", [FORM, "text/html; charset=utf-16", "application/json", "", "?"])
-async def test_a_token_is_one_whatever_the_2xx_and_the_content_type(
-    replies: aioresponses, status: int, kind: str
-) -> None:
+async def test_a_token_needs_no_certain_2xx_or_type(replies: aioresponses, status: int, kind: str) -> None:
     replies.post(REMOTE.access_token_url, status=status, body=ACCESS, content_type=kind)
     assert await fetched() == TOKEN
 
@@ -152,9 +150,6 @@ async def test_a_reply_without_a_token_is_the_error_that_it_means(replies: aiore
         assert len(str(raised.value)) < 400
 
 
-# Over sockets
-
-
 async def exchanged(endpoint: Endpoint, *, seconds: float = 5, **quirks: Any) -> AccessToken:
     async with asyncio.timeout(10):
         provider = replace(endpoint.provider, **quirks)
@@ -192,7 +187,7 @@ def close_after(answer: bytes) -> Answer:
 @pytest.mark.socket
 @pytest.mark.parametrize("size", [65_536, 65_537])
 @pytest.mark.parametrize("form", ["length", "chunked", "gzip", "gzip that is long itself"])
-async def test_64_kib_are_read_and_not_one_octet_more(size: int, form: str) -> None:
+async def test_at_most_64_kib_are_read(size: int, form: str) -> None:
     body = ACCESS + b"&x="
     body += b"v" * (size - len(body))
     packed = gzip.compress(ACCESS)
@@ -310,9 +305,7 @@ ANSWERS: dict[type[OAuth1Error] | None, dict[str, Answer]] = {
 @pytest.mark.parametrize(
     ("error", "name"), [(error, name) for error, answers in ANSWERS.items() for name in answers]
 )
-async def test_an_answer_is_a_token_only_if_it_is_whole_and_else_its_error_in_time(
-    error: type[OAuth1Error] | None, name: str
-) -> None:
+async def test_only_a_whole_answer_is_a_token(error: type[OAuth1Error] | None, name: str) -> None:
     is_slow = name.startswith("slow")
     async with asyncio.timeout(2 if is_slow else 8):
         call = answered(ANSWERS[error][name], seconds=0.5 if is_slow else 5)
@@ -338,9 +331,6 @@ async def test_switching_protocols_is_no_token() -> None:
         await answered(close_after(head))
 
 
-# What goes out
-
-
 @pytest.mark.socket
 async def test_the_request_asks_for_no_compression_and_goes_out_once() -> None:
     async with Endpoint(http(ACCESS)) as endpoint:
@@ -356,7 +346,7 @@ async def test_the_request_asks_for_no_compression_and_goes_out_once() -> None:
 @pytest.mark.parametrize("placement", ["header", "query", "body"])
 @pytest.mark.parametrize("params", [{}, {"scope": "a b"}])
 @pytest.mark.parametrize("default", [None, "application/json", "application/octet-stream"])
-async def test_a_token_request_has_the_content_type_of_what_is_signed(
+async def test_content_type_is_that_of_the_signed_body(
     placement: Placement, params: dict[str, str], default: str | None
 ) -> None:
     headers = {} if default is None else {"Content-Type": default}
@@ -425,7 +415,7 @@ async def test_no_connection_free_in_time_means_that_nothing_was_sent() -> None:
 
 
 @pytest.mark.socket
-async def test_a_session_of_the_callers_brings_neither_its_cookies_nor_its_habits_and_gets_none() -> None:
+async def test_a_caller_s_session_shares_no_cookies_or_headers() -> None:
     jar = aiohttp.CookieJar(unsafe=True)
     reply = http(ACCESS, Set_Cookie="user=alice")
     async with Endpoint(reply, reply, http(b"oauth_problem=token_used", status=REFUSED)) as endpoint:
@@ -458,9 +448,6 @@ async def test_our_own_session_keeps_no_cookies() -> None:
     assert all(b"cookie" not in request.lower() for request in endpoint.requests)
 
 
-# Was anything sent?
-
-
 class OddError(Exception):
     """What a connector of somebody else's raises."""
 
@@ -472,7 +459,7 @@ class OddConnector(aiohttp.TCPConnector):
 
 @pytest.mark.socket
 @pytest.mark.parametrize("way", ["closes", "407", "rubbish", "odd connector", "closed session"])
-async def test_what_fails_before_the_request_is_written_does_not_count_as_sent(way: str) -> None:
+async def test_an_error_before_writing_counts_as_not_sent(way: str) -> None:
     """A POST through a proxy that gives no connection, a connector with its own errors, a closed session."""
     answers = {"closes": b"", "407": http(b"", status="407 No"), "rubbish": b"rubbish\r\n\r\n"}
     store = MemoryStore()

@@ -199,9 +199,7 @@ async def test_a_denial_that_names_the_request_token_ends_its_handshake(
 
 
 @pytest.mark.parametrize("judge", [AuthlibJudge], indirect=True)
-async def test_a_denial_that_names_no_request_token_touches_nothing(
-    judge: Judge, handshake: Handshake
-) -> None:
+async def test_a_denial_without_token_changes_nothing(judge: Judge, handshake: Handshake) -> None:
     pending = await handshake.begin(CALLBACK, bind="browser")
     denial, _ = await visit(pending.url, deny="1")
     assert "oauth_token" not in URL(denial).query

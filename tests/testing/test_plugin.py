@@ -113,9 +113,7 @@ def test_the_application_of_the_readme_passes_its_tests(tmp_path: Path) -> None:
     assert "4 passed" in found.stdout, found.stdout
 
 
-async def test_aioresponses_bypasses_the_session_but_not_the_reading_of_replies(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_aioresponses_bypasses_signing_but_not_reading(monkeypatch: pytest.MonkeyPatch) -> None:
     # aioresponses makes aiohttp's responses without the writer that aiohttp 3.14 wants: its issue 289.
     if "stream_writer" in inspect.signature(aiohttp.ClientResponse.__init__).parameters:
         more: dict[str, Any] = {"stream_writer": SimpleNamespace(output_size=0)}
@@ -148,9 +146,7 @@ async def test_aioresponses_bypasses_the_session_but_not_the_reading_of_replies(
     ],
     ids=["asyncio auto", "asyncio strict, one loop a module", "anyio beside asyncio strict"],
 )
-def test_the_fixtures_work_under_every_plugin(
-    mark: str, decorator: str, arguments: list[str], tmp_path: Path
-) -> None:
+def test_fixtures_under_every_plugin(mark: str, decorator: str, arguments: list[str], tmp_path: Path) -> None:
     found = run(tmp_path, TESTS.format(mark=mark, decorator=decorator), arguments)
     assert "4 passed" in found.stdout, found.stdout
 

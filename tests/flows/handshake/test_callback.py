@@ -30,9 +30,6 @@ def said(callback: Any) -> tuple[str | None, str | None, bool, str | None]:
     return read.request_token, read.verifier, read.denied, read.problem
 
 
-# What a callback says
-
-
 @pytest.mark.parametrize(
     "callback",
     [
@@ -121,9 +118,7 @@ def test_a_denial_in_every_form(query: str, named: str | None) -> None:
         ("oauth_token=rt&cancel", {"denial_params": (("cancel", None),)}),
     ],
 )
-def test_an_ambiguous_denial_is_one_where_the_provider_says_so_and_nowhere_else(
-    query: str, options: dict[str, Any]
-) -> None:
+def test_an_ambiguous_denial_needs_its_provider_s_setting(query: str, options: dict[str, Any]) -> None:
     assert parse_callback(query, **options).denied
     assert not parse_callback(query).denied
     assert not parse_callback(APPROVED, **options).denied
@@ -244,9 +239,6 @@ def test_a_callback_does_not_show_its_verifier() -> None:
     assert "CANARY" not in str(Callback("rt", "CANARY", denied=False, problem=None))
 
 
-# Parameter pollution
-
-
 @pytest.mark.parametrize(
     "callback",
     [
@@ -264,7 +256,7 @@ def test_a_callback_does_not_show_its_verifier() -> None:
     ],
     ids=lambda callback: repr(callback)[:60],
 )
-def test_what_is_doubled_endless_or_no_clean_text_is_refused(callback: Any) -> None:
+def test_doubled_long_or_unclean_parameters_are_refused(callback: Any) -> None:
     with pytest.raises(CallbackError):
         parse_callback(callback)
 
@@ -350,7 +342,7 @@ def judged(given: Any, judge: Callable[[Any], Any]) -> str | None:
     return "accepted" if same and harmless else None
 
 
-def test_a_hundred_thousand_mutated_callbacks_are_taken_as_an_independent_parser_takes_them() -> None:
+def test_100000_mutated_callbacks_agree_with_an_independent_parser() -> None:
     chance = random.Random(20_071_024)  # noqa: S311  the same callbacks each time
     counts = {"accepted": 0, "refused": 0}
     for number in range(100_000):

@@ -75,12 +75,7 @@ async def all_settled() -> None:
         await asyncio.wait(tasks)
 
 
-# Any number of callbacks
-
-
-async def test_the_one_who_asked_is_cancelled_and_the_other_forty_nine_get_the_token(
-    stage: Stage, handshake: Handshake
-) -> None:
+async def test_cancelling_the_first_of_50_calls_leaves_the_others(stage: Stage, handshake: Handshake) -> None:
     gate = Gate()
     stage.fake.after = at_exchange(gate)
     step = await stage.approved(handshake)
@@ -96,9 +91,7 @@ async def test_the_one_who_asked_is_cancelled_and_the_other_forty_nine_get_the_t
 
 
 @pytest.mark.parametrize("first", ["right", "wrong"])
-async def test_callbacks_with_two_verifiers_each_ask_the_provider_once(
-    stage: Stage, handshake: Handshake, first: str
-) -> None:
+async def test_each_of_two_verifiers_is_sent_once(stage: Stage, handshake: Handshake, first: str) -> None:
     step = await stage.approved(handshake, "oob")
     verifiers = [step.verifier, "wrong"] if first == "right" else ["wrong", step.verifier]
     ends = await asyncio.gather(
@@ -126,7 +119,7 @@ async def test_callbacks_with_two_verifiers_each_ask_the_provider_once(
     ],
     ids=["lost", "503", "429", "page", "redirect"],
 )
-async def test_those_who_waited_share_what_went_wrong_and_ask_the_provider_nothing(
+async def test_waiting_calls_share_a_failed_exchange(
     stage: Stage, handshake: Handshake, before: Hook, error: type[Exception]
 ) -> None:
     step = await stage.approved(handshake)
@@ -139,7 +132,7 @@ async def test_those_who_waited_share_what_went_wrong_and_ask_the_provider_nothi
     assert isinstance(await handshake.complete(step.callback, bind=BIND), AccessToken)
 
 
-async def test_who_cannot_save_does_not_keep_another_from_saving(stage: Stage, handshake: Handshake) -> None:
+async def test_a_failing_save_as_does_not_stop_another_call(stage: Stage, handshake: Handshake) -> None:
     gate = Gate()
     stage.fake.after = at_exchange(gate)
     step = await stage.approved(handshake)
@@ -154,12 +147,7 @@ async def test_who_cannot_save_does_not_keep_another_from_saving(stage: Stage, h
     assert len(stage.fake.exchanges) == 1
 
 
-# The answer is lost, the process dies, nothing was sent
-
-
-async def test_a_lost_answer_is_unknown_one_reload_asks_once_more_and_no_third(
-    stage: Stage, handshake: Handshake
-) -> None:
+async def test_a_lost_answer_allows_one_more_exchange(stage: Stage, handshake: Handshake) -> None:
     step = await stage.approved(handshake)
     stage.fake.after = at_exchange(drop)
     for _ in range(2):
@@ -193,9 +181,7 @@ async def died(stage: Stage, handshake: Handshake, step: Step, *, too_early: boo
     stage.fake.before = stage.fake.after = None
 
 
-async def test_an_exchange_that_was_killed_keeps_its_claim_for_the_lease_and_no_longer(
-    stage: Stage, handshake: Handshake
-) -> None:
+async def test_a_killed_exchange_keeps_its_claim_for_the_lease(stage: Stage, handshake: Handshake) -> None:
     async with stage.handshake() as dying:
         step = await stage.approved(dying)
         await died(stage, dying, step, too_early=True)
@@ -206,7 +192,7 @@ async def test_an_exchange_that_was_killed_keeps_its_claim_for_the_lease_and_no_
         assert await waiting == await stage.stored()
 
 
-async def test_two_processes_that_died_one_after_the_other_leave_nothing_to_send(stage: Stage) -> None:
+async def test_two_killed_exchanges_exhaust_the_request_token(stage: Stage) -> None:
     async with stage.handshake() as first, stage.handshake() as second, stage.handshake() as living:
         step = await stage.approved(first)
         for dying in (first, second):
@@ -217,9 +203,7 @@ async def test_two_processes_that_died_one_after_the_other_leave_nothing_to_send
         assert len(stage.fake.exchanges) == 2
 
 
-async def test_each_claim_has_an_id_of_its_own_so_that_forked_processes_share_none(
-    stage: Stage, handshake: Handshake
-) -> None:
+async def test_each_claim_has_its_own_id(stage: Stage, handshake: Handshake) -> None:
     gate, claims = Gate(), []
     stage.fake.before = at_exchange(gate)
     for _ in range(2):
@@ -235,14 +219,9 @@ async def test_each_claim_has_an_id_of_its_own_so_that_forked_processes_share_no
     assert claims[0] != claims[1]
 
 
-# The store fails
-
-
 @pytest.mark.parametrize("answer_lost", [False, True], ids=["not done", "done and the answer lost"])
 @pytest.mark.parametrize("save_as", [None, "ann"])
-async def test_one_exchange_whichever_operation_of_the_store_fails(
-    answer_lost: bool, save_as: str | None
-) -> None:
+async def test_any_failed_store_operation_leaves_one_exchange(answer_lost: bool, save_as: str | None) -> None:
     for number in count(1):
         store = FaultyStore(MemoryStore(), {number}, answer_lost=answer_lost)
         async with staged(FakeProvider(), store) as stage, stage.handshake() as handshake:
@@ -276,9 +255,7 @@ def breaking(store: FaultyStore, also: Hook | None = None) -> Hook:
     return hook
 
 
-async def test_lost_answers_are_counted_though_the_store_is_away_each_time(
-    faulty: tuple[Stage, FaultyStore],
-) -> None:
+async def test_lost_answers_count_without_the_store(faulty: tuple[Stage, FaultyStore]) -> None:
     stage, store = faulty
     async with stage.handshake() as handshake:
         step = await stage.approved(handshake)
@@ -291,9 +268,7 @@ async def test_lost_answers_are_counted_though_the_store_is_away_each_time(
     assert len(stage.fake.exchanges) == 2
 
 
-async def test_a_refusal_and_a_token_are_told_though_the_store_is_away(
-    faulty: tuple[Stage, FaultyStore],
-) -> None:
+async def test_the_outcome_is_returned_without_the_store(faulty: tuple[Stage, FaultyStore]) -> None:
     stage, store = faulty
     async with stage.handshake() as handshake:
         step = await stage.approved(handshake, "oob")
@@ -310,9 +285,7 @@ async def test_a_refusal_and_a_token_are_told_though_the_store_is_away(
     assert len(stage.fake.exchanges) == 2
 
 
-async def test_a_claim_whose_answer_got_lost_is_taken_up_again_at_once_any_number_of_times(
-    faulty: tuple[Stage, FaultyStore],
-) -> None:
+async def test_an_unconfirmed_claim_is_retaken_at_once(faulty: tuple[Stage, FaultyStore]) -> None:
     stage, store = faulty
     async with stage.handshake() as handshake:
         step = await stage.approved(handshake)
@@ -328,9 +301,7 @@ async def test_a_claim_whose_answer_got_lost_is_taken_up_again_at_once_any_numbe
     assert len(stage.fake.exchanges) == 2
 
 
-async def test_a_claim_whose_answer_got_lost_is_given_back_for_other_processes(
-    faulty: tuple[Stage, FaultyStore],
-) -> None:
+async def test_an_unconfirmed_claim_is_released_for_others(faulty: tuple[Stage, FaultyStore]) -> None:
     stage, store = faulty
     async with stage.handshake() as handshake, stage.handshake(timeout=0.1) as impatient:
         step = await stage.approved(handshake)
@@ -387,7 +358,7 @@ def test_a_claim_that_answers_too_late_is_not_used() -> None:
     hurried(main, make)
 
 
-def test_who_waits_for_another_process_does_not_wait_for_ever() -> None:
+def test_waiting_for_another_process_has_an_end() -> None:
     async def main(loop: Hurried, stage: Stage, handshake: Handshake, step: Step) -> None:
         await stage.claim_elsewhere(step)
         waiting = asyncio.create_task(handshake.complete(step.callback, bind=BIND))
@@ -401,7 +372,7 @@ def test_who_waits_for_another_process_does_not_wait_for_ever() -> None:
     hurried(main)
 
 
-def test_a_store_that_always_says_another_was_faster_is_not_asked_for_ever() -> None:
+def test_a_store_that_always_refuses_a_claim_is_left() -> None:
     def make(loop: Hurried) -> FaultyStore:
         class Stale(FaultyStore):
             async def swap_pending(self, *_: Any) -> None:
@@ -423,7 +394,7 @@ def faulty_store_of(stage: Stage) -> FaultyStore:
     return stage.store
 
 
-def test_a_result_that_cannot_be_recorded_is_not_tried_for_ever() -> None:
+def test_recording_a_result_has_an_end() -> None:
     async def main(loop: Hurried, stage: Stage, handshake: Handshake, step: Step) -> None:
         stage.fake.after = at_exchange(breaking(faulty_store_of(stage)))
         await handshake.complete(step.callback, bind=BIND)
@@ -432,9 +403,6 @@ def test_a_result_that_cannot_be_recorded_is_not_tried_for_ever() -> None:
         assert under_way() == []
 
     hurried(main)
-
-
-# The result is kept
 
 
 async def test_a_reload_gets_the_same_token_from_any_process(stage: Stage, handshake: Handshake) -> None:
@@ -448,9 +416,7 @@ async def test_a_reload_gets_the_same_token_from_any_process(stage: Stage, hands
 
 
 @pytest.mark.parametrize("meanwhile", ["a newer token", "discarded"])
-async def test_a_reload_neither_overwrites_a_newer_token_nor_revives_a_discarded_one(
-    stage: Stage, handshake: Handshake, meanwhile: str
-) -> None:
+async def test_a_reload_does_not_save_again(stage: Stage, handshake: Handshake, meanwhile: str) -> None:
     step, name = await stage.approved(handshake), stage.fake.provider.name
     token = await handshake.complete(step.callback, bind=BIND, save_as="ann")
     if meanwhile == "discarded":
@@ -461,9 +427,7 @@ async def test_a_reload_neither_overwrites_a_newer_token_nor_revives_a_discarded
     assert await stage.stored() == (None if meanwhile == "discarded" else OTHER)
 
 
-async def test_a_token_not_saved_at_first_is_saved_by_a_reload_for_the_user_whom_it_names(
-    stage: Stage, handshake: Handshake
-) -> None:
+async def test_a_reload_with_save_as_saves_the_token(stage: Stage, handshake: Handshake) -> None:
     step = await stage.approved(handshake)
     token = await handshake.complete(step.callback, bind=BIND)
     given = await handshake.complete(step.callback, bind=BIND, save_as=lambda it: it.params["user_id"])
@@ -480,7 +444,7 @@ def nobody(_token: AccessToken) -> str:
     [(nobody, LookupError), (lambda _: None, TypeError), (lambda _: 7, TypeError), (next, TypeError)],
     ids=["raises", "None", "a number", "raises otherwise"],
 )
-async def test_a_token_is_not_lost_when_it_cannot_be_told_for_whom_it_is(
+async def test_a_failing_save_as_does_not_lose_the_token(
     stage: Stage, handshake: Handshake, save_as: Any, error: type[Exception]
 ) -> None:
     step = await stage.approved(handshake)
@@ -493,9 +457,7 @@ async def test_a_token_is_not_lost_when_it_cannot_be_told_for_whom_it_is(
     assert len(stage.fake.exchanges) == 1
 
 
-async def test_the_same_wrong_pin_is_refused_again_without_asking_and_the_right_one_is_taken(
-    stage: Stage, handshake: Handshake
-) -> None:
+async def test_a_refused_pin_is_not_sent_again(stage: Stage, handshake: Handshake) -> None:
     step = await stage.approved(handshake, "oob")
     refusals = []
     for _ in range(3):
@@ -536,7 +498,7 @@ async def test_the_same_wrong_pin_is_refused_again_without_asking_and_the_right_
         ((401, "Request token has not yet been reviewed. Try again later."), ProviderError, 3),  # Launchpad
     ],
 )
-async def test_a_refused_exchange_is_what_the_provider_means_by_it_and_kept_unless_it_may_pass(
+async def test_a_refused_exchange_is_kept_unless_it_may_pass(
     stage: Stage, handshake: Handshake, answer: tuple[int, str], error: type[Exception], asked: int
 ) -> None:
     step = await stage.approved(handshake)
@@ -551,18 +513,13 @@ async def test_a_refused_exchange_is_what_the_provider_means_by_it_and_kept_unle
         assert (await handshake.complete(step.callback, bind=BIND)).params["screen_name"] == "ann"
 
 
-async def test_two_unusable_answers_end_it_since_a_token_may_have_been_given_out(
-    stage: Stage, handshake: Handshake
-) -> None:
+async def test_two_unusable_answers_end_the_handshake(stage: Stage, handshake: Handshake) -> None:
     step = await stage.approved(handshake)
     stage.fake.before = answering(200, "<html>")
     for error in (TokenResponseError, TokenResponseError, CallbackError):
         with pytest.raises(error):
             await handshake.complete(step.callback, bind=BIND)
     assert len(stage.fake.exchanges) == 2
-
-
-# Cancelled wherever it waits
 
 
 async def _by_callback(_: Stage, handshake: Handshake, step: Step) -> AccessToken:
@@ -609,7 +566,7 @@ def complaints() -> Iterator[list[dict[str, Any]]]:
     assert heard == []
 
 
-async def test_cancelled_at_every_resumption_the_token_is_stored_or_the_same_callback_works(
+async def test_complete_cancelled_at_any_resumption_can_be_repeated(
     complaints: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
@@ -653,9 +610,7 @@ async def _cancel_at(number: int, stage: Stage, shape: Shape, callback: str) -> 
     return True
 
 
-async def test_cancelled_at_every_resumption_begin_leaves_room_for_the_next(
-    complaints: list[dict[str, Any]],
-) -> None:
+async def test_begin_cancelled_at_any_resumption_frees_its_slot(complaints: list[dict[str, Any]]) -> None:
     asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
     async with FakeProvider() as fake:
         seconds = count(0, 1000)  # so all that is kept has had its time by the next look
@@ -670,10 +625,7 @@ async def test_cancelled_at_every_resumption_begin_leaves_room_for_the_next(
     assert number >= 5
 
 
-# Closing
-
-
-async def test_closing_waits_for_the_exchange_whose_caller_has_gone(stage: Stage) -> None:
+async def test_closing_waits_for_an_exchange_without_caller(stage: Stage) -> None:
     gate = Gate()
     stage.fake.after = at_exchange(gate)
     handshake = stage.handshake()
@@ -693,7 +645,7 @@ async def test_closing_waits_for_the_exchange_whose_caller_has_gone(stage: Stage
         assert await another.complete(step.callback, bind=BIND) == token  # from the record
 
 
-async def test_no_exchange_starts_while_closing_or_after_it(stage: Stage) -> None:
+async def test_closing_starts_no_exchange(stage: Stage) -> None:
     gate = Gate()
     stage.fake.after = at_exchange(gate)
     handshake = stage.handshake()
@@ -714,10 +666,7 @@ async def test_no_exchange_starts_while_closing_or_after_it(stage: Stage) -> Non
         assert isinstance(await elsewhere.complete(second.callback, bind=BIND), AccessToken)
 
 
-# Very many callbacks
-
-
-async def test_6000_callbacks_of_one_handshake_read_the_store_as_one_and_delay_nobody_else() -> None:
+async def test_6000_callbacks_read_the_store_as_one() -> None:
     store = FaultyStore(MemoryStore())
     gate = Gate()
     async with staged(FakeProvider(), store) as stage, stage.handshake() as handshake:

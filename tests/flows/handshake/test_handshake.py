@@ -38,9 +38,6 @@ async def works(stage: Stage, handshake: Handshake, step: Step) -> None:
     assert len(stage.fake.exchanges) == 1
 
 
-# The way
-
-
 async def test_a_user_is_connected_and_the_service_posts_for_them(stage: Stage, handshake: Handshake) -> None:
     pending = await handshake.begin(CALLBACK, bind=BIND, data={"next": "/home"}, params={"scope": "a b"})
     assert pending.url == f"{stage.fake.url}oauth/authorize?oauth_token={pending.request_token.key}"
@@ -77,9 +74,6 @@ async def test_save_as_without_a_store_for_it_is_refused_before_the_exchange(sta
         await works(stage, handshake, step)
 
 
-# Beginning
-
-
 @pytest.mark.parametrize("bind", ["", None, 7, b"browser"])
 async def test_a_handshake_is_bound_to_somebody(stage: Stage, handshake: Handshake, bind: Any) -> None:
     step = await stage.approved(handshake)
@@ -101,9 +95,7 @@ async def test_a_handshake_is_bound_to_somebody(stage: Stage, handshake: Handsha
     ids=["number", "None", "dict", "name", "long", "long name", "long as it is stored"],
 )
 @pytest.mark.parametrize("name", ["data", "authorize_params"])
-async def test_data_that_could_not_be_kept_is_refused_before_the_provider_is_asked(
-    stage: Stage, handshake: Handshake, name: str, data: Any
-) -> None:
+async def test_unusable_data_is_refused(stage: Stage, handshake: Handshake, name: str, data: Any) -> None:
     options: dict[str, Any] = {name: data}
     with pytest.raises(ValueError, match=name):
         await handshake.begin(CALLBACK, bind=BIND, **options)
@@ -111,9 +103,7 @@ async def test_data_that_could_not_be_kept_is_refused_before_the_provider_is_ask
 
 
 @pytest.mark.parametrize("data", [{}, {"v": "1"}, {"": ""}, {"\ud800": "é☃\0"}, {"a": "x" * 4000}])
-async def test_data_comes_back_as_it_was_given(
-    stage: Stage, handshake: Handshake, data: dict[str, str]
-) -> None:
+async def test_data_is_returned_unchanged(stage: Stage, handshake: Handshake, data: dict[str, str]) -> None:
     pending = await handshake.begin(CALLBACK, bind=BIND, data=data)
     callback = await stage.fake.approve(pending.url)
     for _ in range(2):
@@ -134,7 +124,7 @@ async def test_a_provider_that_does_not_confirm_the_callback_starts_no_handshake
     assert leaks(raised.value, ["rt-secret-CANARY"]) == []
 
 
-async def test_a_request_token_that_is_pending_already_is_refused_and_the_first_one_stays() -> None:
+async def test_a_reissued_request_token_is_refused() -> None:
     async with Endpoint(http(REQUEST_TOKEN)) as endpoint, endpoint.handshake() as handshake:
         first = await handshake.begin(CALLBACK, bind=BIND)
         with pytest.raises(TokenResponseError, match="pending already"):
@@ -142,7 +132,7 @@ async def test_a_request_token_that_is_pending_already_is_refused_and_the_first_
         assert await handshake.pending("oauth_token=rt", bind=BIND) == first
 
 
-async def test_a_request_token_too_long_to_keep_is_refused_at_begin_not_when_it_is_too_late() -> None:
+async def test_a_request_token_too_long_to_keep_is_refused_at_begin() -> None:
     secret = b"%22" * 1020
     reply = b"oauth_token=" + secret + b"&oauth_token_secret=" + secret + b"&oauth_callback_confirmed=true"
     more = b"".join(b"&p%d=" % number + b"v" * 90 for number in range(40))
@@ -151,13 +141,10 @@ async def test_a_request_token_too_long_to_keep_is_refused_at_begin_not_when_it_
             await handshake.begin(CALLBACK, bind=BIND, data={"a": "x" * 4000})
 
 
-# Whose handshake it is
-
-
 @pytest.mark.parametrize(
     "bind", ["another browser", "browser ", "BROWSER", "browse", "é", "\ud800", "x" * 100_000]
 )
-async def test_login_csrf_a_callback_in_another_browser_burns_nothing(
+async def test_a_callback_in_another_browser_is_refused(
     stage: Stage, handshake: Handshake, bind: str
 ) -> None:
     step = await stage.approved(handshake)
@@ -197,7 +184,7 @@ async def test_login_csrf_a_callback_in_another_browser_burns_nothing(
     ],
     ids=lambda callback: ascii(callback)[:50],
 )
-async def test_a_callback_that_is_none_of_ours_asks_the_provider_nothing_and_burns_nothing(
+async def test_an_unusable_callback_changes_nothing(
     stage: Stage, handshake: Handshake, callback: str
 ) -> None:
     step = await stage.approved(handshake)
@@ -209,7 +196,7 @@ async def test_a_callback_that_is_none_of_ours_asks_the_provider_nothing_and_bur
     await works(stage, handshake, step)
 
 
-async def test_provider_mix_up_two_providers_with_one_request_token_stay_apart() -> None:
+async def test_equal_request_tokens_of_two_providers_stay_apart() -> None:
     def reply(name: bytes) -> list[bytes]:
         return [http(REQUEST_TOKEN), http(b"oauth_token=at-" + name + b"&oauth_token_secret=s")]
 
@@ -233,9 +220,7 @@ async def test_provider_mix_up_two_providers_with_one_request_token_stay_apart()
         assert all(b"verifier-of-good" not in request for request in evil.requests)
 
 
-async def test_a_record_copied_to_another_place_in_the_store_is_not_taken(
-    stage: Stage, handshake: Handshake
-) -> None:
+async def test_a_record_under_another_key_is_refused(stage: Stage, handshake: Handshake) -> None:
     mine = await stage.approved(handshake)
     name = stage.fake.provider.name
     held = await stage.store.get_pending(name, mine.key)
@@ -277,13 +262,8 @@ async def test_a_handshake_ends_with_its_time() -> None:
         assert stage.fake.exchanges == []
 
 
-# The user says no
-
-
 @pytest.mark.parametrize("query", ["denied={}&oauth_verifier=v", "error=access_denied&oauth_token={}"])
-async def test_a_denial_ends_the_handshake_in_its_own_browser_alone(
-    stage: Stage, handshake: Handshake, query: str
-) -> None:
+async def test_a_denial_counts_in_its_own_browser(stage: Stage, handshake: Handshake, query: str) -> None:
     step = await stage.approved(handshake)
     denial = "https://consumer.example/connected?" + query.format(step.key)
     with pytest.raises(CallbackError, match="elsewhere"):
@@ -302,16 +282,14 @@ async def test_a_denial_ends_the_handshake_in_its_own_browser_alone(
 
 
 @pytest.mark.parametrize("query", ["denied", "oauth_problem=user_refused"])
-async def test_a_denial_that_names_no_request_token_touches_nothing(
-    stage: Stage, handshake: Handshake, query: str
-) -> None:
+async def test_a_denial_without_token_changes_nothing(stage: Stage, handshake: Handshake, query: str) -> None:
     step = await stage.approved(handshake)
     with pytest.raises(AuthorizationDenied):
         await handshake.complete(f"https://consumer.example/connected?{query}", bind=BIND)
     await works(stage, handshake, step)
 
 
-async def test_a_denial_after_the_token_came_takes_nothing_back(stage: Stage, handshake: Handshake) -> None:
+async def test_a_denial_after_the_exchange_is_refused(stage: Stage, handshake: Handshake) -> None:
     step = await stage.approved(handshake)
     await works(stage, handshake, step)
     with pytest.raises(CallbackError, match="complete"):
@@ -319,9 +297,7 @@ async def test_a_denial_after_the_token_came_takes_nothing_back(stage: Stage, ha
     await works(stage, handshake, step)
 
 
-async def test_a_denial_while_the_exchange_is_under_way_does_not_stop_it(
-    stage: Stage, handshake: Handshake
-) -> None:
+async def test_a_denial_does_not_stop_a_running_exchange(stage: Stage, handshake: Handshake) -> None:
     step = await stage.approved(handshake)
     stage.fake.before = gate = Gate()
     completing = asyncio.create_task(handshake.complete(step.callback, bind=BIND))
@@ -334,16 +310,11 @@ async def test_a_denial_while_the_exchange_is_under_way_does_not_stop_it(
     assert (await completing).params["screen_name"] == "ann"
 
 
-async def test_what_else_the_provider_reports_in_the_callback_is_told_and_ends_nothing(
-    stage: Stage, handshake: Handshake
-) -> None:
+async def test_another_problem_in_the_callback_is_reported(stage: Stage, handshake: Handshake) -> None:
     step = await stage.approved(handshake)
     with pytest.raises(CallbackError, match="the provider reports in the callback: server_error"):
         await handshake.complete(f"error=server_error&oauth_token={step.key}", bind=BIND)
     await works(stage, handshake, step)
-
-
-# What a callback may bring along
 
 
 @pytest.mark.parametrize(
@@ -351,18 +322,13 @@ async def test_what_else_the_provider_reports_in_the_callback_is_told_and_ends_n
     ["", " \n", "v" * 1_000_000, "v" * 2049, "a\0b", "a\r\nX-Evil: 1", "a\x85b", "a\ud800"],
     ids=ascii,
 )
-async def test_a_typed_verifier_that_is_none_asks_the_provider_nothing(
-    stage: Stage, handshake: Handshake, verifier: str
-) -> None:
+async def test_an_unusable_pin_is_not_sent(stage: Stage, handshake: Handshake, verifier: str) -> None:
     step = await stage.approved(handshake, "oob")
     with pytest.raises(CallbackError, match="verifier"):
         await handshake.complete_with_verifier(step.key, verifier, bind=BIND)
     assert stage.fake.exchanges == []
     token = await handshake.complete_with_verifier(step.key, step.verifier, bind=BIND)
     assert token.params["screen_name"] == "ann"
-
-
-# What is looked at, kept and forgotten
 
 
 async def test_looking_at_a_handshake_consumes_nothing(stage: Stage, handshake: Handshake) -> None:
@@ -375,9 +341,7 @@ async def test_looking_at_a_handshake_consumes_nothing(stage: Stage, handshake: 
     assert (looked.request_token.key, looked.request_token.secret) == (step.key, "")
 
 
-async def test_the_request_token_s_secret_is_forgotten_once_there_is_a_token_and_never_shown(
-    stage: Stage, handshake: Handshake
-) -> None:
+async def test_the_request_token_secret_is_erased_in_the_end(stage: Stage, handshake: Handshake) -> None:
     step = await stage.approved(handshake)
     secret = step.pending.request_token.secret
     held = await stage.store.get_pending(stage.fake.provider.name, step.key)
@@ -403,10 +367,7 @@ async def test_many_users_at_once_each_get_their_own_token(stage: Stage, handsha
         assert await stage.stored(f"user {number}") == token
 
 
-# A provider that takes only the registered callback
-
-
-async def test_begin_without_a_callback_sends_none_and_still_demands_the_verifier() -> None:
+async def test_begin_without_callback_still_needs_a_verifier() -> None:
     async with (
         Endpoint(http(REQUEST_TOKEN), http(b"oauth_token=at&oauth_token_secret=s")) as endpoint,
         endpoint.handshake() as handshake,
@@ -420,14 +381,11 @@ async def test_begin_without_a_callback_sends_none_and_still_demands_the_verifie
     assert len(endpoint.requests) == 2
 
 
-async def test_a_handshake_kept_by_another_process_is_told_as_a_possible_reason(stage: Stage) -> None:
+async def test_an_unknown_handshake_hints_at_another_process(stage: Stage) -> None:
     async with stage.handshake() as here, stage.handshake(store=MemoryStore()) as elsewhere:
         step = await stage.approved(here)
         with pytest.raises(CallbackError, match="kept by another process"):
             await elsewhere.complete(step.callback, bind=BIND)
-
-
-# Types, and what can be read
 
 
 @pytest.mark.parametrize(
@@ -465,7 +423,7 @@ def test_a_wrong_type_is_told_at_construction(given: dict[str, Any], says: str) 
         ("timeout", float("nan")),
     ],
 )
-def test_a_time_that_is_none_or_has_no_end_is_told_at_construction(name: str, value: float) -> None:
+def test_an_unusable_ttl_or_timeout_is_refused(name: str, value: float) -> None:
     options: dict[str, Any] = {name: value}
     with pytest.raises(ValueError, match=name):
         Handshake(Provider("p"), Consumer("k", "s"), store=MemoryStore(), **options)

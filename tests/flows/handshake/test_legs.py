@@ -155,9 +155,6 @@ async def test_a_parameter_that_the_signature_has_itself_is_refused_unsent() -> 
         assert endpoint.requests == []
 
 
-# Where to send the user
-
-
 REMOTE = Provider(
     "remote",
     request_token_url="https://provider.example/request_token",
@@ -240,9 +237,7 @@ def skewed(seconds: float) -> FakeProvider:
 @pytest.mark.socket
 @pytest.mark.parametrize("ahead", [6 * HOURS, -6 * HOURS, 600.0])
 @pytest.mark.parametrize("signed", [False, True])
-async def test_begin_learns_a_clock_that_is_off_and_the_exchange_goes_by_it(
-    ahead: float, signed: bool
-) -> None:
+async def test_begin_learns_clock_skew_for_the_exchange(ahead: float, signed: bool) -> None:
     async with skewed(ahead) as fake:
         provider = replace(fake.provider, sign_authorize_url=signed)
         async with Handshake(provider, fake.consumer, store=MemoryStore()) as handshake:
@@ -283,9 +278,7 @@ TIMESTAMP = b"oauth_problem=timestamp_refused"
         (partial(refused, TIMESTAMP, hours=0), 1, 1),  # nothing to correct
     ],
 )
-async def test_only_a_refusal_that_a_clock_explains_is_answered_with_a_second_request(
-    first: Callable[[], bytes], asked: int, exchanged: int
-) -> None:
+async def test_only_clock_skew_is_retried(first: Callable[[], bytes], asked: int, exchanged: int) -> None:
     for leg, times, reply in (("request_token", asked, REQUEST_TOKEN), ("access_token", exchanged, ACCESS)):
         async with Endpoint(first(), http(reply)) as endpoint, Legs(endpoint.provider, CONSUMER) as legs:
             call: Awaitable[object] = (
@@ -332,9 +325,6 @@ async def test_a_date_that_does_not_help_is_forgotten() -> None:
     assert abs(stamps[2] - stamps[0]) < 60
 
 
-# What is refused before anything is sent
-
-
 async def test_a_provider_without_an_endpoint_is_told_by_its_name() -> None:
     async with Legs(Provider("bare"), CONSUMER) as legs:
         with pytest.raises(ValueError, match="'bare' has no request_token_url"):
@@ -355,9 +345,6 @@ async def test_plain_http_elsewhere_and_plaintext_over_http_are_refused() -> Non
             with pytest.raises(SigningError, match="PLAINTEXT over http"):
                 await legs.fetch_access_token(ASKED, "v")
         assert endpoint.requests == []
-
-
-# Its life
 
 
 @pytest.mark.socket

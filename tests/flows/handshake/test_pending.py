@@ -151,7 +151,7 @@ def test_what_is_no_record_is_corrupt(written: bytes) -> None:
         PendingRecord.load(written)
 
 
-def test_ten_thousand_damaged_records_are_read_whole_or_corrupt_and_show_nothing() -> None:
+def test_10000_damaged_records_are_whole_or_corrupt() -> None:
     chance = random.Random(5849)  # noqa: S311  the same damage each time
     originals = [record.dump() for record in STATES.values()]
     corrupt, shown = 0, list[str]()

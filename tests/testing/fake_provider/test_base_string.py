@@ -55,9 +55,6 @@ def _problem(received: ReceivedRequest) -> str:
     return refusal.value.problem
 
 
-# RFC 5849 section 3.4.1.1
-
-
 RFC_EXAMPLE = ReceivedRequest(
     "POST",
     b"/request?b5=%3D%253D&a3=a&c%40=&a2=r%20b",
@@ -88,9 +85,6 @@ def test_the_example_of_the_rfc_gives_its_base_string() -> None:
     assert signed.place == "header"
     assert signed.parameters["oauth_token"] == "kkk9d7dh3k39sjv7"
     assert "realm" not in signed.parameters
-
-
-# The vectors
 
 
 def _received(case: dict[str, Any]) -> ReceivedRequest:
@@ -152,9 +146,6 @@ def test_the_vectors_are_all_there() -> None:
     assert sum(case["signature_method"] in VERIFIERS for case in AGREED) == 278
 
 
-# Base string URI, section 3.4.1.2
-
-
 @pytest.mark.parametrize(
     ("scheme", "host", "target", "expected"),
     [
@@ -181,9 +172,6 @@ def test_base_string_uri(scheme: str, host: bytes, target: bytes, expected: byte
 def test_a_request_without_exactly_one_host_is_refused(hosts: tuple[bytes, ...]) -> None:
     headers = (*((b"Host", host) for host in hosts), _header({"oauth_nonce": "n"}))
     assert _problem(ReceivedRequest("GET", b"/", headers)) == "parameter_rejected"
-
-
-# Parameters, section 3.4.1.3.1
 
 
 @pytest.mark.parametrize(
@@ -223,9 +211,6 @@ def test_only_a_form_by_its_media_type_is_signed(types: list[bytes], *, counts: 
     received = ReceivedRequest("PUT", b"/", headers, b"in_body=1")
     assert is_form(received) is counts
     assert (b"in_body" in read_signed_request(received).base_string) is counts
-
-
-# Where the protocol parameters are, sections 3.1 and 3.5
 
 
 @pytest.mark.parametrize(
@@ -392,9 +377,6 @@ def test_encode_leaves_only_unreserved_characters_bare() -> None:
 def test_a_signature_that_is_no_ascii_is_just_wrong() -> None:
     for verify in VERIFIERS.values():
         assert not verify(b"GET&&", "ü", "cs", "ts")
-
-
-# The body hash extension
 
 
 def _with_hash(

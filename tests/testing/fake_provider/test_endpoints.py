@@ -34,9 +34,7 @@ def fake(request: pytest.FixtureRequest) -> FakeProvider:
     return FakeProvider(like=request.param)
 
 
-async def test_an_expired_token_is_renewed_by_the_session_and_a_revoked_one_is_not(
-    fake: FakeProvider,
-) -> None:
+async def test_an_expired_token_is_renewed_and_a_revoked_one_refused(fake: FakeProvider) -> None:
     store = MemoryStore()
     async with fake:
         fake.expire((await fake.connect("ann", store)).key)
@@ -149,7 +147,5 @@ async def test_a_wiki_s_token_comes_from_its_own_endpoint() -> None:
         (mediawiki("https://wiki.example"), "/w/index.php?title=Special:OAuth/other", "echo"),
     ],
 )
-def test_the_paths_of_the_provider_that_it_is_like_lead_to_its_endpoints(
-    like: Any, target: str, name: str
-) -> None:
+def test_the_paths_of_the_like_provider_are_served(like: Any, target: str, name: str) -> None:
     assert find_own_route(like, target.encode(), has_token=True).name == name

@@ -29,9 +29,6 @@ def verifier_of(callback: str) -> str:
     return callback.rpartition("=")[2]
 
 
-# The three legs
-
-
 @pytest.mark.parametrize("method", ["POST", "GET"])
 async def test_the_three_legs_give_a_token_that_posts(method: str) -> None:
     async with running() as caller:
@@ -162,9 +159,6 @@ async def test_a_request_token_grows_old() -> None:
 async def test_a_callback_is_an_absolute_url_or_oob(callback: str | None, problem: str) -> None:
     async with running() as caller:
         refused(await caller("POST", "oauth/request_token", callback_uri=callback), problem, 400)
-
-
-# What is verified
 
 
 async def test_whatever_is_tampered_with_breaks_the_signature() -> None:
@@ -325,9 +319,6 @@ async def test_what_a_request_lacks_or_must_not_say_is_named() -> None:
         elsewhere = f"{posts}?oauth_token={ann.token.key}"
         said = refused(await ann.send("GET", elsewhere, {"Authorization": bare}), "parameter_rejected", 400)
         assert "oauth_token" in said["oauth_parameters_rejected"].split("&")
-
-
-# Resources
 
 
 async def test_a_user_s_posts_are_his_own() -> None:

@@ -43,9 +43,6 @@ async def _raw(fake: FakeProvider, data: bytes) -> bytes:
         writer.close()
 
 
-# The page
-
-
 async def test_the_page_is_html_that_a_browser_can_use_and_nothing_in_it_runs() -> None:
     async with running(consumer=Consumer("<b>&\"'", "s")) as caller:
         _, url = await caller.begin()
@@ -125,9 +122,6 @@ async def test_a_page_is_answered_once_and_not_too_late() -> None:
         now += 61
         with pytest.raises(AuthorizePageError, match="too old"):
             await approve(late)
-
-
-# The ledger
 
 
 async def test_the_ledger_has_what_arrived_byte_for_byte() -> None:
@@ -212,9 +206,6 @@ async def test_a_compressed_or_chunked_form_is_verified_by_what_it_says() -> Non
         assert [post.text for post in caller.fake.posts] == ["a b", "c"]
 
 
-# Odd requests
-
-
 @pytest.mark.parametrize(
     "target",
     [
@@ -286,9 +277,6 @@ async def test_a_body_that_breaks_off_does_no_harm() -> None:
         assert (await caller("GET", "echo")).status == 200
 
 
-# Hooks
-
-
 async def test_before_answers_in_the_endpoint_s_stead() -> None:
     async with running() as caller:
         fake, ann, seen = caller.fake, caller.of("ann"), list[str]()
@@ -330,9 +318,6 @@ async def test_after_may_replace_the_reply() -> None:
         assert caller.fake.after is spoil
         assert (await caller("POST", "oauth/request_token", callback_uri="oob")).body == "<html>"
         assert (await caller("GET", "echo")).body != "<html>"
-
-
-# Its life
 
 
 async def test_it_comes_back_at_the_same_port_and_remembers() -> None:

@@ -133,9 +133,7 @@ async def test_a_child_that_dies_is_noticed() -> None:
             await fake.summary()
 
 
-async def test_a_child_that_cannot_start_is_an_error_and_leaves_nothing(
-    capfd: pytest.CaptureFixture[str],
-) -> None:
+async def test_a_child_that_cannot_start_raises(capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(RuntimeError, match="standard error says why"):
         await FakeProviderProcess(denial="shrug").start()
     assert "invalid choice: 'shrug'" in capfd.readouterr().err
