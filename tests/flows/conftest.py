@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from handshakes.stage import Stage, staged
-from store_handshakes.where import Where
+from store_handshakes.job import Where
 
 from aiooauth1.testing import FakeProvider
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from handshakes.endpoint import CONSUMER, Endpoint, http
 from handshakes.shown import leaks
-from store_handshakes.job import Call, Job, said_by
+from handshakes.stage import LEASE, Clock
+from store_handshakes.job import Call, Job
 from store_handshakes.processes import workers
 
 from aiooauth1 import (
@@ -33,7 +34,7 @@ from aiooauth1.flows.expiry import next_midnight
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from store_handshakes.where import Where
+    from store_handshakes.job import Where
 
 
 pytestmark = pytest.mark.socket
@@ -155,19 +156,14 @@ async def test_50_calls_in_4_processes_are_one_renewal(where: Where) -> None:
         provider = renewing(endpoint)
         expired = replace(OLD, expires_at=time.time() - 1)
         await store.put_access_token(provider.name, "ann", expired)
-        consumer = (CONSUMER.key, CONSUMER.secret)
-        jobs = [
-            Job(
-                where=where,
-                provider=said_by(provider),
-                consumer=consumer,
-                calls=[Call("renew", "", "ann")],
-                times=times,
+        calls = [Call("renew", "", "ann")]
+        told = await asyncio.gather(
+            *(
+                process.do(Job.of(where, provider, CONSUMER, calls, times=times))
+                for process, times in zip(processes, (13, 13, 12, 12), strict=True)
             )
-            for times in (13, 13, 12, 12)
-        ]
-        told = await asyncio.gather(*(process.do(job) for process, job in zip(processes, jobs, strict=True)))
-        ends = [end for one in told if not isinstance(one, int) for end in one["ends"]]
+        )
+        ends = [end for one in told if not isinstance(one, int) for end in one]
         assert sum(count for _, _, count in ends) == 50
         key = "new" if reply is NEW else "old"
         assert {end for _, end, _ in ends} == {f"token {key}"}
@@ -183,23 +179,15 @@ async def test_a_process_killed_in_a_renewal_loses_no_token(where: Where, dies_a
     async with Endpoint(http(NEW)) as endpoint, where.open() as store, workers(1) as (process,):
         provider = renewing(endpoint)
         await store.put_access_token(provider.name, "ann", OLD)
-        job = Job(
-            where=where,
-            provider=said_by(provider),
-            consumer=(CONSUMER.key, CONSUMER.secret),
-            calls=[Call("renew", "", "ann")],
-            dies_at=dies_at,
-        )
+        job = Job.of(where, provider, CONSUMER, [Call("renew", "", "ann")], dies_at=dies_at)
         await process.do(job)
         stored = await store.get_access_token(provider.name, "ann")
         assert stored is not None
         assert stored.key in {"old", "new"}
         # When its lease is over, another process goes on from there.
-        ahead = [0.0]
-        async with Handshake(
-            provider, CONSUMER, store=store, clock=lambda: time.time() + ahead[0]
-        ) as handshake:
-            ahead[0] = 31.0
+        clock = Clock()
+        async with Handshake(provider, CONSUMER, store=store, clock=clock) as handshake:
+            clock.ahead = LEASE + 1
             assert (await handshake.renew("ann")).key == "new"
         assert len(endpoint.requests) <= 2
 

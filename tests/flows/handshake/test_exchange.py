@@ -176,16 +176,17 @@ async def died(stage: Stage, handshake: Handshake, step: Step, *, too_early: boo
         task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call
-    await handshake.aclose()
     gate.open.set()
     stage.fake.before = stage.fake.after = None
 
 
-async def test_a_killed_exchange_keeps_its_claim_for_the_lease(stage: Stage, handshake: Handshake) -> None:
-    async with stage.handshake() as dying:
+@pytest.mark.parametrize("who", ["its own process", "another process"])
+async def test_a_killed_exchange_keeps_its_claim_for_the_lease(stage: Stage, who: str) -> None:
+    async with stage.handshake() as dying, stage.handshake() as other:
         step = await stage.approved(dying)
         await died(stage, dying, step, too_early=True)
-        waiting = asyncio.create_task(handshake.complete(step.callback, bind=BIND, save_as="ann"))
+        going_on = other if who == "another process" else dying
+        waiting = asyncio.create_task(going_on.complete(step.callback, bind=BIND, save_as="ann"))
         await asyncio.sleep(0.2)
         assert not waiting.done()  # it may have been sent, and nobody knows how that ended
         stage.clock.ahead += LEASE + 1

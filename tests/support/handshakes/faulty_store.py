@@ -10,70 +10,50 @@ from aiooauth1 import StoreUnavailable
 
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Container
+    from collections.abc import AsyncIterator, Container
 
-    from aiooauth1.credentials import AccessToken
-    from aiooauth1.stores import Held, TokenStore
+    from aiooauth1.stores import TokenStore
 
 
-__all__ = ["FaultyStore"]
+def _forward(name: str) -> Any:
+    async def call(self: FaultyStore, *args: Any, **options: Any) -> Any:
+        return await self._do(name, *args, **options)
+
+    return call
 
 
 @dataclass(slots=True)
 class FaultyStore:
-    """A store in front of another.
-
-    Attributes:
-        store: The other one.
-        fails: The numbers of the operations that fail, counted from 1, or their names.
-        answer_lost: Whether what fails was done all the same, and only the answer got lost.
-        pauses: How often each operation gives way to other tasks.
-        done: The names of the operations that were asked for, in order.
-    """
+    """A store in front of another."""
 
     store: TokenStore
     fails: Container[int | str] = ()
+    """The numbers of the operations that fail, counted from 1, or their names."""
     answer_lost: bool = False
+    """Whether what fails is done all the same, and only the answer is lost."""
     pauses: int = 0
+    """How often each operation gives way to other tasks."""
     done: list[str] = field(default_factory=list)
+    """The names of the operations that were asked for, in order."""
 
     async def _do(self, name: str, *args: Any, **options: Any) -> Any:
         self.done.append(name)
         fails = len(self.done) in self.fails or name in self.fails
         for _ in range(self.pauses):
             await asyncio.sleep(0)
-        operation: Awaitable[Any] = getattr(self.store, name)(*args, **options)
-        if not fails:
-            return await operation
-        if self.answer_lost:
-            await operation
-        else:
-            operation.close()  # type: ignore[attr-defined]  # it is a coroutine
-        raise StoreUnavailable("the store does not answer")
+        if not fails or self.answer_lost:
+            answer = await getattr(self.store, name)(*args, **options)
+        if fails:
+            raise StoreUnavailable("the store does not answer")
+        return answer
 
-    async def put_access_token(self, provider: str, user: str, token: AccessToken) -> None:
-        await self._do("put_access_token", provider, user, token)
-
-    async def get_access_token(self, provider: str, user: str) -> AccessToken | None:
-        held: AccessToken | None = await self._do("get_access_token", provider, user)
-        return held
-
-    async def replace_access_token(self, provider: str, user: str, old_key: str, token: AccessToken) -> bool:
-        return bool(await self._do("replace_access_token", provider, user, old_key, token))
-
-    async def discard_access_token(self, provider: str, user: str, key: str | None = None) -> bool:
-        return bool(await self._do("discard_access_token", provider, user, key))
+    put_access_token = _forward("put_access_token")
+    get_access_token = _forward("get_access_token")
+    replace_access_token = _forward("replace_access_token")
+    discard_access_token = _forward("discard_access_token")
+    add_pending = _forward("add_pending")
+    get_pending = _forward("get_pending")
+    swap_pending = _forward("swap_pending")
 
     def users(self, provider: str) -> AsyncIterator[str]:
         return self.store.users(provider)
-
-    async def add_pending(self, provider: str, request_token: str, value: bytes, *, ttl: float) -> bool:
-        return bool(await self._do("add_pending", provider, request_token, value, ttl=ttl))
-
-    async def get_pending(self, provider: str, request_token: str) -> Held | None:
-        held: Held | None = await self._do("get_pending", provider, request_token)
-        return held
-
-    async def swap_pending(self, provider: str, request_token: str, old: Held, value: bytes) -> Held | None:
-        held: Held | None = await self._do("swap_pending", provider, request_token, old, value)
-        return held

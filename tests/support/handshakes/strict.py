@@ -5,9 +5,11 @@ They are slow and plain on purpose. None means: to be refused.
 
 from __future__ import annotations
 
+import json
 import string
 import unicodedata
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import unquote_to_bytes
 
 
 if TYPE_CHECKING:
@@ -188,15 +190,7 @@ def _form(octets: bytes) -> Pairs:
 
 
 def _decoded(octets: bytes) -> bytes:
-    first, *rest = octets.replace(b"+", b" ").split(b"%")
-    decoded = first
-    for piece in rest:
-        digits = piece[:2]
-        if len(digits) == 2 and all(digit in b"0123456789abcdefABCDEF" for digit in digits):
-            decoded += bytes([int(digits, 16)]) + piece[2:]
-        else:
-            decoded += b"%" + piece
-    return decoded
+    return unquote_to_bytes(octets.replace(b"+", b" "))
 
 
 def _utf8(octets: bytes) -> str | None:
@@ -212,12 +206,4 @@ def _clean(text: str) -> bool:
 
 def _octets_in_json(text: str) -> int:
     """Count what a text takes as a JSON string (RFC 8259 section 7), with its two quotes."""
-    count = 2
-    for character in text:
-        if character in '"\\\b\f\n\r\t':
-            count += 2
-        elif character < " ":
-            count += 6
-        else:
-            count += len(character.encode())
-    return count
+    return len(json.dumps(text, ensure_ascii=False).encode())

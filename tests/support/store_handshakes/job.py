@@ -1,28 +1,40 @@
-"""What a worker is told to do, and what it tells of it: JSON, a line each."""
+"""What a worker is told to do, and with which store: JSON, a line each."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from aiooauth1 import Consumer, Provider
-
-from .where import Where
-
-
-__all__ = ["Call", "Job", "said_by"]
+from aiooauth1.stores.encryption import Encryption
+from aiooauth1.stores.redis import RedisStore
+from aiooauth1.stores.sqlite import SQLiteStore
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A callback to complete, or a handshake to begin.
+if TYPE_CHECKING:
+    from aiooauth1 import Consumer, Provider
 
-    Attributes:
-        callback: Where the provider sent the browser; without a request token, where it shall send it.
-        bind: Which browser it is.
-        user: Whom to save the token for.
-    """
+
+class Where(NamedTuple):
+    """A store that several processes open: a URL of Redis, or the path of a SQLite file."""
+
+    address: str
+    prefix: str = "aiooauth1:"
+    key: str | None = None
+    """The key that its records are encrypted with."""
+    timeout: float = 2.0
+
+    def open(self) -> RedisStore | SQLiteStore:
+        options: dict[str, Any] = {"timeout": self.timeout}
+        if self.key is not None:
+            options["encryption"] = Encryption(self.key)
+        if "://" in self.address:
+            return RedisStore.from_url(self.address, prefix=self.prefix, **options)
+        return SQLiteStore(self.address, **options)
+
+
+class Call(NamedTuple):
+    """A callback to complete, or `renew`; in which browser; and the user for whom."""
 
     callback: str
     bind: str
@@ -31,48 +43,41 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One thing to do.
-
-    Attributes:
-        where: The store.
-        provider: The provider's name and endpoints.
-        consumer: The consumer's key and secret.
-        calls: What to do, all at once.
-        times: How often each.
-        dies_at: The operation of the store at which the process dies, counted from 1; 0: it lives.
-        dies_after: Whether that is still done.
-    """
+    """Calls to make, all at once."""
 
     where: Where
     provider: dict[str, str]
     consumer: tuple[str, str]
     calls: list[Call] = field(default_factory=list)
     times: int = 1
+    """How often to make each."""
     dies_at: int = 0
+    """The operation of the store at which the process dies, counted from 1; 0: it lives."""
     dies_after: bool = False
+    """Whether that operation is still done."""
 
-    @property
-    def the_provider(self) -> Provider:
-        return Provider(**self.provider)  # type: ignore[arg-type]  # all of them are texts
-
-    @property
-    def the_consumer(self) -> Consumer:
-        return Consumer(*self.consumer)
+    @classmethod
+    def of(
+        cls, where: Where, provider: Provider, consumer: Consumer, calls: list[Call], **options: Any
+    ) -> Self:
+        names = (
+            "name",
+            "request_token_url",
+            "authorize_url",
+            "access_token_url",
+            "renew_url",
+            "renew_method",
+        )
+        told = {name: getattr(provider, name) for name in names}
+        credentials = (consumer.key, consumer.secret)
+        return cls(where=where, provider=told, consumer=credentials, calls=calls, **options)
 
     def line(self) -> bytes:
-        """Write it."""
         return json.dumps(asdict(self)).encode() + b"\n"
 
     @classmethod
     def read(cls, line: bytes) -> Self:
-        """Read it."""
         read: dict[str, Any] = json.loads(line)
-        read["where"] = Where(**read["where"])
-        read["calls"] = [Call(**call) for call in read["calls"]]
+        read["where"] = Where(*read["where"])
+        read["calls"] = [Call(*call) for call in read["calls"]]
         return cls(**read)
-
-
-def said_by(provider: Provider) -> dict[str, str]:
-    """Take of a provider what a worker needs."""
-    names = ("name", "request_token_url", "authorize_url", "access_token_url", "renew_url", "renew_method")
-    return {name: getattr(provider, name) for name in names}

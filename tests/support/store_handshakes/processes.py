@@ -8,7 +8,7 @@ import os
 import sys
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 
 if TYPE_CHECKING:
@@ -17,26 +17,17 @@ if TYPE_CHECKING:
     from .job import Job
 
 
-__all__ = ["Worker", "workers"]
-
 _SCRIPT = Path(__file__).with_name("worker.py")
 
 
 class Worker:
-    """A process that has started.
-
-    Args:
-        process: The process.
-    """
+    """A process that has started."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
+        self.pid = process.pid
 
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
-    async def do(self, job: Job) -> dict[str, Any] | int:
+    async def do(self, job: Job) -> list[tuple[str, str, int]] | int:
         """Have a job done; what the worker tells of it, or the status with which it died."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -45,7 +36,7 @@ class Worker:
         line = await self._process.stdout.readline()
         if not line:
             return await self._process.wait()
-        told: dict[str, Any] = json.loads(line)
+        told: list[tuple[str, str, int]] = json.loads(line)
         return told
 
 
@@ -56,13 +47,9 @@ async def workers(number: int) -> AsyncIterator[list[Worker]]:
     processes: list[asyncio.subprocess.Process] = []
     try:
         for _ in range(number):
+            pipe = asyncio.subprocess.PIPE
             process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                str(_SCRIPT),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                env=environment,
-                limit=1 << 24,
+                sys.executable, str(_SCRIPT), stdin=pipe, stdout=pipe, env=environment, limit=1 << 24
             )
             processes.append(process)
         for process in processes:
