@@ -13,7 +13,7 @@ class LoopAffinity:
     """Refuses use after the close, in another event loop, or in a forked process: it would hang or do harm.
 
     Args:
-        what: What has the connections, as its user calls it.
+        what: What owns the connections, as its user calls it.
     """
 
     __slots__ = ("_bound_to", "_is_closed", "_what")
@@ -41,13 +41,13 @@ class LoopAffinity:
             )
 
     def is_current(self) -> bool:
-        """Say whether this is the loop and process of the first use; another could only wait in vain."""
+        """Say whether this is the loop and process of the first use."""
         return self._bound_to == (os.getpid(), asyncio.get_running_loop())
 
     def close(self) -> bool:
-        """Close it for good, and say whether its connections may be closed from here.
+        """Refuse all later use, and say whether the connections may be closed from here.
 
-        A forked process shares them with the other, which goes on using them.
+        A forked process shares them with its parent, which still uses them.
         """
         self._is_closed = True
         return self._bound_to is None or self._bound_to[0] == os.getpid()

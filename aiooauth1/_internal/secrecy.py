@@ -1,4 +1,4 @@
-"""Secrets out of tracebacks: bytes and text that show nowhere."""
+"""Bytes and text whose `repr` hides them from logs and tracebacks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ __all__ = ["SecretBytes", "SecretText"]
 
 
 class SecretBytes(bytes):
-    """Bytes of a record, which show in no log and among no traceback's local variables."""
+    """Bytes of a record. Their `repr` and `str` show only how many they are."""
 
     __slots__ = ()
 
@@ -18,7 +18,7 @@ class SecretBytes(bytes):
 
 
 class SecretText(str):
-    """Text that may be part of a record, likewise. As `str()` it is what it is."""
+    """Text that may be part of a record. Its `repr` shows only how long it is; `str()` returns it."""
 
     __slots__ = ()
 

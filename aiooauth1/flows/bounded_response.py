@@ -1,4 +1,4 @@
-"""A response whose head is bounded: aiohttp bounds how long a field is, and only newer versions how many."""
+"""A response whose head has a maximum length: older versions of aiohttp limit only each field."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class BoundedHeadResponse(ClientResponse):
             ResponseHeadTooLong: If it is longer than 64 KiB.
         """
         transport, reader = connection.transport, connection.protocol
-        if transport is None or reader is None:  # it was lost meanwhile, which aiohttp will tell
+        if transport is None or reader is None:  # the connection was lost, which aiohttp reports
             return await super().start(connection)
         head = _Head(transport, reader)
         transport.set_protocol(head)
@@ -42,7 +42,7 @@ class BoundedHeadResponse(ClientResponse):
             if not head.is_too_long:
                 raise
         else:
-            self.cookies = SimpleCookie()  # not for the jar of a caller's session: they are not this user's
+            self.cookies = SimpleCookie()  # a caller's session must not store them: they belong to no user
             return self
         finally:
             transport.set_protocol(reader)
@@ -50,7 +50,7 @@ class BoundedHeadResponse(ClientResponse):
 
 
 class _Head(asyncio.Protocol):
-    """Stands before aiohttp's protocol until the head is in, and breaks off one that is too long."""
+    """Forwards to aiohttp's protocol until the head is read, and aborts if it is too long."""
 
     __slots__ = ("_reader", "_received", "_transport", "is_too_long")
 
@@ -61,7 +61,9 @@ class _Head(asyncio.Protocol):
         self.is_too_long = False
 
     def data_received(self, data: bytes) -> None:
-        if self._received > _LONGEST_HEAD:  # not with this piece: it may be the body that makes it so long
+        if (
+            self._received > _LONGEST_HEAD
+        ):  # checked with the next piece, since this one may hold much of the body
             self.is_too_long = True
             self._transport.abort()
             return

@@ -44,20 +44,20 @@ async def discover(site: str, *, http: ClientSession | None = None, public_only:
 
     Args:
         site: The site's address, such as `https://example.org/blog`.
-        http: A session of yours to ask with; None: one of its own.
+        http: A session of yours to send the requests with. By default `discover` opens and closes its own.
         public_only: Whether to connect to public addresses only, since users name the site. It is checked at
-            each connection, and the provider that is returned has it too. It needs `http=None`.
+            each connection, and the returned provider has it set too. It needs `http=None`.
 
     Raises:
         TypeError: If the site is not a str.
         ValueError: If it is not an https address (or http on this machine with `public_only=False`), or
             `http=` is given with `public_only=True`.
-        SigningError: If it has no public address, and must have one.
-        RedirectRefused: If it redirects to another origin.
-        ProviderError: If it refuses.
-        TokenResponseError: If it has no usable index, or one that names endpoints on another origin.
-        aiohttp.ClientError: If there is no connection.
-        TimeoutError: If it does not answer in 15 seconds.
+        SigningError: If the site is not at a public address, and `public_only` is set.
+        RedirectRefused: If it redirects to another origin, or more than 3 times.
+        ProviderError: If it answers with an error status.
+        TokenResponseError: If its index is not JSON, too long, or names no endpoints on its own origin.
+        aiohttp.ClientError: If the connection fails.
+        TimeoutError: If it does not answer within 15 seconds.
     """
     place = Site.of(site)
     if not public_only or http is None:
@@ -67,7 +67,9 @@ async def discover(site: str, *, http: ClientSession | None = None, public_only:
         async with opened as session:
             index, url = await _index(session, place)
             return _provider(place, index, url, public_only=public_only)
-    raise ValueError("public_only=True needs a session of its own: leave http= out, or say public_only=False")
+    raise ValueError(
+        "public_only=True cannot check the connections of http=: leave http= out, or pass public_only=False"
+    )
 
 
 def _session(*, public_only: bool) -> ClientSession:
@@ -89,13 +91,13 @@ async def _index(http: ClientSession, site: Site) -> tuple[dict[str, Any], str]:
         index = None
     if not isinstance(index, dict):
         raise TokenResponseError(
-            f"{site.base} has no WordPress index: /wp-json/ is no JSON object; is that the site's address?"
+            f"{site.base}/wp-json/ is not a WordPress index (a JSON object): check the site's address"
         )
     return index, url
 
 
 async def _get(http: ClientSession, url: str, origin: str) -> tuple[int, list[tuple[str, str]], bytes, str]:
-    """Ask for one document, and follow redirects within the origin."""
+    """Fetch one document, and follow redirects within the origin."""
     for _ in range(_MOST_HOPS + 1):
         try:
             async with http.get(
@@ -114,12 +116,12 @@ async def _get(http: ClientSession, url: str, origin: str) -> tuple[int, list[tu
             private = SigningError(f"{origin} is at {address}, which is not a public address")
         else:
             if origin_of(target) != origin:
-                shown = origin_of(target) or "what is no http URL"
-                raise RedirectRefused(f"{origin} redirects to {shown}: if that is the site, give its address")
+                shown = origin_of(target) or "something other than an http URL"
+                raise RedirectRefused(f"{origin} redirects to {shown}: if that is the site, pass its address")
             url = target
             continue
         raise private
-    raise RedirectRefused(f"{origin} redirects more than {_MOST_HOPS} times")
+    raise RedirectRefused(f"{origin} redirects more than {_MOST_HOPS} times: check the site's address")
 
 
 async def _read(response: ClientResponse) -> bytes:
@@ -137,13 +139,13 @@ def _provider(site: Site, index: dict[str, Any], url: str, *, public_only: bool)
     endpoints = endpoints.get("oauth1") if isinstance(endpoints, dict) else None
     if not isinstance(endpoints, dict):
         raise TokenResponseError(
-            f"{site.base} offers no OAuth 1.0a: is the WP-API OAuth1 plugin active there?"
+            f"{site.base} has no OAuth 1.0a endpoints: activate the WP-API OAuth1 plugin there"
         )
     urls = {name: endpoints.get(name) for name in ("request", "authorize", "access")}
     for name, given in urls.items():
         if not isinstance(given, str) or origin_of(given) != site.origin or "#" in given:
             raise TokenResponseError(
-                f"the index of {site.base} names no {name} endpoint of its own origin: that is refused"
+                f"the index of {site.base} has no {name} endpoint on the site's own origin"
             )
     return replace(
         wordpress(site.base),

@@ -1,4 +1,4 @@
-"""When an access token expires: what its reply says, and what is known of the provider. Pure."""
+"""When an access token expires: by its reply, and by the provider's known limits. Pure."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def with_expiry(token: AccessToken, provider: Provider, now: float) -> AccessTok
     """Return a token that the provider gave or renewed just now, with the time at which it expires.
 
     Args:
-        token: The token; an `expires_at` of its own comes from the reply.
-        provider: Its lifetime, idle limit and midnight count, whichever ends first.
+        token: The token. If it has an `expires_at`, that came with the reply.
+        provider: The provider. Its token lifetime, idle limit and midnight are compared; the earliest counts.
         now: Seconds since the epoch.
     """
     ends = [now + seconds for seconds in (provider.token_lifetime, provider.token_idle_limit) if seconds]

@@ -59,23 +59,23 @@ async def complete_integration(
     """Complete the activation of an integration (Adobe Commerce and Magento 2).
 
     When a merchant activates the integration, the shop posts `oauth_consumer_key`, `oauth_consumer_secret`,
-    `store_base_url` and `oauth_verifier` to its callback URL. Anybody can post there: what comes back proves
-    only that there is a shop at that address. Tie it to one of your users by a page that they open logged in
+    `store_base_url` and `oauth_verifier` to its callback URL. Anybody can post there: the result proves only
+    that there is a shop at that address. Tie it to one of your users by a page that they open while logged in
     (Magento's identity link URL).
 
     Args:
         form: The posted form: a mapping or pairs.
-        http: A session of yours to send with; None: one of its own.
-        signature_method: How to sign: Magento wants HMAC-SHA256, old versions HMAC-SHA1.
+        http: A session of yours to send the requests with. By default the flow opens and closes its own.
+        signature_method: How to sign. Magento needs HMAC-SHA256, versions before 2.4.4 HMAC-SHA1.
         timeout: Seconds that each of the two token requests may take.
         allow_http: Whether the shop may be plain http on another machine.
-        public_only: Whether to connect to public addresses only, since a stranger names the shop. None: yes,
-            unless `http=` is given, whose connections cannot be checked.
+        public_only: Whether to connect to public addresses only, since a stranger names the shop. By default
+            yes, unless `http=` is given, whose connections cannot be checked.
 
     Raises:
         TypeError: If the form is of another type.
         CallbackError: If a field is missing, doubled or malformed, or the shop has no https address.
-        SigningError: If the shop has no public address, and must have one.
+        SigningError: If the shop is not at a public address, and `public_only` is set.
         Exception: What `Handshake.fetch_access_token` raises.
     """
     fields = _fields(form)

@@ -1,4 +1,4 @@
-"""Who is the user of an access token, by MediaWiki's signed statement (Special:OAuth/identify)."""
+"""Identifies the user of an access token by MediaWiki's signed statement (Special:OAuth/identify)."""
 
 from __future__ import annotations
 
@@ -37,19 +37,19 @@ _REQUIRED = ("iss", "aud", "iat", "exp", "nonce", "sub", "username")
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who somebody is on a wiki, by what it has signed.
+    """A user of a wiki, as the wiki has stated and signed.
 
     Attributes:
-        user_id: The number of the account, as text: it does not change, so store tokens by it. On a farm with
-            central accounts it is the central one.
-        username: The name of the account, which can change.
-        edit_count: How many edits it has made.
-        is_blocked: Whether it is blocked.
+        user_id: The account's number, as text. It does not change: store tokens by it. On a wiki farm with
+            central accounts it is the number of the central account.
+        username: The account's name, which can change.
+        edit_count: The number of the account's edits.
+        is_blocked: Whether the account is blocked.
         has_confirmed_email: Whether its e-mail address is confirmed.
         groups: Its user groups.
         rights: Its rights.
         grants: What the user has granted to this consumer.
-        claims: All of the statement.
+        claims: The whole statement.
     """
 
     user_id: str
@@ -66,23 +66,23 @@ class Identity:
 async def identify(session: OAuth1Session, *, user: str | None = None) -> Identity:
     """Ask a wiki who the user of an access token is, and check its signed answer.
 
-    The answer is a JWT, signed with the consumer secret. Checked are the signature (HS256 and no other
-    algorithm), the issuer, the audience, the times and the nonce of this very request.
+    The answer is a JWT, signed with the consumer secret. Its signature (only HS256), issuer, audience, times
+    and nonce (that of this request) are checked.
 
     Args:
         session: A session whose provider is the wiki.
-        user: Whose token to ask with, by your own name; None: the session's own.
+        user: Your name for the user whose stored token signs the request. By default the session's own token.
 
     Raises:
         TypeError: If the session has no provider.
         ValueError: If its `access_token_url` is not MediaWiki's `Special:OAuth/token`.
         ModuleNotFoundError: If PyJWT is not installed: `pip install aiooauth1[mediawiki]`.
-        TokenResponseError: If the answer is not such a statement, or one of the checks fails.
+        TokenResponseError: If the answer is not such a JWT, or one of the checks fails.
         RedirectRefused: If the wiki answers with a redirect.
-        ProviderError: If it refuses.
+        ProviderError: If the wiki refuses the request.
         UnknownUser: If the store holds no token for the user.
-        aiohttp.ClientError: If there is no answer.
-        TimeoutError: If it takes longer than 15 seconds.
+        aiohttp.ClientError: If the connection fails.
+        TimeoutError: If the wiki does not answer within 15 seconds.
     """
     url = _identify_url(session)
     signature = await session.sign("GET", url, user=user)
@@ -98,7 +98,9 @@ async def identify(session: OAuth1Session, *, user: str | None = None) -> Identi
         body = await _read(response)
         now = http_date(response.headers.get(hdrs.DATE, "")) or time.time()
     if _FIRST_REDIRECT <= status < _FIRST_REFUSAL:
-        raise RedirectRefused(f"the wiki answered with status {status}, not with an identity")
+        raise RedirectRefused(
+            f"the wiki answered with status {status} instead of an identity: check access_token_url"
+        )
     if status >= _FIRST_REFUSAL or body.lstrip().startswith((b"{", b"Error:")):
         # MediaWiki refuses with a status of 200 too.
         secret = session.consumer.secret
@@ -154,7 +156,7 @@ def _claims(body: bytes, session: OAuth1Session, nonce: str, now: float) -> dict
         if not isinstance(issuer, str) or urlsplit(issuer).netloc.lower() != wiki:
             wrong = "another issuer"
         elif not _is_time(claims["iat"]) or not _is_time(claims["exp"]):
-            wrong = "times that are no numbers"
+            wrong = "times that are not numbers"
         elif claims["iat"] > now + _LEEWAY or claims["exp"] < now - _LEEWAY:
             wrong = "issued in the future, or expired"
         elif not isinstance(claims["nonce"], str) or not compare_digest(

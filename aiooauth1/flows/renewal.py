@@ -1,8 +1,9 @@
-"""Renews access tokens, with one renewal at a time for each user, over any number of processes.
+"""Renews access tokens, one renewal at a time for each user, over any number of processes.
 
-The lease is a record in the store for pending handshakes, under a key that names the user and the very token
-that is renewed. Whoever adds the record renews; the others wait until it says how that ended, or its lease is
-over since its process has died. The stored token is replaced only by a newer one, so a crash loses none.
+A lease is a record in the store for pending handshakes. Its key is a digest of the user and the token to be
+renewed. The process that adds the record renews the token. The others wait until the record has the outcome,
+or until the lease expires because that process has died. The stored token is replaced by compare-and-set
+only, so a crash loses no token.
 """
 
 from __future__ import annotations
@@ -42,8 +43,8 @@ __all__ = ["SESSION_HANDLE", "Renewals", "parse_renewal", "refused_renewal"]
 SESSION_HANDLE = "oauth_session_handle"
 """The parameter of the OAuth Session extension with which a new token is fetched."""
 
-_LEASE_BEYOND_TIMEOUT = 18.0  # seconds for clocks that differ
-_LEASES_KEPT = 3  # a record outlives its first lease, so that the next process finds it
+_LEASE_BEYOND_TIMEOUT = 18.0  # seconds for clock skew between processes
+_LEASES_KEPT = 3  # a record lives for several leases: a process that takes over finds it
 _FIRST_POLL, _LONGEST_POLL = 0.05, 0.5
 _ATTEMPTS_TO_STORE = 5
 _FRESH = 10.0  # seconds for which a renewed token is not renewed again
@@ -89,7 +90,7 @@ class Renewals:
         provider: The provider's name.
         store: Where leases are.
         tokens: Where access tokens are.
-        fetch: Renews one token at the provider, once.
+        fetch: Sends one renewal request to the provider.
         timeout: Seconds that `fetch` may take.
         clock: Seconds since the epoch.
     """
@@ -113,7 +114,7 @@ class Renewals:
         self._running: dict[str, asyncio.Task[AccessToken]] = {}
 
     async def renew(self, user: str) -> AccessToken:
-        """Renew a user's token; calls that wait for the same user share one renewal.
+        """Renew a user's token. Concurrent calls for one user share one renewal.
 
         Raises:
             Exception: What `Handshake.renew` raises.
@@ -132,7 +133,7 @@ class Renewals:
 
     async def _renew(self, user: str) -> AccessToken:
         loop = asyncio.get_running_loop()
-        patience = loop.time() + 2 * self._lease  # one process may die on the way
+        patience = loop.time() + 2 * self._lease  # one other process may die meanwhile
         token = await self._current(user)
         key = _lease_key(user, token)
         claim = os.urandom(16).hex()
@@ -151,22 +152,24 @@ class Renewals:
                 if lease.is_done or current != token:
                     return current
             if loop.time() > patience:
-                raise StoreUnavailable("another process renews this token, and does not end: try again later")
+                raise StoreUnavailable(
+                    "another process is renewing this token and does not finish: try again later"
+                )
             await asyncio.sleep(delay)
             delay = min(2 * delay, _LONGEST_POLL)
         return await self._renew_under(user, token, key, held)
 
     async def _is_fresh(self, user: str, key: str) -> bool:
-        """Say whether the token is the outcome of a renewal a moment ago, and not one that needs another.
+        """Say whether the token was renewed a few seconds ago and needs no further renewal.
 
-        A call may have seen the old token, and ask for its renewal when that is over.
+        The caller may have read the old token, and ask for its renewal after that has ended.
         """
         if await self._store.get_pending(self._provider, key) is not None:
             return False  # it is being renewed, or was
         return await self._store.get_pending(self._provider, _marker_key(user)) is not None
 
     async def _claim(self, key: str, claim: str) -> Held | None:
-        """Return the lease record, which is ours if it has our claim, or None if it changed meanwhile."""
+        """Return the lease record (ours if it has our claim), or None if it changed in the meantime."""
         mine = _Lease(claim, self._clock() + self._lease).dump()
         store, provider = self._store, self._provider
         await store.add_pending(provider, key, mine, ttl=_LEASES_KEPT * self._lease)
@@ -183,7 +186,7 @@ class Renewals:
         lease = _Lease.load(held.value)
         try:
             current = await self._current(user)
-            if current != token:  # somebody was faster, or the user has reconnected
+            if current != token:  # another process was faster, or the user has reconnected
                 return current
             new = await self._fetch(token)
         except TokenRejected as error:
@@ -196,13 +199,13 @@ class Renewals:
             await self._end(key, held, replace(lease, expires_at=_NEVER))  # the next call tries again
             raise
         if not await self._replace(user, token, new):
-            new = await self._current(user)  # the user has reconnected meanwhile, or was disconnected
+            new = await self._current(user)  # the user has reconnected, or was disconnected
         await self._end(key, held, replace(lease, is_done=True))
         return new
 
     async def _replace(self, user: str, token: AccessToken, new: AccessToken) -> bool:
-        """Store the new token. The provider gave it once, so a store that does not answer is asked again."""
-        with suppress(StoreUnavailable):  # before the token: whoever reads that finds this too
+        """Store the new token. The provider issues it only once, so a failed write is retried."""
+        with suppress(StoreUnavailable):  # written before the token, so a reader of the token finds it
             await self._store.add_pending(self._provider, _marker_key(user), os.urandom(16), ttl=_FRESH)
         for attempt in range(_ATTEMPTS_TO_STORE):
             try:
@@ -214,7 +217,7 @@ class Renewals:
         raise AssertionError  # the loop returns or raises
 
     async def _end(self, key: str, held: Held, lease: _Lease) -> None:
-        with suppress(StoreUnavailable):  # then the lease ends it
+        with suppress(StoreUnavailable):  # then the lease expires
             await self._store.swap_pending(self._provider, key, held, lease.dump())
 
     async def _current(self, user: str) -> AccessToken:
@@ -225,7 +228,7 @@ class Renewals:
 
 
 def parse_renewal(body: bytes, token: AccessToken, provider: Provider, now: float) -> AccessToken:
-    """Read the answer to a renewal: a new token, or a sentence that the old one goes on (E*TRADE).
+    """Read the answer to a renewal: a new token, or a sentence that the old one stays valid (E*TRADE).
 
     Args:
         body: The body, decompressed.
@@ -246,12 +249,12 @@ def parse_renewal(body: bytes, token: AccessToken, provider: Provider, now: floa
 
 
 def refused_renewal(error: ProviderError) -> OAuth1Error:
-    """Return the error of a refused renewal: whatever the reason, this token is not renewed."""
+    """Return the error of a refused renewal: a TokenRejected for a refusal without a known reason."""
     problem = error.details
     if type(error) is not ProviderError or error.status not in _REFUSED or not isinstance(problem, Problem):
         return error
     refused = replace(problem, meaning="token_rejected").error(method=error.method, url=error.url)
-    refused.details = problem  # what the provider said of it, which is not that the token is dead
+    refused.details = problem  # the provider's own words, which do not say that the token is dead
     return refused
 
 
@@ -261,12 +264,12 @@ def is_dead(error: TokenRejected) -> bool:
 
 
 def _lease_key(user: str, token: AccessToken) -> str:
-    """Return where the lease for this very token is: a renewed one has another, though its key may stay."""
+    """Return the key of this token's lease. A renewed token has another lease."""
     parts = [user, token.key, token.secret, repr(token.expires_at)]
     digest = hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
     return f"renewal:{digest}"
 
 
 def _marker_key(user: str) -> str:
-    """Return where it stands that a token of this user was renewed a moment ago."""
+    """Return the key of the record that a token of this user was renewed a few seconds ago."""
     return f"renewed:{hashlib.sha256(user.encode('utf-8', 'surrogatepass')).hexdigest()}"

@@ -9,10 +9,10 @@ __all__ = ["check_revocation"]
 
 
 def check_revocation(body: bytes) -> None:
-    """Take any 2xx for done, unless it reports a problem.
+    """Accept any 2xx answer that reports no problem.
 
     Raises:
-        TokenResponseError: If it does: the problem is then read from it.
+        TokenResponseError: If it reports one, which the caller then reads from the body.
     """
     if b"oauth_problem" in body or body.lstrip().startswith((b'{"error', b'{"errors', b"Error:")):
         raise TokenResponseError("the answer to the revocation reports a problem that cannot be read")

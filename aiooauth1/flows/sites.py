@@ -55,7 +55,7 @@ class Site(NamedTuple):
 
 
 def origin_of(url: str) -> str:
-    """Return the origin of a URL, or an empty text if it is none of http or https."""
+    """Return the origin of an http or https URL, or an empty string for any other text."""
     parts = _split(url)
     if parts is None or parts.scheme not in _PORTS:
         return ""

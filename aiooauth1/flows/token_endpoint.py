@@ -1,4 +1,4 @@
-"""One signed request to a token endpoint, sent once, and its answer under bounds."""
+"""Sends one signed request to a token endpoint, once, and reads its answer within bounds."""
 
 from __future__ import annotations
 
@@ -43,24 +43,24 @@ _LONGEST_ORIGIN = 200
 
 @dataclass(frozen=True, slots=True, repr=False, kw_only=True)
 class TokenRequest:
-    """A request to a token endpoint, of which all but the signature is known.
+    """An unsigned request to a token endpoint.
 
     Attributes:
         method: POST or GET.
         url: The endpoint, in the characters of RFC 3986.
         form: The body of more parameters, or None if it has none.
         placement: Where its `oauth_` parameters go.
-        user_agent: What it says of who asks, or None if it says what the session says.
-        needs_user_agent: Whether it must say that.
+        user_agent: Its User-Agent, or None for the session's own.
+        needs_user_agent: Whether the provider refuses requests without a User-Agent of the consumer's.
         signer: Signs it.
-        nonce: Makes a nonce.
-        now: Tells the time at the provider, in seconds since the epoch.
+        nonce: Returns a new nonce.
+        now: Returns the time at the provider, in seconds since the epoch.
         callback: Its `oauth_callback`, if it has one.
         verifier: Its `oauth_verifier`, if it has one.
-        basic_auth: The Authorization of a gateway in front of the provider, if there is one.
-        extra: More signed parameters beside those.
-        credentials: Whose secrets must not show in an error, should the provider echo them.
-        secrets: What else must not.
+        basic_auth: The Authorization for a gateway in front of the provider, if there is one.
+        extra: More signed parameters.
+        credentials: The credentials whose secrets are masked in errors, in case the provider echoes them.
+        secrets: More secrets to mask.
     """
 
     method: str
@@ -85,7 +85,7 @@ class TokenRequest:
         return any(isinstance(one, RequestToken) for one in self.credentials)
 
     def prepare(self, wire_url: str, nonce: str, timestamp: int) -> Prepared:
-        """Return what is to be signed, for the URL as it goes over the wire."""
+        """Return the base string's parts, for the URL as it is sent."""
         return self.signer.prepare(
             self.method,
             wire_url,
@@ -100,12 +100,12 @@ class TokenRequest:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class TokenReply:
-    """What the endpoint answered: a 2xx, or a refusal.
+    """The endpoint's answer: a 2xx, or a refusal.
 
     Attributes:
         status: The HTTP status code.
         headers: The header fields.
-        body: The body, decompressed; that of a refusal is empty if it could not be read whole.
+        body: The body, decompressed; empty if a refusal's body could not be read whole.
     """
 
     status: int
@@ -114,22 +114,22 @@ class TokenReply:
 
     @property
     def is_refusal(self) -> bool:
-        """Whether the status alone says no."""
+        """Whether the status is 400 or above."""
         return self.status >= _FIRST_REFUSAL
 
     @property
     def date(self) -> str:
-        """The Date header field, or an empty text."""
+        """The Date header field, or an empty string."""
         return next((value for name, value in self.headers if name.lower() == "date"), "")
 
 
 class _SignedRequest(ObservedRequest):
-    """Signs itself when aiohttp sends it, with the connection in hand: not before."""
+    """Signs itself when aiohttp sends it, after a connection was acquired."""
 
     ours: TokenRequest | None = None
 
     async def send(self, conn: Connection) -> ClientResponse:
-        """Sign the request and write it; the signature is taken out again before anything can show it."""
+        """Sign the request and write it, then remove the signature before anything can show it."""
         ours, url = self.ours, self.url
         if ours is None:
             return await super().send(conn)
@@ -137,7 +137,7 @@ class _SignedRequest(ObservedRequest):
             prepared = ours.prepare(sent_url(self), ours.nonce(), int(ours.now()))
             await place(self, await finish(ours.signer, prepared), ours.placement)
         except BaseException:
-            conn.release()  # nothing was written: it is as good as new
+            conn.release()  # nothing was written, so it can be reused
             raise
         if ours.basic_auth is not None:
             self.headers[hdrs.AUTHORIZATION] = ours.basic_auth
@@ -150,7 +150,7 @@ class _SignedRequest(ObservedRequest):
 
 
 class SendOnceMiddleware:
-    """Lets one request be sent: aiohttp repeats a GET on a dropped connection, and a token is given once."""
+    """Lets one request be sent. aiohttp repeats a GET on a dropped connection, but a token is issued once."""
 
     __slots__ = ("_ours", "_request")
 
@@ -160,7 +160,7 @@ class SendOnceMiddleware:
 
     @property
     def has_begun(self) -> bool:
-        """Whether the request began to be written."""
+        """Whether writing the request has begun."""
         return self._request is not None and self._request.has_begun
 
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
@@ -168,15 +168,15 @@ class SendOnceMiddleware:
             raise ServerDisconnectedError
         ours = self._ours
         request.response_class = BoundedHeadResponse
-        # A caller's session may keep cookies, and those are not this user's.
+        # A caller's session may keep cookies, which belong to other users.
         request.headers.popall(hdrs.COOKIE, None)
         request.headers.popall(hdrs.AUTHORIZATION, None)
-        # It may name a type for all its requests, too, and what is signed is a form or nothing.
+        # It may set a Content-Type for all its requests. This one has a form, or no body.
         request.headers.popall(hdrs.CONTENT_TYPE, None)
         if ours.form is not None or ours.placement == "body":
             request.headers[hdrs.CONTENT_TYPE] = FORM
         set_user_agent(request, ours.user_agent, needed=ours.needs_user_agent)
-        ours.prepare(sent_url(request), "0", 0)  # what cannot be signed is told before a connection
+        ours.prepare(sent_url(request), "0", 0)  # raise what cannot be signed before connecting
         self._request = observe(request, _SignedRequest)
         self._request.ours = ours
         try:
@@ -187,7 +187,7 @@ class SendOnceMiddleware:
             if not self.has_begun:
                 raise
             failure = outcome_unknown("the token request", error, method=ours.method, url=ours.url)
-        # Outside the handler, and before a trace hook sees aiohttp's error, which quotes the answer: that may
+        # Outside the handler, and before a trace hook sees aiohttp's error: it quotes the answer, which may
         # echo the request.
         raise failure
 
@@ -196,15 +196,15 @@ async def send_token_request(http: ClientSession, request: TokenRequest, *, seco
     """Send a token request once and return the answer, at most 64 KiB of it decompressed.
 
     Args:
-        http: The session to send it with; its cookies and redirects are not used.
+        http: The session to send it with. Its cookies are not used, and redirects are not followed.
         request: What to send.
         seconds: How long everything together may take.
 
     Raises:
         RedirectRefused: If it answered with a redirect.
         SigningError: If it cannot be signed rightly, or the host is not public and has to be.
-        TokenResponseError: If the answer is too long or compressed in a way that we did not ask for.
-        OutcomeUnknown: If the request went out, and no whole answer came, or one whose head does not end.
+        TokenResponseError: If the answer is too long, or compressed in a way that was not asked for.
+        OutcomeUnknown: If the request was sent and no complete answer came, or its head was too long.
         Exception: aiohttp's or a connector's own error, if nothing was sent.
     """
     once = SendOnceMiddleware(request)
@@ -221,14 +221,14 @@ async def send_token_request(http: ClientSession, request: TokenRequest, *, seco
             answer = outcome_unknown("the token request", error, method=request.method, url=request.url)
     if isinstance(answer, TokenReply):
         return answer
-    # Outside the handler: aiohttp's error, which quotes request and answer, is not to be its context.
+    # Outside the handler, so that aiohttp's error, which quotes request and answer, is not its context.
     raise answer
 
 
 async def _answer(
     http: ClientSession, request: TokenRequest, once: SendOnceMiddleware, seconds: float
 ) -> TokenReply | OAuth1Error:
-    """Return the answer or what is wrong, raised elsewhere: reports may show the locals on its way."""
+    """Return the answer or an error. The caller raises it: a traceback from here would show these locals."""
     async with http.request(
         request.method,
         URL(request.url, encoded=True),
@@ -245,7 +245,7 @@ async def _answer(
             try:
                 body = await _read(response)
             except (TokenResponseError, ClientError, OSError):
-                body = b""  # a refusal is one, whatever its body, and though that breaks off
+                body = b""  # it is a refusal even if its body cannot be read
             return TokenReply(response.status, tuple(response.headers.items()), body)
         if not 200 <= response.status <= _LAST_SUCCESS:  # noqa: PLR2004
             return RedirectRefused(_redirect(response, request))
@@ -256,8 +256,8 @@ async def _answer(
 
 
 def _redirect(response: ClientResponse, request: TokenRequest) -> str:
-    """Say where a redirect leads: to which origin, and no more, since the rest may echo the request."""
-    said = f"the token endpoint answered with status {response.status}, not with a token"
+    """Describe a redirect by the origin it leads to. The rest of its URL may echo the request."""
+    said = f"the token endpoint answered with status {response.status} instead of a token"
     location = response.headers.get(hdrs.LOCATION)
     if location is None or response.status not in _REDIRECTS:
         return said
@@ -265,7 +265,7 @@ def _redirect(response: ClientResponse, request: TokenRequest) -> str:
     try:
         target = endpoint.join(URL(location)).origin()
     except ValueError:
-        return f"{said}: it redirects to what is no URL"
+        return f"{said}: it redirects to an invalid URL"
     if target == endpoint.origin():
         return f"{said}: it redirects to another path of {target}; use the URL that the provider documents"
     matcher = SecretMatcher.from_secrets(one.secret for one in request.credentials)
@@ -283,9 +283,11 @@ async def _read(response: ClientResponse) -> bytes:
         if max(received, len(body)) > _MOST_READ:
             response.close()
             raise TokenResponseError(f"the token endpoint's answer is longer than {_MOST_READ} bytes")
-    # Else the end of a secret may be missing, of which a form shows nothing.
+    # Otherwise the end of a secret could be missing, which a form does not reveal.
     if stream is not None and (not stream.eof or stream.unused_data):
-        raise TokenResponseError("the token endpoint's answer does not end where its compression does")
+        raise TokenResponseError(
+            "the token endpoint's answer is compressed incompletely, or has more data behind it"
+        )
     return bytes(body)
 
 
@@ -298,7 +300,7 @@ def _decompressor(encoding: str) -> zlib._Decompress | None:
 
 
 def _inflate(stream: zlib._Decompress, chunk: bytes) -> bytes:
-    """Decompress the next chunk, never to more than just over the bound."""
+    """Decompress the next chunk, to at most one byte more than the bound."""
     try:
         return stream.decompress(chunk, _MOST_READ + 1)
     except zlib.error:
@@ -306,5 +308,5 @@ def _inflate(stream: zlib._Decompress, chunk: bytes) -> bytes:
     raise TokenResponseError("the token endpoint's answer does not decompress")
 
 
-# We ask for identity; some servers compress all the same (RFC 9110 section 8.4.1).
+# We ask for identity, but some servers compress anyway (RFC 9110 section 8.4.1).
 _WINDOW: Mapping[str, int] = {"gzip": 31, "x-gzip": 31, "deflate": 15}

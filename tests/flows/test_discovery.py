@@ -68,18 +68,22 @@ async def test_a_redirect_within_the_site_is_followed() -> None:
 @pytest.mark.parametrize(
     ("answer", "error", "says"),
     [
-        (http(b"<!DOCTYPE html>"), TokenResponseError, "no JSON object"),
-        (http(b"[]"), TokenResponseError, "no JSON object"),
-        (http(b"[" * 100_000), TokenResponseError, "no JSON object"),
+        (http(b"<!DOCTYPE html>"), TokenResponseError, "is not a WordPress index"),
+        (http(b"[]"), TokenResponseError, "is not a WordPress index"),
+        (http(b"[" * 100_000), TokenResponseError, "is not a WordPress index"),
         (http(b'{"a": "' + b"x" * (1 << 20) + b'"}'), TokenResponseError, "longer than 1048576 bytes"),
-        (http(b'{"authentication": {}}'), TokenResponseError, "is the WP-API OAuth1 plugin active"),
-        (http(b'{"authentication": []}'), TokenResponseError, "is the WP-API OAuth1 plugin active"),
-        (http(b'{"authentication": {"oauth1": {}}}'), TokenResponseError, "names no request endpoint"),
-        (http(index("https://evil.example/")), TokenResponseError, "of its own origin"),
+        (http(b'{"authentication": {}}'), TokenResponseError, "activate the WP-API OAuth1 plugin"),
+        (http(b'{"authentication": []}'), TokenResponseError, "activate the WP-API OAuth1 plugin"),
+        (http(b'{"authentication": {"oauth1": {}}}'), TokenResponseError, "has no request endpoint"),
+        (http(index("https://evil.example/")), TokenResponseError, "on the site's own origin"),
         (http(b"", status="301 Moved", Location="https://evil.example/"), RedirectRefused, "evil.example"),
         (http(b"", status="302 Found", Location="http://10.0.0.1/"), RedirectRefused, "10.0.0.1"),
         (http(b"", status="302 Found", Location="//169.254.169.254/"), RedirectRefused, "169.254"),
-        (http(b"", status="302 Found", Location="file:///etc/passwd"), RedirectRefused, "no http URL"),
+        (
+            http(b"", status="302 Found", Location="file:///etc/passwd"),
+            RedirectRefused,
+            "other than an http URL",
+        ),
         (http(b"", status="302 Found", Location="/wp-json/"), RedirectRefused, "more than 3 times"),
         (http(b"", status="404 No"), ProviderError, "404"),
         (http(b"", status="500 Oh"), ProviderError, "500"),
@@ -97,7 +101,7 @@ async def test_an_unusable_index_is_refused(answer: bytes, error: type[Exception
 async def test_an_endpoint_on_another_origin_is_refused(name: str, url: object) -> None:
     async with Endpoint() as endpoint:
         endpoint._answers = (http(index(endpoint.url, **{name: url})),)  # noqa: SLF001
-        with pytest.raises(TokenResponseError, match=f"names no {name} endpoint of its own origin"):
+        with pytest.raises(TokenResponseError, match=f"has no {name} endpoint on the site's own origin"):
             await discover(endpoint.url, public_only=False)
 
 

@@ -120,7 +120,7 @@ ROWS: list[Row] = [
     (301, b"", {"Location": "//provider.example:8443/"}, RedirectRefused, f"to {AT}:8443;"),
     (301, b"", {"Location": "https://consumer-secret-CANARY.example/"}, RedirectRefused, "redirects to "),
     (301, b"", {"Location": "/oauth/access_token"}, RedirectRefused, f"another path of {AT};"),
-    (301, b"", {"Location": "https://["}, RedirectRefused, "what is no URL"),
+    (301, b"", {"Location": "https://["}, RedirectRefused, "an invalid URL"),
     # A refusal.
     *[(status, b"", {}, ProviderError, "") for status in (400, 401, 403, 404, 405, 410, 418, 499)],
     *[(status, ACCESS, {}, ProviderError, "") for status in (400, 401, 500, 502, 503, 504, 599, 600, 999)],

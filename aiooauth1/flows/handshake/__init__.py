@@ -4,6 +4,6 @@
 - `legs`: the three legs one by one
 - `callback`: reads a callback (pure)
 - `pending`: the pending record and its states (pure)
-- `completion`: one exchange for each request token, however many callbacks
+- `completion`: one exchange for each request token, for any number of callbacks
 - `exchange`: claim, exchange, save, record: one task
 """

@@ -1,4 +1,4 @@
-"""What the callback says: the provider sent the user's browser there, and anybody can have written it."""
+"""Reads a callback: the provider sent the user's browser there, but anybody can have written it. Pure."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ _ACCEPTED = "a str, a URL object, or the query's decoded parameters as a mapping
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Callback:
-    """The parameters of a callback that mean something (RFC 5849 section 2.2).
+    """The parameters of a callback that have a meaning (RFC 5849 section 2.2).
 
     Attributes:
         request_token: The key of the request token, or None if the callback names none.
         verifier: The verifier, or None if there is none.
         denied: Whether the user said no.
-        problem: What else the provider reports instead of a verifier, escaped and cut.
+        problem: Another problem that the provider reports instead of a verifier, escaped and cut.
     """
 
     request_token: str | None
@@ -64,7 +64,7 @@ def parse_callback(
     denied_without_verifier: bool = False,
     denial_params: Iterable[tuple[str, str | None]] = (),
 ) -> Callback:
-    """Read a callback. Only the parameters of OAuth are read, and nothing of it is merged into anything.
+    """Read the OAuth parameters of a callback, and ignore the others.
 
     Args:
         callback: The URL that the browser asked for (a str or any URL object), its query alone, or the
@@ -72,11 +72,11 @@ def parse_callback(
         token_name: What the provider calls the request token there.
         denied_by_empty_verifier: Whether an empty verifier means that the user said no.
         denied_without_verifier: Whether a callback without a verifier means that the user said no.
-        denial_params: More parameters that mean it, as (name, value); the value None stands for any.
+        denial_params: More parameters that mean it, as (name, value). The value None stands for any value.
 
     Raises:
-        CallbackError: If one of those parameters is there twice, too long, or has control characters.
-        TypeError: If the callback is none of those types.
+        CallbackError: If one of those parameters is repeated, too long, or has control characters.
+        TypeError: If the callback is of another type.
 
     >>> parse_callback("https://me.example/cb?oauth_token=hh5s93j4hdidpola&oauth_verifier=hfdp7dh39dks9884")
     <Callback of request token 'hh5s93j4hdidpola'>
@@ -112,7 +112,7 @@ def parse_callback(
 
 
 def check_value(name: str, value: str) -> None:
-    """Check what came from outside: a parameter of a callback, or what a user typed.
+    """Check a value from outside: a parameter of a callback, or a typed PIN.
 
     Raises:
         CallbackError: If it is too long or has control characters.
@@ -139,11 +139,13 @@ def check_callback_url(callback: object) -> str | None:
     is_web = scheme.lower() in {"http", "https"}
     if text != "oob" and not (has_authority and _SCHEME.fullmatch(scheme) and rest):
         raise ValueError(
-            "callback must be an absolute URL (https://…, or a scheme of your own with ://), 'oob' for a PIN,"
-            " or None if the provider must not get one"
+            "callback must be an absolute URL (https://…, or your own scheme with ://), 'oob' for a PIN,"
+            " or None to send no callback"
         )
     if (is_web and rest[:1] in "/?#") or _NO_URL.search(text):
-        raise ValueError("callback is no URL: it has no host, or white space or control characters in it")
+        raise ValueError(
+            "callback is not a valid URL: give it a host, and no white space or control characters"
+        )
     return text
 
 
@@ -168,7 +170,7 @@ def _given(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     given: dict[str, str] = {}
     for name, value in pairs:
         if name in given:
-            raise CallbackError(f"the callback has {name} twice")
+            raise CallbackError(f"the callback has {name} twice: start a new handshake")
         check_value(name, value)
         given[name] = value
     return given
@@ -209,8 +211,8 @@ def _known_pairs(query: str | list[tuple[str, str]], known: Container[str]) -> l
         return [(name, value) for name, value in query if name in known]
     return [
         (name, _utf8(value, name))
-        for octets, value in parse_form(query.encode("utf-8", "surrogatepass"))
-        if (name := octets.decode("latin-1")) in known
+        for given, value in parse_form(query.encode("utf-8", "surrogatepass"))
+        if (name := given.decode("latin-1")) in known
     ]
 
 
@@ -236,7 +238,7 @@ def _named_by(denied: str) -> str:
 
 
 def _shown(problem: str) -> str:
-    """Escape what a stranger may have written: the text of an error ends up in pages and logs."""
+    """Escape text that a stranger may have written: errors end up in pages and logs."""
     return quote(problem[:_LONGEST_PROBLEM], safe=" ,.:;!()-_/")[:_LONGEST_PROBLEM]
 
 

@@ -1,4 +1,4 @@
-"""Brings pending handshakes to their end: one exchange for each request token, for any number of callbacks.
+"""Completes pending handshakes: one exchange for each request token, for any number of callbacks.
 
 All calls of one process that complete the same handshake share one task, which asks the store, waits for an
 exchange elsewhere, and starts one if it may: a hundred calls read the store as often as one does.
@@ -74,14 +74,14 @@ class _Call:
 
 
 class Completer:
-    """Brings pending handshakes to their end, with one exchange under way for each at a time.
+    """Completes pending handshakes, with at most one exchange running for each.
 
     Args:
         provider: The provider's name.
         store: Where the pending records are.
-        tokens: Where access tokens go; None if nowhere.
+        tokens: Where access tokens are stored, if anywhere.
         fetch: Sends the request for an access token, once.
-        affinity: The loop and the process where all this may happen.
+        affinity: The loop and the process in which this object may be used.
         timeout: Seconds that `fetch` may take.
         clock: Seconds since the epoch.
     """
@@ -112,7 +112,7 @@ class Completer:
         self._is_closing = False
 
     async def drain(self) -> None:
-        """Begin no more exchanges, and wait for those under way, as long as they may take."""
+        """Start no more exchanges, and wait for the running ones as long as they may take."""
         self._is_closing = True
         if self._exchanges and self._affinity.is_current():
             tasks = [exchange.task for exchange in self._exchanges.values()]
@@ -134,7 +134,7 @@ class Completer:
         return held, record
 
     async def read(self, key: str) -> tuple[Held, PendingRecord]:
-        """Return a record of this provider, whoever it is bound to."""
+        """Return a record of this provider, without a check of its binding."""
         held = await self._settings.store.get_pending(self._provider, key)
         if held is None:
             raise CallbackError(
@@ -147,7 +147,7 @@ class Completer:
         return held, record
 
     async def complete(self, key: str, verifier: str, bind: str, save_as: SaveAs | None) -> AccessToken:
-        """Swap a request token and its verifier for the access token, once; then return the same again.
+        """Exchange a request token and its verifier for the access token; later calls get the same token.
 
         Raises:
             Exception: What `Handshake.complete` raises.
@@ -161,7 +161,7 @@ class Completer:
         if flow is None:
             flow = self._flows[key] = _Flow(self, key, patience)
         elif len(flow.calls) >= _MAX_WAITERS:
-            raise CallbackError("too many requests complete this handshake at once: reload in some seconds")
+            raise CallbackError("too many requests complete this handshake at once: reload in a few seconds")
         flow.calls.append(call)
         if flow.task is None:
             flow.task = asyncio.create_task(flow.run())
@@ -183,11 +183,11 @@ class Completer:
             if isinstance(status, Denied):
                 return
             if isinstance(status, Done):
-                raise CallbackError("this handshake is complete: its request token is used")
+                raise CallbackError("this handshake is complete, so it cannot be denied any more")
             if isinstance(status, Exhausted):
                 raise _exhausted()
             if key in self._exchanges or isinstance(status, Busy):
-                raise CallbackError("another request is completing this handshake")
+                raise CallbackError("another request is completing this handshake: it cannot be denied now")
             denied = record.denied()
             store = self._settings.store
             if await store.swap_pending(record.provider, record.request_token, held, denied.dump()):
@@ -218,13 +218,13 @@ class Completer:
         return isinstance(self.status(record, call.verifier, saves=call.saves), Claimable)
 
     def start(self, held: Held, record: PendingRecord, call: _Call) -> Exchange:
-        """Start an exchange in a task of its own, which no cancel of a caller reaches."""
+        """Start an exchange in its own task, so that cancelling a caller does not cancel it."""
         if self._is_closing:
             raise RuntimeError("the handshake is closed")
         unconfirmed = self._settings.unconfirmed_claims
         record, replaced = self._own(record), record.claim
         if len(unconfirmed) >= _MAX_UNCONFIRMED:
-            unconfirmed.clear()  # from now on their leases end them
+            unconfirmed.clear()  # from now on they end when their leases expire
         exchange = Exchange(self._settings, held, record, call.verifier, call.save_as, replaced=replaced)
         key = record.request_token
         self._exchanges[key] = exchange
@@ -232,11 +232,11 @@ class Completer:
         return exchange
 
     def exchange_of(self, key: str) -> Exchange | None:
-        """Return the exchange under way in this process."""
+        """Return the exchange that runs in this process."""
         return self._exchanges.get(key)
 
     def _own(self, record: PendingRecord) -> PendingRecord:
-        """Take a claim of our own back, for which nothing was sent since the store did not answer."""
+        """Release a claim of our own for which nothing was sent, because the store did not answer."""
         if record.claim in self._settings.unconfirmed_claims:
             return record.released(attempt_counts=False)
         return record
@@ -263,7 +263,7 @@ class _Flow:
         """Answer the calls, until there are none."""
         try:
             await self._run()
-        except Exception as error:  # noqa: BLE001  whoever waits gets it, whatever it is
+        except Exception as error:  # noqa: BLE001  every waiting call gets it
             while self.calls:
                 self.calls.popleft().resolve(error)
         finally:
@@ -319,7 +319,7 @@ class _Flow:
             starter.resolve(error)
             return
         while not await self._wait_for(exchange.result):
-            pass  # others give up; who started it waits as long as the exchange may take
+            pass  # other calls give up; the one that started it waits for the whole exchange
         if exchange.result.cancelled():
             starter.answer.cancel()
             return
@@ -331,7 +331,7 @@ class _Flow:
         came = len(self.calls)  # a call that comes after the answer is a reload, and has its own
         starter.resolve(result)
         if failure is not None:
-            # It gets a moment to be recorded; a store in trouble is not asked by everybody who waits.
+            # The outcome gets a moment to be recorded. Not every waiting call asks a store that fails.
             await asyncio.wait({exchange.task}, timeout=_TO_RECORD)
         async for call in self._each(came):
             if not record.is_bound_to(call.bind):
@@ -366,7 +366,7 @@ class _Flow:
         now = asyncio.get_running_loop().time()
         for call in [call for call in self.calls if call.give_up_at <= now]:
             call.resolve(
-                CallbackError("another request is completing this handshake: reload in some seconds")
+                CallbackError("another request is completing this handshake: reload in a few seconds")
             )
         self.calls = deque(call for call in self.calls if not call.answer.done())
 
@@ -382,7 +382,9 @@ def check_owner(record: PendingRecord, bind: str) -> None:
 
 
 def _elsewhere() -> CallbackError:
-    return CallbackError("the handshake was begun elsewhere: in another browser, account or provider")
+    return CallbackError(
+        "the handshake was begun elsewhere (another browser, account or provider): start a new one"
+    )
 
 
 def _exhausted() -> CallbackError:

@@ -52,7 +52,7 @@ DENIAL_FLAGS: Mapping[str, str] = MappingProxyType(
 DENIED_VERIFIERS: Mapping[str, str] = MappingProxyType(
     {"denied": "Atlassian's OAuth plugin: Jira, Confluence, Bitbucket Server, and Jenkins' copy of it"}
 )
-"""Values of `oauth_verifier` that are none."""
+"""Values of `oauth_verifier` that mean a denial."""
 
 PENDING_PROBLEMS: Mapping[str, str] = MappingProxyType(
     {

@@ -36,22 +36,24 @@ if TYPE_CHECKING:
 __all__ = ["Exchange", "ExchangeSettings", "SaveAs", "user_of"]
 
 SaveAs = str | Callable[[AccessToken], str]
-"""Whom to store an access token for, or what tells that from the token."""
+"""The user to store an access token for, or a function that derives the user from the token."""
 
-_LATEST_CLAIM = 8.0  # seconds after which an answered claim is not used: its lease may be over elsewhere
+_LATEST_CLAIM = (
+    8.0  # seconds after which a confirmed claim is not used: other processes may see its lease expired
+)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 0.5  # seconds between attempts to record how it ended
 _DENIED = Problem(403, "user_refused", meaning="user_refused")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class ExchangeSettings:
-    """What all exchanges of a handshake share.
+    """Settings that all exchanges of a handshake share.
 
     Attributes:
         store: Where the pending records are.
-        tokens: Where access tokens go; None if nowhere.
+        tokens: Where access tokens are stored, if anywhere.
         fetch: Sends the request for an access token, once.
-        lease: Seconds after which a claim is nobody's.
+        lease: Seconds after which a claim expires.
         timeout: Seconds that `fetch` may take.
         clock: Seconds since the epoch.
         unconfirmed_claims: Claims whose write was not confirmed by the store. No token request was sent for
@@ -68,11 +70,11 @@ class ExchangeSettings:
 
 
 class Exchange:
-    """One exchange under way in this process.
+    """One running exchange of this process.
 
     Attributes:
-        task: What claims, exchanges, saves and records.
-        result: How it ended, as soon as that is known: the token, what went wrong, or None if another claimed
+        task: The task that claims, exchanges, saves and records.
+        result: The outcome, as soon as it is known: the token, the error, or None if another process claimed
             first. The task may still be at work to record it.
     """
 
@@ -106,7 +108,7 @@ class Exchange:
         self._save_as = save_as
         self._verifier = verifier
         self.result: asyncio.Future[AccessToken | None] = asyncio.get_running_loop().create_future()
-        # Whoever asked may be gone when the answer comes: then nobody looks at its exception.
+        # The caller may have been cancelled: asyncio must not warn of an exception that is never retrieved.
         self.result.add_done_callback(lambda done: done.cancelled() or done.exception())
         self.task: asyncio.Task[None] = asyncio.create_task(self.run())
 
@@ -120,7 +122,7 @@ class Exchange:
         return self._save_as is not None
 
     async def run(self) -> None:
-        """Do it all, and set the result."""
+        """Claim, exchange, save and record, and set the result."""
         try:
             if (claim := await self._claim()) is None:
                 self._publish(None, None)
@@ -130,12 +132,12 @@ class Exchange:
             if token is not None and self._save_as is not None:
                 ended, failure = await self._save(ended, token, self._save_as)
                 if isinstance(failure, StoreUnavailable):
-                    self._publish(None, failure)  # to record it may take as long again
+                    self._publish(None, failure)  # recording it may take as long again
             await self._write(held, ended, token, failure)
         except asyncio.CancelledError:
             self.result.cancel()
             raise
-        except Exception as error:  # noqa: BLE001  whoever waits for the result gets it, whatever it is
+        except Exception as error:  # noqa: BLE001  every waiting call gets it
             self._publish(None, error)
 
     async def _claim(self) -> tuple[Held, PendingRecord] | None:
@@ -158,8 +160,8 @@ class Exchange:
         return None if held is None else (held, claimed)
 
     async def _release_claim(self, free: PendingRecord) -> None:
-        """End the claim if it holds after all: other processes cannot know that nothing was sent."""
-        with suppress(StoreUnavailable):  # then its lease ends it
+        """Release the claim if it was stored after all: others cannot know that nothing was sent."""
+        with suppress(StoreUnavailable):  # then the lease expires
             held = await self._settings.store.get_pending(free.provider, free.request_token)
             if held is not None and PendingRecord.load(held.value).claim == self._claim_id:
                 await self._swap(held, free)
@@ -167,20 +169,22 @@ class Exchange:
     async def _exchange(
         self, claimed: PendingRecord
     ) -> tuple[PendingRecord, AccessToken | None, Exception | None]:
-        """Send the request, unless the token is there already; return what to record, and how it ended."""
+        """Send the request, unless there is a token already. Return record, token and error."""
         token = claimed.outcome
-        if not isinstance(token, AccessToken):  # else an earlier exchange brought it, and it was not saved
+        if not isinstance(
+            token, AccessToken
+        ):  # otherwise an earlier exchange fetched it, and could not save it
             request_token = RequestToken(claimed.request_token, claimed.secret, params=claimed.params)
             try:
                 token = await self._settings.fetch(request_token, self._verifier)
-            except Exception as error:  # noqa: BLE001  whatever it is, the claim is to end
+            except Exception as error:  # noqa: BLE001  the claim must end after any error
                 return _after_failure(claimed, self._verifier, error), None, error
         return claimed.completed(token), token, None
 
     async def _save(
         self, ended: PendingRecord, token: AccessToken, save_as: SaveAs
     ) -> tuple[PendingRecord, Exception | None]:
-        """Store the token for its user. If that fails it is recorded as not saved, and a reload saves it."""
+        """Store the token for its user. After a failure a reload saves it."""
         try:
             user = user_of(save_as, token)
             if self._settings.tokens is not None:
@@ -192,7 +196,7 @@ class Exchange:
     async def _write(
         self, held: Held, ended: PendingRecord, token: AccessToken | None, failure: Exception | None
     ) -> None:
-        """Record how it ended. Whoever asked need not wait for a store without answers: this task does."""
+        """Record the outcome, with retries. The callers do not wait for a store that does not answer."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._settings.lease - self._settings.timeout
         pause = _FIRST_PAUSE
@@ -202,7 +206,7 @@ class Exchange:
             except StoreUnavailable:
                 self._publish(token, failure)
                 if loop.time() > deadline:
-                    return  # the lease ends the claim too
+                    return  # the lease expires too
             else:
                 break
             await asyncio.sleep(pause)
@@ -224,7 +228,7 @@ class Exchange:
 
 
 def user_of(save_as: SaveAs, token: AccessToken) -> str:
-    """Return the user for whom a token is to be stored."""
+    """Return the user to store a token for."""
     user = save_as(token) if callable(save_as) else save_as
     if not isinstance(user, str):
         raise TypeError(f"save_as must be the user's name or return it, a str, not {type(user).__name__}")
@@ -232,7 +236,7 @@ def user_of(save_as: SaveAs, token: AccessToken) -> str:
 
 
 def _after_failure(claimed: PendingRecord, verifier: str, failure: Exception) -> PendingRecord:
-    """Return the record without the claim. The attempt counts only if it is not known how it ended."""
+    """Return the record without the claim. The attempt counts only if its outcome is unknown."""
     if isinstance(failure, AuthorizationDenied):
         return claimed.refused(verifier, _DENIED)
     if (

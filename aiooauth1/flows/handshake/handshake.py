@@ -1,4 +1,4 @@
-"""The three legs of a handshake, each user's kept in a store between them (RFC 5849 section 2)."""
+"""The three legs of a handshake (RFC 5849 section 2), with each user's state kept in a store between them."""
 
 from __future__ import annotations
 
@@ -61,26 +61,28 @@ class PendingHandshake:
 
 
 class Handshake(Legs):
-    """Connects users: sends each to the provider, and swaps what comes back for an access token exactly once.
+    """Connects users: sends each to the provider, and exchanges the callback for an access token once.
 
-    However many callbacks come, to however many processes, one exchange is under way at a time, and its
-    result is kept for the record's remaining life. One object serves all users.
+    For any number of callbacks to any number of processes, one exchange runs at a time, and its result is
+    kept for the record's remaining life. One object serves all users.
 
     Args:
         provider: Its endpoints, and how it wants requests signed; its name is the namespace in the store.
         consumer: The service's own credentials.
         store: Where pending handshakes are kept, for all processes that may see the callback.
-        tokens: Where access tokens go; None: the same store.
-        http: A session of yours to send with, whose cookies are not used; None: one of its own.
+        tokens: Where access tokens are stored. By default in `store`.
+        http: A session of yours to send the requests with; its cookies are not used. By default the handshake
+            opens and closes its own.
         ttl: Seconds that a user may take to come back.
         timeout: Seconds that a token request may take altogether.
         clock: Seconds since the epoch, the same in all processes within a few seconds.
-        nonce: A new text at each call, letters and digits; None: random ones as long as the provider wants.
+        nonce: Returns a new string of letters and digits at each call. By default random nonces of
+            `provider.nonce_length`.
         allow_http: Whether endpoints may be plain http on other machines, and PLAINTEXT go over http at all.
         basic_auth: Name and password for a gateway in front of the provider (staging sites have one). Only
             if no token endpoint takes its `oauth_` parameters in the header.
-        public_only: Whether to connect to public addresses only: for sites that users name. None: as the
-            provider says.
+        public_only: Whether to connect to public addresses only, for sites that users name. By default
+            `provider.public_only`.
 
     Raises:
         TypeError: If an argument is of another type; the message says what is accepted.
@@ -142,11 +144,11 @@ class Handshake(Legs):
 
     @property
     def store(self) -> PendingStore:
-        """Where pending handshakes are kept."""
+        """The store of pending handshakes."""
         return self._store
 
     async def aclose(self) -> None:
-        """Wait for exchanges under way, then close the connections, unless the session is yours."""
+        """Wait for running exchanges and renewals, then close the connections unless they are yours."""
         await self._completer.drain()
         if self._renewals is not None and self._affinity.is_current():
             await self._renewals.drain()
@@ -161,22 +163,22 @@ class Handshake(Legs):
         params: Mapping[str, str] = NO_PARAMS,
         authorize_params: Mapping[str, str] = NO_PARAMS,
     ) -> PendingHandshake:
-        """Ask for a request token, keep it, and say where to send the user.
+        """Fetch a request token, store it, and return where to send the user.
 
         Args:
-            callback: Where the provider shall send the user afterwards: an absolute URL that you configured
-                (a str or a URL object), or `oob` if the user types a PIN instead. With None no
-                `oauth_callback` is sent, for providers that take only the registered one.
-            bind: What ties the handshake to one browser session or account, not to be guessed by others:
-                only a call with the same one completes it.
-            data: What you want to find again in `pending`, at most 4 KiB.
+            callback: Where the provider sends the user afterwards: an absolute URL that you configured (a str
+                or a URL object), or `oob` if the user types a PIN instead. With None no `oauth_callback` is
+                sent, for providers that accept only the registered one.
+            bind: What ties the handshake to one browser session or account. Others must not be able to guess
+                it: only a call with the same value completes the handshake.
+            data: Data of yours that `pending` returns, at most 4 KiB.
             params: More parameters of the request for the request token.
             authorize_params: More parameters of the page where the user approves.
 
         Raises:
-            TypeError: If the callback is of a type that cannot be one.
+            TypeError: If the callback is of another type.
             ValueError: If an argument is malformed; the message says which.
-            TooManyHandshakes: If the store is full of pending ones. The provider was not asked.
+            TooManyHandshakes: If the store is full of pending handshakes. The provider was not asked.
             StoreUnavailable: If the store did not answer.
             Exception: What `fetch_request_token` raises.
         """
@@ -208,7 +210,9 @@ class Handshake(Legs):
         return PendingHandshake(url, request_token, dict(data))
 
     async def pending(self, callback: object, *, bind: str) -> PendingHandshake | None:
-        """Look at the handshake that a callback belongs to, and consume nothing; None: it is not ours.
+        """Return the handshake that a callback belongs to, without consuming anything.
+
+        Returns None if the callback belongs to no pending handshake of this provider and binding.
 
         Args:
             callback: As in `complete`.
@@ -235,29 +239,29 @@ class Handshake(Legs):
         bind: str,
         save_as: SaveAs | None = None,
     ) -> AccessToken:
-        """Examine the callback, and swap request token and verifier for the access token, once.
+        """Check the callback, and exchange request token and verifier for the access token, once.
 
-        It may be called again with the same callback, by a reload or after any error: the token is the same.
+        It may be called again with the same callback, after a reload or any error: it returns the same token.
 
         Args:
             callback: The URL that the browser asked for (a str or any URL object), its query, or the query's
                 decoded parameters as a mapping or pairs.
             bind: As in `begin`.
-            save_as: The user to store the access token for, or what tells that from the token; None: it is
-                stored for nobody.
+            save_as: Your name for the user to store the token for, or a function that derives it from the
+                token. By default the token is not stored.
 
         Raises:
             AuthorizationDenied: If the user said no.
-            CallbackError: If the callback is none of ours: begin anew.
+            CallbackError: If the callback is invalid: start a new handshake.
             ProviderError: If the provider refused the exchange.
             TokenResponseError: If its answer is unusable.
-            OutcomeUnknown: If the answer was lost. The same callback may be completed once more.
-            StoreUnavailable: If the store did not answer. The same callback may be completed again.
+            OutcomeUnknown: If the answer was lost. The same callback can be completed once more.
+            StoreUnavailable: If the store did not answer. The same callback can be completed again.
             StoreCorrupt: If the stored record cannot be read.
             RedirectRefused: If the provider answered with a redirect.
             SigningError: If the request cannot be signed rightly.
-            aiohttp.ClientError: If nothing was sent. The same callback may be completed again.
-            TimeoutError: Likewise.
+            aiohttp.ClientError: If nothing was sent. The same callback can be completed again.
+            TimeoutError: As aiohttp.ClientError.
         """
         said = self._parse(callback)
         if said.denied:
@@ -267,7 +271,7 @@ class Handshake(Legs):
         if said.problem is not None:
             raise CallbackError(f"the provider reports in the callback: {said.problem}")
         if said.request_token is None:
-            raise CallbackError("the callback names no request token (oauth_token)")
+            raise CallbackError("the callback names no request token (oauth_token): start a new handshake")
         return await self.complete_with_verifier(
             said.request_token, said.verifier or "", bind=bind, save_as=save_as
         )
@@ -280,7 +284,7 @@ class Handshake(Legs):
         bind: str,
         save_as: SaveAs | None = None,
     ) -> AccessToken:
-        """Do the same for a PIN that the user has typed; a mistyped one can be corrected.
+        """Do the same with a PIN that the user has typed. A mistyped PIN can be corrected.
 
         Args:
             request_token_key: The key of the request token that `begin` returned.
@@ -298,19 +302,21 @@ class Handshake(Legs):
         verifier = verifier.strip()
         provider = self._provider
         if not verifier and not (provider.insecure_without_verifier or provider.insecure_oauth_10):
-            raise CallbackError("there is no verifier (oauth_verifier)")
+            raise CallbackError(
+                "there is no verifier (oauth_verifier): start a new handshake, or type the PIN"
+            )
         check_value("oauth_verifier", verifier)
         if save_as is not None and self._tokens is None:
             raise TypeError("save_as needs a store for access tokens: give tokens=")
         return await self._completer.complete(request_token_key, verifier, bind, save_as)
 
     async def renew(self, user: str) -> AccessToken:
-        """Renew a user's access token, and store what came of it.
+        """Renew a user's access token, and store the result.
 
-        With a `renew_url` the provider renews the same token or gives a new one; otherwise a token that came
+        With a `renew_url` the provider renews the same token or issues a new one. Otherwise a token that came
         with an `oauth_session_handle` is exchanged for a new one (OAuth Session extension). Of any number of
-        calls over any number of processes one asks the provider, and the others get the same token, also
-        those that come within ten seconds after it. Give it to a session:
+        calls in any number of processes one asks the provider. The others get the same token, also those that
+        come within ten seconds after it. Pass this method to a session:
         `OAuth1Session(…, renew=handshake.renew)`.
 
         Args:
@@ -321,9 +327,9 @@ class Handshake(Legs):
             ValueError: If neither the provider nor the token can be renewed.
             UnknownUser: If the store holds no token for the user.
             TokenRejected: If the provider refused. The stored token is discarded only if the provider says
-                that it is dead; otherwise it stays as it is.
+                that it is no longer valid.
             ProviderError: If the provider failed, or refused for another reason.
-            OutcomeUnknown: If the request went out, and no answer came. The stored token stays as it is.
+            OutcomeUnknown: If the request was sent and no answer came. The stored token is not changed.
             StoreUnavailable: If the store did not answer.
         """
         self._affinity.check()
@@ -337,7 +343,7 @@ class Handshake(Legs):
         handle = token.params.get(SESSION_HANDLE, "")
         if not provider.renew_url and not handle:
             raise ValueError(
-                f"the provider {provider.name!r} has no renew_url, and the token no {SESSION_HANDLE}:"
+                f"the provider {provider.name!r} has no renew_url, and the token has no {SESSION_HANDLE}:"
                 " connect the user again"
             )
         try:
@@ -363,9 +369,9 @@ class Handshake(Legs):
 
         Raises:
             TypeError: If the handshake has no store for access tokens.
-            ProviderError: If the provider refused for a reason other than that the token is dead already.
-                The token stays in the store, as after any other error.
-            OutcomeUnknown: If the request went out, and no answer came.
+            ProviderError: If the provider refused, unless because the token is already invalid. The token
+                stays in the store, as after any other error.
+            OutcomeUnknown: If the request was sent and no answer came.
             StoreUnavailable: If the store did not answer.
         """
         self._affinity.check()
@@ -377,7 +383,7 @@ class Handshake(Legs):
         if token is None:
             return False
         if self._provider.revoke_url:
-            with suppress(TokenRejected):  # it is dead already
+            with suppress(TokenRejected):  # it is already invalid
                 await self._ask("revoke", token, NO_PARAMS, check_revocation)
         await self._tokens.discard_access_token(name, user, token.key)
         return True
@@ -385,9 +391,9 @@ class Handshake(Legs):
     async def fetch_access_token_by_password(
         self, username: str, password: str, *, save_as: SaveAs | None = None
     ) -> AccessToken:
-        """Swap a user's name and password for an access token (xAuth: Instapaper and others).
+        """Exchange a user's name and password for an access token (xAuth: Instapaper and others).
 
-        The password is sent in the form of a signed POST, and is neither stored nor shown in any error.
+        The password is sent in the form of a signed POST. It is not stored and appears in no error.
 
         Args:
             username: The user's name or e-mail address at the provider.
@@ -399,7 +405,7 @@ class Handshake(Legs):
             ValueError: If the provider has no such endpoint, or it is not a POST.
             ProviderError: If the provider refused, as for a wrong password.
             TokenResponseError: If its answer is unusable.
-            OutcomeUnknown: If the request went out, and no answer came.
+            OutcomeUnknown: If the request was sent and no answer came.
             StoreUnavailable: If the store did not answer.
         """
         self._affinity.check()
@@ -413,7 +419,7 @@ class Handshake(Legs):
                 "access_token", None, password_params(username, password), self._access_token
             )
         finally:
-            del password  # not for the locals that a report of an error may show
+            del password  # error reports may show local variables
         if save_as is not None:
             await self._save(token, save_as)
         return token
@@ -424,17 +430,19 @@ class Handshake(Legs):
             await self._tokens.put_access_token(self._provider.name, user, token)
 
     async def _add(self, record: PendingRecord) -> None:
-        # Written anew where it is needed: reports of an error may show a local, and the secret in it.
+        # Dumped twice: error reports may show local variables, and the record has a secret in it.
         try:
             length = len(record.dump())
         except ValueError:
             length = 0
         if not 0 < length <= MAX_RECORD - _TO_COME:
-            raise TokenResponseError("the provider's request token is too long to be kept")
+            raise TokenResponseError("the provider's request token is too long to be stored: reduce data=")
         if not await self._store.add_pending(
             record.provider, record.request_token, record.dump(), ttl=self._ttl
         ):
-            raise TokenResponseError("the provider gave out a request token that is pending already")
+            raise TokenResponseError(
+                "the provider reissued a request token that is still pending: start again"
+            )
 
     def _parse(self, callback: object) -> Callback:
         provider = self._provider
@@ -469,6 +477,6 @@ def _check_store(name: str, store: object, method: str) -> None:
 
 def _check_texts(what: str, given: Mapping[str, str]) -> None:
     if not all(isinstance(text, str) for pair in given.items() for text in pair):
-        raise ValueError(f"{what} must map texts to texts")
+        raise ValueError(f"{what} must map str to str")
     if len(dump_record({what: dict(given)})) > _MOST_DATA:
-        raise ValueError(f"{what} is longer than {_MOST_DATA} bytes: keep it yourself, with a reference")
+        raise ValueError(f"{what} is longer than {_MOST_DATA} bytes: store it yourself, and pass a reference")

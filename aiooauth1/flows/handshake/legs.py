@@ -1,4 +1,4 @@
-"""The three legs one by one: ask for a request token, send the user to approve, swap it for an access one."""
+"""The three legs one by one: fetch a request token, send the user to approve, fetch the access token."""
 
 from __future__ import annotations
 
@@ -51,44 +51,43 @@ __all__ = ["NO_PARAMS", "Legs"]
 _Answer = TypeVar("_Answer")
 _SECRET_PARAMS = frozenset({"x_auth_password"})
 
-_UNEXPLAINED = 60.0  # seconds that a Date must be off before a refusal without a reason is laid to the clock
-_SAME_TIME = (
-    2.0  # seconds that two clocks may differ by the time on the way, so that no other is to be learned
-)
+_UNEXPLAINED = 60.0  # seconds of clock skew that may explain a refusal without a reason
+_SAME_TIME = 2.0  # seconds: less may be network delay, not clock skew
 _UNAUTHORIZED = 401
 
 NO_PARAMS: Mapping[str, str] = MappingProxyType({})
 
 
 class _Refused(NamedTuple):
-    """A refusal, and the time that it tells of the provider's clock."""
+    """A refusal, and the provider's time according to it."""
 
     error: OAuth1Error
     time: float | None
 
 
 class _Unsigned(NamedTuple):
-    """A URL that is to be signed yet, and what signs it."""
+    """An unsigned URL, and its signer."""
 
     signer: Signer
     prepared: Prepared
 
 
 class Legs:
-    """The legs of a handshake with one provider, none of which remembers another: `Handshake` does.
+    """The legs of a handshake with one provider. They keep no state between them: `Handshake` does.
 
     Args:
         provider: Its endpoints, and how it wants requests signed.
         consumer: The service's own credentials.
-        http: A session of yours to send with, whose cookies are not used; None: one of its own.
+        http: A session of yours to send the requests with; its cookies are not used. By default its own.
         timeout: Seconds that a token request may take altogether.
         clock: Seconds since the epoch.
-        nonce: A new text at each call, letters and digits; None: random ones as long as the provider wants.
+        nonce: Returns a new string of letters and digits at each call. By default random nonces of
+            `provider.nonce_length`.
         allow_http: Whether endpoints may be plain http on other machines, and PLAINTEXT go over http at all.
         basic_auth: Name and password for a gateway in front of the provider (staging sites have one). Only
             if no token endpoint takes its `oauth_` parameters in the header.
-        public_only: Whether to connect to public addresses only: for sites that users name. None: as the
-            provider says.
+        public_only: Whether to connect to public addresses only, for sites that users name. By default
+            `provider.public_only`.
     """
 
     def __init__(
@@ -114,14 +113,14 @@ class Legs:
         if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
             raise TypeError(f"timeout must be a number of seconds, not {_kind(timeout)}")
         if not timeout > 0:
-            raise ValueError("timeout must be more than 0 seconds: else a token request may wait for ever")
+            raise ValueError("timeout must be more than 0 seconds")
         for name, given in (("clock", clock), ("nonce", nonce)):
             if given is not None and not callable(given):
                 raise TypeError(f"{name} must be a function, not {_kind(given)}")
         self._public_only = provider.public_only if public_only is None else public_only
         if http is not None and self._public_only:
             raise ValueError(
-                "public_only=True needs the handshake's own connections: leave http= out, or say"
+                "public_only=True cannot check the connections of http=: leave http= out, or pass"
                 " public_only=False"
             )
         self._provider = provider
@@ -170,24 +169,24 @@ class Legs:
     async def fetch_request_token(
         self, callback: object, *, params: Mapping[str, str] = NO_PARAMS
     ) -> RequestToken:
-        """Ask the provider for a request token (RFC 5849 section 2.1).
+        """Fetch a request token from the provider (RFC 5849 section 2.1).
 
         Args:
-            callback: Where the provider shall send the user afterwards: an absolute URL (a str or a URL
-                object), or `oob` if the user types a PIN instead. With None no `oauth_callback` is sent, for
-                providers that take only the registered one.
+            callback: Where the provider sends the user afterwards: an absolute URL (a str or a URL object),
+                or `oob` if the user types a PIN instead. With None no `oauth_callback` is sent, for providers
+                that accept only the registered one.
             params: More parameters to sign and send: in the form of a POST, the query of a GET.
 
         Raises:
             TypeError: If the callback is of another type.
             ValueError: If the callback is not absolute, or the provider has no such endpoint.
-            SigningError: If the request cannot be signed rightly, or shows the signature on the way.
+            SigningError: If the request cannot be signed correctly, or would expose its signature.
             ProviderError: If the provider refused.
             TokenResponseError: If its answer is unusable, or does not confirm the callback.
             RedirectRefused: If it answers with a redirect.
-            OutcomeUnknown: If the request went out, and no whole answer came.
+            OutcomeUnknown: If the request was sent and no complete answer came.
             aiohttp.ClientError: If nothing was sent.
-            TimeoutError: Likewise.
+            TimeoutError: If nothing was sent in time.
         """
         url = check_callback_url(callback)
         provider = self._provider
@@ -209,19 +208,19 @@ class Legs:
 
         Args:
             request_token: The request token.
-            signed: Whether to sign it with the consumer secret alone, where the provider wants that. A method
-                that takes long does so here and now: in an event loop, call this in a thread then.
+            signed: Whether to sign it with the consumer secret alone, if the provider needs that. A slow
+                signature method blocks: in an event loop, call this in a thread then.
             params: More parameters for the provider's page.
 
         Raises:
-            ValueError: If the provider has no such page, or a parameter would take the place of one of ours.
-            SigningError: If the URL cannot be signed rightly, or its signature would be the secret.
+            ValueError: If the provider has no such page, or a parameter has the name of one of ours.
+            SigningError: If the URL cannot be signed correctly, or its signature would be the secret.
         """
         url = self._prepare_authorization_url(request_token, params, signed=signed)
         return url if isinstance(url, str) else url.signer.finish(url.prepared).url()
 
     async def _authorization_url(self, request_token: RequestToken, params: Mapping[str, str]) -> str:
-        """Return the same, as the provider wants it, without holding up the event loop."""
+        """Return the same URL, signed if the provider needs it, without blocking the event loop."""
         url = self._prepare_authorization_url(request_token, params, signed=False)
         return url if isinstance(url, str) else (await finish(url.signer, url.prepared)).url()
 
@@ -249,24 +248,25 @@ class Legs:
     async def fetch_access_token(
         self, request_token: RequestToken, verifier: str | None, *, params: Mapping[str, str] = NO_PARAMS
     ) -> AccessToken:
-        """Swap a request token and its verifier for an access token, once (RFC 5849 section 2.3).
+        """Exchange a request token and its verifier for an access token (RFC 5849 section 2.3).
 
         Args:
             request_token: The request token.
-            verifier: What the callback brought, or the user typed; None: a provider without verifiers.
+            verifier: The verifier of the callback, or the PIN; None for a provider without verifiers.
             params: More parameters to sign and send: in the form of a POST, the query of a GET.
 
         Raises:
             ValueError: If the provider has no such endpoint.
-            SigningError: If the request cannot be signed rightly, or shows the signature on the way.
+            SigningError: If the request cannot be signed correctly, or would expose its signature.
             ProviderError: If the provider refused.
             TokenResponseError: If its answer is unusable.
             RedirectRefused: If it answers with a redirect.
-            OutcomeUnknown: If the request went out, and no whole answer came: the token may be given out.
+            OutcomeUnknown: If the request was sent and no complete answer came. The provider may have issued
+                the token.
             aiohttp.ClientError: If nothing was sent.
-            TimeoutError: Likewise.
+            TimeoutError: If nothing was sent in time.
         """
-        # An empty verifier is none: a provider without verifiers would not find the signature right.
+        # An empty verifier is left out: a provider without verifiers would reject the signature.
         return await self._ask(
             "access_token", request_token, params, self._access_token, verifier=verifier or None
         )
@@ -288,7 +288,7 @@ class Legs:
         extra: tuple[tuple[str, str], ...] = (),
         may_repeat: bool = False,
     ) -> _Answer:
-        """Send a token request, and once more with a corrected clock if that does no harm."""
+        """Send a token request, and once more with a corrected clock if that is safe."""
         endpoint = self._provider.endpoint(name)
         url = self._endpoint(name)
         form = None
@@ -314,19 +314,19 @@ class Legs:
             credentials=(self._consumer,) if token is None else (self._consumer, token),
             secrets=tuple(value for key, value in params.items() if key in _SECRET_PARAMS),
         )
-        del params, form  # a password may be in them: reports of an error may show locals
+        del params, form  # they may hold a password, and error reports may show local variables
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._timeout
         answer = await self._attempt(request, parse, self._timeout)
         if isinstance(answer, _Refused) and self._learn_clock(origin, answer, may_guess=may_repeat):
-            # One more request token does no harm. An exchange may be done, unless the reason is explicit.
+            # A second request token is harmless. An exchange is repeated only for an explicit reason.
             is_explicit = isinstance(answer.error, TimestampRefused)
             left = deadline - loop.time()
             if (is_explicit or may_repeat) and left > 0:
                 first, answer = answer, await self._attempt(request, parse, left)
                 is_same = isinstance(answer, _Refused) and type(answer.error) is type(first.error)
                 if is_same and not is_explicit:
-                    self._clocks.forget(origin)  # it did not help: the Date was no witness
+                    self._clocks.forget(origin)  # it did not help, so the Date was wrong
         if isinstance(answer, _Refused):
             raise answer.error
         if isinstance(answer, OAuth1Error):
@@ -336,7 +336,7 @@ class Legs:
     async def _attempt(
         self, request: TokenRequest, parse: Callable[[bytes], _Answer], seconds: float
     ) -> _Answer | _Refused | TokenResponseError:
-        """Send the request once; return the answer, or the error as if new: its traceback knew the body."""
+        """Send the request once. Return the answer, or an error without its traceback."""
         reply = await send_token_request(self._http(), request, seconds=seconds)
         unusable: TokenResponseError | None = None
         if not reply.is_refusal:
@@ -363,14 +363,14 @@ class Legs:
         return _Refused(problem.error(method=request.method, url=request.url), theirs)
 
     def _learn_clock(self, origin: Origin, refused: _Refused, *, may_guess: bool) -> bool:
-        """Correct the clock by what a refusal tells; say whether that may be the remedy."""
+        """Correct the clock by a refusal; say whether a retry may then succeed."""
         error, theirs = refused
         off = 0.0 if theirs is None else abs(theirs - self._clocks.now(origin))
         if isinstance(error, TimestampRefused):
             return off > _SAME_TIME and self._clocks.learn(origin, theirs)
         if off <= _UNEXPLAINED:
             return False
-        # passport-http-oauth says so of a bad timestamp: a fresh nonce was not used before.
+        # passport-http-oauth answers so to a bad timestamp: a new nonce cannot have been used.
         if isinstance(error, NonceRejected):
             return self._clocks.learn(origin, theirs)
         if type(error) is not ProviderError or error.status != _UNAUTHORIZED or not may_guess:
@@ -378,10 +378,10 @@ class Legs:
         return self._clocks.learn(origin, theirs)
 
     def _refuse_to_show_the_key(self) -> None:
-        """Refuse to sign a URL that a browser gets with a method whose signature is the key itself."""
+        """Refuse to sign a URL for the browser with PLAINTEXT, whose signature is the key itself."""
         if self._provider.signature_method.name == PLAINTEXT.name:
             raise SigningError(
-                "a PLAINTEXT signature is the consumer secret itself, and the browser would get it in the"
+                "a PLAINTEXT signature is the consumer secret itself, which the browser would get in the"
                 " authorize URL: use an HMAC or RSA method, or do not sign that URL"
             )
 

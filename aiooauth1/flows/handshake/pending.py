@@ -47,19 +47,19 @@ __all__ = [
 ]
 
 DENIED = "denied"
-"""The outcome of a handshake that the user ended by saying no."""
+"""The outcome of a handshake that the user has denied."""
 
 _MOST_ATTEMPTS = 2  # an exchange whose answer was lost is sent once more, and never a third time
 
 
 class Done(NamedTuple):
-    """There is an access token, and it is stored for its user if it is to be."""
+    """There is an access token, and it is saved if the call saves."""
 
     token: AccessToken
 
 
 class Refused(NamedTuple):
-    """The provider has refused this verifier, and would again."""
+    """The provider has refused this verifier, and would refuse it again."""
 
     problem: Problem
 
@@ -69,15 +69,15 @@ class Denied(NamedTuple):
 
 
 class Claimable(NamedTuple):
-    """Whoever writes a claim first may go on."""
+    """A process may claim the exchange by compare-and-set."""
 
 
 class Busy(NamedTuple):
-    """An exchange is under way, or died less than a lease ago."""
+    """An exchange is running, or its process died less than a lease ago."""
 
 
 class Exhausted(NamedTuple):
-    """The request token was sent as often as it may be, and no answer came."""
+    """The request token was sent as often as allowed, and no answer came."""
 
 
 Status = Done | Refused | Denied | Claimable | Busy | Exhausted
@@ -85,10 +85,10 @@ Status = Done | Refused | Denied | Claimable | Busy | Exhausted
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A refused exchange, as much of it as tells the same again without asking the provider."""
+    """What is kept of a refused exchange, to raise the same error again without asking the provider."""
 
     verifier: str
-    """The digest of the verifier that was refused: another one may be tried."""
+    """The digest of the refused verifier. Another verifier may be tried."""
     problem: Problem
 
 
@@ -100,15 +100,15 @@ class PendingRecord:
         provider: The provider's name.
         request_token: The request token's key.
         secret: The request token's secret; empty once there is an outcome.
-        params: What else came with the request token.
-        data: The application's own.
+        params: The other parameters that came with the request token.
+        data: The application's own data.
         url: Where the user was sent to approve; empty once there is an access token.
         salt: For the digests below.
-        bind_digest: The digest of what the handshake is bound to.
-        claim: Who is exchanging the request token now; None if nobody is.
+        bind_digest: The digest of the handshake's binding.
+        claim: The id of the claim under which the request token is exchanged now, if any.
         claim_expires_at: When that claim ends, in seconds since the epoch.
-        attempts: How many exchanges may have reached the provider without our knowing how they ended.
-        outcome: The access token, or `DENIED`; None if there is none yet.
+        attempts: The number of exchanges that may have reached the provider and whose outcome is unknown.
+        outcome: The access token, or `DENIED`; None as long as there is no outcome.
         is_saved: Whether the access token has been stored for its user.
         refusal: The last exchange that was refused.
     """
@@ -132,7 +132,7 @@ class PendingRecord:
         return f"<PendingRecord of request token {self.request_token!r}>"
 
     def digest(self, text: str) -> str:
-        """Return the salted digest of a binding or a verifier: neither lies in a store as it is."""
+        """Return the salted digest of a binding or verifier, which are not stored themselves."""
         return hashlib.sha256(self.salt.encode() + b"|" + text.encode("utf-8", "surrogatepass")).hexdigest()
 
     def is_bound_to(self, bind: str) -> bool:
@@ -144,7 +144,7 @@ class PendingRecord:
         return self.refusal is not None and compare_digest(self.refusal.verifier, self.digest(verifier))
 
     def status(self, verifier: str, now: float, *, saves: bool) -> Status:
-        """Say what a call with a verifier may do; the order of the questions is the order of precedence."""
+        """Say what a call with this verifier may do. The checks are in order of precedence."""
         if self.outcome == DENIED:
             return Denied()
         if self.outcome is not None and not isinstance(self.outcome, str):
@@ -159,31 +159,31 @@ class PendingRecord:
         return Claimable()
 
     def claimed(self, claim: str, expires_at: float) -> PendingRecord:
-        """Claim the exchange. It counts as sent before it is: a process that dies cannot count."""
+        """Claim the exchange. The attempt counts at once, since a process that dies cannot count it later."""
         sends = self.outcome is None
         return replace(self, claim=claim, claim_expires_at=expires_at, attempts=self.attempts + sends)
 
     def released(self, *, attempt_counts: bool) -> PendingRecord:
-        """End the claim; the attempt counts unless it is known how it ended, or that nothing was sent."""
+        """End the claim. The attempt counts unless its outcome is known, or nothing was sent."""
         taken_back = self.outcome is None and not attempt_counts
         return replace(self, claim=None, claim_expires_at=0.0, attempts=self.attempts - taken_back)
 
     def refused(self, verifier: str, problem: Problem) -> PendingRecord:
-        """End the claim and remember the provider's refusal, as far as it is told again."""
+        """End the claim and keep the provider's refusal, to raise it again."""
         kept = Problem(problem.status, problem.name, problem.advice, meaning=problem.meaning)
         freed = self.released(attempt_counts=False)
         return replace(freed, refusal=Refusal(self.digest(verifier), kept))
 
     def completed(self, token: AccessToken) -> PendingRecord:
-        """End the claim with an access token, and forget what only the exchange needed."""
+        """End the claim with an access token, and erase what only the exchange needed."""
         return replace(self, claim=None, claim_expires_at=0.0, secret="", params={}, url="", outcome=token)
 
     def saved(self) -> PendingRecord:
-        """Remember that the access token is stored for its user: a reload does not store it again."""
+        """Mark the access token as saved for its user, so that a reload does not save it again."""
         return replace(self, is_saved=True)
 
     def denied(self) -> PendingRecord:
-        """End the handshake because the user said no."""
+        """End the handshake because the user has denied it."""
         return replace(self, claim=None, claim_expires_at=0.0, secret="", params={}, outcome=DENIED)
 
     def dump(self) -> SecretBytes:
@@ -209,24 +209,24 @@ class PendingRecord:
         """Read the record.
 
         Raises:
-            StoreCorrupt: If it is not one.
+            StoreCorrupt: If it is not a valid record.
         """
         try:
             return cls(**_fields(record))
         except StoreCorrupt as error:
-            corrupt = error.with_traceback(None)  # as if new: the one that it had knows the record
+            corrupt = error.with_traceback(None)  # without the traceback, which holds the record
         del record
         raise corrupt
 
 
 def validate_bind(bind: str) -> None:
-    """Refuse what binds a handshake to nobody.
+    """Check a binding.
 
     Raises:
-        ValueError: If it is not a text, or empty.
+        ValueError: If it is not a str, or empty.
     """
     if not isinstance(bind, str) or not bind:
-        raise ValueError("bind must be a text, not empty: what ties the handshake to one browser or account")
+        raise ValueError("bind must be a non-empty str that identifies one browser session or account")
 
 
 def _fields(record: bytes) -> dict[str, Any]:
@@ -235,7 +235,7 @@ def _fields(record: bytes) -> dict[str, Any]:
     if isinstance(read["outcome"], dict):
         read["outcome"] = token_from_fields(read["outcome"])
     elif read["outcome"] not in {None, DENIED}:
-        raise StoreCorrupt("a stored pending handshake has an outcome that is none")
+        raise StoreCorrupt("a stored pending handshake has an invalid outcome")
     digests = [read["salt"], read["bind_digest"]]
     if isinstance(read["refusal"], dict):
         told = dict(read["refusal"])
@@ -243,7 +243,7 @@ def _fields(record: bytes) -> dict[str, Any]:
         digests.append(verifier := told.pop("verifier"))
         read["refusal"] = Refusal(verifier, Problem(**told))
     if not all(_HEXADECIMAL.fullmatch(str(digest)) for digest in digests):
-        raise StoreCorrupt("a stored pending handshake has a digest or salt that is none")
+        raise StoreCorrupt("a stored pending handshake has an invalid digest or salt")
     return read
 
 
@@ -274,11 +274,11 @@ _PROBLEM_TYPES: Mapping[str, tuple[type, ...]] = {
 
 def _check(read: Mapping[str, object], types: Mapping[str, tuple[type, ...]]) -> None:
     if read.keys() != types.keys():
-        raise StoreCorrupt("a stored pending handshake has not the fields of one")
+        raise StoreCorrupt("a stored pending handshake has missing or unknown fields")
     for name, value in read.items():
         if type(value) not in types[name]:
-            raise StoreCorrupt(f"the {name!r} of a stored pending handshake is of a wrong type")
+            raise StoreCorrupt(f"the {name!r} of a stored pending handshake has the wrong type")
         if name not in {"params", "data"} or not isinstance(value, dict):
             continue
         if not all(isinstance(text, str) for text in value.values()):
-            raise StoreCorrupt(f"the {name!r} of a stored pending handshake is of a wrong type")
+            raise StoreCorrupt(f"the {name!r} of a stored pending handshake has the wrong type")

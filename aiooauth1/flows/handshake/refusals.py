@@ -1,4 +1,4 @@
-"""What the refusal of an exchange means, beyond what the same words mean of any other request. Pure."""
+"""The meaning of a refused exchange, where it differs from the same words for any other request. Pure."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _LONGEST_SENTENCE = 120
 _NOT_IN_SENTENCES = frozenset("=<>{}&")
 _CLIENT_ERRORS = frozenset({200, 400, 401, 403})
 
-# Sentences that mean this at a token endpoint alone: an API says some of them of anything.
+# Sentences with this meaning at a token endpoint only: APIs use some of them for other problems.
 _SENTENCES: Mapping[str, str] = MappingProxyType(
     {
         "invalid request token": "token_rejected",  # WordPress, MediaWiki
@@ -44,14 +44,14 @@ _SENTENCES: Mapping[str, str] = MappingProxyType(
 
 
 def with_meaning(problem: Problem) -> Problem:
-    """Return the problem of a refused exchange with what it means there."""
+    """Return the problem of a refused exchange with its meaning there."""
     is_known = problem.error_type is not ProviderError
     if is_known or problem.status not in _CLIENT_ERRORS or _says(problem, is_pending_problem):
         return problem
     said = [text.strip().rstrip(".!").lower() for text in _texts(problem)]
     meaning = next((_SENTENCES[text] for text in said if text in _SENTENCES), "")
     if not meaning and "parameter_absent" not in said and any("verifier" in text for text in said):
-        # Nothing else of an exchange can be wrong with a verifier.
+        # In an exchange, a sentence about the verifier means that it is wrong.
         meaning = "verifier_invalid"
     return replace(problem, meaning=meaning) if meaning else problem
 
@@ -72,7 +72,7 @@ def is_final(problem: Problem) -> bool:
 
 
 def refusal_error(problem: Problem, request: TokenRequest | None = None) -> OAuth1Error:
-    """Return the error of a refused exchange, and say which request it was if that is known."""
+    """Return the error of a refused exchange, with method and URL if the request is known."""
     if is_denial(problem):
         return AuthorizationDenied(
             f"the user said no: the provider answered {problem.name or problem.advice}"
@@ -87,6 +87,6 @@ def _says(problem: Problem, means: Callable[[str], bool]) -> bool:
 
 
 def _texts(problem: Problem) -> list[str]:
-    """Return what the provider says: name, advice, and a body that is one plain sentence."""
+    """Return the provider's texts: name, advice, and a body that is one plain sentence."""
     is_sentence = len(problem.body) <= _LONGEST_SENTENCE and not _NOT_IN_SENTENCES & set(problem.body)
     return [text for text in (problem.name, problem.advice, problem.body if is_sentence else None) if text]
