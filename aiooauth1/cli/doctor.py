@@ -99,7 +99,7 @@ async def _look_up(
         async with open_store(store_file) as store:
             known = await known_providers(store, config)
         report(Finding("store", "ok", f"{store_path(store_file)} opens"))
-    except (OAuth1Error, OSError) as error:
+    except (OAuth1Error, CommandError, OSError) as error:
         known = {}
         remedy = "check the path, its permissions and AIOOAUTH1_STORE_KEY"
         report(Finding("store", "FAIL", _one_line(error), remedy))

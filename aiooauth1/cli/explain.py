@@ -283,7 +283,7 @@ def _from_har(text: str) -> SentRequest:
     try:
         given = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise CommandError(f"the input is no HAR entry, since it is no JSON: {error}", USAGE) from None
+        raise CommandError(f"the input begins like a HAR entry but is not JSON: {error}", USAGE) from None
     try:
         if isinstance(given, dict) and "log" in given:
             given = given["log"]["entries"]

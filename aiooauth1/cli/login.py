@@ -163,7 +163,9 @@ async def _with_callback(plan: Login, known: Known) -> str:
                 async with asyncio.timeout(_WAIT):
                     token = await done
             except TimeoutError:
-                raise CommandError("nobody approved within 10 minutes: run it again") from None
+                raise CommandError(
+                    "the request was not approved within 10 minutes: run the command again"
+                ) from None
     return _name_in(token, plan, known.provider)
 
 
@@ -179,7 +181,7 @@ async def _listening(
         try:
             token = await complete(f"http://127.0.0.1{request.raw_path}")
         except CallbackError as error:  # a stranger's, or an old one: the right one may still come
-            return _page(400, "Not this one", str(error))
+            return _page(400, "Not the expected callback", str(error))
         except OAuth1Error as error:
             done.set_exception(error)
             return _page(403, "Not signed in", f"{error}. Go back to the terminal.")

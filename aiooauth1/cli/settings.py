@@ -199,8 +199,13 @@ def open_store(given: str | None) -> SQLiteStore:
     """Make the store, in a folder for the user's eyes only, encrypted if the environment has a key."""
     path = store_path(given)
     if not path.parent.exists():
-        path.parent.mkdir(parents=True, mode=0o700)
-        path.parent.chmod(0o700)
+        try:
+            path.parent.mkdir(parents=True, mode=0o700)
+            path.parent.chmod(0o700)
+        except OSError as error:
+            raise CommandError(
+                f"the store's folder {path.parent} cannot be made: {error.strerror}; give --store FILE", USAGE
+            ) from None
     key = os.environ.get(STORE_KEY) or _key_file()
     try:
         return SQLiteStore(str(path), encryption=Encryption(*key.split()) if key else None)

@@ -63,7 +63,7 @@ def _read(source: str, provider: str | None) -> dict[str, dict[str, AccessToken]
             complaints.append(f"line {number}: {error}")
             continue
         if user in found.setdefault(name, {}):
-            complaints.append(f"line {number}: this user of this provider stands there twice")
+            complaints.append(f"line {number}: this user of this provider was on an earlier line")
         found[name][user] = token
     for complaint in complaints[:_MOST_COMPLAINTS]:
         print(complaint, file=sys.stderr)

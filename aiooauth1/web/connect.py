@@ -295,7 +295,11 @@ class Connect(Generic[RequestT, ResponseT]):
         if self._hooks.person is None:
             return None
         if not (person := await _result(self._hooks.person(request))):
-            raise _Stopped(HandshakeError("person() knows nobody for this request"), NO_PERSON, return_to)
+            raise _Stopped(
+                HandshakeError("person() returned nothing for this request: sign the user in first"),
+                NO_PERSON,
+                return_to,
+            )
         return person
 
     async def _own_bind(self, request: RequestT, return_to: str) -> str:

@@ -61,7 +61,7 @@ async def test_what_is_exported_comes_back_the_same(desk: Desk, capsys: pytest.C
         ({**LINE, "user": 7}, '"user" must be a string'),
         ({**LINE, "params": {"a": 1}}, '"params" must be'),
         ({**LINE, "expires_at": True}, '"expires_at" must be'),
-        (LINE, "this user of this provider stands there twice"),
+        (LINE, "this user of this provider was on an earlier line"),
     ],
 )
 async def test_one_bad_line_is_named_and_nothing_is_imported(

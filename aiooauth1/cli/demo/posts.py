@@ -106,7 +106,7 @@ def _once_each(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) < len(pairs):
         twice = next(key for key, _ in pairs if sum(key == other for other, _ in pairs) > 1)
-        raise ValueError(f"{_shown(twice)} stands there twice")
+        raise ValueError(f"{_shown(twice)} is given twice")
     return found
 
 
