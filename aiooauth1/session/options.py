@@ -42,7 +42,7 @@ class ClientSessionOptions(TypedDict, total=False):
     headers: LooseHeaders | None
     skip_auto_headers: Iterable[str] | None
     json_serialize: JSONEncoder
-    json_serialize_bytes: Callable[[Any], bytes] | None  # of aiohttp 3.14
+    json_serialize_bytes: Callable[[Any], bytes] | None
     version: HttpVersion
     raise_for_status: bool | Callable[[ClientResponse], Awaitable[None]]
     timeout: ClientTimeout
@@ -52,7 +52,7 @@ class ClientSessionOptions(TypedDict, total=False):
     read_bufsize: int
     max_line_size: int
     max_field_size: int
-    max_headers: int  # of aiohttp 3.14
+    max_headers: int
     fallback_charset_resolver: Callable[[ClientResponse, bytes], str]
     middlewares: Sequence[ClientMiddlewareType]
     proxy: StrOrURL | None
@@ -87,8 +87,8 @@ class RequestOptions(TypedDict, total=False):
     auto_decompress: bool | None
     max_line_size: int | None
     max_field_size: int | None
-    max_headers: int | None  # of aiohttp 3.14
-    upload_tracker: object  # likewise
+    max_headers: int | None
+    upload_tracker: object
     middlewares: Sequence[ClientMiddlewareType] | None
 
 

@@ -245,7 +245,7 @@ class RetryMiddleware(UserCall):
             return RedirectRefused("the redirect's Location holds a user name or password")
         if location.scheme and not location.raw_host and location.scheme != request.url.scheme:
             return InvalidUrlRedirectClientError(shown, "the Location of its redirect names no host")
-        if can_resend(request.body, by_aiohttp=True):
+        if can_resend(request.body):
             return None
         if given and keeps_body(response.status, request.method):
             return RedirectRefused(

@@ -93,6 +93,5 @@ def _public_socket(address_info: AddrInfoType) -> socket.socket:
 
 def private_address_in(error: BaseException) -> str | None:
     """Return the address that the guard refused, if that is why a connection failed; otherwise None."""
-    # One of its subclasses has no such attribute in older versions of aiohttp.
-    refused = getattr(error, "os_error", None) if isinstance(error, ClientConnectorError) else None
+    refused = error.os_error if isinstance(error, ClientConnectorError) else None
     return refused.address if isinstance(refused, _PrivateAddressError) else None

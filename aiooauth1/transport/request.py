@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-import aiohttp
-from aiohttp import BytesIOPayload, BytesPayload, MultipartWriter, Payload, hdrs
+from aiohttp import BytesPayload, MultipartWriter, Payload, hdrs
 from aiohttp.http import SERVER_SOFTWARE
 from aiohttp.multipart import content_disposition_filename, parse_content_disposition
 
@@ -32,7 +30,6 @@ __all__ = [
 ]
 
 FORM = "application/x-www-form-urlencoded"
-_REWINDS_BODIES = [int(digits) for digits in re.findall(r"[0-9]+", aiohttp.__version__)[:3]] >= [3, 12, 14]
 _AUTHORITY = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~%:[]!$&'()*+,;=")
 
 
@@ -59,18 +56,13 @@ def has_body(request: ClientRequest) -> bool:
     return request.body.size != 0 if isinstance(request.body, Payload) else bool(request.body)
 
 
-def can_resend(body: Payload | bytes, *, by_aiohttp: bool = False) -> bool:
-    """Say whether a body can be sent once more, the same bytes: one rule for redirects and retries.
-
-    Args:
-        body: The body.
-        by_aiohttp: Whether aiohttp does it, which before 3.12.14 sends a file again as an empty body.
-    """
+def can_resend(body: Payload | bytes) -> bool:
+    """Say whether a body can be sent once more, the same bytes: one rule for redirects and retries."""
     if isinstance(body, MultipartWriter):
         return not body.consumed and all(isinstance(part, BytesPayload) for part, _, _ in body)
     if not isinstance(body, Payload) or isinstance(body, BytesPayload):
         return True
-    return not body.consumed and (_REWINDS_BODIES or (not by_aiohttp and isinstance(body, BytesIOPayload)))
+    return not body.consumed
 
 
 async def signed_form_bytes(request: ClientRequest, *, with_multipart: bool = False) -> bytes | None:

@@ -57,7 +57,7 @@ BAD_LINES = {
     b'{"user": "ann"}': '"text" is missing',
     b'{"user": "ann", "text": "Hello", "date": "today"}': 'unknown key "date"',
     b'{"user": "ann", "text": "Hello", "\\u001b[2J": 1}': 'unknown key "\\u001b[2J"',
-    b'{"user": "ann", "text": "Hello", "text": "Hello"}': '"text" stands there twice',
+    b'{"user": "ann", "text": "Hello", "text": "Hello"}': '"text" is given twice',
     b'{"user": 7, "text": "Hello"}': '"user" is not a string',
     b'{"user": "ann", "text": null}': '"text" is not a string',
     b'{"user": "", "text": "Hello"}': '"user" is empty',

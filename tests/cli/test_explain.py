@@ -115,7 +115,7 @@ def test_curl_s_options_are_followed(text: str, method: str, url: str, body: byt
         ("curl -H 'Accept: */*'", "no URL"),
         ("curl 'https://a.example/", "does not end as it began"),
         ("curl https://a.example/ -X", "needs a value"),
-        ("{", "no JSON"),
+        ("{", "not JSON"),
         ("{}", "no HAR entry"),
         ("[1]", "no HAR entry"),
         ('{"log": {"entries": []}}', "no entries"),
