@@ -1,4 +1,4 @@
-"""A service provider for tests: `FakeProvider`, a real HTTP server that really verifies.
+"""A service provider for tests: `FakeProvider`, a real HTTP server that verifies signatures.
 
 ```python
 async with FakeProvider() as fake:
@@ -11,7 +11,7 @@ async with FakeProvider() as fake:
     assert [post.text for post in fake.posts] == ["Hello"]
 ```
 
-`FakeProvider(like=provider)` behaves as that provider is described, and refuses what that would refuse.
+`FakeProvider(like=provider)` has that provider's quirks, and refuses what that provider would refuse.
 """
 
 from __future__ import annotations

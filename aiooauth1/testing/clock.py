@@ -1,4 +1,4 @@
-"""A clock for tests: it stands still until it is told to go on."""
+"""A clock for tests that stands still until it is advanced."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ __all__ = ["FrozenClock"]
 
 
 class FrozenClock:
-    """A clock that stands still. Give it to a session, a handshake, a store and a provider, and they agree.
+    """A clock that stands still. Share it between session, handshake, store and provider.
 
     Calling it returns the time in seconds since the epoch. `sleep` is for `OAuth1Session(sleep=clock.sleep)`:
-    a pause between two attempts moves the clock instead of taking time.
+    a backoff between two attempts then advances the clock instead of taking time.
 
     Args:
-        now: Where it stands at first, in seconds since the epoch.
+        now: Its first time, in seconds since the epoch.
 
     >>> clock = FrozenClock(1_700_000_000.0)
     >>> clock.advance(60)
@@ -34,20 +34,20 @@ class FrozenClock:
         return f"FrozenClock({self._now})"
 
     def advance(self, seconds: float) -> None:
-        """Move the clock on.
+        """Advance the clock.
 
         Args:
             seconds: By how many seconds.
 
         Raises:
-            ValueError: If that is negative or not a number: a clock does not go back.
+            ValueError: If that is negative or not a number.
         """
         if not seconds >= 0:
             raise ValueError(f"a clock does not go back: advance by at least 0 seconds, not {seconds}")
         self._now += seconds
 
     async def sleep(self, seconds: float) -> None:
-        """Let other tasks run, and move the clock on instead of waiting.
+        """Let other tasks run, and advance the clock instead of waiting.
 
         Args:
             seconds: By how many seconds; a negative number counts as 0, as with `asyncio.sleep`.

@@ -1,8 +1,8 @@
-"""Fixtures for pytest: a provider, and what talks to it, all by one clock that the test moves.
+"""Fixtures for pytest: a provider, a session, a handshake and a store that share a clock.
 
-pytest finds this module by itself where aiooauth1 is installed. Before a test uses a fixture, it imports
-nothing else of aiooauth1, and neither aiohttp nor asyncio. The fixtures work in tests that pytest-asyncio
-runs (both modes, any loop scope) and in tests that anyio's plugin runs on asyncio.
+pytest finds this module if aiooauth1 is installed. Until a test uses a fixture, it imports nothing else of
+aiooauth1, and neither aiohttp nor asyncio. The fixtures work with pytest-asyncio (both modes, any loop scope)
+and with anyio's plugin on asyncio.
 
 ```python
 async def test_a_post_arrives(oauth1_provider, oauth1_session, oauth1_store):
@@ -35,9 +35,9 @@ __all__ = ["oauth1_clock", "oauth1_handshake", "oauth1_provider", "oauth1_sessio
 
 @pytest.fixture
 def oauth1_clock() -> FrozenClock:
-    """Return the clock of all the other fixtures. It stands still at the time of its making.
+    """Return the clock of all the other fixtures. It stands still from its creation on.
 
-    `oauth1_clock.advance(seconds)` moves sessions, handshakes, the store and the provider together.
+    `oauth1_clock.advance(seconds)` advances sessions, handshakes, the store and the provider together.
     """
     import time
 
@@ -56,30 +56,30 @@ def oauth1_store(oauth1_clock: FrozenClock) -> MemoryStore:
 
 @pytest.fixture
 def oauth1_provider(request: pytest.FixtureRequest) -> FakeProvider:
-    """Return a started FakeProvider that goes by `oauth1_clock`."""
+    """Return a started FakeProvider that uses `oauth1_clock`."""
     provider: FakeProvider = _opened(request, "provider")
     return provider
 
 
 @pytest.fixture
 def oauth1_handshake(request: pytest.FixtureRequest) -> Handshake:
-    """Return a Handshake with `oauth1_provider` on `oauth1_store`, by `oauth1_clock`."""
+    """Return a Handshake with `oauth1_provider` that uses `oauth1_store` and `oauth1_clock`."""
     handshake: Handshake = _opened(request, "handshake")
     return handshake
 
 
 @pytest.fixture
 def oauth1_session(request: pytest.FixtureRequest) -> OAuth1Session:
-    """Return an OAuth1Session for `oauth1_provider` on `oauth1_store`, by `oauth1_clock`.
+    """Return an OAuth1Session for `oauth1_provider` that uses `oauth1_store` and `oauth1_clock`.
 
-    Its pauses between attempts move the clock instead of taking time.
+    Its backoff between attempts advances the clock instead of taking time.
     """
     session: OAuth1Session = _opened(request, "session")
     return session
 
 
 def _opened(request: pytest.FixtureRequest, name: str) -> Any:
-    """Return what is opened and closed in the event loop of the test, by the plugin that runs the test."""
+    """Return an object that the plugin which runs the test opens and closes in the test's event loop."""
     runner = _runner(request)
     plugin = f"aiooauth1 under {runner}"
     if not request.config.pluginmanager.has_plugin(plugin):
@@ -88,7 +88,7 @@ def _opened(request: pytest.FixtureRequest, name: str) -> Any:
 
 
 def _runner(request: pytest.FixtureRequest) -> str:
-    """Return what runs the test: `anyio`, or pytest-asyncio's loop scope."""
+    """Return `anyio` if its plugin runs the test, otherwise pytest-asyncio's loop scope."""
     if (mark := request.node.get_closest_marker("asyncio")) is not None:
         default = request.config.getini("asyncio_default_test_loop_scope")
         return str(mark.kwargs.get("loop_scope") or default or "function")
@@ -109,7 +109,7 @@ def _runner(request: pytest.FixtureRequest) -> str:
 
 
 def _fixtures(runner: str) -> ModuleType:
-    """Make the fixtures that one plugin runs, as a plugin of their own."""
+    """Return the async fixtures for one runner, as a pytest plugin of their own."""
 
     async def provider(oauth1_clock: FrozenClock) -> AsyncIterator[FakeProvider]:
         from aiooauth1.testing.fake_provider.fake_provider import FakeProvider

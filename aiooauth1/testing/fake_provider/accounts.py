@@ -1,4 +1,4 @@
-"""What a FakeProvider knows: consumers, users, their tokens and posts, and the nonces that it has seen."""
+"""A FakeProvider's state: consumers, users, their tokens and posts, and the nonces that it has seen."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ __all__ = ["Accounts", "IssuedAccessToken", "IssuedRequestToken"]
 
 @dataclass(frozen=True, slots=True)
 class IssuedRequestToken:
-    """A request token as the provider has it in its books.
+    """An issued request token.
 
     Args:
         token: The token.
-        consumer_key: The consumer that asked for it: nobody else may use it.
-        callback: Where the user is sent back to, or `oob`.
-        expires_at: Until when it is good, in seconds by the provider's clock.
-        state: How far its handshake has come.
+        consumer_key: The consumer that it was issued to. No other may use it.
+        callback: The callback URL, or `oob`.
+        expires_at: When it expires, in seconds by the provider's clock.
+        state: The state of its handshake.
         user: The user who answered; empty before that.
-        verifier: The verifier, once approved; empty before that.
+        verifier: The verifier; empty before the approval.
     """
 
     token: RequestToken
@@ -42,27 +42,27 @@ class IssuedRequestToken:
 
 @dataclass(frozen=True, slots=True)
 class IssuedAccessToken:
-    """An access token as the provider has it in its books.
+    """An issued access token.
 
     Args:
         token: The token.
-        consumer_key: The consumer to which it was given: nobody else may use it.
-        user: For whom it speaks.
-        state: Whether it is still good.
+        consumer_key: The consumer that it was issued to. No other may use it.
+        user: The user that it was issued for.
+        state: Whether it is still valid.
     """
 
     token: AccessToken
     consumer_key: str
     user: str
-    state: Literal["good", "revoked", "expired"] = "good"
+    state: Literal["valid", "revoked", "expired"] = "valid"
 
 
 class Accounts:
-    """The books of a provider. No method awaits anything: between check and entry nothing can come.
+    """The state of a provider. No method awaits anything, so each is atomic.
 
     Args:
         window: For how many seconds a nonce is remembered.
-        request_token_ttl: For how many seconds a request token is good.
+        request_token_ttl: For how many seconds a request token is valid.
     """
 
     def __init__(self, *, window: float, request_token_ttl: float) -> None:
@@ -79,9 +79,9 @@ class Accounts:
         self._last_timestamps: dict[tuple[str, str], int] = {}
 
     def use_nonce(self, timestamp: int, now: float, consumer_key: str, token_key: str, nonce: str) -> bool:
-        """Enter a nonce (RFC 5849 section 3.3)."""
+        """Record a nonce, and say whether it is new (RFC 5849 section 3.3)."""
         if timestamp not in self._nonces:
-            # Beyond the window the timestamp itself is refused, so that the nonces may be forgotten.
+            # Timestamps beyond the window are refused, so their nonces can be dropped.
             for old in [stamp for stamp in self._nonces if stamp < now - self._window - 1]:
                 del self._nonces[old]
         seen = self._nonces.setdefault(timestamp, set())
@@ -90,7 +90,7 @@ class Accounts:
         return len(seen) > before
 
     def is_in_order(self, timestamp: int, consumer_key: str, token_key: str) -> bool:
-        """Enter a timestamp."""
+        """Record a timestamp, and say whether it is not before the last one."""
         last = self._last_timestamps.get((consumer_key, token_key), 0)
         self._last_timestamps[consumer_key, token_key] = max(last, timestamp)
         return timestamp >= last
@@ -104,16 +104,16 @@ class Accounts:
         return token
 
     def set_callback(self, token_key: str, callback: str) -> None:
-        """Enter the callback that the authorize URL names, as OAuth 1.0 has it."""
+        """Set the callback that the authorize URL names (OAuth 1.0)."""
         self.request_tokens[token_key] = replace(self.request_tokens[token_key], callback=callback)
 
     def answer(
         self, token_key: str, user: str, *, approved: bool, with_verifier: bool = True
     ) -> IssuedRequestToken:
-        """Enter the user's answer (RFC 5849 section 2.2)."""
+        """Record the user's answer (RFC 5849 section 2.2)."""
         issued = self.request_tokens[token_key]
         if approved:
-            # A verifier that a person has to type is short, which is what single use and ttl are for.
+            # A verifier to be typed is short: single use and ttl protect it.
             by_hand = issued.callback == "oob"
             verifier = f"{secrets.randbelow(10**7):07d}" if by_hand else secrets.token_hex(12)
             verifier = verifier if with_verifier else ""
@@ -124,7 +124,7 @@ class Accounts:
         return issued
 
     def exchange(self, token_key: str) -> AccessToken:
-        """Swap an approved request token for an access token (RFC 5849 section 2.3)."""
+        """Exchange an approved request token for an access token (RFC 5849 section 2.3)."""
         issued = self.request_tokens[token_key]
         self.request_tokens[token_key] = replace(issued, state="used")
         return self.issue_access_token(issued.user, issued.consumer_key)
@@ -140,13 +140,15 @@ class Accounts:
         self.access_tokens[token.key] = IssuedAccessToken(token, consumer_key, user)
         return token
 
-    def change_state(self, token_key: str, state: Literal["good", "revoked", "expired"]) -> None:
-        """Let an access token be good, or not any more."""
+    def change_state(self, token_key: str, state: Literal["valid", "revoked", "expired"]) -> None:
+        """Set whether an access token is valid."""
         self.access_tokens[token_key] = replace(self.access_tokens[token_key], state=state)
 
     def revoke_user(self, user: str) -> int:
-        """Revoke every access token of a user that is still good, and return how many that were."""
-        keys = [key for key, held in self.access_tokens.items() if held.user == user and held.state == "good"]
+        """Revoke every valid access token of a user, and return their number."""
+        keys = [
+            key for key, held in self.access_tokens.items() if held.user == user and held.state == "valid"
+        ]
         for key in keys:
             self.change_state(key, "revoked")
         return len(keys)
@@ -159,7 +161,7 @@ class Accounts:
         return post
 
     def change_post(self, number: int, text: str) -> Post:
-        """Let a post say something else."""
+        """Change the text of a post."""
         post = replace(self.posts[number], text=text)
         self.posts[number] = post
         return post

@@ -1,8 +1,8 @@
-"""Decides who is speaking: checks a signed request against what the provider knows.
+"""Authenticates a signed request against the provider's state.
 
-The order matters. What is malformed is told first; then consumer and token, which have the secrets that
-the signature needs; then timestamp and signature; and only a request that holds so far uses up its nonce:
-otherwise anybody could burn the nonces of others (RFC 5849 sections 3.2 and 3.3).
+The order matters: first the form of the request; then consumer and token, whose secrets the signature needs;
+then timestamp and signature. The nonce is recorded last: otherwise a forged request could use up the nonces
+of others (RFC 5849 sections 3.2 and 3.3).
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ _TIMESTAMP = re.compile(r"[1-9][0-9]{0,14}")
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who is speaking.
+    """The authenticated sender of a request.
 
     Args:
         consumer: The consumer.
-        request_token: Its request token, if that is what it came with.
-        access_token: Its access token, likewise.
+        request_token: The request token that signed the request, if one did.
+        access_token: The access token that signed the request, if one did.
     """
 
     consumer: Consumer
@@ -52,7 +52,7 @@ class Caller:
 
     @property
     def user(self) -> str | None:
-        """The user for whom the consumer speaks; None for itself alone."""
+        """The user of the access token, if there is one."""
         return None if self.access_token is None else self.access_token.user
 
 
@@ -111,7 +111,7 @@ def authenticate(
 
 
 def authenticate_by_key(received: ReceivedRequest, accounts: Accounts) -> Caller:
-    """Find out who is speaking where calls are not signed, and the access token is a key by itself."""
+    """Authenticate an unsigned call of a provider whose access tokens are bearer keys."""
     given = [value.partition(b" ")[2] for value in received.values(b"authorization")]
     issued = accounts.access_tokens.get(given[0].decode("latin-1")) if len(given) == 1 else None
     if issued is None or not received.values(b"authorization")[0].startswith(b"Bearer "):
@@ -126,7 +126,7 @@ def authenticate_by_key(received: ReceivedRequest, accounts: Accounts) -> Caller
 def _check_form(
     parameters: Mapping[str, str], verifiers: Mapping[str, Verifier], *, wants_token: bool
 ) -> Verifier:
-    """Check that all is there that section 3.1 demands, and find the method's verifier."""
+    """Check that all parameters of section 3.1 are there, and return the method's verifier."""
     wanted = ["oauth_consumer_key", "oauth_signature_method", "oauth_signature"]
     if parameters.get("oauth_signature_method") != "PLAINTEXT" or (
         "oauth_timestamp" in parameters or "oauth_nonce" in parameters
@@ -158,7 +158,7 @@ def _check_form(
 
 
 def _request_token(accounts: Accounts, key: str, consumer: Consumer, now: float) -> IssuedRequestToken:
-    """Find a request token that may still be exchanged, or say what has become of it."""
+    """Return a request token that can still be exchanged, or refuse it with the reason."""
     issued = accounts.request_tokens.get(key)
     if issued is None or issued.consumer_key != consumer.key:
         raise RefusalError("token_rejected", "this consumer has no such request token")
@@ -172,7 +172,7 @@ def _request_token(accounts: Accounts, key: str, consumer: Consumer, now: float)
 def _access_token(
     accounts: Accounts, key: str, consumer: Consumer, *, may_be_expired: bool = False
 ) -> IssuedAccessToken:
-    """Find an access token that is still good, or say what has become of it."""
+    """Return an access token that is still valid, or refuse it with the reason."""
     issued = accounts.access_tokens.get(key)
     if issued is None or issued.consumer_key != consumer.key:
         raise RefusalError("token_rejected", "this consumer has no such access token")
@@ -186,7 +186,7 @@ def _access_token(
 
 
 def _check_timestamp(parameters: Mapping[str, str], now: float, window: float) -> int | None:
-    """Check the timestamp; None where PLAINTEXT does without."""
+    """Check the timestamp, and return it, or None if PLAINTEXT came without one."""
     given = parameters.get("oauth_timestamp")
     if given is None:
         return None

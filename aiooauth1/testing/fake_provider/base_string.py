@@ -1,7 +1,7 @@
-"""Reads what a request says in the name of OAuth, and builds its signature base string.
+"""Reads the OAuth parameters of a received request, and builds its signature base string.
 
-A second reading of RFC 5849 section 3.4, written against the bytes that a server gets. It shares no line
-with the signer, so that the two can disagree: a fault in one of them shows as a refused signature.
+This is a second implementation of RFC 5849 section 3.4, on the bytes that a server gets. It shares no code
+with the signer, so a fault in either shows as a refused signature.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ PROTOCOL_PARAMETERS = frozenset(
         b"oauth_version",
     }
 )
-"""What must come at most once and all in one place (RFC 5849 sections 3.1 and 3.5). Any other parameter,
-`oauth_` or not, is the application's own."""
+"""The parameters that must come at most once, and all in one place (RFC 5849 sections 3.1 and 3.5). All
+others belong to the application, also if their names begin with `oauth_`."""
 
 
 _DEFAULT_PORTS = {"http": b"80", "https": b"443"}
@@ -63,12 +63,12 @@ _DEFAULT_PORTS = {"http": b"80", "https": b"443"}
 
 @dataclass(frozen=True, slots=True, repr=False)
 class SignedRequest:
-    """What a request says in the name of OAuth.
+    """The OAuth parameters of a request.
 
     Args:
         place: Where its protocol parameters are: `header`, `query`, `form`, or `""` if it has none.
         parameters: The protocol parameters.
-        base_string: The signature base string, as built from what arrived.
+        base_string: The signature base string, built from the received bytes.
     """
 
     place: str
@@ -84,7 +84,7 @@ def base_string_uri(scheme: str, host: bytes, target: bytes) -> bytes:
     """
     path = target.partition(b"?")[0]
     if not path.startswith(b"/"):
-        # The absolute form, as sent to a proxy: its authority outdoes Host (RFC 9112 section 3.2.2).
+        # The absolute form, as sent to a proxy: its authority overrides Host (RFC 9112 section 3.2.2).
         _, authority, rest = path.partition(b"://")
         if authority:
             host, slash, path = rest.partition(b"/")
@@ -98,7 +98,7 @@ def base_string_uri(scheme: str, host: bytes, target: bytes) -> bytes:
 
 
 def as_php_arrays(pairs: Pairs) -> Pairs:
-    """Number the names that end in `[]`, and forget all but the last of a repeated name.
+    """Number the names that end in `[]`, and keep only the last pair of a repeated name.
 
     >>> as_php_arrays([(b"a[]", b"x"), (b"a[]", b"y"), (b"b", b"1"), (b"b", b"2")])
     [(b'a[0]', b'x'), (b'a[1]', b'y'), (b'b', b'2')]

@@ -1,4 +1,4 @@
-"""Drives a provider's authorize page as a user with a browser does: over HTTP, by what the page holds."""
+"""Drives a provider's authorize page over HTTP, as a user with a browser does."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _TIMEOUT = aiohttp.ClientTimeout(total=30)
 
 
 class AuthorizePageError(Exception):
-    """The page cannot be answered: its request token is unknown, used or too old, or it is no such page."""
+    """The page cannot be answered: its request token is unknown, used or expired, or it is another page."""
 
 
 class _Page(HTMLParser):
-    """What a browser takes from a page: its form, and the verifier that it may show."""
+    """Parses a page: its form, and the verifier if it shows one."""
 
     def __init__(self, html: str) -> None:
         super().__init__(convert_charrefs=True)
@@ -62,7 +62,7 @@ class _Page(HTMLParser):
 
     @property
     def text(self) -> str:
-        """What a user reads there, cut."""
+        """The page's text, cut."""
         return " ".join(" ".join(self.texts).split())[:300]
 
 
@@ -75,13 +75,13 @@ async def _read(reply: aiohttp.ClientResponse) -> _Page:
 
 
 async def _answer(authorize_url: str, user: str, answer: str, http: aiohttp.ClientSession | None) -> str:
-    url = URL(authorize_url, encoded=True)  # a browser follows the link as it stands
+    url = URL(authorize_url, encoded=True)  # a browser follows the link unchanged
     async with _session(http) as session:
         async with session.get(url, timeout=_TIMEOUT) as reply:
             page = await _read(reply)
             here = str(reply.url)
         if ("answer", answer) not in page.buttons:
-            raise AuthorizePageError(f"no page to answer: status {reply.status}, it says {page.text!r}")
+            raise AuthorizePageError(f"there is no authorize page: status {reply.status}, text {page.text!r}")
         fields = [(name, user if name == "user" else value) for name, value in page.fields]
         body = form_encode([*fields, ("answer", answer)]).encode("ascii")
         async with session.post(
@@ -95,9 +95,7 @@ async def _answer(authorize_url: str, user: str, answer: str, http: aiohttp.Clie
                 return location
             page = await _read(reply)
             if not reply.ok:
-                raise AuthorizePageError(
-                    f"the answer was not taken: status {reply.status}, it says {page.text!r}"
-                )
+                raise AuthorizePageError(f"the answer was refused: status {reply.status}, text {page.text!r}")
             return page.verifier.strip()
 
 
@@ -105,9 +103,9 @@ async def approve(authorize_url: str, user: str = "ann", *, http: aiohttp.Client
     """Log in on the authorize page of a FakeProvider and press Approve.
 
     Args:
-        authorize_url: The URL to which the user would be sent.
-        user: The name under which to log in.
-        http: The session to use, which stays open; None makes one for this call.
+        authorize_url: The URL where the user is sent.
+        user: The user name to log in with.
+        http: The session to use; it stays open. By default one is opened for this call.
 
     Returns:
         The callback URL with `oauth_token` and `oauth_verifier`, which is not fetched; where the callback is
@@ -125,9 +123,9 @@ async def deny(authorize_url: str, user: str = "ann", *, http: aiohttp.ClientSes
     """Log in on the authorize page of a FakeProvider and press Deny.
 
     Args:
-        authorize_url: The URL to which the user would be sent.
-        user: The name under which to log in.
-        http: The session to use, which stays open; None makes one for this call.
+        authorize_url: The URL where the user is sent.
+        user: The user name to log in with.
+        http: The session to use; it stays open. By default one is opened for this call.
 
     Returns:
         The callback URL with the denial, which is not fetched; where the callback is `oob`, and nothing comes
@@ -142,7 +140,7 @@ async def deny(authorize_url: str, user: str = "ann", *, http: aiohttp.ClientSes
 
 
 class BrowsedProvider:
-    """What a FakeProvider has in whichever process it runs: users who answer on its authorize page."""
+    """The users of a FakeProvider in any process: they answer on its authorize page."""
 
     @staticmethod
     async def approve(

@@ -45,16 +45,16 @@ DENIALS: Mapping[str, Callable[[str], tuple[tuple[str, str], ...]]] = MappingPro
         "empty_verifier": lambda token: (("oauth_token", token), ("oauth_verifier", "")),
     }
 )
-"""How providers put it into the callback URL that the user said no: by the Problem Reporting extension; as X
-does; as OAuth 2 does, which Authlib's servers send, without the request token; as NetSuite does."""
+"""The parameters of a denial in the callback URL: of the Problem Reporting extension; of X; of OAuth 2
+(Authlib's servers send these, without the request token); of NetSuite."""
 
-# An absolute URI, or at least what may stand in a Location header and is one at first sight.
+# An absolute URI, as far as a Location header needs it.
 _CALLBACK = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\x00-\x20\x7f]+")
 _ASCII = "".join(map(chr, range(0x21, 0x7F)))
 
 
 def request_token(call: RequestContext, state: ProviderState) -> web.Response:
-    """Give a request token to a consumer (RFC 5849 section 2.1)."""
+    """Issue a request token to a consumer (RFC 5849 section 2.1)."""
     quirks = state.quirks
     call.check_method(state, quirks.request_token_method)
     consumer = call.authenticate(state, "none").consumer
@@ -72,7 +72,7 @@ def _callback(parameters: Mapping[str, str], *, oauth_10: bool) -> str:
         if callback:
             raise RefusalError(
                 "parameter_rejected",
-                "oauth_callback belongs on the authorize URL: OAuth 1.0 is spoken here, not 1.0a",
+                "this is OAuth 1.0, not 1.0a: put oauth_callback on the authorize URL",
                 ("oauth_parameters_rejected", "oauth_callback"),
             )
         return "oob"  # until the authorize URL names another
@@ -92,7 +92,7 @@ def _callback(parameters: Mapping[str, str], *, oauth_10: bool) -> str:
 
 
 def access_token(call: RequestContext, state: ProviderState) -> web.Response:
-    """Swap an approved request token and its verifier for an access token, once (RFC 5849 section 2.3)."""
+    """Exchange an approved request token and its verifier for an access token (RFC 5849 section 2.3)."""
     call.check_method(state, state.quirks.access_token_method)
     fields = dict(parse_form(call.received.body)) if is_form(call.received) else {}
     if b"x_auth_mode" in fields:
@@ -108,7 +108,7 @@ def access_token(call: RequestContext, state: ProviderState) -> web.Response:
     if not issued.verifier and "oauth_verifier" in call.signed.parameters:
         raise RefusalError(
             "parameter_rejected",
-            "there are no verifiers here, so none must come, not even an empty one",
+            "this provider has no verifiers: leave oauth_verifier out",
             ("oauth_parameters_rejected", "oauth_verifier"),
         )
     if issued.verifier and not verifier:
@@ -123,7 +123,7 @@ def access_token(call: RequestContext, state: ProviderState) -> web.Response:
 
 
 def _by_password(call: RequestContext, state: ProviderState, fields: Mapping[bytes, bytes]) -> web.Response:
-    """Swap a user's name and password for an access token (xAuth)."""
+    """Exchange a user's name and password for an access token (xAuth)."""
     consumer = call.authenticate(state, "password").consumer
     if fields[b"x_auth_mode"] != b"client_auth":
         raise RefusalError("parameter_rejected", "x_auth_mode is client_auth")
@@ -151,16 +151,16 @@ def revoke(call: RequestContext, state: ProviderState) -> web.Response:
 
 
 def renew(call: RequestContext, state: ProviderState) -> web.Response:
-    """Let the access token that signed the request be good again, as E*TRADE does."""
+    """Renew the access token that signed the request (E*TRADE)."""
     call.check_method(state, state.quirks.renew_method)
     issued = call.authenticate(state, "renewal").access_token
     assert issued is not None  # noqa: S101  an access token is what was asked for
-    state.accounts.change_state(issued.token.key, "good")
+    state.accounts.change_state(issued.token.key, "valid")
     return web.Response(text="Access Token has been renewed")
 
 
 def identify(call: RequestContext, state: ProviderState) -> web.Response:
-    """State who the user is, signed with the consumer secret (MediaWiki's Special:OAuth/identify)."""
+    """Return a JWT that identifies the user (MediaWiki's Special:OAuth/identify)."""
     caller = call.authenticate(state, "access")
     assert caller.access_token is not None  # noqa: S101  an access token is what was asked for
     host = next(iter(call.received.values(b"host"))).decode("latin-1")
@@ -191,7 +191,7 @@ def _base64url(value: bytes) -> str:
 
 
 def show_page(call: RequestContext, state: ProviderState) -> web.Response:
-    """Show the page on which the user answers (RFC 5849 section 2.2)."""
+    """Show the authorize page (RFC 5849 section 2.2)."""
     quirks = state.quirks
     pairs = parse_form(call.received.target.partition(b"?")[2])
     query = {name.decode("utf-8", "replace"): value.decode("utf-8", "replace") for name, value in pairs}
@@ -209,7 +209,7 @@ def show_page(call: RequestContext, state: ProviderState) -> web.Response:
 
 
 def answer(call: RequestContext, state: ProviderState) -> web.Response:
-    """Take the user's answer and send the browser back to the consumer (RFC 5849 section 2.2)."""
+    """Record the user's answer and redirect the browser to the consumer (RFC 5849 section 2.2)."""
     fields = _fields(call)
     issued = _pending(call, state, fields["oauth_token"])
     serial = fields["page"].partition(".")[0]
@@ -240,7 +240,7 @@ def answer(call: RequestContext, state: ProviderState) -> web.Response:
 
 
 def _fields(call: RequestContext) -> dict[str, str]:
-    """Read the form of the authorize page: each of its fields exactly once, and nothing else."""
+    """Read the form of the authorize page: each field exactly once, and no others."""
     pairs = parse_form(call.received.body) if is_form(call.received) else []
     try:
         fields = {name.decode(): value.decode() for name, value in pairs}
@@ -253,7 +253,7 @@ def _fields(call: RequestContext) -> dict[str, str]:
 
 
 def _pending(call: RequestContext, state: ProviderState, token_key: str) -> IssuedRequestToken:
-    """Find a request token that waits for its user's answer."""
+    """Return a request token that waits for its user's answer."""
     issued = state.accounts.request_tokens.get(token_key)
     if issued is None or issued.state != "pending" or call.now > issued.expires_at:
         message = "This request to authorize is unknown, answered or too old. Go back to the application."
@@ -262,7 +262,7 @@ def _pending(call: RequestContext, state: ProviderState, token_key: str) -> Issu
 
 
 def _check_signed(call: RequestContext, state: ProviderState, issued: IssuedRequestToken) -> None:
-    """Check that the authorize URL is signed with the consumer secret alone: it may be loaded again."""
+    """Check the authorize URL's signature by the consumer secret. The URL may be loaded again."""
     signed = read_signed_request(call.received, state.quirks)
     parameters = signed.parameters
     consumer = state.accounts.consumers[issued.consumer_key]
@@ -276,16 +276,16 @@ def _check_signed(call: RequestContext, state: ProviderState, issued: IssuedRequ
 
 
 def _page_value(state: ProviderState, issued: IssuedRequestToken, serial: str) -> str:
-    """Tie an answer to a page that was served for this request token: nobody else can make the value up."""
+    """Return the value that ties an answer to a page of this request token. It cannot be forged."""
     told = hmac.digest(state.page_key, f"{serial}.{issued.token.key}".encode(), "sha256").hex()
     return f"{serial}.{told}"
 
 
 def _own_address(target: bytes) -> str:
-    """Return the page's address relative to itself, so that it holds wherever the provider is mounted."""
+    """Return the page's URL relative to itself, which is right for any base path."""
     path, _, query = target.partition(b"?")
     name = path.rpartition(b"/")[2].decode("latin-1")
-    # MediaWiki's page is told by its title.
+    # MediaWiki's page is identified by its title.
     title = next((pair for pair in query.split(b"&") if pair.startswith(b"title=")), b"").decode("latin-1")
     return f"{name}?{title}" if title else name
 
@@ -308,7 +308,7 @@ def _html(page: str, status: int = 200) -> web.Response:
 
 
 def _redirect(callback: str, pairs: tuple[tuple[str, str], ...]) -> web.Response:
-    """Send the browser back, with the callback's own query kept as it is."""
+    """Redirect the browser to the callback, and keep the callback's own query unchanged."""
     url, hash_, fragment = quote(callback, safe=_ASCII).partition("#")
     joint = "" if url.endswith(("?", "&")) else "&" if "?" in url else "?"
     location = f"{url}{joint}{form_encode(pairs)}{hash_}{fragment}"

@@ -1,7 +1,7 @@
-"""How a FakeProvider says no: by the OAuth Problem Reporting extension, in the body and in the header.
+"""A FakeProvider's refusals, by the OAuth Problem Reporting extension, in body and header.
 
-The statuses are those of RFC 5849 section 3.2: 400 for a request that is malformed or names what is not
-supported, 401 for credentials, signature, timestamp or nonce that do not hold.
+The statuses are those of RFC 5849 section 3.2: 400 for malformed or unsupported requests, 401 for invalid
+credentials, signatures, timestamps or nonces.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ BAD_REQUEST_PROBLEMS = frozenset(
         "version_rejected",
     }
 )
-"""The problems that are refused with status 400; every other one with 401."""
+"""The problems with status 400. All others have 401."""
 
 
 def form_encode(pairs: Iterable[tuple[str, str]]) -> str:
@@ -37,12 +37,12 @@ def form_encode(pairs: Iterable[tuple[str, str]]) -> str:
 
 
 class RefusalError(Exception):
-    """A request is refused. The server turns it into the reply; it never leaves this package.
+    """A refusal by OAuth. The server turns it into the reply; it is not raised to users.
 
     Args:
         problem: The `oauth_problem`.
-        advice: What is wrong and what to do, for the developer who reads it. It holds no secret.
-        *parameters: What else the problem has to say, such as `oauth_acceptable_timestamps`.
+        advice: What is wrong and what to do. It holds no secret.
+        *parameters: More parameters of the problem, such as `oauth_acceptable_timestamps`.
     """
 
     def __init__(self, problem: str, advice: str, *parameters: tuple[str, str]) -> None:
@@ -56,23 +56,23 @@ class RefusalError(Exception):
         )
 
     def body(self) -> bytes:
-        """The form that goes into the body."""
+        """Return the reply's body, a form."""
         return form_encode(self.parameters).encode("ascii")
 
     def challenge(self, realm: str) -> str:
-        """The value of `WWW-Authenticate`."""
+        """Return the value of `WWW-Authenticate`."""
         escaped = "".join(f', {name}="{quote(value, safe="")}"' for name, value in self.parameters)
         return f'OAuth realm="{realm}"{escaped}'
 
 
 class HTTPRefusal(Exception):
-    """A request is not served, for a reason that has nothing to do with OAuth. It never leaves this package.
+    """A refusal for another reason than OAuth. The server turns it into the reply.
 
     Args:
         why: The reason in a word.
         message: The reason in a sentence.
         status: The status of the reply.
-        allow: The methods that the resource knows, where the method is what was wrong.
+        allow: The methods of the resource, if the method was wrong.
     """
 
     def __init__(self, why: str, message: str, status: int, *, allow: str | None = None) -> None:

@@ -45,53 +45,52 @@ def make_consumer() -> Consumer:
 
 
 class FakeProvider(BrowsedProvider):
-    """A service provider on a loopback port, for tests of what talks to one.
+    """A service provider on a loopback port, for tests of its consumers.
 
-    It speaks the three legs, shows a page on which users log in and answer, keeps posts, verifies every
-    signed request by the bytes that arrived (RFC 5849 section 3.2), and keeps a ledger of what arrived.
-    Refusals follow the OAuth Problem Reporting extension.
+    It serves the three legs and an authorize page, keeps posts, verifies every signed request by the bytes
+    that arrived (RFC 5849 section 3.2), and keeps a ledger of what arrived. Refusals follow the OAuth Problem
+    Reporting extension.
 
     Below `url` are `oauth/request_token`, `oauth/authorize`, `oauth/access_token` (xAuth too, with
-    `set_password`), `oauth/renew` (makes the token that signs it good again if it has expired),
-    `oauth/revoke` (revokes that token), `wiki/Special:OAuth/identify` (with `like=mediawiki(…)`), `posts`
+    `set_password`), `oauth/renew` (renews the token that signs it, also an expired one), `oauth/revoke`
+    (revokes that token), `wiki/Special:OAuth/identify` (with `like=mediawiki(…)`), `posts`
     (GET, POST), `posts/ID` (GET, PUT, PATCH, DELETE), and `echo` with whatever follows it (any method, with
     an access token or without). The OAuth parameters may come in the header, the query or a form.
 
-    A test scripts what goes wrong: `deny_next`, `fail_next`, `drop_next`, `slow`, `skew`, `rate_limit`,
-    `revoke`, `expire`, `revoke_user`; the hooks `before` and `after` are for anything else.
+    A test scripts faults with `deny_next`, `fail_next`, `drop_next`, `slow`, `skew`, `rate_limit`, `revoke`,
+    `expire` and `revoke_user`. The hooks `before` and `after` are for anything else.
 
-    By itself it follows the RFC, and takes what that leaves open either way: any placement, GET and POST at
-    the token endpoints. With `like=` it behaves as a provider that is described so, and demands all of it.
+    By default it follows the RFC, and accepts either way what that leaves open: any placement, GET and POST
+    at the token endpoints. With `like=` it has that provider's quirks, and requires all of them.
 
     Args:
-        like: The provider to be like: a preset, or one of yours, such as `Provider("mine", realm="photos",
-            access_token_method="GET")`. Its quirks are those of `provider`,
-            whose URLs are on this machine. The paths of its own URLs are served too, for tests in which its
-            host names resolve to this machine.
-        consumer: The consumer that is registered there; None makes one up.
-        consumers: More consumers.
-        clock: The provider's clock, in seconds since the epoch; its `Date` headers follow it too.
-        window: How many seconds a timestamp may be off; for as long nonces are remembered.
-        request_token_ttl: For how many seconds a request token is good.
-        denial: How it puts into the callback URL that the user said no: `oauth_problem`
-            (`oauth_problem=user_refused`), `denied` (as X does), `error` (`error=access_denied`), or
-            `empty_verifier` (as NetSuite does, and what is like it).
-        signature_methods: What verifies each signature method that it takes, by the method's name; None takes
-            the HMAC methods and PLAINTEXT, and with `like=` that provider's method alone.
-        name: The name of `provider`, the namespace of its tokens in stores; empty takes that of `like`, or
-            makes one from the port.
-        port: The port; 0 takes a free one, and the same again when it is started again.
-        base_path: The path below which it is, such as `/v1`; empty puts it at the root.
-        ssl_context: With it the provider speaks https.
-        body_limit: How many bytes of a body are kept; a longer form is refused, since it cannot be verified.
-        ledger_limit: How many of the newest arrivals the ledger keeps; None keeps all.
+        like: The provider whose quirks it has: a preset, or one of yours, such as `Provider("mine",
+            realm="photos", access_token_method="GET")`. The URLs of `provider` are on this machine. The paths
+            of the provider's own URLs are served too, for tests in which its host names resolve to this
+            machine.
+        consumer: The registered consumer. By default one is generated.
+        consumers: More registered consumers.
+        clock: The provider's clock, in seconds since the epoch, also for its `Date` header fields.
+        window: By how many seconds a timestamp may differ. Nonces are remembered for as long.
+        request_token_ttl: For how many seconds a request token is valid.
+        denial: How the callback URL reports a denial: `oauth_problem` (`oauth_problem=user_refused`),
+            `denied` (as X does), `error` (`error=access_denied`), or `empty_verifier` (as NetSuite does).
+        signature_methods: A function that verifies, for the name of each signature method to accept. By
+            default the HMAC methods and PLAINTEXT, and with `like=` that provider's method only.
+        name: The name of `provider`, the namespace of its tokens in stores. By default that of `like`, or one
+            made from the port.
+        port: The port; 0 takes a free one. A second start takes the same port again.
+        base_path: The path under which it is served, such as `/v1`. By default the root.
+        ssl_context: The TLS context, for https.
+        body_limit: How many bytes of a body are kept. A longer form is refused, since it cannot be verified.
+        ledger_limit: How many of the newest arrivals the ledger keeps. By default all.
 
     Attributes:
         ledger: The arrivals.
 
     Raises:
-        ValueError: If `denial` is none of these, or `base_path` does not begin with `/` or ends in one, or
-            the signature method of `like` needs a verifier of yours.
+        ValueError: If `denial` is another value, if `base_path` does not begin with `/` or ends in one, or if
+            the signature method of `like` needs an entry in `signature_methods`.
 
     >>> import asyncio
     >>> async def example() -> None:
@@ -158,14 +157,14 @@ class FakeProvider(BrowsedProvider):
             Itself.
 
         Raises:
-            RuntimeError: If it is open already.
-            OSError: If the port cannot be had.
+            RuntimeError: If it is already open.
+            OSError: If the port is taken.
         """
         await self._server.start()
         return self
 
     async def aclose(self) -> None:
-        """Close the port and every connection. What the provider knows stays; closing twice is harmless."""
+        """Close the port and every connection. Its state is kept. Closing twice is harmless."""
         await self._server.aclose()
 
     async def __aenter__(self) -> Self:
@@ -178,27 +177,27 @@ class FakeProvider(BrowsedProvider):
 
     @property
     def url(self) -> str:
-        """Where it is, ending in `/`. Before the start: RuntimeError."""
+        """Its URL, ending in `/`. Raises RuntimeError before the start."""
         if not self._server.url:
             raise RuntimeError(
-                "this FakeProvider has no port yet: enter it with `async with`, or await start()"
+                "this FakeProvider has no port yet: start it with `async with` or `await start()`"
             )
         return self._server.url
 
     @property
     def provider(self) -> Provider:
-        """What a consumer knows of it. Before the start: RuntimeError."""
+        """The provider, for consumers. Raises RuntimeError before the start."""
         name = self._name or (self._like.name if self._like else f"fake-{self._server.port}")
         return provider_at(self.url, name, self._like, self._denial)
 
     @property
     def consumer(self) -> Consumer:
-        """The consumer that is registered there: the first one, if there are more."""
+        """The registered consumer: the first one, if there are more."""
         return self._consumer
 
     @property
     def before(self) -> Before | None:
-        """The hook that is awaited before a request's body is read; None: there is none."""
+        """The hook that is awaited before a request's body is read, if there is one."""
         return self._server.before
 
     @before.setter
@@ -207,7 +206,7 @@ class FakeProvider(BrowsedProvider):
 
     @property
     def after(self) -> After | None:
-        """The hook that is awaited when a request's work is done; None: there is none."""
+        """The hook that is awaited after a request's work is done, if there is one."""
         return self._server.after
 
     @after.setter
@@ -221,53 +220,43 @@ class FakeProvider(BrowsedProvider):
 
     @property
     def exchanges(self) -> list[Arrival]:
-        """What arrived at the access token endpoint, accepted or not."""
+        """The arrivals at the access token endpoint, accepted or not."""
         return self.ledger.select(endpoint="access_token")
 
     def accepted(self, endpoint: str | None = None) -> list[Arrival]:
-        """What was accepted.
+        """Return the accepted arrivals, in order.
 
         Args:
-            endpoint: Only at this endpoint; None means any.
-
-        Returns:
-            The arrivals in order.
+            endpoint: Only those at this endpoint. By default at any.
         """
         return self.ledger.select(endpoint=endpoint, verdict="accepted")
 
     def refused(self, endpoint: str | None = None) -> list[Arrival]:
-        """What was refused.
+        """Return the refused arrivals, in order.
 
         Args:
-            endpoint: Only at this endpoint; None means any.
-
-        Returns:
-            The arrivals in order.
+            endpoint: Only those at this endpoint. By default at any.
         """
         return self.ledger.select(endpoint=endpoint, verdict="refused")
 
     def summary(self) -> Summary:
-        """The ledger in figures.
-
-        Returns:
-            The figures.
-        """
+        """Return the ledger in figures."""
         return self.ledger.summary(len(self._accounts.posts))
 
     def add_consumer(self, consumer: Consumer) -> None:
-        """Register one more consumer.
+        """Register another consumer.
 
         Args:
-            consumer: The consumer; one with the same key is replaced.
+            consumer: The consumer. It replaces one with the same key.
         """
         self._accounts.consumers[consumer.key] = consumer
 
     def issue_access_token(self, user: str, *, consumer: Consumer | None = None) -> AccessToken:
-        """Give an access token without a handshake.
+        """Issue an access token without a handshake.
 
         Args:
-            user: For whom it speaks.
-            consumer: To whom it is given; None means `self.consumer`.
+            user: The user of the token.
+            consumer: The consumer of the token. By default `self.consumer`.
 
         Returns:
             The token, with `user_id` and `screen_name` among its params.
@@ -275,11 +264,11 @@ class FakeProvider(BrowsedProvider):
         return self._accounts.issue_access_token(user, (consumer or self._consumer).key)
 
     async def connect(self, user: str, store: AccessTokenStore) -> AccessToken:
-        """Connect a user without a handshake: give an access token and put it into a store.
+        """Connect a user without a handshake: issue an access token and put it into a store.
 
         Args:
-            user: The user's name, here and in the store.
-            store: The store of the session that is to post for the user.
+            user: The user's name, at the provider and in the store.
+            store: The store of the session that will post for the user.
 
         Returns:
             The token.
@@ -301,7 +290,7 @@ class FakeProvider(BrowsedProvider):
         self._accounts.passwords[user] = password
 
     def revoke(self, token_key: str) -> None:
-        """Take an access token back, as its user would at the provider: `token_revoked` from now on.
+        """Revoke an access token, as its user can. It is refused as `token_revoked` afterwards.
 
         Args:
             token_key: The token's key.
@@ -312,7 +301,7 @@ class FakeProvider(BrowsedProvider):
         self._accounts.change_state(token_key, "revoked")
 
     def expire(self, token_key: str) -> None:
-        """Let an access token expire: `token_expired` from now on, until it is renewed.
+        """Let an access token expire. It is refused as `token_expired` until it is renewed.
 
         Args:
             token_key: The token's key.
@@ -323,18 +312,18 @@ class FakeProvider(BrowsedProvider):
         self._accounts.change_state(token_key, "expired")
 
     def revoke_user(self, user: str) -> int:
-        """Take back every access token of a user, as one who removes the application at the provider.
+        """Revoke every access token of a user, as if the user had removed the application.
 
         Args:
             user: The user.
 
         Returns:
-            How many tokens that were.
+            The number of revoked tokens.
         """
         return self._accounts.revoke_user(user)
 
     def deny_next(self, times: int = 1) -> None:
-        """Let the next user who answers say no, whatever `approve` or the browser clicks.
+        """Let the next user who answers deny, also if `approve` or the browser clicks Approve.
 
         Args:
             times: How many users in a row.
@@ -355,17 +344,17 @@ class FakeProvider(BrowsedProvider):
         *,
         body: str = "",
     ) -> None:
-        """Answer the next requests with a status, and do nothing of what they ask.
+        """Answer the next requests with a status, and do not carry them out.
 
-        The ledger has them as `intercepted`.
+        In the ledger they are `intercepted`.
 
         Args:
             status: The status, from 101 to 599.
             times: How many requests.
             endpoint: Only at this endpoint (`request_token`, `authorize`, `access_token`, `renew`, `revoke`,
-                `identify`, `posts`, `post`, `echo`); None means any.
-            headers: What the reply's header says, such as `{"Retry-After": "7"}`.
-            body: What it says beside that, such as `oauth_problem=token_expired`.
+                `identify`, `posts`, `post`, `echo`). By default at any.
+            headers: The reply's header fields, such as `{"Retry-After": "7"}`.
+            body: The reply's body, such as `oauth_problem=token_expired`.
 
         Raises:
             ValueError: If one of these is out of its range.
@@ -376,9 +365,9 @@ class FakeProvider(BrowsedProvider):
         """Drop the connections of the next requests without a reply.
 
         Args:
-            when: `before` anything is done, or `after` all is done, so that only the reply is lost.
+            when: `before` the request is carried out, or `after` it, so that only the reply is lost.
             times: How many requests.
-            endpoint: Only at this endpoint, as in `fail_next`; None means any.
+            endpoint: Only at this endpoint, as in `fail_next`. By default at any.
 
         Raises:
             ValueError: If one of these is out of its range.
@@ -386,7 +375,7 @@ class FakeProvider(BrowsedProvider):
         self._script.add(Fault(endpoint, drop=when), times)
 
     def slow(self, seconds: float) -> None:
-        """Send every reply that much later from now on; the work is done at once.
+        """Delay every reply from now on. The request is carried out at once.
 
         Args:
             seconds: The delay in seconds of real time; 0 ends it.
@@ -399,10 +388,10 @@ class FakeProvider(BrowsedProvider):
         self._script.delay = seconds
 
     def skew(self, seconds: float) -> None:
-        """Let the provider's clock be off from now on: what it judges timestamps by, and its `Date` headers.
+        """Set the clock skew of the provider: for its checks of timestamps, and its `Date` header fields.
 
         Args:
-            seconds: How far it is ahead, in seconds; negative: behind; 0 sets it right.
+            seconds: By how many seconds its clock is ahead; negative if it is behind; 0 ends the skew.
         """
         self._script.skew = seconds
 
@@ -414,16 +403,16 @@ class FakeProvider(BrowsedProvider):
         per: Literal["user", "app"] = "user",
         style: LimitStyle = "x",
     ) -> None:
-        """Take at most so many calls of the API in a window, and answer 429 to more.
+        """Accept at most `limit` calls of the API in a window, and answer 429 to more.
 
         Verified requests at `posts`, `post` and `echo` count; refused ones do not. A window begins with its
         first request, by the provider's clock. A limit per user and one per app may hold at once.
 
         Args:
-            limit: How many requests; None takes the limit away.
+            limit: How many requests. None removes the limit.
             window: The length of the window in seconds.
             per: `user`: each user of each consumer has a window; `app`: each consumer has one.
-            style: How replies tell of it. `x`: `x-rate-limit-*` for the user's window and
+            style: How replies report it. `x`: `x-rate-limit-*` for the user's window and
                 `x-app-limit-24hour-*` for the application's (with only that one, in both). `retry-after`:
                 `Retry-After` with the 429 and nothing before. `ietf`: `RateLimit` and `RateLimit-Policy`.
 

@@ -1,7 +1,4 @@
-"""What a FakeProvider remembers of what came in: values, and the list of them.
-
-The ledger is what a test asks afterwards: what arrived, byte for byte, and what the provider made of it.
-"""
+"""The ledger: what arrived at a FakeProvider, byte for byte, with each verdict, for a test to examine."""
 
 from __future__ import annotations
 
@@ -18,18 +15,18 @@ if TYPE_CHECKING:
 __all__ = ["Arrival", "Ledger", "Post", "Summary", "Verdict"]
 
 Verdict = Literal["accepted", "refused", "intercepted"]
-"""Accepted: the work was done. Refused: it was not, `why` says what was wrong with the request. Intercepted:
-a `before` hook, or what a test has scripted, answered or dropped the request instead of the endpoint."""
+"""Accepted: the work was done. Refused: it was not, for the reason in `why`. Intercepted: a `before` hook or
+a scripted fault answered or dropped the request instead of the endpoint."""
 
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """One post that a user's consumer has made.
+    """One post.
 
     Args:
         id: Its number, counted from 1 over all users.
-        user: For whom it was made.
-        text: What it says.
+        user: The user for whom it was made.
+        text: Its text.
     """
 
     id: int
@@ -39,14 +36,14 @@ class Post:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Arrival:
-    """One request as it came over the wire, and what was made of it.
+    """One received request, and its verdict.
 
     `repr` shows neither headers, query nor body: with PLAINTEXT each of them may hold both secrets.
 
     Args:
-        number: Which one it is, counted from 1 in the order of the verdicts.
+        number: Its number, counted from 1 in the order of the verdicts.
         time: When the request's head had been read, in seconds by the provider's clock.
-        peer_port: The port of the other end: equal ports, same connection.
+        peer_port: The client's port. Equal ports mean the same connection.
         request_line: The request line, its target byte for byte.
         headers: Names and values, byte for byte, in the order of arrival.
         body: The body, without transfer and content coding, cut at the provider's `body_limit`.
@@ -54,17 +51,17 @@ class Arrival:
         body_sha256: The SHA-256 of the whole body, in hexadecimal digits.
         endpoint: The name of the endpoint: `request_token`, `authorize`, `access_token`, `renew`, `revoke`,
             `identify`, `posts`, `post`, `echo` or `unknown`.
-        verdict: What was made of it.
+        verdict: Whether it was accepted, refused or intercepted.
         why: Why it was not accepted: the `oauth_problem`, or a word like `not_found`; empty if it was.
-        status: The status of the reply; 0 if a hook left no reply.
-        consumer_key: The `oauth_consumer_key` that came, believed or not; None if none came.
-        token_key: The `oauth_token` that came, likewise.
-        user: The user for whom the request was found to speak; None before that is known.
-        signature_method: The `oauth_signature_method` that came; None if none came.
-        nonce: The `oauth_nonce` that came, likewise.
-        timestamp: The `oauth_timestamp` that came, likewise, as text.
-        base_string: The signature base string as the provider sees it (RFC 5849 section 3.4.1); empty if the
-            request bore no OAuth parameters.
+        status: The status of the reply; 0 if a hook dropped the connection.
+        consumer_key: The received `oauth_consumer_key`, verified or not, if there was one.
+        token_key: The received `oauth_token`, verified or not, if there was one.
+        user: The user of the access token, if it was authenticated.
+        signature_method: The received `oauth_signature_method`, if there was one.
+        nonce: The received `oauth_nonce`, if there was one.
+        timestamp: The received `oauth_timestamp`, as text, if there was one.
+        base_string: The signature base string that the provider built (RFC 5849 section 3.4.1); empty if the
+            request had no OAuth parameters.
     """
 
     number: int
@@ -111,7 +108,7 @@ class Arrival:
         return self.target.partition(b"?")[0].decode("latin-1")
 
     def header(self, name: str) -> bytes | None:
-        """The value of a header as it came.
+        """Return the value of a header field as it was received.
 
         Args:
             name: The header's name, in any letter case.
@@ -130,7 +127,7 @@ class Summary:
     Args:
         accepted: How many requests were accepted, at any endpoint.
         refused: How many were refused.
-        intercepted: How many a `before` hook or a scripted fault took.
+        intercepted: How many a `before` hook or a scripted fault answered.
         posts: How many posts there are now.
         endpoints: How many requests each endpoint accepted, by the endpoint's name.
         problems: How many requests were refused for each reason, by the reason.
@@ -145,10 +142,10 @@ class Summary:
 
 
 class Ledger(Sequence[Arrival]):
-    """The arrivals in the order of their verdicts: a sequence that only the provider adds to.
+    """The arrivals, in the order of their verdicts.
 
     Args:
-        limit: How many of the newest to keep; None keeps all.
+        limit: How many of the newest to keep. By default all.
     """
 
     def __init__(self, limit: int | None = None) -> None:
@@ -190,7 +187,7 @@ class Ledger(Sequence[Arrival]):
         ]
 
     def add(self, arrival: Arrival) -> None:
-        """Enter one more arrival, which the provider does by itself.
+        """Add an arrival. The provider calls this.
 
         Args:
             arrival: The arrival.

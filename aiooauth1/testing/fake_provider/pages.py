@@ -1,4 +1,4 @@
-"""The pages that a FakeProvider shows to users: plain HTML, nothing in it runs, all of it is escaped."""
+"""The pages that a FakeProvider shows to users: escaped HTML without scripts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FORM_FIELDS = frozenset({"oauth_token", "page", "user", "answer"})
 """The fields of the form on the authorize page."""
 
 VERIFIER_ID = "oauth_verifier"
-"""The `id` of the element that shows the verifier to a user who has to type it."""
+"""The `id` of the element with the verifier that the user has to type."""
 
 _STYLE = """\
 :root{color-scheme:light dark;
@@ -91,5 +91,5 @@ def verifier_page(*, consumer: str, verifier: str) -> str:
 
 
 def message_page(title: str, message: str) -> str:
-    """Render a page that only tells something."""
+    """Render a page with a message."""
     return _page(title, f"<p>{escape(message)}</p>")

@@ -1,4 +1,4 @@
-"""A request as a server gets it, and how its parts are read: bytes in, bytes out."""
+"""A received request, and parsers of its parts: bytes in, bytes out."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ _FILE_NAME = re.compile(rb";[ \t]*+filename\*?=", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class ReceivedRequest:
-    """A request as a server gets it.
+    """A request as the server received it.
 
     Args:
         method: The method.
         target: The request target, byte for byte: `/path?query`, or an absolute URL from a proxy's client.
         headers: Names and values, byte for byte.
         body: The body, without transfer and content coding.
-        scheme: `http` or `https`: by which it came.
+        scheme: `http` or `https`.
     """
 
     method: str
@@ -74,7 +74,7 @@ def encode(text: bytes) -> str:
 def parse_form(text: bytes) -> Pairs:
     """Read a query or a form body (RFC 5849 section 3.4.1.3.1).
 
-    Only `&` separates; an empty segment is no parameter; a `+` is a space; a `%` without two hexadecimal
+    Only `&` separates; an empty segment is skipped; a `+` is a space; a `%` without two hexadecimal
     digits after it is a `%`.
 
     >>> parse_form(b"a=1+%2B&&b&a=%zz")
@@ -137,7 +137,7 @@ def _read_authorization(header: bytes) -> tuple[Pairs, bytes | None] | None:
 
 
 def is_form(received: ReceivedRequest) -> bool:
-    """Tell whether the body's parameters are signed (RFC 5849 section 3.4.1.3.1)."""
+    """Say whether the body's parameters are signed (RFC 5849 section 3.4.1.3.1)."""
     types = received.values(b"content-type")
     return (
         len(types) == 1

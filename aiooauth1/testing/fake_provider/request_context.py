@@ -1,4 +1,4 @@
-"""One request on its way through a FakeProvider, and what its replies are made of."""
+"""One request that a FakeProvider handles, and helpers for its replies."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ _UNSIGNED = SignedRequest("", {}, b"")
 
 @dataclass(frozen=True, slots=True)
 class ProviderState:
-    """By what a provider judges.
+    """The provider's state and settings.
 
     Args:
-        accounts: What it knows.
-        verifiers: The signature methods that it takes.
-        window: How many seconds a timestamp may be off.
-        denial: How it tells the consumer that the user said no: a key of `DENIALS`.
+        accounts: Consumers, users and tokens.
+        verifiers: The signature methods that it accepts.
+        window: By how many seconds a timestamp may differ.
+        denial: How it reports to the consumer that the user has denied: a key of `DENIALS`.
         page_key: The key of the values that tie an answer to its page.
-        script: What a test has scripted.
-        like: The provider that it is like, whose demands are its own; None: it goes by the RFC, and takes
-            what that leaves open either way.
+        script: The faults and limits that a test has scripted.
+        like: The provider whose quirks it has. If None it follows the RFC, and accepts either way what that
+            leaves open.
     """
 
     accounts: Accounts
@@ -56,25 +56,25 @@ class ProviderState:
 
     @property
     def quirks(self) -> Provider:
-        """How it departs from the RFC."""
+        """The provider whose quirks it has, or one without quirks."""
         return self.like or RFC_5849
 
 
 @dataclass(slots=True)
 class RequestContext:
-    """One request on its way: endpoints enter here what they find out.
+    """One request. Endpoints record here what they find out.
 
     Args:
         received: The request.
-        length: The length of its whole body, of which the end may be missing.
+        length: The length of its whole body, also if only its beginning was kept.
         sha256: The SHA-256 of its whole body.
-        now: When it came, by the provider's clock.
-        rest: What follows the endpoint's own path.
-        allow: The methods that the endpoint knows.
-        signed: What it says in the name of OAuth.
-        user: The user for whom it was found to speak.
+        now: When it arrived, by the provider's clock.
+        rest: The rest of the path after the endpoint's own.
+        allow: The methods of the endpoint.
+        signed: Its OAuth parameters.
+        user: The user of its access token, once authenticated.
         why: Why it was refused; empty if it was not.
-        headers: What the reply's header says beside the endpoint's own fields.
+        headers: More header fields of the reply.
     """
 
     received: ReceivedRequest
@@ -89,7 +89,7 @@ class RequestContext:
     headers: dict[str, str] = field(default_factory=dict)
 
     def authenticate(self, state: ProviderState, wants: RequiredToken) -> Caller:
-        """Find out who is speaking."""
+        """Authenticate the request."""
         if state.like is not None:
             check_requirements(self.received, self.signed, state.like, wants)
         if "access" in wants and not state.quirks.signs_calls:
@@ -110,19 +110,19 @@ class RequestContext:
         return caller
 
     def authenticate_counted(self, state: ProviderState, wants: RequiredToken) -> Caller:
-        """Find out who is speaking, and count the request towards the limits that a test has scripted."""
+        """Authenticate the request, and count it towards the rate limits that a test has scripted."""
         caller = self.authenticate(state, wants)
         state.script.limits.spend(caller.consumer.key, caller.user, self.now, self.headers)
         return caller
 
     def check_method(self, state: ProviderState, method: str) -> None:
-        """Check that a token endpoint is asked by the one method of the provider that this is like."""
+        """Check the request's method against that of the `like` provider, if there is one."""
         if state.like is not None:
             check_method(self.received, method)
 
 
 def token_reply(pairs: Iterable[tuple[str, str]], *, as_json: bool) -> web.Response:
-    """A reply of the token endpoints (RFC 5849 sections 2.1 and 2.3)."""
+    """Return a token reply (RFC 5849 sections 2.1 and 2.3)."""
     if as_json:
         return json_reply(dict(pairs))
     headers = {"Content-Type": "application/x-www-form-urlencoded", "Cache-Control": "no-store"}
@@ -130,11 +130,11 @@ def token_reply(pairs: Iterable[tuple[str, str]], *, as_json: bool) -> web.Respo
 
 
 def json_reply(value: object, status: int = 200) -> web.Response:
-    """A reply of the resources."""
+    """Return a JSON reply."""
     headers = {"Content-Type": "application/json"}
     return web.Response(body=json.dumps(value).encode("ascii"), headers=headers, status=status)
 
 
 def nothing(allow: str | None = None) -> web.Response:
-    """A reply without a body, to `DELETE` and `OPTIONS`."""
+    """Return a reply without a body, to `DELETE` and `OPTIONS`."""
     return web.Response(status=204, headers=None if allow is None else {"Allow": allow})

@@ -1,4 +1,4 @@
-"""What a provider demands beyond the RFC: checks of a request by the data of the provider."""
+"""Checks of a request against the quirks of the `like` provider."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
 
 __all__ = ["check_method", "check_present", "check_requirements"]
 
-# What libraries send of their own accord, which says nothing of the consumer.
-_NOBODY = re.compile(rb"\s*(?:Python|python-requests|aiohttp|curl)\b.*")
+# The default User-Agents of libraries, which do not name the consumer.
+_DEFAULT_AGENT = re.compile(rb"\s*(?:Python|python-requests|aiohttp|curl)\b.*")
 _PLACES: Mapping[str, str] = MappingProxyType({"header": "header", "query": "query", "body": "form"})
 
 
 def check_requirements(
     received: ReceivedRequest, signed: SignedRequest, like: Provider, wants: RequiredToken
 ) -> None:
-    """Check all that can be seen without knowing who is speaking."""
-    if like.needs_user_agent and all(map(_NOBODY.fullmatch, received.values(b"user-agent"))):
-        raise HTTPRefusal("user_agent_absent", "say in User-Agent which application is asking", 403)
+    """Check what needs no authentication."""
+    if like.needs_user_agent and all(map(_DEFAULT_AGENT.fullmatch, received.values(b"user-agent"))):
+        raise HTTPRefusal("user_agent_absent", "name your application in User-Agent", 403)
     if not signed.place:
-        return  # it is not signed at all, which is told elsewhere
+        return  # unsigned requests are refused elsewhere
     _check_place(signed, like, wants)
     _check_realm(received, signed, like)
     _check_order(received, like)
@@ -43,9 +43,9 @@ def check_requirements(
         and wants in {"none", "any access", "password"}
         and "oauth_token" not in signed.parameters
     ):
-        raise _absent("oauth_token", "without a token, oauth_token comes empty here")
+        raise _absent("oauth_token", "without a token, send an empty oauth_token here")
     if not like.rules.send_version and "oauth_version" in signed.parameters:
-        raise _rejected("oauth_version", "oauth_version is left out here")
+        raise _rejected("oauth_version", "leave oauth_version out here")
     if like.nonce_length != RFC_5849.nonce_length:
         nonce = signed.parameters.get("oauth_nonce", "")
         if len(nonce) != like.nonce_length:
@@ -53,20 +53,22 @@ def check_requirements(
     if like.rules.body_hash and "access" in wants and "oauth_body_hash" not in signed.parameters:
         signs_fields = like.sign_multipart_text and text_fields(received)
         if not is_form(received) and not signs_fields:
-            raise _absent("oauth_body_hash", "each body that is no form has its hash here, an empty one too")
+            raise _absent(
+                "oauth_body_hash", "a body that is not a form needs oauth_body_hash here, also if it is empty"
+            )
     if wants == "none":
         sent = [name for name, _ in _parameters(received)]
         check_present((name.decode("utf-8", "replace") for name in sent), like.request_params)
 
 
 def check_method(received: ReceivedRequest, method: str) -> None:
-    """Check that a token endpoint is asked by its own method."""
+    """Check the method of a request to a token endpoint."""
     if received.method != method:
         raise HTTPRefusal("method_not_allowed", f"this takes {method}", 405, allow=f"{method}, OPTIONS")
 
 
 def check_present(sent: Iterable[str], wanted: Iterable[str]) -> None:
-    """Check that parameters are there, whatever they say."""
+    """Check that parameters are there, with any value."""
     absent = sorted(set(wanted) - set(sent))
     if absent:
         raise _absent("&".join(absent), f"the request lacks {', '.join(absent)}")
@@ -78,7 +80,7 @@ def _check_place(signed: SignedRequest, like: Provider, wants: RequiredToken) ->
     else:
         wanted = like.placement if "access" in wants else like.access_token_placement
     if signed.place != _PLACES[wanted]:
-        raise _rejected("oauth_signature", f"the OAuth parameters belong into the {wanted} here")
+        raise _rejected("oauth_signature", f"the OAuth parameters belong in the {wanted} here")
 
 
 def _check_realm(received: ReceivedRequest, signed: SignedRequest, like: Provider) -> None:
@@ -100,7 +102,7 @@ def _check_order(received: ReceivedRequest, like: Provider) -> None:
         names = [(encode(name), encode(value)) for name, value in parse_form(text)]
         names = [(name, value) for name, value in names if name != "oauth_signature"]
         if names != sorted(names):
-            raise _rejected(names[0][0], "parameters come sorted by their encoded names here")
+            raise _rejected(names[0][0], "sort parameters by their encoded names here")
 
 
 def _parameters(received: ReceivedRequest) -> list[tuple[bytes, bytes]]:

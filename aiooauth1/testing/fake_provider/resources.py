@@ -50,7 +50,7 @@ def post(call: RequestContext, state: ProviderState) -> web.Response:
 
 
 def echo(call: RequestContext, state: ProviderState) -> web.Response:
-    """Tell what arrived, with an access token or without."""
+    """Return what arrived, with an access token or without."""
     caller = call.authenticate_counted(state, "any access")
     return json_reply(
         {
@@ -77,7 +77,7 @@ def _shown(shown: Post) -> dict[str, object]:
 
 
 def _text(received: ReceivedRequest) -> str:
-    """The text of a post: the form's `status`, JSON's `text`, or else the body as it is."""
+    """Return the text of a post: the form's `status`, the JSON's `text`, or the body itself."""
     if is_form(received):
         for name, value in parse_form(received.body):
             if name == b"status":

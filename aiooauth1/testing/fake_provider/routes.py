@@ -46,12 +46,12 @@ Endpoint = Callable[[RequestContext, ProviderState], web.Response]
 
 
 class Route(NamedTuple):
-    """An endpoint, and what of the path is left for it.
+    """An endpoint, and the rest of the path after it.
 
     Args:
-        name: The endpoint's name, as the ledger has it.
-        methods: What answers each method; empty means that `echo` answers all.
-        rest: What follows the endpoint's own path.
+        name: The endpoint's name, as in the ledger.
+        methods: The function for each method. If empty, `echo` answers all.
+        rest: The rest of the path after the endpoint's own.
     """
 
     name: str
@@ -60,16 +60,16 @@ class Route(NamedTuple):
 
     @property
     def allow(self) -> str:
-        """The methods that the endpoint knows."""
+        """The methods of the endpoint."""
         return ", ".join(self.methods) or "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
 
     @property
     def signed(self) -> bool:
-        """Whether consumers ask it, not browsers."""
+        """Whether it is for consumers, not for browsers."""
         return self.name != "authorize"
 
     def endpoint(self, method: str) -> Endpoint:
-        """Find what answers a method."""
+        """Return the function for a method."""
         if self.name == "unknown":
             raise HTTPRefusal("not_found", "there is nothing here", 404)
         found = self.methods.get(method) if self.methods else resources.echo
@@ -113,7 +113,7 @@ _ROUTES: Mapping[bytes, Route] = MappingProxyType(
 
 
 def find_own_route(like: Provider, target: bytes, *, has_token: bool) -> Route:
-    """Find the endpoint at a path of the provider that this one is like: its URLs then work unmodified."""
+    """Find the endpoint at a path of the `like` provider, so that its URLs work unmodified."""
     path = target.partition(b"?")[0]
     # Evernote has one path for both token endpoints: only the exchange comes with a token.
     for name in ("access_token", "request_token") if has_token else ("request_token", "access_token"):
@@ -158,8 +158,8 @@ def provider_at(url: str, name: str, like: Provider | None = None, denial: str =
     Args:
         url: Its URL, which ends in `/`.
         name: The namespace of its tokens in stores.
-        like: The provider that it is like; None: it has no quirks.
-        denial: How it tells that the user said no.
+        like: The provider whose quirks it has, if any.
+        denial: How it reports that the user has denied.
 
     Returns:
         The provider, with all its endpoints.
@@ -168,7 +168,6 @@ def provider_at(url: str, name: str, like: Provider | None = None, denial: str =
     'http://127.0.0.1:8080/oauth/access_token'
     """
     like = like or Provider(name, renew_url=url)
-    # Where the endpoint of a wiki's identities is, is told from that of its access tokens.
     return replace(
         like,
         name=name,

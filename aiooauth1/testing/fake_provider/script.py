@@ -1,4 +1,4 @@
-"""What a test has scripted: denials, failures, dropped connections, delays, clock skew and rate limits."""
+"""What a test scripts: denials, failures, dropped connections, delays, clock skew and rate limits."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 __all__ = ["Drop", "Fault", "LimitStyle", "RateLimits", "Script"]
 
 Drop = Literal["before", "after"]
-"""When a connection is dropped: before the work, so that nothing is done, or after all of it is done."""
+"""When a connection is dropped: before the endpoint's work, or after it."""
 
 LimitStyle = Literal["x", "retry-after", "ietf"]
-"""How a provider tells of its limits."""
+"""How a provider reports its limits."""
 
 ENDPOINT_NAMES = (
     *("request_token", "authorize", "access_token", "renew", "revoke", "identify"),
@@ -30,7 +30,7 @@ ENDPOINT_NAMES = (
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What happens to one request: it is answered with `status`, or its connection is dropped."""
+    """A fault of one request: it is answered with `status`, or its connection is dropped."""
 
     endpoint: str | None
     status: int = 0
@@ -40,7 +40,7 @@ class Fault:
 
 
 class Script:
-    """What is to happen, by one test's word. Faults happen in the order in which they were scripted."""
+    """The scripted behaviour of a provider. Faults happen in the order in which they were added."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -51,23 +51,23 @@ class Script:
         self.limits: RateLimits = RateLimits()
 
     def now(self) -> float:
-        """Return the time by the provider's clock, which is off by `skew`."""
+        """Return the time by the provider's clock, which includes `skew`."""
         return self._clock() + self.skew
 
     def add(self, fault: Fault, times: int) -> None:
-        """Let a fault happen to each of the next `times` requests that it is for."""
+        """Add a fault for the next `times` requests that it applies to."""
         if fault.endpoint is not None and fault.endpoint not in ENDPOINT_NAMES:
             raise ValueError(f"endpoint must be one of {', '.join(ENDPOINT_NAMES)}, not {fault.endpoint!r}")
         if times < 1:
             raise ValueError(f"times must be at least 1, not {times}")
-        if fault.drop is None and not 100 < fault.status < 600:  # noqa: PLR2004  100 is no final status
+        if fault.drop is None and not 100 < fault.status < 600:  # noqa: PLR2004  100 is not final
             raise ValueError(f"status must be between 101 and 599, not {fault.status}")
         if fault.drop not in {None, *get_args(Drop)}:
             raise ValueError(f'drop_next() takes "before" or "after", not {fault.drop!r}')
         self._faults.extend([fault] * times)
 
     def take(self, endpoint: str) -> Fault | None:
-        """Return the fault for a request at this endpoint, which happens once."""
+        """Remove and return the next fault for this endpoint."""
         for fault in self._faults:
             if fault.endpoint in {None, endpoint}:
                 self._faults.remove(fault)
@@ -75,7 +75,7 @@ class Script:
         return None
 
     def take_denial(self) -> bool:
-        """Return whether the user who answers now says no, whatever they click."""
+        """Return whether the next answer is a denial, and count it."""
         self.denials -= 1 if (denies := self.denials > 0) else 0
         return denies
 
@@ -84,7 +84,7 @@ class Script:
 class _Limit:
     """At most `limit` requests in each `window` seconds, counted for each user or for the whole application.
 
-    A window begins with the first request in it, as X has it.
+    A window begins with its first request, as at X.
     """
 
     limit: int
@@ -124,7 +124,7 @@ class RateLimits:
             self._limits[per] = _Limit(limit, window, style)
 
     def spend(self, consumer: str, user: str | None, now: float, headers: dict[str, str]) -> None:
-        """Count a request, or refuse it if a limit is reached; add what tells of the limits to `headers`."""
+        """Count a request, or refuse it if a limit is reached. Add the limits' fields to `headers`."""
         limits = [
             (per, limit, (consumer,) if per == "app" else (consumer, user or ""))
             for per, limit in self._limits.items()
@@ -144,7 +144,7 @@ class RateLimits:
 
 
 def _as_x(states: list[tuple[str, _Limit, int, float]], _: float, __: float | None) -> dict[str, str]:
-    """Tell as X does: the user's window in x-rate-limit-*, the application's in x-app-limit-24hour-*."""
+    """Report as X does: the user's window in x-rate-limit-*, the application's in x-app-limit-24hour-*."""
     told: dict[str, str] = {}
     for per, limit, left, end in sorted(states):  # "app" before "user", so that the user's comes last
         names = ["x-rate-limit"] + (["x-app-limit-24hour"] if per == "app" else [])
@@ -158,12 +158,12 @@ def _as_x(states: list[tuple[str, _Limit, int, float]], _: float, __: float | No
 
 
 def _as_retry_after(_: list[tuple[str, _Limit, int, float]], __: float, wait: float | None) -> dict[str, str]:
-    """Tell of nothing but of a refusal, when to come again (RFC 9110 section 10.2.3)."""
+    """Report only with a refusal, in Retry-After (RFC 9110 section 10.2.3)."""
     return {} if wait is None else {"Retry-After": str(math.ceil(wait))}
 
 
 def _as_ietf(states: list[tuple[str, _Limit, int, float]], now: float, _: float | None) -> dict[str, str]:
-    """Tell by the fields of the IETF's draft: every policy, and what is left of each."""
+    """Report by the fields of the IETF's draft: every policy, and what is left of each."""
     return {
         "RateLimit-Policy": ", ".join(
             f'"{per}";q={limit.limit};w={math.ceil(limit.window)}' for per, limit, _, _ in states

@@ -32,14 +32,14 @@ if TYPE_CHECKING:
 __all__ = ["After", "Before", "Server", "drop"]
 
 Before = Callable[[web.BaseRequest], Awaitable[web.StreamResponse | None]]
-"""A hook that is awaited before a request's body is read. What it returns is the reply; None lets the
-endpoint work, unless the hook has dropped the connection."""
+"""A hook that is awaited before a request's body is read. It returns the reply, or None to let the endpoint
+work (unless it has dropped the connection)."""
 
 After = Callable[[web.BaseRequest, web.StreamResponse], Awaitable[web.StreamResponse | None]]
-"""A hook that is awaited when a request's work is done. What it returns is sent instead of the reply; None
-keeps the reply."""
+"""A hook that is awaited after a request's work is done. It returns another reply to send, or None to keep
+the endpoint's."""
 
-_HEAD_LIMIT = 1 << 20  # bytes of a request line or a header: long ones are what tests are about
+_HEAD_LIMIT = 1 << 20  # bytes of a request line or a header field: tests send long ones
 _NO_BODY = (b"", 0, hashlib.sha256().hexdigest())
 
 
@@ -50,19 +50,19 @@ async def drop(request: web.BaseRequest, _reply: web.StreamResponse | None = Non
 
 
 class Server:
-    """The server. It knows nothing of OAuth but where to ask.
+    """The HTTP server of a FakeProvider.
 
     Args:
-        state: By what the endpoints judge.
-        ledger: Where arrivals are entered.
+        state: The provider's state, for the endpoints.
+        ledger: The ledger to add arrivals to.
         port: The port; 0 takes a free one at the first start.
-        base_path: The path below which the provider is; empty for the root.
-        ssl_context: With it the server speaks https.
+        base_path: The path under which the provider is served; empty for the root.
+        ssl_context: The TLS context, for https.
         body_limit: How many bytes of a body are kept.
 
     Attributes:
-        before: The hook before the work, or None.
-        after: The hook after the work, or None.
+        before: The hook before the work, if there is one.
+        after: The hook after the work, if there is one.
         port: The port; 0 before the first start.
     """
 
@@ -93,13 +93,13 @@ class Server:
 
     @property
     def url(self) -> str:
-        """Where the provider is, ending in `/`; empty as long as there is no port."""
+        """The provider's URL, ending in `/`; empty before the first start."""
         return f"{self._scheme}://127.0.0.1:{self.port}{self._prefix.decode('ascii')}" if self.port else ""
 
     async def start(self) -> None:
         """Open the port."""
         if self._runner is not None:
-            raise RuntimeError("this FakeProvider is started already")
+            raise RuntimeError("this FakeProvider is already started")
         self._process = os.getpid()
         server = web.Server(
             self._handle, access_log=None, max_line_size=_HEAD_LIMIT, max_field_size=_HEAD_LIMIT
@@ -116,15 +116,15 @@ class Server:
         self.port = int(runner.addresses[0][1])
 
     async def aclose(self) -> None:
-        """Close the port and every connection; in a forked process nothing, since they are the other's."""
+        """Close the port and every connection. A forked process closes nothing: they are its parent's."""
         runner, self._runner = self._runner, None
         if runner is not None and self._process == os.getpid():
             await runner.cleanup()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer one request, and enter it."""
+        """Answer one request, and add it to the ledger."""
         now = self._script.now()
-        # aiohttp decodes the target so that nothing is lost: undone, these are the request line's bytes.
+        # aiohttp decodes the target without loss. Encoded again, these are the request line's bytes.
         target = request.raw_path.encode("utf-8", "surrogateescape")
         route = self._find(target, request.headers.get(hdrs.AUTHORIZATION, ""))
         received = ReceivedRequest(request.method, target, request.raw_headers, b"", self._scheme)
@@ -141,13 +141,13 @@ class Server:
             instead = await self.before(request)
             if request.transport is None or request.transport.is_closing():
                 self._enter(request, route, call, "intercepted", 0)
-                return web.Response()  # which goes nowhere
+                return web.Response()  # it is not sent
             if instead is not None:
                 self._enter(request, route, call, "intercepted", instead.status)
                 return await self._sent(instead, now)
         try:
             await self._complete(request, call)
-        except Exception:  # the connection broke off, or what came cannot be decoded
+        except Exception:  # the connection was lost, or the body cannot be decoded
             call.why = "body_incomplete"
             self._enter(request, route, call, "refused", 0)
             raise
@@ -160,7 +160,7 @@ class Server:
         return await self._sent(reply if instead is None else instead, now)
 
     async def _sent(self, reply: web.StreamResponse, now: float) -> web.StreamResponse:
-        """Return the reply when it is due."""
+        """Return the reply, after the scripted delay."""
         if self._script.delay:
             await asyncio.sleep(self._script.delay)
         return self._dated(reply, now)
@@ -170,17 +170,19 @@ class Server:
         if not path.startswith(b"/"):  # the absolute form, as sent to a proxy
             path = b"/" + path.partition(b"://")[2].partition(b"/")[2]
         below = path.removeprefix(self._prefix)
-        found = find_route(below if len(below) < len(path) else b"/")  # a route has no leading slash: unknown
+        found = find_route(
+            below if len(below) < len(path) else b"/"
+        )  # which is unknown: routes have no leading slash
         if found.name != "unknown" or self._state.like is None:
             return found
         has_token = "oauth_token=" in authorization or b"oauth_token=" in target
         return find_own_route(self._state.like, target, has_token=has_token)
 
     async def _complete(self, request: web.BaseRequest, call: RequestContext) -> None:
-        """Read the body: all of it is measured, its beginning is kept."""
+        """Read the body: measure all of it, and keep its beginning."""
         if request.headers.get(hdrs.EXPECT, "").lower() == "100-continue":
             await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            request.writer.output_size = 0  # the reply's head is still to come
+            request.writer.output_size = 0  # the reply's head is not sent yet
         if not request.body_exists:
             return
         digest = hashlib.sha256()
@@ -215,11 +217,11 @@ class Server:
             return web.Response(status=refusal.status, body=page, headers={**PAGE_HEADERS, **headers})
 
     def _check_whole(self, call: RequestContext) -> None:
-        """Refuse what cannot be verified, since it is about the body and not all of that is kept."""
+        """Refuse a request whose body must be verified but was not kept whole."""
         needed = is_form(call.received) or "oauth_body_hash" in call.signed.parameters
         needed = needed or self._state.quirks.sign_multipart_text
         if needed and len(call.received.body) < call.length:
-            message = f"what is verified together with its body has at most {self._body_limit} bytes here"
+            message = f"a body that has to be verified may have at most {self._body_limit} bytes here"
             raise HTTPRefusal("body_too_large", message, 413)
 
     def _enter(
@@ -254,7 +256,7 @@ class Server:
         )
 
     def _dated(self, reply: web.StreamResponse, now: float) -> web.StreamResponse:
-        """Give a reply the provider's own time, which may be far from the machine's."""
+        """Set the reply's Date by the provider's own clock."""
         if self._date[0] != int(now):
             self._date = (int(now), formatdate(int(now), usegmt=True))
         reply.headers.setdefault(hdrs.DATE, self._date[1])

@@ -1,6 +1,6 @@
-"""Verifies signatures: one function for each signature method, in a table by the method's name.
+"""Verifies signatures: one function for each signature method, by the method's name.
 
-To teach a FakeProvider another method, give it a table with one more entry.
+To let a FakeProvider verify another method, pass `signature_methods=` with one more entry.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["VERIFIERS", "Verifier", "check_body_hash", "verifiers_of"]
 
 Verifier = Callable[[bytes, str, str, str], bool]
-"""Takes base string, signature, consumer secret and token secret (`""` where there is no token), and tells
-whether the signature holds. It compares in constant time."""
+"""Takes base string, signature, consumer secret and token secret (`""` without a token), and returns whether
+the signature is valid. It compares in constant time."""
 
 
 def _key(consumer_secret: str, token_secret: str) -> bytes:
@@ -59,21 +59,21 @@ VERIFIERS: Mapping[str, Verifier] = MappingProxyType(
         "PLAINTEXT": _plaintext,
     }
 )
-"""The signature methods that a FakeProvider verifies unless it is told otherwise."""
+"""The signature methods that a FakeProvider verifies by default."""
 
 
 def verifiers_of(like: Provider | None) -> Mapping[str, Verifier]:
-    """Return what a FakeProvider verifies that is told nothing."""
+    """Return the signature methods that a FakeProvider verifies by default."""
     if like is None:
         return VERIFIERS
     name = like.signature_method.name
     if name not in VERIFIERS:
-        raise ValueError(f"nothing here verifies {name}: give signature_methods={{{name!r}: …}}")
+        raise ValueError(f"FakeProvider cannot verify {name}: pass signature_methods={{{name!r}: …}}")
     return {name: VERIFIERS[name]}
 
 
 def check_body_hash(received: ReceivedRequest, signed: SignedRequest) -> None:
-    """Check `oauth_body_hash`, where it came (the Request Body Hash extension)."""
+    """Check `oauth_body_hash`, if there is one (the Request Body Hash extension)."""
     given = signed.parameters.get("oauth_body_hash")
     if given is None:
         return
@@ -83,7 +83,7 @@ def check_body_hash(received: ReceivedRequest, signed: SignedRequest) -> None:
             "oauth_body_hash must not come with a form body, whose parameters are signed themselves",
             ("oauth_parameters_rejected", "oauth_body_hash"),
         )
-    # The extension fixes SHA-1 for the SHA-1 methods; what came later takes the method's own hash.
+    # The extension defines SHA-1 for the SHA-1 methods. Newer methods use their own hash.
     name = "sha" + signed.parameters["oauth_signature_method"].rpartition("-SHA")[2]
     digest = hashlib.new(name if name in {"sha256", "sha512"} else "sha1", received.body)
     if not hmac.compare_digest(base64.b64encode(digest.digest()), given.encode()):

@@ -1,4 +1,4 @@
-"""The child process that a FakeProviderProcess is: started, asked over its standard input, and ended."""
+"""The child process of a FakeProviderProcess: starts it, sends it commands, and ends it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Child"]
 
-_LINE_LIMIT = 1 << 26  # an arrival with a body of a MiB, each byte of it escaped
+_LINE_LIMIT = 1 << 26  # bytes: an arrival with a body of 1 MiB, each byte escaped
 _START_TIMEOUT = 60.0
 _STOP_TIMEOUT = 10.0
 _ERRORS: Mapping[str, type[Exception]] = {"KeyError": KeyError, "ValueError": ValueError}
@@ -30,11 +30,10 @@ _ERRORS: Mapping[str, type[Exception]] = {"KeyError": KeyError, "ValueError": Va
 class Child:
     """A process that runs `python -m aiooauth1.testing`.
 
-    It ends when it is closed, and also when this process dies in any way, since that closes its standard
-    input.
+    It ends when it is closed, and also when this process dies, since that closes its standard input.
 
     Args:
-        arguments: Its command line, without secrets: others on the machine could read them there.
+        arguments: Its command line, without secrets, since others on the machine can read it.
     """
 
     def __init__(self, arguments: Sequence[str]) -> None:
@@ -45,13 +44,13 @@ class Child:
 
     @property
     def pid(self) -> int:
-        """Its process id. Before the start and after the end: RuntimeError."""
+        """Its process id. Raises RuntimeError if it does not run."""
         return self._running().pid
 
     async def start(self) -> Message:
         """Start the process and wait until its port is open."""
         if self._process is not None:
-            raise RuntimeError("this FakeProviderProcess is started already")
+            raise RuntimeError("this FakeProviderProcess is already started")
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-P",
@@ -62,7 +61,7 @@ class Child:
             stdout=asyncio.subprocess.PIPE,
             env=_environment(),
             limit=_LINE_LIMIT,
-            start_new_session=True,  # Ctrl-C is for us: the child ends when we close it
+            start_new_session=True,  # so that Ctrl-C reaches only this process, which closes the child
         )
         try:
             async with asyncio.timeout(_START_TIMEOUT):
@@ -72,7 +71,7 @@ class Child:
             raise
 
     async def aclose(self) -> None:
-        """End the process, once it has answered what it is being asked, and wait for its end."""
+        """End the process after it has answered the current command, and wait for its end."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -81,7 +80,7 @@ class Child:
         try:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_STOP_TIMEOUT), self._lock:
-                    await process.stdout.read()  # to the end, so that both pipes are closed when it is
+                    await process.stdout.read()  # to the end, so that both pipes are closed
                     await process.wait()
         finally:
             if process.returncode is None:
@@ -90,20 +89,20 @@ class Child:
                 await process.wait()
 
     async def ask(self, do: str, **arguments: object) -> list[Any]:
-        """Ask one question; others wait until it is answered."""
+        """Send one command and return its values. Other commands wait until it is answered."""
         async with self._lock:
             process = self._running()
             assert process.stdin is not None  # noqa: S101  it is a pipe
             self._questions += 1
             number = self._questions
             process.stdin.write(encode_message({"id": number, "do": do, **arguments}))
-            with suppress(ConnectionError):  # the child is gone, as reading from it will tell
+            with suppress(ConnectionError):  # the child is gone, which the read below reports
                 await process.stdin.drain()
             values: list[Any] = []
             while True:
                 message = await _read(process)
                 if message["id"] != number:
-                    continue  # an answer whose asker was cancelled
+                    continue  # the answer to a cancelled command
                 if "end" in message:
                     return values
                 if "error" in message:
@@ -112,7 +111,7 @@ class Child:
 
     def _running(self) -> asyncio.subprocess.Process:
         if self._process is None:
-            raise RuntimeError("this FakeProviderProcess does not run: enter it with `async with`")
+            raise RuntimeError("this FakeProviderProcess does not run: start it with `async with`")
         return self._process
 
 
@@ -126,7 +125,7 @@ async def _read(process: asyncio.subprocess.Process) -> Message:
 
 
 def _environment() -> dict[str, str]:
-    """The child's environment: as ours, and it finds this very package, also where that is not installed."""
+    """Return the child's environment: ours, with the path of this package if it is not installed."""
     environment = dict(os.environ)
     root = Path(__file__).resolve().parents[3]
     if root.name not in {"site-packages", "dist-packages"}:

@@ -28,27 +28,26 @@ __all__ = ["FakeProviderProcess"]
 
 
 class FakeProviderProcess(BrowsedProvider):
-    """A FakeProvider in a child process: what is measured beside it is the consumer alone.
+    """A FakeProvider in a child process, so that a measurement sees only the consumer's work.
 
-    It has what FakeProvider has, except that what asks the provider is awaited, and that there are no hooks.
-    The child ends when this is closed, and also when this process dies in any way, since that closes its
-    standard input.
+    It has the methods of FakeProvider, without the hooks. Those that ask the provider are awaited, and raise
+    RuntimeError if the child does not run. The child ends when this is closed, and also when this process
+    dies, since that closes its standard input.
 
     Args:
-        like: The provider to be like, as in FakeProvider.
-        consumer: The consumer that is registered there; None takes one that the child makes up.
-        consumers: More consumers.
-        window: How many seconds a timestamp may be off; for as long nonces are remembered.
-        request_token_ttl: For how many seconds a request token is good.
-        denial: How it puts into the callback URL that the user said no, as in FakeProvider.
-        name: The name of `provider`, the namespace of its tokens in stores; empty takes that of `like`, or
-            makes one from the port.
+        like: As in FakeProvider.
+        consumer: The registered consumer. By default the child generates one.
+        consumers: More registered consumers.
+        window: As in FakeProvider.
+        request_token_ttl: As in FakeProvider.
+        denial: As in FakeProvider.
+        name: As in FakeProvider.
         port: The port; 0 takes a free one.
-        base_path: The path below which it is, such as `/v1`; empty puts it at the root.
-        ledger_limit: How many of the newest arrivals the ledger keeps; None keeps all.
+        base_path: As in FakeProvider.
+        ledger_limit: As in FakeProvider.
 
     Raises:
-        ValueError: If `like` signs in a way that the child cannot verify.
+        ValueError: If the child cannot verify the signature method of `like`.
     """
 
     def __init__(
@@ -92,8 +91,8 @@ class FakeProviderProcess(BrowsedProvider):
             Itself.
 
         Raises:
-            RuntimeError: If it is started already, or the child does not come up; standard error says why.
-            TimeoutError: If the child says nothing within a minute.
+            RuntimeError: If it is already started, or the child does not start; standard error says why.
+            TimeoutError: If the child does not start within a minute.
         """
         self._hello = await self._child.start()
         try:
@@ -118,83 +117,44 @@ class FakeProviderProcess(BrowsedProvider):
 
     @property
     def url(self) -> str:
-        """Where it is, ending in `/`. Before the start: RuntimeError."""
+        """Its URL, ending in `/`. Raises RuntimeError before the start."""
         return self._told("url")
 
     @property
     def provider(self) -> Provider:
-        """What a consumer knows of it. Before the start: RuntimeError."""
+        """The provider, for consumers. Raises RuntimeError before the start."""
         return provider_at(self.url, self._told("name"), self._like, self._denial)
 
     @property
     def consumer(self) -> Consumer:
-        """The consumer that is registered there. Before the start: RuntimeError, unless it was given."""
+        """The registered consumer. Raises RuntimeError before the start, unless it was passed."""
         return self._given or Consumer(self._told("consumer_key"), self._told("consumer_secret"))
 
     @property
     def pid(self) -> int:
-        """The child's process id. Before the start and after the end: RuntimeError."""
+        """The child's process id. Raises RuntimeError if it does not run."""
         return self._child.pid
 
     async def posts(self) -> list[Post]:
-        """The posts of all users, in the order in which they were made.
-
-        Returns:
-            The posts.
-
-        Raises:
-            RuntimeError: If the process does not run.
-        """
+        """Return the posts of all users, in the order in which they were made."""
         return [Post(**value) for value in await self._child.ask("posts")]
 
     async def ledger(self) -> list[Arrival]:
-        """What has arrived.
-
-        Returns:
-            The arrivals in the order of their verdicts.
-
-        Raises:
-            RuntimeError: If the process does not run.
-        """
+        """Return the arrivals, in the order of their verdicts."""
         return [arrival_from(value) for value in await self._child.ask("ledger")]
 
     async def summary(self) -> Summary:
-        """The ledger in figures.
-
-        Returns:
-            The figures.
-
-        Raises:
-            RuntimeError: If the process does not run.
-        """
+        """Return the ledger in figures."""
         (figures,) = await self._child.ask("summary")
         return Summary(**figures)
 
     async def cpu_time(self) -> float:
-        """How much processor time the child has used.
-
-        Returns:
-            Seconds since its start, of user and system together.
-
-        Raises:
-            RuntimeError: If the process does not run.
-        """
+        """Return the processor time that the child has used, user and system, in seconds."""
         (seconds,) = await self._child.ask("cpu_time")
         return float(seconds)
 
     async def issue_access_token(self, user: str, *, consumer: Consumer | None = None) -> AccessToken:
-        """Give an access token without a handshake.
-
-        Args:
-            user: For whom it speaks.
-            consumer: To whom it is given; None means `self.consumer`.
-
-        Returns:
-            The token, with `user_id` and `screen_name` among its params.
-
-        Raises:
-            RuntimeError: If the process does not run.
-        """
+        """Issue an access token without a handshake, as `FakeProvider.issue_access_token`."""
         consumer_key = (consumer or self.consumer).key
         (token,) = await self._child.ask("issue_access_token", user=user, consumer_key=consumer_key)
         return token_from(token)
@@ -206,42 +166,19 @@ class FakeProviderProcess(BrowsedProvider):
         return token
 
     async def add_consumer(self, consumer: Consumer) -> None:
-        """Register one more consumer.
-
-        Args:
-            consumer: The consumer; one with the same key is replaced.
-
-        Raises:
-            RuntimeError: If the process does not run.
-        """
+        """Register another consumer, as `FakeProvider.add_consumer`."""
         await self._child.ask("add_consumer", key=consumer.key, secret=consumer.secret)
 
     async def revoke(self, token_key: str) -> None:
-        """Take an access token back, as its user would at the provider: `token_revoked` from now on.
-
-        Args:
-            token_key: The token's key.
-
-        Raises:
-            KeyError: If there is no such access token.
-            RuntimeError: If the process does not run.
-        """
+        """Revoke an access token, as `FakeProvider.revoke`."""
         await self._child.ask("revoke", token_key=token_key)
 
     async def expire(self, token_key: str) -> None:
-        """Let an access token expire: `token_expired` from now on.
-
-        Args:
-            token_key: The token's key.
-
-        Raises:
-            KeyError: If there is no such access token.
-            RuntimeError: If the process does not run.
-        """
+        """Let an access token expire, as `FakeProvider.expire`."""
         await self._child.ask("expire", token_key=token_key)
 
     async def revoke_user(self, user: str) -> int:
-        """Take back every access token of a user, as `FakeProvider.revoke_user`, and return how many."""
+        """Revoke every access token of a user, as `FakeProvider.revoke_user`, and return how many."""
         return int(await self._script("revoke_user", user=user))
 
     async def set_password(self, user: str, password: str) -> None:
@@ -249,7 +186,7 @@ class FakeProviderProcess(BrowsedProvider):
         await self._script("set_password", user=user, password=password)
 
     async def deny_next(self, times: int = 1) -> None:
-        """Let the next user who answers say no, as `FakeProvider.deny_next`."""
+        """Let the next user who answers deny, as `FakeProvider.deny_next`."""
         await self._script("deny_next", times=times)
 
     async def fail_next(

@@ -1,9 +1,9 @@
-"""What a FakeProvider in a process of its own and the process that started it say to each other.
+"""The messages between a FakeProviderProcess and its child: JSON, one message a line.
 
-JSON, a message a line, over the child's standard input and output, which nobody else can reach: no port has
-to be protected, and no secret stands in arguments or environment, where others on the machine could read it.
+They go over the child's standard input and output. Other processes cannot reach these, so no port has to be
+protected, and no secret is in arguments or environment, where others on the machine can read it.
 
-A question is `{"id": 1, "do": "posts"}` with what the command takes; its answer is any number of
+A command is `{"id": 1, "do": "posts"}` with its arguments. The answer is any number of
 `{"id": 1, "value": …}` and then `{"id": 1, "end": true}`, or `{"id": 1, "error": "KeyError", "message": …}`.
 """
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Message", "answer", "arrival_from", "encode_message", "greeting", "token_from"]
 
 Message = dict[str, Any]
-"""What a line holds."""
+"""One line, decoded."""
 
 
 def encode_message(message: Message) -> bytes:
@@ -37,7 +37,7 @@ def encode_message(message: Message) -> bytes:
 
 
 def greeting(fake: FakeProvider) -> Message:
-    """What the child says first: where it is, and its consumer."""
+    """Return the child's first message: its URL and its consumer."""
     return {
         "url": fake.url,
         "name": fake.provider.name,
@@ -47,14 +47,14 @@ def greeting(fake: FakeProvider) -> Message:
 
 
 def answer(fake: FakeProvider, line: bytes) -> Iterator[Message]:
-    """Do what a question asks."""
+    """Carry out a command."""
     number = None
     try:
         question = json.loads(line)
         number = question.pop("id")
         for value in _COMMANDS[question.pop("do")](fake, **question):
             yield {"id": number, "value": value}
-    except (AttributeError, KeyError, TypeError, ValueError) as error:  # a question that cannot be answered
+    except (AttributeError, KeyError, TypeError, ValueError) as error:  # the command is invalid
         yield {"id": number, "error": type(error).__name__, "message": str(error)}
     else:
         yield {"id": number, "end": True}
@@ -99,7 +99,7 @@ def _cpu_time(_: FakeProvider) -> Iterable[float]:
 
 
 def _issue_access_token(fake: FakeProvider, *, user: str, consumer_key: str) -> Iterable[Message]:
-    token = fake.issue_access_token(user, consumer=Consumer(consumer_key, ""))  # its key is what counts
+    token = fake.issue_access_token(user, consumer=Consumer(consumer_key, ""))  # only its key is used
     return [{"key": token.key, "secret": token.secret, "params": dict(token.params)}]
 
 
@@ -115,7 +115,7 @@ def _expire(fake: FakeProvider, *, token_key: str) -> Iterable[object]:
 
 def _script(fake: FakeProvider, *, call: str, arguments: Message) -> Iterable[object]:
     if call not in _SCRIPTING:
-        raise ValueError(f"{call} is not a method that scripts a provider")
+        raise ValueError(f"{call} is not a scripting method of FakeProvider")
     return [getattr(fake, call)(**arguments)]
 
 

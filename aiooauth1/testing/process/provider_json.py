@@ -1,4 +1,4 @@
-"""A provider as text, for a FakeProvider in a process of its own; there is no secret in it."""
+"""A provider as JSON, for the child of a FakeProviderProcess. It holds no secret."""
 
 from __future__ import annotations
 
@@ -28,9 +28,11 @@ _METHODS: Mapping[str, SignatureMethod] = MappingProxyType(
 
 
 def dump_provider(provider: Provider) -> str:
-    """Write a provider down."""
+    """Return a provider as JSON."""
     if provider.signature_method.name not in _METHODS:
-        raise ValueError(f"a FakeProviderProcess verifies no {provider.signature_method.name}")
+        raise ValueError(
+            f"a FakeProviderProcess cannot verify {provider.signature_method.name}: use FakeProvider"
+        )
     fields = {field.name: getattr(provider, field.name) for field in dataclasses.fields(provider)}
     fields |= {
         "signature_method": provider.signature_method.name,
@@ -45,7 +47,7 @@ def dump_provider(provider: Provider) -> str:
 
 
 def load_provider(text: str) -> Provider:
-    """Read a provider.
+    """Read a provider from JSON.
 
     >>> provider = Provider("photos", realm="photos", request_params={"scope": "read"})
     >>> load_provider(dump_provider(provider)) == provider
@@ -61,4 +63,4 @@ def load_provider(text: str) -> Provider:
         }
         return Provider(**fields)
     except (KeyError, TypeError) as error:
-        raise ValueError("this is no provider as dump_provider() writes one down") from error
+        raise ValueError("this is not a provider as written by dump_provider()") from error

@@ -25,11 +25,11 @@ _BOB = AccessToken("bob-key", "bob-secret")
 
 @pytest.mark.asyncio
 class AccessTokenContract:
-    """What a store of access tokens promises."""
+    """The contract of a store of access tokens."""
 
     @pytest.fixture
     def store(self) -> AccessTokenStore:
-        """Make a store that holds nothing: **to be overridden**."""
+        """Return an empty store: **to be overridden**."""
         raise NotImplementedError("your test class needs a fixture `store` that makes an empty store")
 
     async def test_a_token_comes_back_whole(self, store: AccessTokenStore) -> None:
@@ -64,7 +64,7 @@ class AccessTokenContract:
             assert await store.get_access_token("x", "ann") == token
         assert [user async for user in store.users("x")] == ["ann"]
 
-    async def test_a_replacement_wants_the_old_key(self, store: AccessTokenStore) -> None:
+    async def test_a_replacement_needs_the_current_key(self, store: AccessTokenStore) -> None:
         """A token is replaced only while the stored one is the one that the caller knows."""
         await store.put_access_token("x", "ann", _ANN)
         assert await store.replace_access_token("x", "ann", "another key", _BOB) is False
@@ -73,7 +73,7 @@ class AccessTokenContract:
         assert await store.get_access_token("x", "ann") == _BOB
 
     async def test_a_repeated_replacement_does_no_more(self, store: AccessTokenStore) -> None:
-        """One whose answer got lost says True again; one that came too late says False, and is."""
+        """A replacement whose answer was lost returns True again; a late one returns False."""
         await store.put_access_token("x", "ann", _ANN)
         for _ in range(3):
             assert await store.replace_access_token("x", "ann", _ANN.key, _BOB) is True
@@ -89,7 +89,7 @@ class AccessTokenContract:
         assert await store.get_access_token("x", "ann") == renewed
 
     async def test_a_discarded_token_is_gone(self, store: AccessTokenStore) -> None:
-        """It goes once; its user is listed no more, and may come again."""
+        """A token is discarded once. Its user is not listed any more, and may connect again."""
         await store.put_access_token("x", "ann", _ANN)
         assert await store.discard_access_token("x", "ann") is True
         assert await store.get_access_token("x", "ann") is None
@@ -100,7 +100,7 @@ class AccessTokenContract:
         assert await store.get_access_token("x", "ann") == _BOB
 
     async def test_a_discard_by_key_spares_a_newer_token(self, store: AccessTokenStore) -> None:
-        """What was connected again meanwhile is not thrown away for the old token's sake."""
+        """A discard by an old key does not remove the token of a user who has reconnected."""
         await store.put_access_token("x", "ann", _BOB)
         assert await store.discard_access_token("x", "ann", _ANN.key) is False
         assert await store.get_access_token("x", "ann") == _BOB
@@ -120,7 +120,7 @@ class AccessTokenContract:
         assert [user async for user in store.users("x:")] == ["somebody else"]
 
     async def test_users_may_change_while_they_are_listed(self, store: AccessTokenStore) -> None:
-        """Whoever is there all the time is listed once, whatever becomes of the others."""
+        """A user who is there all the time is listed once, although others come and go."""
         for number in range(300):
             await store.put_access_token("x", f"user {number}", _ANN)
         listed = []
@@ -132,7 +132,7 @@ class AccessTokenContract:
         assert {f"user {number}" for number in range(300)} <= set(listed)
 
     async def test_no_name_is_taken_for_another(self, store: AccessTokenStore) -> None:
-        """Names are any text: no other's token is read, replaced, discarded or listed."""
+        """Names are any text: no other token is read, replaced, discarded or listed."""
         tokens = {pair: AccessToken(f"key {number}", "s") for number, pair in enumerate(hostile_pairs())}
         for (provider, user), token in tokens.items():
             await store.put_access_token(provider, user, token)
@@ -149,7 +149,7 @@ class AccessTokenContract:
         assert not tokens
 
     async def test_of_concurrent_replacements_one_wins(self, store: AccessTokenStore) -> None:
-        """A hundred workers renew one token: one of them has it, and knows."""
+        """Of a hundred workers that replace one token, one succeeds, and the others are told."""
         await store.put_access_token("x", "ann", _ANN)
         tokens = [AccessToken(f"key {number}", "s") for number in range(100)]
         won = await asyncio.gather(
@@ -159,20 +159,20 @@ class AccessTokenContract:
         assert await store.get_access_token("x", "ann") == tokens[won.index(True)]
 
     async def test_of_concurrent_discards_one_wins(self, store: AccessTokenStore) -> None:
-        """A hundred calls see the token refused: one of them tells the application."""
+        """Of a hundred discards of one token, one returns True."""
         await store.put_access_token("x", "ann", _ANN)
         won = await asyncio.gather(*(store.discard_access_token("x", "ann", _ANN.key) for _ in range(100)))
         assert won.count(True) == 1, f"{won.count(True)} of 100 discarded the same token"
 
     async def test_concurrent_users_do_not_mix(self, store: AccessTokenStore) -> None:
-        """Of many at once, everybody gets their own."""
+        """Each of many concurrent users gets their own token."""
         tokens = {f"user {number}": AccessToken(f"key {number}", "s") for number in range(200)}
         await asyncio.gather(*(store.put_access_token("x", user, token) for user, token in tokens.items()))
         held = await asyncio.gather(*(store.get_access_token("x", user) for user in tokens))
         assert held == list(tokens.values())
 
-    async def test_a_cancelled_caller_harms_nobody(self, store: AccessTokenStore) -> None:
-        """Callers give up at any moment: what is stored is one of the tokens, and the store goes on."""
+    async def test_a_cancelled_write_leaves_the_store_usable(self, store: AccessTokenStore) -> None:
+        """After a cancellation at any moment one of the tokens is stored."""
         await store.put_access_token("x", "ann", _ANN)
         for steps in range(20):
             await cancelled_after(steps, store.get_access_token("x", "ann"))

@@ -1,4 +1,4 @@
-"""The contracts of stores that keep access tokens and pending handshakes: alone, or with others."""
+"""The contracts of stores that keep both kinds of records, alone or on a shared back end."""
 
 # ruff: noqa: S101 - an assertion is what a contract is made of
 
@@ -25,11 +25,11 @@ _BOB = AccessToken("bob-key", "bob-secret")
 
 
 class StoreContract(AccessTokenContract, PendingContract):
-    """What a store of both promises."""
+    """The contract of a store of both."""
 
     @pytest.fixture
     def store(self) -> TokenStore:
-        """Make a store that holds nothing: **to be overridden**."""
+        """Return an empty store: **to be overridden**."""
         raise NotImplementedError("your test class needs a fixture `store` that makes an empty store")
 
     async def test_tokens_and_handshakes_do_not_meet(self, store: TokenStore) -> None:
@@ -45,11 +45,11 @@ class StoreContract(AccessTokenContract, PendingContract):
 
 @pytest.mark.asyncio
 class SharedContract:
-    """What stores promise that are made on one back end: by several processes, or one after the other."""
+    """The contract of stores that share a back end, at the same time or one after the other."""
 
     @pytest.fixture
     def stores(self) -> tuple[TokenStore, TokenStore]:
-        """Make two stores on one back end that holds nothing: **to be overridden**."""
+        """Return two stores on one empty back end: **to be overridden**."""
         raise NotImplementedError("your test class needs a fixture `stores`: two stores on one back end")
 
     async def test_one_sees_what_the_other_does(self, stores: tuple[TokenStore, TokenStore]) -> None:

@@ -1,4 +1,4 @@
-"""What the contracts share: names that stores have taken for others, and callers who give up."""
+"""What the contracts share: hostile names, and cancelled callers."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ HOSTILE_NAMES = (
     "\ud83d\ude00", "x" * 64, "x" * 65, "x" * 1_000_000, "x" * 999_999 + "y",
 )
 # fmt: on
-"""Names that stores have taken for others: separators, patterns, quotes, look-alikes, a megabyte."""
+"""Names that stores may confuse: separators, patterns, quotes, look-alikes, a megabyte."""
 
 
 def hostile_pairs() -> list[tuple[str, str]]:
-    """Return pairs of hostile names, and pairs that would be one name if they were joined."""
+    """Return pairs of hostile names, and pairs that become equal when joined."""
     names = list(dict.fromkeys(HOSTILE_NAMES))
     others = [*names[1:], names[0]]
     glued = [("a:b", "c"), ("a", "b:c"), ("a", "bc"), ("ab", "c"), ("a\0b", "c"), ("a", "b\0c"), ("{a}", "b")]
@@ -38,7 +38,7 @@ def hostile_pairs() -> list[tuple[str, str]]:
 
 
 async def cancelled_after(steps: int, operation: Coroutine[object, object, object]) -> None:
-    """Begin an operation, and cancel it after some turns of the loop, as browsers and shutdowns do."""
+    """Start an operation, and cancel it after some turns of the event loop."""
     task = asyncio.ensure_future(operation)
     for _ in range(steps):
         await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""The contracts of stores that keep pending handshakes: any number of them, or so many and no more."""
+"""The contracts of stores that keep pending handshakes, with and without a bound on their number."""
 
 # ruff: noqa: S101 - an assertion is what a contract is made of
 
@@ -30,14 +30,14 @@ class _Timed:
 
 @pytest.mark.asyncio
 class PendingContract(_Timed):
-    """What a store of pending handshakes promises."""
+    """The contract of a store of pending handshakes."""
 
     ttl: float = 2.0
-    """How long the records live of which the tests see the end: seconds, enough for a slow machine."""
+    """The ttl in seconds of records whose expiry is tested: long enough for a slow machine."""
 
     @pytest.fixture
     def store(self) -> PendingStore:
-        """Make a store that holds nothing: **to be overridden**."""
+        """Return an empty store: **to be overridden**."""
         raise NotImplementedError("your test class needs a fixture `store` that makes an empty store")
 
     async def test_a_record_comes_back_byte_for_byte(self, store: PendingStore) -> None:
@@ -66,8 +66,8 @@ class PendingContract(_Timed):
         assert held is not None
         assert held.value == b"one"
 
-    async def test_a_swap_wants_what_was_read(self, store: PendingStore) -> None:
-        """What changed meanwhile stays; what a swap gives is good for the next."""
+    async def test_a_swap_needs_the_current_version(self, store: PendingStore) -> None:
+        """A swap of an older version changes nothing. The result of a swap can be used for the next."""
         await store.add_pending("x", "token", b"one", ttl=60)
         first = await store.get_pending("x", "token")
         assert first is not None
@@ -83,7 +83,7 @@ class PendingContract(_Timed):
         assert await store.swap_pending("x", "token", held, b"four") is not None
 
     async def test_a_repeated_swap_does_no_more(self, store: PendingStore) -> None:
-        """One whose answer got lost gives the record again, good for the next swap."""
+        """A swap whose answer was lost returns the record again, which can be used for the next swap."""
         await store.add_pending("x", "token", b"one", ttl=60)
         first = await store.get_pending("x", "token")
         assert first is not None
@@ -96,7 +96,7 @@ class PendingContract(_Timed):
         assert await store.swap_pending("x", "token", first, b"two") is None
 
     async def test_a_swap_for_the_same_changes_nothing(self, store: PendingStore) -> None:
-        """A record may be put in its own place."""
+        """A record may be replaced by itself."""
         await store.add_pending("x", "token", b"one", ttl=60)
         first = await store.get_pending("x", "token")
         assert first is not None
@@ -105,7 +105,7 @@ class PendingContract(_Timed):
         assert await store.swap_pending("x", "token", again, b"two") is not None
 
     async def test_of_concurrent_swaps_one_wins(self, store: PendingStore) -> None:
-        """A hundred callbacks claim one handshake: one of them has it, and knows."""
+        """Of a hundred callbacks that claim one handshake, one succeeds, and the others are told."""
         await store.add_pending("x", "token", b"free", ttl=60)
         free = await store.get_pending("x", "token")
         assert free is not None
@@ -118,7 +118,7 @@ class PendingContract(_Timed):
         assert held.value == winners[0].value == claims[won.index(winners[0])]
 
     async def test_of_concurrent_additions_one_wins(self, store: PendingStore) -> None:
-        """A hundred records for one token: one of them is there, and its owner knows."""
+        """Of a hundred records for one token, one is added, and the other callers are told."""
         values = [f"record {number}".encode() for number in range(100)]
         won = await asyncio.gather(*(store.add_pending("x", "token", value, ttl=60) for value in values))
         assert won.count(True) == 1, f"{won.count(True)} of 100 additions under one token succeeded"
@@ -126,8 +126,8 @@ class PendingContract(_Timed):
         assert held is not None
         assert held.value == values[won.index(True)]
 
-    async def test_a_record_goes_when_its_time_is_up(self, store: PendingStore) -> None:
-        """Then it is not read or swapped any more, and its token is free again."""
+    async def test_a_record_expires(self, store: PendingStore) -> None:
+        """An expired record is not read or swapped any more, and its token can be added again."""
         await store.add_pending("x", "token", b"one", ttl=self.ttl)
         await store.add_pending("x", "another", b"one", ttl=self.ttl * 1000)
         held = await store.get_pending("x", "token")
@@ -142,8 +142,8 @@ class PendingContract(_Timed):
         assert held is not None
         assert held.value == b"two"
 
-    async def test_a_swap_keeps_the_time(self, store: PendingStore) -> None:
-        """A handshake does not live longer by going on, nor by being added twice."""
+    async def test_a_swap_keeps_the_ttl(self, store: PendingStore) -> None:
+        """Neither a swap nor a repeated addition extends the life of a record."""
         await store.add_pending("x", "token", b"one", ttl=self.ttl)
         held = await store.get_pending("x", "token")
         assert held is not None
@@ -155,7 +155,7 @@ class PendingContract(_Timed):
         assert await store.get_pending("x", "token") is None, "a swap gave the record more time"
 
     async def test_no_request_token_is_taken_for_another(self, store: PendingStore) -> None:
-        """Names are any text: no other's record is read or swapped."""
+        """Names are any text: no other record is read or swapped."""
         records = {pair: f"record {number}".encode() for number, pair in enumerate(hostile_pairs())}
         for (provider, token), value in records.items():
             assert await store.add_pending(provider, token, value, ttl=60) is True
@@ -169,8 +169,8 @@ class PendingContract(_Timed):
             assert held is not None
             assert held.value == b"done " + value
 
-    async def test_a_cancelled_callback_harms_nobody(self, store: PendingStore) -> None:
-        """Callers give up at any moment: the record is the old one or the new one, and the store goes on."""
+    async def test_a_cancelled_swap_leaves_the_store_usable(self, store: PendingStore) -> None:
+        """After a cancellation at any moment the record is the old or the new one."""
         await store.add_pending("x", "token", b"0", ttl=60)
         for steps in range(20):
             held = await store.get_pending("x", "token")
@@ -186,17 +186,17 @@ class PendingContract(_Timed):
 
 @pytest.mark.asyncio
 class BoundedContract(_Timed):
-    """What a store promises that holds so many pending handshakes and no more."""
+    """The contract of a store with a bound on the number of pending handshakes."""
 
     @pytest.fixture
     def bounded(self) -> BoundedPendingStore:
-        """Make an empty store with room for three pending handshakes: **to be overridden**."""
+        """Return an empty store of at most three pending handshakes: **to be overridden**."""
         raise NotImplementedError(
             "your test class needs a fixture `bounded`: an empty store of max_pending=3"
         )
 
-    async def test_a_full_store_takes_no_more(self, bounded: BoundedPendingStore) -> None:
-        """Nobody who is logging in is pushed out by those who come; what is there may still go on."""
+    async def test_a_full_store_refuses_more(self, bounded: BoundedPendingStore) -> None:
+        """A full store refuses new handshakes, and keeps those that it has."""
         for token in "abc":
             assert await bounded.add_pending("x", token, b"one", ttl=60) is True
         with pytest.raises(TooManyHandshakes):
@@ -211,8 +211,8 @@ class BoundedContract(_Timed):
             assert held is not None, "one was pushed out"
             assert await bounded.swap_pending("x", token, held, b"two") is not None
 
-    async def test_room_comes_with_time(self, bounded: BoundedPendingStore) -> None:
-        """Those that were abandoned make room when their time is up."""
+    async def test_expired_handshakes_free_their_slots(self, bounded: BoundedPendingStore) -> None:
+        """Abandoned handshakes no longer count after their ttl."""
         for token in "abc":
             await bounded.add_pending("x", token, b"one", ttl=1)
         await self.pass_time(1.1)
@@ -220,18 +220,18 @@ class BoundedContract(_Timed):
             async with bounded.pending_slot():
                 assert await bounded.add_pending("x", token, b"one", ttl=60) is True
 
-    async def test_a_slot_keeps_room(self, bounded: BoundedPendingStore) -> None:
-        """As many ask their provider as there is room for; the others are told before anything is asked."""
+    async def test_a_slot_reserves_capacity(self, bounded: BoundedPendingStore) -> None:
+        """No more slots are given than handshakes fit, so the others ask no provider."""
         await bounded.add_pending("x", "a", b"one", ttl=60)
         async with bounded.pending_slot(), bounded.pending_slot():
             with pytest.raises(TooManyHandshakes):
                 async with bounded.pending_slot():
-                    pytest.fail("more slots than room")
+                    pytest.fail("there are more slots than the bound")
             assert await bounded.add_pending("x", "b", b"one", ttl=60) is True
             assert await bounded.add_pending("x", "c", b"one", ttl=60) is True
 
-    async def test_a_slot_is_given_back(self, bounded: BoundedPendingStore) -> None:
-        """However it ends: well, by an error, or by cancellation."""
+    async def test_a_slot_is_released(self, bounded: BoundedPendingStore) -> None:
+        """A slot is released after success, an error or a cancellation."""
         for _ in range(5):
             async with bounded.pending_slot():
                 pass
@@ -245,8 +245,8 @@ class BoundedContract(_Timed):
         async with bounded.pending_slot(), bounded.pending_slot(), bounded.pending_slot():
             pass
 
-    async def test_a_crowd_gets_the_room_that_is_there(self, bounded: BoundedPendingStore) -> None:
-        """Of a hundred that begin at once three do, and 97 are told so."""
+    async def test_concurrent_additions_stay_within_the_bound(self, bounded: BoundedPendingStore) -> None:
+        """Of a hundred concurrent additions three succeed, and 97 are refused."""
         answers = await asyncio.gather(
             *(bounded.add_pending("x", str(number), b"one", ttl=60) for number in range(100)),
             return_exceptions=True,

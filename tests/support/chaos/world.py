@@ -177,7 +177,7 @@ class World:
 
     async def on_token_rejected(self, rejection: TokenRejection) -> None:
         self.rejected[rejection.token_key] += 1
-        if self.books.access_tokens[rejection.token_key].state == "good":
+        if self.books.access_tokens[rejection.token_key].state == "valid":
             self.wrong.append(f"a good token of {rejection.user} was taken for dead")
 
     async def post(self, session: OAuth1Session, number: int) -> None:

@@ -326,7 +326,7 @@ async def test_it_comes_back_at_the_same_port_and_remembers() -> None:
         _ = fake.url
     assert "not started" in repr(fake)
     assert await fake.start() is fake
-    with pytest.raises(RuntimeError, match="started already"):
+    with pytest.raises(RuntimeError, match="already started"):
         await fake.start()
     try:
         url, token = fake.url, fake.issue_access_token("ann")

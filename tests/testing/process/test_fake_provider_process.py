@@ -116,7 +116,7 @@ async def test_it_ends_with_its_owner_s_block_and_after_that_says_so() -> None:
         await fake.posts()
     async with fake:
         child = psutil.Process(fake.pid)
-        with pytest.raises(RuntimeError, match="started already"):
+        with pytest.raises(RuntimeError, match="already started"):
             await fake.start()
     assert not child.is_running()
     with pytest.raises(RuntimeError, match="does not run"):
