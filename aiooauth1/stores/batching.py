@@ -1,4 +1,7 @@
-"""One question for all who wait: reads that are asked for at the same time go to the back end together."""
+"""One question for all who wait: reads that are asked for at the same time go to the back end together.
+
+No reader is given what was there before a write that has returned.
+"""
 
 from __future__ import annotations
 
@@ -12,21 +15,67 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
 
-__all__ = ["ReadBatcher"]
+__all__ = ["FreshReads", "ReadBatcher"]
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
+_T = TypeVar("_T")
 
 _MOST_KEYS = 256  # in one question: a back end answers it in about a millisecond
 _MOST_QUESTIONS = 4  # under way at once
 _PATIENCE = 0.02  # seconds after which a question that hangs no longer holds back the next one
 
 
+class _Readers:
+    """How many read one key at the moment, and how many writes of that key have returned meanwhile."""
+
+    __slots__ = ("count", "writes")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.writes = 0
+
+
+class FreshReads(Generic[_K]):
+    """Reads again wherever an answer may be older than a write that has returned.
+
+    An answer and the end of a write come over different connections, and through different tasks: whoever
+    discards a token must not see another task go on with it.
+    """
+
+    __slots__ = ("_readers",)
+
+    def __init__(self) -> None:
+        self._readers: dict[_K, _Readers] = {}
+
+    async def read(self, key: _K, ask: Callable[[_K], Awaitable[_T]]) -> _T:
+        """Return what `ask` answers for a key, asked again after each write of it that returned meanwhile."""
+        readers = self._readers.get(key)
+        if readers is None:
+            readers = self._readers[key] = _Readers()
+        readers.count += 1
+        try:
+            while True:
+                writes = readers.writes
+                answer = await ask(key)
+                if readers.writes == writes:
+                    return answer
+        finally:
+            readers.count -= 1
+            if not readers.count:
+                self._readers.pop(key, None)
+
+    def note_write(self, key: _K) -> None:
+        """Note that a write of a key is about to return."""
+        if (readers := self._readers.get(key)) is not None:
+            readers.writes += 1
+
+
 class ReadBatcher(Generic[_K, _V]):
     """Gather the reads that come while one is under way, and ask for them all at once.
 
-    Every caller has its own deadline and cancellation: who gives up leaves the others waiting. An error of a
-    question is raised anew for each who waits for it, an error of one record for its reader alone.
+    Every caller has its own deadline and cancellation: who gives up leaves the others waiting. Each
+    reader gets a copy of a question's error, and an error of one record goes to its reader alone.
 
     Args:
         ask: Answers keys, in their order, within `timeout`. An exception among the answers is raised for that
@@ -49,6 +98,7 @@ class ReadBatcher(Generic[_K, _V]):
         self._timeout = timeout
         self._late = late
         self._most = most or _MOST_KEYS
+        self._fresh: FreshReads[_K] = FreshReads()
         self._waiting: dict[_K, list[asyncio.Future[_V]]] = {}
         self._questions: set[asyncio.Task[None]] = set()
         self._is_due = False  # whether a question is about to be asked
@@ -62,6 +112,13 @@ class ReadBatcher(Generic[_K, _V]):
         Raises:
             StoreUnavailable: If there is none in time.
         """
+        return await self._fresh.read(key, self._read)
+
+    def note_write(self, key: _K) -> None:
+        """Note that a write of a key is about to return: who reads that key asks again."""
+        self._fresh.note_write(key)
+
+    async def _read(self, key: _K) -> _V:
         loop = asyncio.get_running_loop()
         if self._loop is not loop:  # what was begun in a loop that has ended never comes to an end
             self._loop, self._waiting, self._questions = loop, {}, set()
@@ -148,11 +205,11 @@ class ReadBatcher(Generic[_K, _V]):
                 if one.done():
                     continue
                 if isinstance(answer, Exception):
-                    one.set_exception(_anew(answer))
+                    one.set_exception(_copy(answer))
                 else:
                     one.set_result(answer)
 
 
-def _anew(error: Exception) -> Exception:
+def _copy(error: Exception) -> Exception:
     # One exception that many raise would mix up their tracebacks, and those of the question have records.
     return type(error)(*error.args) if isinstance(error, (OAuth1Error, RuntimeError)) else error

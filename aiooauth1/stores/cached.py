@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self, cast
 
 from aiooauth1._internal.secrecy import SecretBytes
 from aiooauth1.errors import StoreUnavailable
+from aiooauth1.stores.batching import FreshReads
 from aiooauth1.stores.keys import check_names
 from aiooauth1.stores.protocols import check_store, put_access_tokens
 
@@ -115,6 +116,7 @@ class CachedStore:
         self._cached: OrderedDict[_User, _Cached] = OrderedDict()  # the one unused for longest stands first
         self._reads: dict[_User, _Read] = {}  # those that a new caller may join
         self._writes: dict[_User, list[_Write]] = {}
+        self._fresh: FreshReads[_User] = FreshReads()
         # All reads: the loop holds tasks but weakly.
         self._tasks: set[asyncio.Task[AccessToken | None]] = set()
 
@@ -147,7 +149,9 @@ class CachedStore:
             StoreCorrupt: If it had to be read from the store, and is not one of ours.
         """
         check_names(provider=provider, user=user)
-        whose = _User(provider, user)
+        return await self._fresh.read(_User(provider, user), self._get)
+
+    async def _get(self, whose: _User) -> AccessToken | None:
         now = self._clock()
         if (cached := self._cached.get(whose)) is not None:
             if now < cached.until:
@@ -289,7 +293,7 @@ class CachedStore:
 
     def _forget(self, whose: _User) -> None:
         self._cached.pop(whose, None)
-        self._reads.pop(whose, None)  # it answers those who wait for it already, and nobody else
+        self._reads.pop(whose, None)  # who waits for it already asks again once the write has returned
 
     @contextmanager
     def _writing(self, whose: _User) -> Iterator[_Write]:
@@ -306,6 +310,7 @@ class CachedStore:
             if not others:
                 del self._writes[whose]
             self._forget(whose)  # reads that began meanwhile too
+            self._fresh.note_write(whose)
             # Of writes at the same time, which came last is the store's to say.
             if write.alone and write.stored is not None:
                 self._keep(whose, write.stored, write.began)

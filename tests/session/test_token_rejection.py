@@ -8,6 +8,7 @@ import json
 import logging
 import random
 from collections import defaultdict
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -32,11 +33,16 @@ from aiooauth1 import (
 from aiooauth1.session.token_rejection import TokenRejection
 from aiooauth1.signing import HMAC_SHA1
 from aiooauth1.stores.cached import CachedStore
+from aiooauth1.stores.redis import RedisStore
+from aiooauth1.stores.sqlite import SQLiteStore
 from aiooauth1.testing import FakeProvider
 
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from aiooauth1.stores.protocols import TokenStore
 
 
 pytestmark = pytest.mark.socket
@@ -686,12 +692,29 @@ class Watching:
         return HMAC_SHA1.sign(base_string, consumer_secret, token_secret)
 
 
+@asynccontextmanager
+async def store_of_kind(kind: str, request: pytest.FixtureRequest, folder: Path) -> AsyncIterator[TokenStore]:
+    if kind == "memory":
+        yield MemoryStore()
+    elif kind == "SQLite":
+        async with SQLiteStore(folder / "tokens.db") as sqlite:
+            yield sqlite
+    else:
+        async with RedisStore.from_url(request.getfixturevalue("redis_url"), prefix=folder.name) as redis:
+            yield redis
+
+
+@pytest.mark.parametrize(("kind", "count"), [("memory", 1_000), ("SQLite", 200), ("Redis", 200)])
 async def test_no_request_is_signed_with_a_token_after_it_was_discarded_or_replaced(
-    listener: Listener,
+    kind: str, count: int, listener: Listener, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    """One thousand users post ten times each, while others discard and replace their tokens."""
-    method, store = Watching(), MemoryStore()
-    users = [f"u{number}" for number in range(1_000)]
+    """Each user posts ten times, while others discard and replace their tokens."""
+    async with store_of_kind(kind, request, tmp_path) as store:
+        await _post_while_tokens_change(store, listener, [f"u{number}" for number in range(count)])
+
+
+async def _post_while_tokens_change(store: TokenStore, listener: Listener, users: list[str]) -> None:
+    method = Watching()
     for user in users:
         await store.put_access_token("home", user, AccessToken(f"{user}.0", "secret"))
 

@@ -190,3 +190,16 @@ async def test_many_readers_under_random_cancellation_get_their_own_answer(most:
     ends = await asyncio.gather(*readers, return_exceptions=True)
     for number, end in enumerate(ends):
         assert end == f"USER {number % 50}" or (number % 7 == 0 and isinstance(end, asyncio.CancelledError))
+
+
+async def test_a_reader_asks_again_if_a_write_of_its_key_returned_meanwhile() -> None:
+    back_end = BackEnd()
+    back_end.may_answer.clear()
+    readers = [asyncio.create_task(back_end.batcher.read(key)) for key in ("ann", "ben", "ben")]
+    await back_end.until(1)
+    back_end.may_answer.set()
+    await back_end.until(2)
+    back_end.batcher.note_write("ben")
+    back_end.batcher.note_write("cleo")  # whom nobody reads
+    assert await asyncio.gather(*readers) == ["ANN", "BEN", "BEN"]
+    assert back_end.asked == [("ann",), ("ben",), ("ben",)]

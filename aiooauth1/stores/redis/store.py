@@ -18,7 +18,7 @@ from aiooauth1.stores.redis.rotation import rotate
 
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
     from redis.asyncio import Redis, RedisCluster
 
@@ -163,7 +163,7 @@ class RedisStore:
             while not await commands.swap_or_unknown(key, await commands.read_with_tombstone(key), new):
                 pass
 
-        await self._executor.run(put)
+        await self._write_token(key, put)
 
     async def put_access_tokens(self, provider: str, tokens: Mapping[str, AccessToken]) -> None:
         """Store the tokens of many users, each in place of any other, a hundred at a time.
@@ -219,7 +219,7 @@ class RedisStore:
                     return True
             return False
 
-        return await self._executor.run(replace)
+        return await self._write_token(key, replace)
 
     async def discard_access_token(self, provider: str, user: str, key: str | None = None) -> bool:
         """Forget the user's token, if a key is given only the one of that key; say whether it went.
@@ -238,7 +238,7 @@ class RedisStore:
                     return True
             return False
 
-        return await self._executor.run(discard)
+        return await self._write_token(place, discard)
 
     async def users(self, provider: str) -> AsyncIterator[str]:
         """Iterate over the users who have a token there, each once, in no order.
@@ -336,6 +336,13 @@ class RedisStore:
         if not self._encrypts:
             raise ValueError("rotate() is for a store with encryption: give it one")
         return await rotate(self._executor, self._records, progress)
+
+    async def _write_token(self, key: bytes, work: Callable[[Commands], Awaitable[_T]]) -> _T:
+        """Run what writes a user's token; who reads that token meanwhile asks again."""
+        try:
+            return await self._executor.run(work)
+        finally:
+            self._tokens.note_write(key)
 
     def _batcher(self, lane: Lane, timeout: float) -> ReadBatcher[bytes, SecretBytes | None]:
         async def ask(keys: Sequence[bytes]) -> Sequence[SecretBytes | Exception | None]:

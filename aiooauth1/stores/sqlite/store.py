@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from aiooauth1.credentials import AccessToken
     from aiooauth1.stores.encryption import Encryption
+    from aiooauth1.stores.sqlite.database import Database
     from aiooauth1.stores.sqlite.records import Place
 
 
@@ -162,7 +163,7 @@ class SQLiteStore:
         """
         place = self._records.access(provider, user)
         sealed = self._records.seal_token(token, place), self._records.seal_user(user, place)
-        async with self._file.operation() as database:
+        async with self._token_write(place) as database:
             await database.write(_PUT, *place[1:], *sealed)
 
     async def put_access_tokens(self, provider: str, tokens: Mapping[str, AccessToken]) -> None:
@@ -172,17 +173,17 @@ class SQLiteStore:
             TypeError: If a name is not a `str`, or a token holds something other than text and numbers.
             ValueError: If a token is larger than a record may be: 16,384 bytes.
         """
-        rows: list[tuple[object, ...]] = []
-        for user, token in tokens.items():
-            place = self._records.access(provider, user)
-            sealed = self._records.seal_token(token, place), self._records.seal_user(user, place)
-            rows.append((*place[1:], *sealed))
+        places = [self._records.access(provider, user) for user in tokens]
+        rows = [
+            (*place[1:], self._records.seal_token(token, place), self._records.seal_user(user, place))
+            for place, (user, token) in zip(places, tokens.items(), strict=True)
+        ]
         for start in range(0, len(rows), _MOST_ROWS):
             page = rows[start : start + _MOST_ROWS]
             statement = _PUT.replace(
                 "VALUES (?, ?, ?, ?)", f"VALUES {', '.join(['(?, ?, ?, ?)'] * len(page))}"
             )
-            async with self._file.operation() as database:
+            async with self._token_write(*places[start : start + _MOST_ROWS]) as database:
                 await database.write(statement, *(value for row in page for value in row))
 
     async def get_access_token(self, provider: str, user: str) -> AccessToken | None:
@@ -201,7 +202,7 @@ class SQLiteStore:
         """
         place = self._records.access(provider, user)
         fresh = self._records.seal_token(token, place), self._records.seal_user(user, place)
-        async with self._file.operation() as database:
+        async with self._token_write(place) as database:
             while (record := await database.one(_GET, *place[1:])) is not None:
                 held = self._records.open_token(record, place)
                 if held.key != old_key:
@@ -213,7 +214,7 @@ class SQLiteStore:
     async def discard_access_token(self, provider: str, user: str, key: str | None = None) -> bool:
         """Forget the user's token, if a key is given only the one of that key; say whether it went."""
         place = self._records.access(provider, user)
-        async with self._file.operation() as database:
+        async with self._token_write(place) as database:
             if key is None:
                 return await database.write(_DISCARD, *place[1:]) == 1
             while (record := await database.one(_GET, *place[1:])) is not None:
@@ -222,6 +223,16 @@ class SQLiteStore:
                 if await database.write(_DISCARD_ONE, *place[1:], record):
                     return True
         return False
+
+    @asynccontextmanager
+    async def _token_write(self, *places: Place) -> AsyncIterator[Database]:
+        """Give the open file to what writes these tokens; who reads them meanwhile asks again."""
+        try:
+            async with self._file.operation() as database:
+                yield database
+        finally:
+            for place in places:
+                self._tokens.note_write(place)
 
     async def users(self, provider: str) -> AsyncIterator[str]:
         """Iterate over the users who have a token there, each once; those who come meanwhile may be in it."""
