@@ -567,9 +567,7 @@ def complaints() -> Iterator[list[dict[str, Any]]]:
     assert heard == []
 
 
-async def test_complete_cancelled_at_any_resumption_can_be_repeated(
-    complaints: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_complete_cancelled_at_any_resumption_can_be_repeated(complaints: list[dict[str, Any]]) -> None:
     asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
     points = {}
     async with staged(FakeProvider(), FaultyStore(MemoryStore(), pauses=2)) as stage:
@@ -579,8 +577,6 @@ async def test_complete_cancelled_at_any_resumption_can_be_repeated(
                 if not cancelled:
                     break
                 points[shape.__name__.strip("_")] = number
-    with capsys.disabled():
-        print(f"\ncancelled at {sum(points.values())} points: {points}")  # noqa: T201  the count is a result
     assert sum(points.values()) >= 50
     assert min(points.values()) >= 10
 

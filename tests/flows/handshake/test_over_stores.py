@@ -42,30 +42,17 @@ if TYPE_CHECKING:
 
     from aiooauth1 import Handshake
 
-    Figures = Callable[[str], None]
-
 
 pytestmark = pytest.mark.socket
 SOONER = 0.8  # seconds, where another test shows that: with SLACK still less than two of them
 SLACK = 0.7  # for a machine that is busy with other things
 
 
-@pytest.fixture
-def figures(capsys: pytest.CaptureFixture[str]) -> Figures:
-    """Shows figures that are a result."""
-
-    def show(line: str) -> None:
-        with capsys.disabled():
-            print(f"\n{line}")  # noqa: T201  see above
-
-    return show
-
-
 def job_for(fake: FakeProvider, where: Where, calls: list[Call], **options: Any) -> Job:
     return Job.of(where, fake.provider, fake.consumer, calls, **options)
 
 
-async def test_10000_callbacks_are_50_exchanges(where: Where, fake: FakeProvider, figures: Figures) -> None:
+async def test_10000_callbacks_are_50_exchanges(where: Where, fake: FakeProvider) -> None:
     where = where._replace(key=Encryption.generate_key())  # so that no record is written twice alike
     all_of_them = asyncio.Event()
 
@@ -85,15 +72,14 @@ async def test_10000_callbacks_are_50_exchanges(where: Where, fake: FakeProvider
         began = time.monotonic()
         job = job_for(fake, where, calls, times=50)
         told = [await done for done in asyncio.as_completed([worker.do(job) for worker in four])]
-        took = time.monotonic() - began
+        time.monotonic() - began
 
         ends: dict[str, Counter[str]] = defaultdict(Counter)
         for one in told:
             assert not isinstance(one, int)
             for user, end, count in one:
                 ends[user][end] += count
-        got = sum(count for one in ends.values() for end, count in one.items() if end.startswith("token "))
-        figures(f"10,000 callbacks in {took:.1f} s: {len(fake.exchanges)} exchanges, {got} got the token")
+        sum(count for one in ends.values() for end, count in one.items() if end.startswith("token "))
         assert len(fake.exchanges) == len(fake.accepted("access_token")) == 50
         assert sum(one.total() for one in ends.values()) == 10_000
         for call in calls:
@@ -134,7 +120,7 @@ OPERATIONS = ["get_pending", "swap_pending", "put_access_token", "swap_pending"]
 
 
 async def test_killed_at_any_store_operation_a_user_can_go_on(
-    redis_url: str, tmp_path: Path, fake: FakeProvider, figures: Figures
+    redis_url: str, tmp_path: Path, fake: FakeProvider
 ) -> None:
     stores = [Where(redis_url, f"{secrets.token_hex(8)}:"), Where(str(tmp_path / "tokens.db"))]
     deaths = [(number, after) for number in range(1, len(OPERATIONS) + 1) for after in (False, True)]
@@ -154,7 +140,6 @@ async def test_killed_at_any_store_operation_a_user_can_go_on(
         by_turns = [one for both in zip(*died, strict=True) for one in both]
         ends = await asyncio.gather(*by_turns)
     for which, came in (("redis", Counter(ends[::2])), ("sqlite", Counter(ends[1::2]))):
-        figures(f"{which}: {len(deaths)} deaths in {OPERATIONS}: {dict(came)}")
         assert came == {"the same callback is good": 5, "start a new handshake": 3}, which
 
 
@@ -257,7 +242,7 @@ async def sooner(own_redis: RedisServer, fake: FakeProvider) -> AsyncIterator[St
 
 @pytest.mark.parametrize("save_as", ["ann", None])
 async def test_a_frozen_redis_loses_no_token(
-    own_redis: RedisServer, sooner: Stage, figures: Figures, save_as: str | None
+    own_redis: RedisServer, sooner: Stage, save_as: str | None
 ) -> None:
     stage, watched = sooner, DeadlyStore(sooner.store)
     others: list[asyncio.Task[AccessToken]] = []
@@ -280,7 +265,6 @@ async def test_a_frozen_redis_loses_no_token(
             own_redis.thaw()
         back, token = await good_after(complete)
         counted = Counter(type(end).__name__ for end in ends)
-        figures(f"save_as={save_as}: {dict(counted)} after {took:.2f} s, good again after {back:.3f} s")
         assert took < SOONER + SLACK
         assert back < 1
         assert counted == ({"StoreUnavailable": 50} if save_as else {"AccessToken": 50})

@@ -1,33 +1,18 @@
-"""Parsers of callbacks and token responses that owe nothing to ours: written from the rules, byte by byte.
-
-They are slow and plain on purpose. None means: to be refused.
-"""
+"""A parser of token responses that shares nothing with ours: written from the rules, slow and plain."""
 
 from __future__ import annotations
 
 import json
-import string
 import unicodedata
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
-
-__all__ = ["Said", "Token", "said_by_pairs", "said_by_text", "token_in"]
 
 Pairs = list[tuple[bytes, bytes]]
-
-
-class Said(NamedTuple):
-    """What a callback says."""
-
-    request_token: str | None
-    verifier: str | None
-    denied: bool
-    problem: str | None
 
 
 class Token(NamedTuple):
@@ -36,80 +21,6 @@ class Token(NamedTuple):
     key: str
     secret: str
     params: dict[str, str]
-
-
-def said_by_text(text: str) -> Said | None:
-    """Read a callback given as a URL or a query."""
-    if len(text) > 65536:
-        return None
-    scheme, colon, _ = text.partition(":")
-    letters = string.ascii_letters + string.digits + "+.-"
-    is_url = bool(
-        colon and scheme and scheme[0] in string.ascii_letters and all(c in letters for c in scheme)
-    )
-    if is_url or text[:1] in {"/", "?"}:
-        text = text.split("#", 1)[0]
-        text = text.split("?", 1)[1] if "?" in text else ""
-    first = said_by_pairs(_read(text))
-    if first is not None and not _is_whole(_known(_read(text))):
-        other = text
-        for name in _READ:
-            other = ("?" + other).replace(f"?{name}=", f"&{name}=").replace(f"&amp;{name}=", f"&{name}=")[1:]
-        # More of it is known, or it is as it was.
-        if _known(_read(text)).keys() < _known(_read(other)).keys():
-            return said_by_pairs(_read(other)) or first
-    return first
-
-
-def said_by_pairs(pairs: Iterable[tuple[str, str]] | None) -> Said | None:
-    """Read a callback given as decoded pairs."""
-    if pairs is None or any(type(text) is not str for pair in pairs for text in pair):
-        return None
-    known: dict[str, str] = {}
-    for name, value in pairs:
-        if name not in _READ:
-            continue
-        if name in known or len(value) > 2048 or not _clean(value):
-            return None
-        known[name] = value
-    says = known.get("oauth_problem") or known.get("error") or None
-    denied = (
-        any(known[name].strip().lower() not in _OFF for name in _FLAGS if name in known)
-        or (says or "").strip().rstrip(".!").lower() in _REFUSED
-        or known.get("oauth_verifier", "").lower() == "denied"
-    )
-    flag = known.get("denied", "")
-    return Said(
-        known.get("oauth_token") or ("" if flag.lower() in {"1", "true", "yes"} else flag) or None,
-        known.get("oauth_verifier") or None,
-        denied,
-        None if denied else says,
-    )
-
-
-_FLAGS = ("denied", "rejected", "not_approved")
-_READ = ("oauth_token", "oauth_verifier", "oauth_problem", "error", *_FLAGS)
-_OFF = {"0", "false", "no", "off"}
-_REFUSED = {"user_refused", "permission_denied", "access_denied", "denied", "user_denied", "access denied"}
-
-
-def _read(text: str) -> list[tuple[str, str]] | None:
-    pairs = []
-    for name, value in _form(text.encode("utf-8", "surrogatepass")):
-        if name.decode("latin-1") in _READ:
-            decoded = _utf8(value)
-            if decoded is None:
-                return None
-            pairs.append((name.decode("ascii"), decoded))
-    return pairs
-
-
-def _known(pairs: list[tuple[str, str]] | None) -> dict[str, str]:
-    return {name: value for name, value in pairs or () if name in _READ}
-
-
-def _is_whole(known: dict[str, str]) -> bool:
-    return bool(known.get("oauth_token")) and len(known) > 1
 
 
 def token_in(body: bytes, *, confirmed: bool) -> Token | None:
