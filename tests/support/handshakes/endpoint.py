@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-__all__ = ["CONSUMER", "REQUEST_TOKEN", "Endpoint", "http"]
-
 CONSUMER = Consumer("consumer-key", "consumer-secret-CANARY")
 REQUEST_TOKEN = b"oauth_token=rt&oauth_token_secret=rt-secret-CANARY&oauth_callback_confirmed=true"
 

@@ -12,9 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 
-__all__ = ["leaks", "shown"]
-
-
 def shown(error: BaseException) -> str:
     """Return the texts of an error and of those that it came from."""
     return "\n".join(_texts(error))

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from aiooauth1.testing import FakeProvider
 
 
-__all__ = ["BIND", "CALLBACK", "LEASE", "Clock", "Gate", "Hook", "Stage", "Step", "at_exchange", "staged"]
-
 Hook = Callable[..., Awaitable[Any]]
 
 CALLBACK = "https://consumer.example/connected?flow=7"
@@ -71,13 +69,7 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A handshake whose user has approved.
-
-    Attributes:
-        pending: What `begin` returned.
-        callback: Where the provider sent the browser.
-        verifier: The verifier in it, or the PIN where the callback is `oob`.
-    """
+    """A handshake whose user has approved, with the verifier in its callback, or the PIN."""
 
     pending: PendingHandshake
     callback: str
@@ -91,13 +83,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A provider, a store and a clock; handshakes with them.
-
-    Attributes:
-        fake: The provider.
-        store: The store.
-        clock: The clock of every handshake.
-    """
+    """A provider, a store and the clock of every handshake with them."""
 
     fake: FakeProvider
     store: TokenStore

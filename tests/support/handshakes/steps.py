@@ -12,9 +12,6 @@ if TYPE_CHECKING:
     from contextvars import Context
 
 
-__all__ = ["Steps"]
-
-
 class Steps:
     """One run of a coroutine.
 

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from aiooauth1 import Handshake, MemoryStore, OAuth1Session, Provider, ProviderError, TokenRejected
-from aiooauth1.flows.mediawiki import identify
 from aiooauth1.providers import ETRADE, mediawiki
 from aiooauth1.signing import SigningRules
 from aiooauth1.testing import FakeProvider, FakeProviderProcess
@@ -112,18 +111,6 @@ async def test_a_child_takes_passwords_too() -> None:
         async with Handshake(fake.provider, fake.consumer, store=MemoryStore()) as handshake:
             token = await handshake.fetch_access_token_by_password("ann", "pw")
     assert token.params["screen_name"] == "ann"
-
-
-async def test_a_wiki_says_who_the_user_of_a_token_is() -> None:
-    async with FakeProvider(like=mediawiki("https://wiki.example"), base_path="/farm") as fake:
-        token = fake.issue_access_token("ann")
-        async with OAuth1Session(fake.consumer, token, provider=fake.provider) as session:
-            identity = await identify(session)
-            fake.fail_next(503, endpoint="identify")
-            with pytest.raises(ProviderError):
-                await identify(session)
-    assert (identity.user_id, identity.username) == (token.params["user_id"], "ann")
-    assert [one.endpoint for one in fake.ledger] == ["identify"] * 2
 
 
 async def test_a_wiki_s_token_comes_from_its_own_endpoint() -> None:
