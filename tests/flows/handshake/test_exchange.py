@@ -313,42 +313,25 @@ async def test_an_unconfirmed_claim_is_released_for_others(faulty: tuple[Stage, 
         assert isinstance(await impatient.complete(step.callback, bind=BIND), AccessToken)
 
 
-class Hurried(asyncio.SelectorEventLoop):
-    """An event loop on which time can pass at once."""
-
-    ahead = 0.0
-
-    def time(self) -> float:
-        return super().time() + self.ahead
-
-
-def hurried(
-    main: Callable[[Hurried, Stage, Handshake, Step], Coroutine[Any, Any, None]],
-    make: Callable[[Hurried], FaultyStore] = lambda _: FaultyStore(MemoryStore()),
-) -> None:
-    """Run a test whose user has approved on such a loop."""
-    loop = Hurried()
-
-    async def run() -> None:
-        async with staged(FakeProvider(), make(loop)) as stage, stage.handshake() as handshake:
-            await main(loop, stage, handshake, await stage.approved(handshake))
-
-    with asyncio.Runner(loop_factory=lambda: loop) as runner:
-        runner.run(run())
+@pytest.fixture
+async def hurry(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Let time pass at once for the event loop."""
+    loop, ahead = asyncio.get_running_loop(), [0.0]
+    time = loop.time
+    monkeypatch.setattr(loop, "time", lambda: time() + sum(ahead))
+    return ahead.append
 
 
-def test_a_claim_that_answers_too_late_is_not_used() -> None:
-    def make(loop: Hurried) -> FaultyStore:
-        class Late(FaultyStore):
-            async def swap_pending(self, *args: Any) -> Any:
-                held = await super().swap_pending(*args)
-                if self.done.count("swap_pending") == 1:
-                    loop.ahead += 9.0
-                return held
+async def test_a_claim_that_answers_too_late_is_not_used(hurry: Callable[[float], None]) -> None:
+    class Late(FaultyStore):
+        async def swap_pending(self, *args: Any) -> Any:
+            held = await self._do("swap_pending", *args)
+            if self.done.count("swap_pending") == 1:
+                hurry(9.0)
+            return held
 
-        return Late(MemoryStore())
-
-    async def main(_: Hurried, stage: Stage, handshake: Handshake, step: Step) -> None:
+    async with staged(FakeProvider(), Late(MemoryStore())) as stage, stage.handshake() as handshake:
+        step = await stage.approved(handshake)
         with pytest.raises(StoreUnavailable, match="too long"):
             await handshake.complete(step.callback, bind=BIND)
         assert stage.fake.exchanges == []
@@ -356,54 +339,46 @@ def test_a_claim_that_answers_too_late_is_not_used() -> None:
         async with stage.handshake() as elsewhere:
             assert isinstance(await elsewhere.complete(step.callback, bind=BIND), AccessToken)
 
-    hurried(main, make)
 
+async def test_a_store_that_always_refuses_a_claim_is_left(hurry: Callable[[float], None]) -> None:
+    class Stale(FaultyStore):
+        async def swap_pending(self, *_: Any) -> None:
+            hurry(5.0)
 
-def test_waiting_for_another_process_has_an_end() -> None:
-    async def main(loop: Hurried, stage: Stage, handshake: Handshake, step: Step) -> None:
-        await stage.claim_elsewhere(step)
-        waiting = asyncio.create_task(handshake.complete(step.callback, bind=BIND))
-        await asyncio.sleep(0.1)
-        assert not waiting.done()
-        loop.ahead += 12 + 3
-        with pytest.raises(CallbackError, match="another request is completing"):
-            await waiting
-        assert stage.fake.exchanges == []
-
-    hurried(main)
-
-
-def test_a_store_that_always_refuses_a_claim_is_left() -> None:
-    def make(loop: Hurried) -> FaultyStore:
-        class Stale(FaultyStore):
-            async def swap_pending(self, *_: Any) -> None:
-                loop.ahead += 5.0
-
-        return Stale(MemoryStore())
-
-    async def main(_: Hurried, stage: Stage, handshake: Handshake, step: Step) -> None:
+    store = Stale(MemoryStore())
+    async with staged(FakeProvider(), store) as stage, stage.handshake() as handshake:
+        step = await stage.approved(handshake)
         with pytest.raises(CallbackError, match="another request is completing"):
             await handshake.complete(step.callback, bind=BIND)
-        assert faulty_store_of(stage).done.count("get_pending") < 20
+        assert store.done.count("get_pending") < 20
         assert stage.fake.exchanges == []
 
-    hurried(main, make)
+
+async def test_waiting_for_another_process_has_an_end(
+    stage: Stage, handshake: Handshake, hurry: Callable[[float], None]
+) -> None:
+    step = await stage.approved(handshake)
+    await stage.claim_elsewhere(step)
+    waiting = asyncio.create_task(handshake.complete(step.callback, bind=BIND))
+    await asyncio.sleep(0.1)
+    assert not waiting.done()
+    hurry(12 + 3)
+    with pytest.raises(CallbackError, match="another request is completing"):
+        await waiting
+    assert stage.fake.exchanges == []
 
 
-def faulty_store_of(stage: Stage) -> FaultyStore:
-    assert isinstance(stage.store, FaultyStore)
-    return stage.store
-
-
-def test_recording_a_result_has_an_end() -> None:
-    async def main(loop: Hurried, stage: Stage, handshake: Handshake, step: Step) -> None:
-        stage.fake.after = at_exchange(breaking(faulty_store_of(stage)))
+async def test_recording_a_result_has_an_end(
+    faulty: tuple[Stage, FaultyStore], hurry: Callable[[float], None]
+) -> None:
+    stage, store = faulty
+    async with stage.handshake() as handshake:
+        step = await stage.approved(handshake)
+        stage.fake.after = at_exchange(breaking(store))
         await handshake.complete(step.callback, bind=BIND)
-        loop.ahead += LEASE
+        hurry(LEASE)
         await all_settled()
         assert under_way() == []
-
-    hurried(main)
 
 
 async def test_a_reload_gets_the_same_token_from_any_process(stage: Stage, handshake: Handshake) -> None:
