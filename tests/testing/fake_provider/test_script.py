@@ -170,6 +170,8 @@ async def test_a_limit_of_the_application_alone_counts_every_user_and_stands_in_
         status, told = await ask(users["ben"])
         assert status == 429
         assert told["x-rate-limit-remaining"] == told["x-app-limit-24hour-remaining"] == "0"
+        async with users["ann"].replace(token=None).get("echo") as reply:
+            assert reply.status == 429  # the application's own calls count too
 
 
 async def test_retry_after_is_told_with_the_refusal_alone() -> None:
