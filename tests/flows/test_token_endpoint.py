@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     Answer = bytes | Callable[[asyncio.StreamWriter], Awaitable[None]]
 
 
+pytestmark = pytest.mark.socket
+
 ACCESS = b"oauth_token=at-key&oauth_token_secret=at-secret-CANARY&user_id=7"
 TOKEN = AccessToken("at-key", "at-secret-CANARY", params={"user_id": "7"})
 ASKED = RequestToken("rt-key", "rt-secret-CANARY")
@@ -184,7 +186,6 @@ def close_after(answer: bytes) -> Answer:
     return write
 
 
-@pytest.mark.socket
 @pytest.mark.parametrize("size", [65_536, 65_537])
 @pytest.mark.parametrize("form", ["length", "chunked", "gzip", "gzip that is long itself"])
 async def test_at_most_64_kib_are_read(size: int, form: str) -> None:
@@ -301,7 +302,6 @@ ANSWERS: dict[type[OAuth1Error] | None, dict[str, Answer]] = {
 }
 
 
-@pytest.mark.socket
 @pytest.mark.parametrize(
     ("error", "name"), [(error, name) for error, answers in ANSWERS.items() for name in answers]
 )
@@ -324,14 +324,12 @@ async def test_only_a_whole_answer_is_a_token(error: type[OAuth1Error] | None, n
         assert vars(raised.value)["url"].endswith("/access_token")
 
 
-@pytest.mark.socket
 async def test_switching_protocols_is_no_token() -> None:
     head = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"
     with pytest.raises((RedirectRefused, OutcomeUnknown)):
         await answered(close_after(head))
 
 
-@pytest.mark.socket
 async def test_the_request_asks_for_no_compression_and_goes_out_once() -> None:
     async with Endpoint(http(ACCESS)) as endpoint:
         await exchanged(endpoint)
@@ -342,7 +340,6 @@ async def test_the_request_asks_for_no_compression_and_goes_out_once() -> None:
     assert request.count(b"Authorization: OAuth ") == 1
 
 
-@pytest.mark.socket
 @pytest.mark.parametrize("placement", ["header", "query", "body"])
 @pytest.mark.parametrize("params", [{}, {"scope": "a b"}])
 @pytest.mark.parametrize("default", [None, "application/json", "application/octet-stream"])
@@ -360,7 +357,6 @@ async def test_content_type_is_that_of_the_signed_body(
     assert types == ([b"Content-Type: " + FORM.encode()] if has_form else [])
 
 
-@pytest.mark.socket
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_a_request_on_a_connection_that_drops_is_not_repeated(method: str) -> None:
     """By itself aiohttp repeats a GET whose kept-alive connection breaks, and a token is given once."""
@@ -377,7 +373,6 @@ async def test_a_request_on_a_connection_that_drops_is_not_repeated(method: str)
     assert leaks(raised.value, SECRETS) == []
 
 
-@pytest.mark.socket
 @pytest.mark.parametrize("status", ["302 Found", "307 Again"])
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_a_redirect_brings_nothing_to_where_it_leads(status: str, method: str) -> None:
@@ -391,7 +386,6 @@ async def test_a_redirect_brings_nothing_to_where_it_leads(status: str, method: 
         assert evil.url.rstrip("/") in str(raised.value)
 
 
-@pytest.mark.socket
 async def test_no_connection_free_in_time_means_that_nothing_was_sent() -> None:
     taken = asyncio.Event()
 
@@ -414,7 +408,6 @@ async def test_no_connection_free_in_time_means_that_nothing_was_sent() -> None:
     assert len(endpoint.requests) == 1
 
 
-@pytest.mark.socket
 async def test_a_caller_s_session_shares_no_cookies_or_headers() -> None:
     jar = aiohttp.CookieJar(unsafe=True)
     reply = http(ACCESS, Set_Cookie="user=alice")
@@ -440,7 +433,6 @@ async def test_a_caller_s_session_shares_no_cookies_or_headers() -> None:
         assert request.count(b"Authorization: OAuth ") == 1
 
 
-@pytest.mark.socket
 async def test_our_own_session_keeps_no_cookies() -> None:
     async with Endpoint(http(ACCESS, Set_Cookie="user=alice")) as endpoint, endpoint.handshake() as handshake:
         for _ in range(2):
@@ -457,7 +449,6 @@ class OddConnector(aiohttp.TCPConnector):
         raise OddError("no way")
 
 
-@pytest.mark.socket
 @pytest.mark.parametrize("way", ["closes", "407", "rubbish", "odd connector", "closed session"])
 async def test_an_error_before_writing_counts_as_not_sent(way: str) -> None:
     """A POST through a proxy that gives no connection, a connector with its own errors, a closed session."""
@@ -489,7 +480,6 @@ async def test_an_error_before_writing_counts_as_not_sent(way: str) -> None:
     assert len(endpoint.requests) == 2
 
 
-@pytest.mark.socket
 @pytest.mark.filterwarnings("ignore:BasicAuth is deprecated")
 @pytest.mark.parametrize("placement", ["query", "body"])
 async def test_basic_auth_opens_a_gateway_where_authorization_is_free(placement: Placement) -> None:
@@ -509,7 +499,6 @@ async def test_basic_auth_opens_a_gateway_where_authorization_is_free(placement:
             Handshake(endpoint.provider, CONSUMER, store=MemoryStore(), basic_auth=basic)
 
 
-@pytest.mark.socket
 async def test_public_only_connects_to_no_private_address() -> None:
     async with Endpoint(http(REQUEST_TOKEN)) as endpoint:
         async with endpoint.handshake(public_only=True) as handshake:
