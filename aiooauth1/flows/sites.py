@@ -23,11 +23,6 @@ class Site(NamedTuple):
         """The site's address, without a `/` at the end."""
         return f"{self.origin}{self.path}"
 
-    @property
-    def name(self) -> str:
-        """The site's address without the scheme, for names in stores."""
-        return self.base.partition("://")[2]
-
     @classmethod
     def of(cls, address: str, *, allow_http: bool = False) -> Site:
         """Read the address of a site.

@@ -313,6 +313,7 @@ async def test_without_an_endpoint_a_token_is_only_discarded() -> None:
     store = await with_token()
     async with Endpoint(http(b"")) as endpoint, endpoint.handshake(store=store) as handshake:
         assert await handshake.revoke("ann") is True
+        assert await handshake.revoke("ann") is False
     assert endpoint.requests == []
     assert await store.get_access_token("endpoint", "ann") is None
 

@@ -237,8 +237,10 @@ async def test_nonces_are_remembered_for_as_long_as_their_timestamps_are_taken()
             now += 50
             assert (await ann("GET", "posts", timestamp=str(now))).status == 200
             refused(await ann.send("GET", url, headers), "nonce_used")
-        now += 1
-        refused(await ann.send("GET", url, headers), "timestamp_refused")
+        for _ in range(3):
+            now += 1
+            refused(await ann.send("GET", url, headers), "timestamp_refused")
+            assert (await ann("GET", "posts", timestamp=str(now))).status == 200
 
 
 async def test_consumers_and_tokens_must_be_known_and_good() -> None:
