@@ -113,12 +113,12 @@ async def test_an_endpoint_on_another_origin_is_refused(name: str, url: object) 
         *["https://example.org\\@evil.example", "https://example.org:port/", "https://é.example/\n"],
     ],
 )
-async def test_an_address_that_is_no_https_site_is_told_with_the_right_form(site: str) -> None:
+async def test_an_address_that_is_not_an_https_site_is_refused(site: str) -> None:
     with pytest.raises(ValueError, match=r"https://example\.org/blog"):
         await discover(site)
 
 
-async def test_a_session_of_the_caller_s_cannot_be_guarded() -> None:
+async def test_public_only_refuses_a_caller_s_session() -> None:
     async with aiohttp.ClientSession() as session:
         with pytest.raises(ValueError, match="leave http= out"):
             await discover("https://example.org", http=session)
@@ -151,6 +151,6 @@ def test_a_site_is_read_as_its_origin_and_path(address: str, base: str) -> None:
     assert Site.of(address).base == base
 
 
-def test_what_is_no_http_url_has_no_origin() -> None:
+def test_other_urls_have_no_origin() -> None:
     for url in ("", "x", "javascript:alert(1)", "//a", "https://[", "https://a:b", "https://a\n.b/"):
         assert origin_of(url) == ""

@@ -53,7 +53,7 @@ def accepts(form: Mapping[str, str], url: str = URL) -> bool:
     return bool(tool.is_valid_request(Tool()))
 
 
-async def test_a_tool_library_accepts_a_signed_launch_and_no_changed_one() -> None:
+async def test_a_tool_library_accepts_only_an_unchanged_launch() -> None:
     provider = Provider("tool", origins=("http://127.0.0.1:8080",))
     async with OAuth1Session(CONSUMER, provider=provider) as session:
         signature = await session.sign("POST", URL, form=FIELDS.items(), callback="about:blank")

@@ -31,7 +31,7 @@ def form(base: str, **changes: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("kind", [dict, MultiDict, lambda fields: list(fields.items())])
-async def test_a_shop_that_activates_the_integration_gives_a_token(kind: Any) -> None:
+async def test_activating_an_integration_returns_a_token(kind: Any) -> None:
     async with Endpoint(http(REQUEST), http(ACCESS), http(b"[]")) as shop:
         done = await complete_integration(kind(form(shop.url)), public_only=False)
         assert (done.token.key, done.token.secret, done.consumer.key) == ("at", "at-secret", "ck")
@@ -90,7 +90,7 @@ async def test_a_shop_at_a_private_address_is_not_connected_to(host: str) -> Non
         assert inside.requests == []
 
 
-async def test_a_shop_that_refuses_is_told() -> None:
+async def test_a_shop_s_refusal_is_raised() -> None:
     async with Endpoint(http(b"oauth_problem=consumer_key_rejected", status="401 No")) as shop:
         with pytest.raises(ProviderError, match="consumer_key_rejected") as raised:
             await complete_integration(form(shop.url), public_only=False)

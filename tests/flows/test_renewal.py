@@ -54,7 +54,7 @@ async def with_token(token: AccessToken = OLD, name: str = "endpoint") -> Memory
     return store
 
 
-async def test_a_session_handle_gets_a_new_token_and_keeps_what_the_reply_leaves_out() -> None:
+async def test_a_session_handle_gets_a_new_token() -> None:
     store = await with_token()
     async with Endpoint(http(NEW)) as endpoint, endpoint.handshake(store=store) as handshake:
         before = time.time()
@@ -68,7 +68,7 @@ async def test_a_session_handle_gets_a_new_token_and_keeps_what_the_reply_leaves
     assert b'oauth_token="old"' in request
 
 
-async def test_etrade_renews_the_same_token_by_get_until_midnight_in_new_york() -> None:
+async def test_etrade_renews_until_midnight_in_new_york() -> None:
     now = 1_700_000_000.0  # 17:13 in New York
     async with Endpoint(http(RENEWED)) as endpoint:
         for idle, expires_at in ((7200.0, now + 7200), (86_400.0, next_midnight(now, "America/New_York"))):
@@ -115,7 +115,7 @@ async def test_only_a_dead_token_is_discarded(answer: bytes, error: type[Excepti
     assert await store.get_access_token("endpoint", "ann") == (OLD if kept else None)
 
 
-async def test_what_cannot_be_renewed_is_told_before_anything_is_sent() -> None:
+async def test_a_token_that_cannot_be_renewed_is_refused() -> None:
     store = await with_token(AccessToken("old", "s"))
     async with Endpoint(http(NEW)) as endpoint, endpoint.handshake(store=store) as handshake:
         with pytest.raises(ValueError, match="no renew_url"):
@@ -128,7 +128,7 @@ async def test_what_cannot_be_renewed_is_told_before_anything_is_sent() -> None:
     assert endpoint.requests == []
 
 
-async def test_a_user_who_reconnected_meanwhile_keeps_the_newer_token() -> None:
+async def test_a_renewal_does_not_replace_a_newer_token() -> None:
     store = await with_token()
     newer = AccessToken("newer", "s")
 
@@ -192,7 +192,7 @@ async def test_a_process_killed_in_a_renewal_loses_no_token(where: Where, dies_a
         assert len(endpoint.requests) <= 2
 
 
-async def test_a_call_that_saw_the_old_token_does_not_renew_the_new_one() -> None:
+async def test_a_just_renewed_token_is_not_renewed_again() -> None:
     store = await with_token()
     async with (
         Endpoint(http(NEW)) as endpoint,
@@ -296,7 +296,9 @@ async def test_a_refused_renewal_is_reported_by_the_session() -> None:
         (b"", OutcomeUnknown),
     ],
 )
-async def test_a_token_that_was_not_revoked_stays(answer: bytes, error: type[Exception] | None) -> None:
+async def test_a_token_stays_unless_its_revocation_succeeds(
+    answer: bytes, error: type[Exception] | None
+) -> None:
     store = await with_token()
     async with Endpoint(answer) as endpoint:
         provider = replace(endpoint.provider, revoke_url=f"{endpoint.url}revoke")
@@ -309,7 +311,7 @@ async def test_a_token_that_was_not_revoked_stays(answer: bytes, error: type[Exc
     assert (await store.get_access_token("endpoint", "ann") is None) == (error is None)
 
 
-async def test_without_an_endpoint_a_token_is_only_discarded() -> None:
+async def test_revoke_without_an_endpoint_discards_the_token() -> None:
     store = await with_token()
     async with Endpoint(http(b"")) as endpoint, endpoint.handshake(store=store) as handshake:
         assert await handshake.revoke("ann") is True
@@ -321,7 +323,7 @@ async def test_without_an_endpoint_a_token_is_only_discarded() -> None:
 # xAuth
 
 
-async def test_a_password_becomes_a_token_and_is_sent_in_the_signed_form_alone() -> None:
+async def test_xauth_sends_the_password_only_in_the_form() -> None:
     store = MemoryStore()
     reply = b"oauth_token=at&oauth_token_secret=s&user_id=7"
     async with Endpoint(http(reply)) as endpoint, endpoint.handshake(store=store) as handshake:
@@ -339,7 +341,7 @@ async def test_a_password_becomes_a_token_and_is_sent_in_the_signed_form_alone()
 
 
 @pytest.mark.parametrize("answer", [http(b"", status="401 No"), b"", http(b"<html>CANARY")])
-async def test_no_failure_of_xauth_shows_the_password(answer: bytes) -> None:
+async def test_xauth_errors_hide_the_password(answer: bytes) -> None:
     endpoint: Endpoint
 
     async def echo(writer: asyncio.StreamWriter) -> None:
@@ -356,7 +358,7 @@ async def test_no_failure_of_xauth_shows_the_password(answer: bytes) -> None:
         traceback = traceback.tb_next
 
 
-async def test_a_password_belongs_in_no_url() -> None:
+async def test_xauth_refuses_get() -> None:
     async with Endpoint(http(b"")) as endpoint:
         provider = replace(endpoint.provider, access_token_method="GET")
         async with Handshake(provider, CONSUMER, store=MemoryStore()) as handshake:

@@ -138,7 +138,7 @@ ROWS: list[Row] = [
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row[0]} {row[1][:20]!r} {row[2]}"[:60])
-async def test_a_reply_without_a_token_is_the_error_that_it_means(replies: aioresponses, row: Row) -> None:
+async def test_a_reply_without_a_token_is_a_typed_error(replies: aioresponses, row: Row) -> None:
     status, body, headers, error, says = row
     replies.post(REMOTE.access_token_url, status=status, body=body, headers=headers)
     with pytest.raises(error, match=says or None) as raised:
@@ -324,13 +324,13 @@ async def test_only_a_whole_answer_is_a_token(error: type[OAuth1Error] | None, n
         assert vars(raised.value)["url"].endswith("/access_token")
 
 
-async def test_switching_protocols_is_no_token() -> None:
+async def test_switching_protocols_is_refused() -> None:
     head = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"
     with pytest.raises((RedirectRefused, OutcomeUnknown)):
         await answered(close_after(head))
 
 
-async def test_the_request_asks_for_no_compression_and_goes_out_once() -> None:
+async def test_the_request_is_sent_once_and_asks_for_no_compression() -> None:
     async with Endpoint(http(ACCESS)) as endpoint:
         await exchanged(endpoint)
     (request,) = endpoint.requests
@@ -358,7 +358,7 @@ async def test_content_type_is_that_of_the_signed_body(
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-async def test_a_request_on_a_connection_that_drops_is_not_repeated(method: str) -> None:
+async def test_a_request_on_a_dropped_connection_is_not_repeated(method: str) -> None:
     """By itself aiohttp repeats a GET whose kept-alive connection breaks, and a token is given once."""
     async with Endpoint(http(REQUEST_TOKEN), b"", http(ACCESS)) as endpoint:
         provider = replace(endpoint.provider, access_token_method=method)
@@ -375,7 +375,7 @@ async def test_a_request_on_a_connection_that_drops_is_not_repeated(method: str)
 
 @pytest.mark.parametrize("status", ["302 Found", "307 Again"])
 @pytest.mark.parametrize("method", ["GET", "POST"])
-async def test_a_redirect_brings_nothing_to_where_it_leads(status: str, method: str) -> None:
+async def test_nothing_is_sent_to_a_redirect_s_target(status: str, method: str) -> None:
     async with (
         Endpoint(http(ACCESS)) as evil,
         Endpoint(http(b"", status=status, Location=evil.url)) as endpoint,
@@ -386,7 +386,7 @@ async def test_a_redirect_brings_nothing_to_where_it_leads(status: str, method: 
         assert evil.url.rstrip("/") in str(raised.value)
 
 
-async def test_no_connection_free_in_time_means_that_nothing_was_sent() -> None:
+async def test_a_timeout_before_a_connection_counts_as_not_sent() -> None:
     taken = asyncio.Event()
 
     async def take(writer: asyncio.StreamWriter) -> None:
@@ -482,7 +482,7 @@ async def test_an_error_before_writing_counts_as_not_sent(way: str) -> None:
 
 @pytest.mark.filterwarnings("ignore:BasicAuth is deprecated")
 @pytest.mark.parametrize("placement", ["query", "body"])
-async def test_basic_auth_opens_a_gateway_where_authorization_is_free(placement: Placement) -> None:
+async def test_basic_auth_needs_the_signature_outside_the_header(placement: Placement) -> None:
     basic = aiohttp.BasicAuth("gate", "keeper-CANARY")
     async with Endpoint(http(REQUEST_TOKEN), http(b"no", status="401 No")) as endpoint:
         provider = replace(

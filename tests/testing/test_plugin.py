@@ -151,7 +151,7 @@ def test_fixtures_under_every_plugin(mark: str, decorator: str, arguments: list[
     assert "4 passed" in found.stdout, found.stdout
 
 
-def test_tests_that_no_plugin_runs_on_asyncio_are_told_what_to_do(tmp_path: Path) -> None:
+def test_a_fixture_without_asyncio_says_what_to_do(tmp_path: Path) -> None:
     code = (
         "import pytest\n"
         "def test_plain(oauth1_provider): ...\n"

@@ -258,18 +258,18 @@ async def complaints(
     return found
 
 
-async def test_a_right_store_hears_no_complaint() -> None:
+async def test_a_correct_store_passes() -> None:
     assert await complaints(StoreContract, "store", DictStore) == []
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-async def test_the_contract_catches(mistake: type[DictStore]) -> None:
+async def test_the_contract_fails_a_faulty_store(mistake: type[DictStore]) -> None:
     found = await complaints(StoreContract, "store", mistake)
     assert found, f"a store that {mistake.__name__} passes"
     assert len(found) < 15, "the mistake is one, and breaks a few promises only"
 
 
-async def test_a_complaint_shows_what_was_compared() -> None:
+async def test_a_failure_shows_what_was_compared() -> None:
     with pytest.raises(AssertionError, match="assert True is False"):
         await StoreContract().test_a_discard_by_key_spares_a_newer_token(DiscardsAnyKey(Clock()))
 
@@ -279,5 +279,5 @@ def _bounded(max_pending: int) -> Callable[[Clock], MemoryStore]:
 
 
 @pytest.mark.parametrize(("max_pending", "fails"), [(2, True), (3, False), (4, True), (100_000, True)])
-async def test_the_contract_counts(max_pending: int, *, fails: bool) -> None:
+async def test_the_bounded_contract_needs_the_exact_bound(max_pending: int, *, fails: bool) -> None:
     assert bool(await complaints(BoundedContract, "bounded", _bounded(max_pending))) is fails

@@ -46,7 +46,7 @@ def said(callback: Any) -> tuple[str | None, str | None, bool, str | None]:
     ],
     ids=lambda callback: type(callback).__name__,
 )
-def test_an_approval_in_every_form(callback: Any) -> None:
+def test_an_approval_is_read_in_every_form(callback: Any) -> None:
     assert said(callback) == ("rt", "v", False, None)
 
 
@@ -97,7 +97,7 @@ def test_values_are_decoded_as_a_form_is(query: str, expected: tuple[Any, ...]) 
         ("https://me.example/cb?state=1?oauth_problem=user_refused&oauth_token=rt", "rt"),
     ],
 )
-def test_a_denial_in_every_form(query: str, named: str | None) -> None:
+def test_a_denial_is_read_in_every_form(query: str, named: str | None) -> None:
     read = parse_callback(query)
     assert (read.denied, read.request_token, read.problem) == (True, named, None)
 
@@ -130,7 +130,7 @@ def test_an_ambiguous_denial_needs_its_provider_s_setting(query: str, options: d
         *["%FF=%FF", "a=%00", "a&a=1", "next=/a?oauth_token=other"],
     ],
 )
-def test_an_approval_stays_one_whatever_else_is_there(more: str) -> None:
+def test_other_parameters_do_not_change_an_approval(more: str) -> None:
     assert said(f"{more}&{APPROVED}") == said(f"{APPROVED}&{more}") == ("rt", "v", False, None)
 
 
@@ -163,7 +163,7 @@ URLS = {
 
 
 @pytest.mark.parametrize("url", URLS.values(), ids=URLS)
-def test_a_url_object_is_taken_as_callback_and_to_begin_with(url: object) -> None:
+def test_a_url_object_is_accepted_as_callback(url: object) -> None:
     assert said(url) == ("rt", "v", False, None)
     assert check_callback_url(url) == URL_TEXT
 
@@ -177,7 +177,7 @@ def test_a_url_object_is_taken_as_callback_and_to_begin_with(url: object) -> Non
     ],
     ids=lambda callback: type(callback).__name__,
 )
-def test_a_callback_of_another_type_is_a_mistake_in_the_program(callback: object) -> None:
+def test_a_callback_of_another_type_is_a_type_error(callback: object) -> None:
     with pytest.raises(TypeError, match="a str, a URL object"):
         parse_callback(callback)
 
@@ -201,7 +201,9 @@ def test_a_callback_of_another_type_is_a_mistake_in_the_program(callback: object
         )
     ],
 )
-def test_to_begin_with_a_callback_is_an_absolute_url(callback: object, error: type[Exception]) -> None:
+def test_begin_refuses_a_callback_that_is_not_an_absolute_url(
+    callback: object, error: type[Exception]
+) -> None:
     with pytest.raises(error, match="callback"):
         check_callback_url(callback)
 
@@ -210,7 +212,7 @@ def test_to_begin_with_a_callback_is_an_absolute_url(callback: object, error: ty
     "callback",
     ["https://me.example/cb?x=1", "http://localhost:8080/cb", "myapp://cb", "x-app.1+y://h", "oob", None],
 )
-def test_to_begin_with_a_callback_may_have_a_scheme_of_ones_own_or_be_none(callback: str | None) -> None:
+def test_begin_accepts_a_custom_scheme_oob_or_none(callback: str | None) -> None:
     assert check_callback_url(callback) == callback
 
 
@@ -225,12 +227,12 @@ def test_to_begin_with_a_callback_may_have_a_scheme_of_ones_own_or_be_none(callb
         ("error=" + "x" * 500, "x" * 64),
     ],
 )
-def test_another_problem_is_told_cleaned_and_cut(query: str, problem: str) -> None:
+def test_another_problem_is_reported_escaped_and_cut(query: str, problem: str) -> None:
     read = parse_callback(query)
     assert (read.denied, read.problem) == (False, problem)
 
 
-def test_a_callback_does_not_show_its_verifier() -> None:
+def test_the_repr_of_a_callback_hides_its_verifier() -> None:
     assert "CANARY" not in repr(parse_callback("oauth_token=rt&oauth_verifier=CANARY"))
     assert "CANARY" not in str(Callback("rt", "CANARY", denied=False, problem=None))
 
@@ -258,7 +260,7 @@ def test_doubled_long_or_unclean_parameters_are_refused(callback: Any) -> None:
 
 
 @pytest.mark.parametrize("value", ["1234567", "é", "x" * 2048])
-def test_a_typed_value_that_is_clean_text_passes(value: str) -> None:
+def test_a_clean_typed_value_is_accepted(value: str) -> None:
     check_value("oauth_verifier", value)
 
 

@@ -322,7 +322,7 @@ async def hurry(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     return ahead.append
 
 
-async def test_a_claim_that_answers_too_late_is_not_used(hurry: Callable[[float], None]) -> None:
+async def test_a_claim_confirmed_too_late_is_not_used(hurry: Callable[[float], None]) -> None:
     class Late(FaultyStore):
         async def swap_pending(self, *args: Any) -> Any:
             held = await self._do("swap_pending", *args)

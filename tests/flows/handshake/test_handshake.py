@@ -52,7 +52,7 @@ async def test_a_user_is_connected_and_the_service_posts_for_them(stage: Stage, 
     assert stage.fake.refused() == []
 
 
-async def test_access_tokens_may_go_to_a_store_of_their_own(stage: Stage) -> None:
+async def test_access_tokens_can_have_their_own_store(stage: Stage) -> None:
     tokens = MemoryStore()
     async with stage.handshake(tokens=tokens) as handshake:
         step = await stage.approved(handshake)
@@ -61,7 +61,7 @@ async def test_access_tokens_may_go_to_a_store_of_their_own(stage: Stage) -> Non
     assert await stage.stored() is None
 
 
-async def test_save_as_without_a_store_for_it_is_refused_before_the_exchange(stage: Stage) -> None:
+async def test_save_as_without_a_token_store_is_refused(stage: Stage) -> None:
     class OnlyPending:
         add_pending = stage.store.add_pending
         get_pending = stage.store.get_pending
@@ -75,7 +75,7 @@ async def test_save_as_without_a_store_for_it_is_refused_before_the_exchange(sta
 
 
 @pytest.mark.parametrize("bind", ["", None, 7, b"browser"])
-async def test_a_handshake_is_bound_to_somebody(stage: Stage, handshake: Handshake, bind: Any) -> None:
+async def test_an_empty_or_wrong_bind_is_refused(stage: Stage, handshake: Handshake, bind: Any) -> None:
     step = await stage.approved(handshake)
     for call in (
         handshake.begin(CALLBACK, bind=bind),
@@ -113,7 +113,7 @@ async def test_data_is_returned_unchanged(stage: Stage, handshake: Handshake, da
         await handshake.complete(callback, bind=BIND)
 
 
-async def test_a_provider_that_does_not_confirm_the_callback_starts_no_handshake() -> None:
+async def test_an_unconfirmed_callback_starts_no_handshake() -> None:
     """Session fixation: by OAuth 1.0 a victim could approve the handshake that an attacker began."""
     store = FaultyStore(MemoryStore())
     reply = b"oauth_token=rt&oauth_token_secret=rt-secret-CANARY&oauth_callback_confirmed=false"
@@ -235,7 +235,7 @@ async def test_a_record_under_another_key_is_refused(stage: Stage, handshake: Ha
     await works(stage, handshake, mine)
 
 
-async def test_a_record_that_cannot_be_read_is_told_as_such(stage: Stage, handshake: Handshake) -> None:
+async def test_an_unreadable_record_is_store_corrupt(stage: Stage, handshake: Handshake) -> None:
     step = await stage.approved(handshake)
     name = stage.fake.provider.name
     held = await stage.store.get_pending(name, step.key)
@@ -247,7 +247,7 @@ async def test_a_record_that_cannot_be_read_is_told_as_such(stage: Stage, handsh
     assert stage.fake.exchanges == []
 
 
-async def test_a_handshake_ends_with_its_time() -> None:
+async def test_a_handshake_expires_after_its_ttl() -> None:
     now = 0.0
     async with (
         staged(FakeProvider(), MemoryStore(clock=lambda: now)) as stage,
@@ -331,7 +331,7 @@ async def test_an_unusable_pin_is_not_sent(stage: Stage, handshake: Handshake, v
     assert token.params["screen_name"] == "ann"
 
 
-async def test_looking_at_a_handshake_consumes_nothing(stage: Stage, handshake: Handshake) -> None:
+async def test_pending_consumes_nothing(stage: Stage, handshake: Handshake) -> None:
     step = await stage.approved(handshake)
     for _ in range(3):
         assert await handshake.pending(step.callback, bind=BIND) == step.pending
@@ -355,7 +355,7 @@ async def test_the_request_token_secret_is_erased_in_the_end(stage: Stage, hands
     assert step.verifier.encode() not in held.value
 
 
-async def test_many_users_at_once_each_get_their_own_token(stage: Stage, handshake: Handshake) -> None:
+async def test_concurrent_users_get_their_own_tokens(stage: Stage, handshake: Handshake) -> None:
     async def connect(number: int) -> AccessToken:
         pending = await handshake.begin(CALLBACK, bind=f"browser {number}")
         callback = await stage.fake.approve(pending.url, user=f"user {number}")
@@ -408,7 +408,7 @@ async def test_an_unknown_handshake_hints_at_another_process(stage: Stage) -> No
         ({"basic_auth": ("a", "b")}, "basic_auth must be an aiohttp.BasicAuth"),
     ],
 )
-def test_a_wrong_type_is_told_at_construction(given: dict[str, Any], says: str) -> None:
+def test_a_wrong_type_is_refused_at_construction(given: dict[str, Any], says: str) -> None:
     options: dict[str, Any] = {"provider": Provider("p"), "consumer": Consumer("k", "s")}
     options |= {"store": MemoryStore(), **given}
     with pytest.raises(TypeError, match=says):
@@ -429,7 +429,7 @@ def test_an_unusable_ttl_or_timeout_is_refused(name: str, value: float) -> None:
         Handshake(Provider("p"), Consumer("k", "s"), store=MemoryStore(), **options)
 
 
-async def test_wrong_types_at_completion_are_told(stage: Stage, handshake: Handshake) -> None:
+async def test_a_wrong_type_is_refused_at_completion(stage: Stage, handshake: Handshake) -> None:
     step = await stage.approved(handshake)
     wrong: Any = step.pending.request_token
     with pytest.raises(TypeError, match="request_token_key must be a str, not RequestToken"):
@@ -441,7 +441,7 @@ async def test_wrong_types_at_completion_are_told(stage: Stage, handshake: Hands
     assert stage.fake.exchanges == []
 
 
-async def test_a_handshake_shows_its_provider_consumer_and_store_and_closes_by_both_names() -> None:
+async def test_a_handshake_has_read_only_properties_and_two_closes() -> None:
     store = MemoryStore()
     provider, consumer = Provider("p"), Consumer("k", "s")
     handshake = Handshake(provider, consumer, store=store)

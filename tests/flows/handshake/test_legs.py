@@ -60,7 +60,7 @@ async def all_legs(legs: Legs, fake: FakeProvider) -> str:
     ("method", "placement"),
     [("POST", "header"), ("POST", "query"), ("POST", "body"), ("GET", "header"), ("GET", "query")],
 )
-async def test_the_provider_verifies_each_leg_wherever_its_parameters_go(
+async def test_each_leg_is_verified_in_every_placement(
     fake: FakeProvider, method: str, placement: Any, signature_method: SignatureMethod
 ) -> None:
     provider = replace(
@@ -96,7 +96,7 @@ class Slow:
         return HMAC_SHA256.sign(base_string, consumer_secret, token_secret)
 
 
-async def test_an_authorize_url_whose_signature_takes_long_holds_up_no_loop(fake: FakeProvider) -> None:
+async def test_a_slow_signature_method_signs_in_a_thread(fake: FakeProvider) -> None:
     slow = Slow()
     provider = replace(fake.provider, signature_method=slow, sign_authorize_url=True)
     async with Handshake(provider, fake.consumer, store=MemoryStore()) as handshake:
@@ -114,7 +114,7 @@ async def test_an_authorize_url_whose_signature_takes_long_holds_up_no_loop(fake
     assert threading.get_ident() not in slow.threads
 
 
-async def test_clock_and_nonce_are_the_callers(fake: FakeProvider) -> None:
+async def test_the_caller_s_clock_and_nonce_are_used(fake: FakeProvider) -> None:
     numbers = itertools.count(1)
     now = 1_700_000_000.9
     async with (
@@ -129,7 +129,7 @@ async def test_clock_and_nonce_are_the_callers(fake: FakeProvider) -> None:
     ]
 
 
-async def test_a_parameter_that_the_signature_has_itself_is_refused_unsent() -> None:
+async def test_a_protocol_parameter_in_params_is_refused() -> None:
     async with Endpoint(http(REQUEST_TOKEN)) as endpoint, Legs(endpoint.provider, CONSUMER) as legs:
         for name in ("oauth_callback", "oauth_consumer_key", "oauth_nonce"):
             with pytest.raises(SigningError, match=name):
@@ -146,14 +146,14 @@ REMOTE = Provider(
 
 
 @pytest.mark.parametrize("query", ["", "?x=%2f"])
-def test_the_authorize_url_has_the_token_and_what_else_is_given(query: str) -> None:
+def test_the_authorize_url_has_the_token_and_more_params(query: str) -> None:
     url = "https://provider.example/authorize" + query
     more = "oauth_token=rt%20%26%20key&a=%C3%A9%2B%20%26"
     legs = Legs(replace(REMOTE, authorize_url=url), CONSUMER)
     assert legs.authorization_url(ASKED, a="é+ &") == url + ("&" if query else "?") + more
 
 
-def test_a_signed_authorize_url_is_signed_without_the_token_s_secret() -> None:
+def test_the_authorize_url_is_signed_without_the_token_secret() -> None:
     legs = Legs(REMOTE, CONSUMER, clock=lambda: 7.0, nonce=lambda: "n")
     url = legs.authorization_url(ASKED, signed=True, a="é+ &")
     other = legs.authorization_url(replace(ASKED, secret="other"), signed=True, a="é+ &")
@@ -172,14 +172,14 @@ def test_a_signed_authorize_url_is_signed_without_the_token_s_secret() -> None:
 
 
 @pytest.mark.parametrize("signed", [False, True])
-def test_no_parameter_takes_the_request_token_s_place(signed: bool) -> None:
+def test_no_parameter_replaces_the_request_token(signed: bool) -> None:
     """Where it is filled from outside, the user would approve a stranger's handshake."""
     with pytest.raises((ValueError, SigningError), match="oauth_token"):
         Legs(REMOTE, CONSUMER).authorization_url(ASKED, signed=signed, oauth_token="a stranger's")
 
 
 @pytest.mark.parametrize("signature_method", [PLAINTEXT, type("Alike", (type(PLAINTEXT),), {})()])
-async def test_plaintext_never_signs_a_url_that_a_browser_gets(signature_method: SignatureMethod) -> None:
+async def test_plaintext_never_signs_the_authorize_url(signature_method: SignatureMethod) -> None:
     async with Endpoint(http(REQUEST_TOKEN)) as endpoint:
         provider = replace(endpoint.provider, signature_method=signature_method)
         for one in (provider, replace(provider, sign_authorize_url=True)):
@@ -261,7 +261,7 @@ async def test_only_clock_skew_is_retried(first: Callable[[], bytes], asked: int
             assert (leg, len(endpoint.requests)) == (leg, times)
 
 
-async def test_a_refusal_says_how_far_the_clocks_are_apart_and_is_repeated_once_at_most() -> None:
+async def test_a_refused_timestamp_reports_the_clock_difference() -> None:
     now = 1_700_000_000.0
     range_ = f"{now + 100:.0f}-{now + 300:.0f}".encode()
     body = b"oauth_problem=timestamp_refused&oauth_acceptable_timestamps=" + range_
@@ -275,7 +275,7 @@ async def test_a_refusal_says_how_far_the_clocks_are_apart_and_is_repeated_once_
     assert vars(raised.value)["clock_difference"] == 200.0
 
 
-async def test_a_date_that_does_not_help_is_forgotten() -> None:
+async def test_a_wrong_date_is_not_kept() -> None:
     async with (
         Endpoint(
             refused(UNEXPLAINED, hours=6), refused(UNEXPLAINED, hours=6), http(REQUEST_TOKEN)
@@ -293,7 +293,7 @@ async def test_a_date_that_does_not_help_is_forgotten() -> None:
     assert abs(stamps[2] - stamps[0]) < 60
 
 
-async def test_a_provider_without_an_endpoint_is_told_by_its_name() -> None:
+async def test_a_missing_endpoint_is_named() -> None:
     async with Legs(Provider("bare"), CONSUMER) as legs:
         with pytest.raises(ValueError, match="'bare' has no request_token_url"):
             await legs.fetch_request_token(CALLBACK)
@@ -315,7 +315,7 @@ async def test_plain_http_elsewhere_and_plaintext_over_http_are_refused() -> Non
         assert endpoint.requests == []
 
 
-async def test_it_is_made_without_a_loop_and_used_by_each_leg_alone(fake: FakeProvider) -> None:
+async def test_legs_work_without_a_loop_at_construction(fake: FakeProvider) -> None:
     legs = Legs(fake.provider, fake.consumer)
     asked = await legs.fetch_request_token("oob")
     pin = await fake.approve(legs.authorization_url(asked), user="ann")

@@ -198,7 +198,9 @@ async def _die_and_come_back(
 
 
 @pytest.mark.parametrize("seen", [False, True], ids=["not seen by the provider", "seen by the provider"])
-async def test_killed_with_the_exchange_under_way(where: Where, fake: FakeProvider, seen: bool) -> None:
+async def test_killed_during_the_exchange_a_user_can_go_on(
+    where: Where, fake: FakeProvider, seen: bool
+) -> None:
     async with where.open() as store, workers(1) as (doomed,):
         stage = Stage(fake, store, Clock())
         async with stage.handshake() as handshake:

@@ -41,13 +41,13 @@ STATES = {
 
 
 @pytest.mark.parametrize("record", STATES.values(), ids=STATES)
-def test_every_state_is_read_as_it_was_written(record: PendingRecord) -> None:
+def test_every_state_survives_dump_and_load(record: PendingRecord) -> None:
     assert PendingRecord.load(record.dump()) == record
     assert PendingRecord.load(record.dump()).dump() == record.dump()
 
 
 @pytest.mark.parametrize("record", STATES.values(), ids=STATES)
-def test_neither_binding_nor_verifier_lie_in_a_store(record: PendingRecord) -> None:
+def test_binding_and_verifier_are_not_stored(record: PendingRecord) -> None:
     written = record.dump().decode("utf-8", "surrogatepass")
     assert BIND not in written
     assert VERIFIER not in written
@@ -60,13 +60,13 @@ def test_no_secret_shows_in_repr(record: PendingRecord) -> None:
         assert secret not in shown.replace(REFUSAL.verifier, "")
 
 
-def test_the_same_binding_has_another_digest_in_each_record() -> None:
+def test_digests_are_salted() -> None:
     other = PendingRecord("fake", "rt", "", {}, {}, "", "", salt="6" * 32)
     assert other.digest(BIND) != OPEN.digest(BIND)
 
 
 @pytest.mark.parametrize("bind", ["", "bind-CANARY-", "bind-CANARY-11", "é", "\ud800", "\0", "x" * 10**6])
-def test_another_binding_of_whatever_text_is_not_this_one(bind: str) -> None:
+def test_another_binding_or_verifier_does_not_match(bind: str) -> None:
     assert OPEN.is_bound_to(BIND)
     assert not OPEN.is_bound_to(bind)
     assert not replace(OPEN, refusal=REFUSAL).is_refused(bind)
@@ -110,7 +110,7 @@ def test_the_table_of_tampered_fields_names_them_all() -> None:
 @pytest.mark.parametrize(
     ("name", "value"), [(name, value) for name, values in TAMPERED.items() for value in values]
 )
-def test_a_field_that_is_none_makes_the_record_corrupt(name: str, value: object) -> None:
+def test_a_wrong_field_makes_the_record_corrupt(name: str, value: object) -> None:
     fields = json.loads(STATES["refused"].dump().decode("utf-8", "surrogatepass"))
     written = json.dumps({**fields, name: value}, ensure_ascii=False).encode("utf-8", "surrogatepass")
     with pytest.raises(StoreCorrupt):
@@ -146,7 +146,7 @@ def test_a_missing_field_makes_the_record_corrupt(name: str) -> None:
         "NaN",
     ],
 )
-def test_what_is_no_record_is_corrupt(written: bytes) -> None:
+def test_other_bytes_are_corrupt(written: bytes) -> None:
     with pytest.raises(StoreCorrupt):
         PendingRecord.load(written)
 

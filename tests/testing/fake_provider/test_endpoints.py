@@ -56,7 +56,7 @@ async def test_an_expired_token_is_renewed_and_a_revoked_one_refused(fake: FakeP
     assert [user async for user in store.users(fake.provider.name)] == ["ann"]
 
 
-async def test_a_revoked_token_is_dead_at_the_provider_and_out_of_the_store(fake: FakeProvider) -> None:
+async def test_a_revoked_token_is_refused_and_discarded(fake: FakeProvider) -> None:
     store = MemoryStore()
     async with fake:
         token = await fake.connect("ann", store)
@@ -70,7 +70,7 @@ async def test_a_revoked_token_is_dead_at_the_provider_and_out_of_the_store(fake
     assert await store.get_access_token(fake.provider.name, "ann") is None
 
 
-async def test_a_password_gets_a_token_that_posts_and_a_wrong_one_none(fake: FakeProvider) -> None:
+async def test_only_the_right_password_gets_a_token(fake: FakeProvider) -> None:
     store = MemoryStore()
     async with fake:
         fake.set_password("ann", "pässword & more")
@@ -113,7 +113,7 @@ async def test_a_child_takes_passwords_too() -> None:
     assert token.params["screen_name"] == "ann"
 
 
-async def test_a_wiki_s_token_comes_from_its_own_endpoint() -> None:
+async def test_a_wiki_issues_tokens_at_its_own_endpoint() -> None:
     store = MemoryStore()
     async with (
         FakeProvider(like=mediawiki("https://wiki.example")) as fake,

@@ -139,7 +139,7 @@ async def test_a_token_is_bound_to_its_consumer() -> None:
         assert (await stranger.holding(own)("GET", "posts")).status == 200
 
 
-async def test_a_request_token_grows_old() -> None:
+async def test_a_request_token_expires() -> None:
     now = NOW
     async with running(clock=lambda: now, request_token_ttl=60) as caller:
         asking, page = await caller.begin(timestamp=str(now))
@@ -161,7 +161,7 @@ async def test_a_callback_is_an_absolute_url_or_oob(callback: str | None, proble
         refused(await caller("POST", "oauth/request_token", callback_uri=callback), problem, 400)
 
 
-async def test_whatever_is_tampered_with_breaks_the_signature() -> None:
+async def test_any_change_breaks_the_signature() -> None:
     async with running() as caller:
         ann = caller.of("ann")
         assert ann.token is not None
@@ -193,7 +193,7 @@ async def test_whatever_is_tampered_with_breaks_the_signature() -> None:
             refused(await wrong("GET", "posts"), "signature_invalid")
 
 
-async def test_a_replay_is_refused_and_a_wrong_signature_burns_no_nonce() -> None:
+async def test_a_replay_is_refused_and_a_forged_request_uses_no_nonce() -> None:
     async with running() as caller:
         fake = caller.fake
         ann, bob = caller.of("ann"), caller.of("bob")
@@ -213,7 +213,7 @@ async def test_a_replay_is_refused_and_a_wrong_signature_burns_no_nonce() -> Non
         refused(await ann("GET", "echo", **again), "nonce_used")
 
 
-async def test_timestamps_are_held_against_the_provider_s_own_clock() -> None:
+async def test_timestamps_are_checked_by_the_provider_s_clock() -> None:
     async with running(clock=lambda: float(NOW), window=100) as caller:
         ann = caller.of("ann")
         for off in (-100, 0, 100):
@@ -227,7 +227,7 @@ async def test_timestamps_are_held_against_the_provider_s_own_clock() -> None:
         assert reply.headers["Date"] == "Tue, 14 Nov 2023 22:13:20 GMT"
 
 
-async def test_nonces_are_remembered_for_as_long_as_their_timestamps_are_taken() -> None:
+async def test_nonces_are_kept_while_their_timestamps_are_accepted() -> None:
     now = NOW
     async with running(clock=lambda: now, window=100) as caller:
         ann = caller.of("ann")
@@ -243,7 +243,7 @@ async def test_nonces_are_remembered_for_as_long_as_their_timestamps_are_taken()
             assert (await ann("GET", "posts", timestamp=str(now))).status == 200
 
 
-async def test_consumers_and_tokens_must_be_known_and_good() -> None:
+async def test_consumers_and_tokens_must_be_known_and_valid() -> None:
     async with running() as caller:
         fake = caller.fake
         ann = caller.of("ann")
@@ -301,7 +301,7 @@ async def test_plaintext_may_come_without_timestamp_and_nonce() -> None:
         assert said["oauth_parameters_absent"] == "oauth_timestamp&oauth_nonce"
 
 
-async def test_what_a_request_lacks_or_must_not_say_is_named() -> None:
+async def test_missing_and_rejected_parameters_are_named() -> None:
     async with running(signature_methods={"PLAINTEXT": lambda *_: True}) as caller:
         posts = caller.fake.url + "posts"
         said = refused(await caller.send("GET", posts, {}), "parameter_absent", 400)
@@ -323,7 +323,7 @@ async def test_what_a_request_lacks_or_must_not_say_is_named() -> None:
         assert "oauth_token" in said["oauth_parameters_rejected"].split("&")
 
 
-async def test_a_user_s_posts_are_his_own() -> None:
+async def test_posts_belong_to_their_user() -> None:
     async with running() as caller:
         fake = caller.fake
         ann, bob = caller.of("ann"), caller.of("bob")
@@ -395,6 +395,6 @@ async def test_the_echo_also_answers_a_consumer_by_itself() -> None:
 
 
 @pytest.mark.parametrize("options", [{"denial": "shrug"}, {"base_path": "v1"}, {"base_path": "/v1/"}])
-def test_options_that_make_no_sense_are_refused(options: dict[str, str]) -> None:
+def test_invalid_options_are_refused(options: dict[str, str]) -> None:
     with pytest.raises(ValueError, match=next(iter(options))):
         FakeProvider(**options)  # type: ignore[arg-type]  # all of them are texts

@@ -58,7 +58,7 @@ async def both(request: pytest.FixtureRequest) -> AsyncIterator[Both]:
         yield Both(fake)
 
 
-async def test_scripting_reaches_a_provider_here_and_in_a_child(both: Both) -> None:
+async def test_scripting_works_here_and_in_a_child(both: Both) -> None:
     store = MemoryStore()
     token = await both("connect", "ann", store)
     assert await store.get_access_token(both.fake.provider.name, "ann") == token
@@ -104,7 +104,7 @@ async def test_scripting_reaches_a_provider_here_and_in_a_child(both: Both) -> N
         await both("fail_next", 500, endpoint="post/1")
 
 
-async def test_a_scripted_fault_is_in_the_ledger_and_leaves_the_token_endpoints_alone() -> None:
+async def test_a_scripted_fault_is_in_the_ledger() -> None:
     async with FakeProvider() as fake:
         fake.fail_next(500, endpoint="access_token")
         async with Handshake(fake.provider, fake.consumer, store=MemoryStore()) as handshake:
@@ -138,7 +138,7 @@ async def ask(session: OAuth1Session) -> tuple[int, dict[str, str]]:
         }
 
 
-async def test_x_tells_of_the_user_s_window_and_of_the_application_s() -> None:
+async def test_style_x_reports_both_windows() -> None:
     per_user, per_app = {"limit": 2, "window": 60}, {"limit": 3, "window": 100, "per": "app"}
     async with limited(per_user, per_app) as (fake, clock, users):
         status, told = await ask(users["ann"])
@@ -164,7 +164,7 @@ async def test_x_tells_of_the_user_s_window_and_of_the_application_s() -> None:
         assert fake.summary().problems == {"rate_limited": 6}
 
 
-async def test_a_limit_of_the_application_alone_counts_every_user_and_stands_in_both_fields() -> None:
+async def test_an_application_limit_counts_every_call() -> None:
     async with limited({"limit": 1, "window": 60, "per": "app"}) as (_, _clock, users):
         assert (await ask(users["ann"]))[0] == 200
         status, told = await ask(users["ben"])
@@ -174,14 +174,14 @@ async def test_a_limit_of_the_application_alone_counts_every_user_and_stands_in_
             assert reply.status == 429  # the application's own calls count too
 
 
-async def test_retry_after_is_told_with_the_refusal_alone() -> None:
+async def test_style_retry_after_reports_only_with_a_refusal() -> None:
     async with limited({"limit": 1, "window": 60, "style": "retry-after"}) as (_, clock, users):
         assert await ask(users["ann"]) == (200, {})
         clock.advance(12.5)
         assert await ask(users["ann"]) == (429, {"retry-after": "48"})
 
 
-async def test_the_draft_of_the_ietf_tells_every_policy_and_what_is_left() -> None:
+async def test_style_ietf_reports_every_policy() -> None:
     per_user, per_app = (
         {"limit": 2, "window": 60, "style": "ietf"},
         {"limit": 9, "window": 100, "style": "ietf"},
@@ -222,12 +222,12 @@ async def test_unsigned_and_refused_requests_do_not_count_towards_a_limit() -> N
         ("rate_limit", {"limit": 1, "window": 60, "style": "y"}),
     ],
 )
-def test_a_script_that_makes_no_sense_is_refused(method: str, arguments: dict[str, Any]) -> None:
+def test_invalid_scripting_is_refused(method: str, arguments: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"must|takes"):
         getattr(FakeProvider(), method)(**arguments)
 
 
-async def test_a_frozen_clock_moves_when_told_and_by_its_sleep() -> None:
+async def test_a_frozen_clock_moves_by_advance_and_sleep() -> None:
     clock = FrozenClock(100.0)
     clock.advance(20)
     await clock.sleep(5)

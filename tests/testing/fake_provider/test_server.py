@@ -43,7 +43,7 @@ async def _raw(fake: FakeProvider, data: bytes) -> bytes:
         writer.close()
 
 
-async def test_the_page_is_html_that_a_browser_can_use_and_nothing_in_it_runs() -> None:
+async def test_the_authorize_page_is_html_without_scripts() -> None:
     async with running(consumer=Consumer("<b>&\"'", "s")) as caller:
         _, url = await caller.begin()
         reply = await caller.send("GET", url, {})
@@ -62,7 +62,7 @@ async def test_the_page_is_html_that_a_browser_can_use_and_nothing_in_it_runs() 
     assert re.findall(r'<button type="submit" name="answer" value="(\w+)">', page) == ["approve", "deny"]
 
 
-async def test_what_strangers_put_into_urls_and_forms_is_escaped_or_left_out() -> None:
+async def test_hostile_input_is_escaped_on_pages() -> None:
     async with running() as caller:
         evil = '"><script>alert(1)</script>'
         query = urlencode({"oauth_token": evil})
@@ -74,7 +74,7 @@ async def test_what_strangers_put_into_urls_and_forms_is_escaped_or_left_out() -
         assert caller.fake.accepted("authorize")[-1].user == evil
 
 
-async def test_an_answer_counts_only_with_the_value_of_its_own_page() -> None:
+async def test_an_answer_needs_the_value_of_its_page() -> None:
     async with running() as caller:
         pages = []
         for _ in range(2):
@@ -106,7 +106,7 @@ async def test_an_answer_counts_only_with_the_value_of_its_own_page() -> None:
         assert (await caller.send("POST", caller.fake.provider.authorize_url, FORM, form)).status == 302
 
 
-async def test_a_page_is_answered_once_and_not_too_late() -> None:
+async def test_a_page_is_answered_once_and_in_time() -> None:
     now = 1_700_000_000
     async with running(clock=lambda: now, request_token_ttl=60) as caller:
         _, url = await caller.begin(timestamp=str(now))
@@ -163,7 +163,7 @@ async def test_an_arrival_shows_no_secret_in_its_repr() -> None:
     assert "GET '/posts' on posts, refused (signature_invalid), status 401" in shown
 
 
-async def test_the_ledger_is_asked_in_several_ways() -> None:
+async def test_the_ledger_can_be_filtered_and_summed_up() -> None:
     async with running(ledger_limit=3) as caller:
         fake = caller.fake
         for method in ("GET", "PUT", "POST"):
@@ -216,7 +216,7 @@ async def test_a_compressed_or_chunked_form_is_verified_by_what_it_says() -> Non
     ],
     ids=lambda target: target[:24].decode(),
 )
-async def test_odd_targets_are_verified_as_they_stand(target: bytes) -> None:
+async def test_odd_targets_are_verified_unchanged(target: bytes) -> None:
     """Signed by hand: oauthlib refuses most of these."""
     async with FakeProvider(clock=lambda: 1_700_000_000.0) as fake:
         host = b"Other.Example:80" if target.startswith(b"http:") else b"HOST.example"
@@ -255,14 +255,14 @@ def _decoded(part: bytes) -> tuple[bytes, bytes]:
     return decode(name), decode(value)
 
 
-async def test_a_client_that_waits_for_the_go_ahead_gets_it() -> None:
+async def test_expect_100_continue_is_answered() -> None:
     async with running() as caller:
         url, headers, _ = caller.sign("POST", "echo")
         reply = await caller.send("POST", url, headers, b"abc", expect100=True)
         assert json.loads(reply.body)["body_length"] == 3
 
 
-async def test_a_body_that_breaks_off_does_no_harm() -> None:
+async def test_an_incomplete_body_is_refused() -> None:
     async with running() as caller:
         fake = caller.fake
         reader, writer = await asyncio.open_connection("127.0.0.1", URL(fake.url).port)
@@ -277,7 +277,7 @@ async def test_a_body_that_breaks_off_does_no_harm() -> None:
         assert (await caller("GET", "echo")).status == 200
 
 
-async def test_before_answers_in_the_endpoint_s_stead() -> None:
+async def test_before_can_answer_instead_of_the_endpoint() -> None:
     async with running() as caller:
         fake, ann, seen = caller.fake, caller.of("ann"), list[str]()
 
@@ -320,7 +320,7 @@ async def test_after_may_replace_the_reply() -> None:
         assert (await caller("GET", "echo")).body != "<html>"
 
 
-async def test_it_comes_back_at_the_same_port_and_remembers() -> None:
+async def test_a_restart_keeps_port_and_state() -> None:
     fake = FakeProvider(base_path="/v1", name="mine")
     with pytest.raises(RuntimeError, match="no port yet"):
         _ = fake.url
@@ -348,7 +348,7 @@ async def test_it_comes_back_at_the_same_port_and_remembers() -> None:
         await fake.aclose()
 
 
-async def test_a_port_that_is_taken_is_an_error_and_leaves_nothing_open() -> None:
+async def test_a_taken_port_is_an_error() -> None:
     async with FakeProvider() as fake:
         other = FakeProvider(port=URL(fake.url).port or 0)
         with pytest.raises(OSError, match="address already in use"):
@@ -357,7 +357,7 @@ async def test_a_port_that_is_taken_is_an_error_and_leaves_nothing_open() -> Non
         assert (other.provider.name, other.consumer) != (fake.provider.name, fake.consumer)
 
 
-async def test_no_url_of_the_provider_that_it_is_like_is_left() -> None:
+async def test_no_url_of_the_like_provider_is_left() -> None:
     like = Provider(
         "real",
         base_url="https://real.example/",
@@ -372,7 +372,7 @@ async def test_no_url_of_the_provider_that_it_is_like_is_left() -> None:
         assert fake.provider.renew_url == f"{fake.url}oauth/renew"
 
 
-async def test_closing_ends_what_hangs() -> None:
+async def test_closing_ends_hanging_requests() -> None:
     entered = asyncio.Event()
 
     async def hang(_: web.BaseRequest) -> None:

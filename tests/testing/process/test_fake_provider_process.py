@@ -72,7 +72,7 @@ async def test_the_child_does_what_the_provider_does() -> None:
                 await getattr(fake, name)("no such token")
 
 
-async def test_many_questions_at_once_and_a_cancelled_one_do_not_mix() -> None:
+async def test_concurrent_and_cancelled_commands_do_not_mix() -> None:
     async with FakeProviderProcess() as fake:
         users = [f"user {number}" for number in range(50)]
         tokens = await asyncio.gather(*(fake.issue_access_token(user) for user in users))
@@ -86,7 +86,7 @@ async def test_many_questions_at_once_and_a_cancelled_one_do_not_mix() -> None:
             assert (await fake.issue_access_token("next")).params["screen_name"] == "next"
 
 
-async def test_closing_lets_the_question_that_is_under_way_have_its_answer() -> None:
+async def test_closing_waits_for_the_current_command() -> None:
     for turns in range(4):
         async with FakeProviderProcess() as fake:
             await fake.issue_access_token("ann")
@@ -108,7 +108,7 @@ async def test_no_secret_is_in_arguments_or_environment() -> None:
         assert fake.consumer.secret not in repr(fake)
 
 
-async def test_it_ends_with_its_owner_s_block_and_after_that_says_so() -> None:
+async def test_the_child_ends_with_its_block() -> None:
     fake = FakeProviderProcess()
     with pytest.raises(RuntimeError, match="not started"):
         _ = fake.url
@@ -177,7 +177,7 @@ async def test_a_killed_owner_leaves_no_orphan() -> None:
     assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
 
 
-async def test_a_clean_end_says_nothing_though_warnings_are_errors() -> None:
+async def test_a_clean_end_warns_of_nothing() -> None:
     owner, child = await _owner("-X", "dev", "-W", "error")
     out, err = await owner.communicate(b"")
     assert (owner.returncode, out, err) == (0, b"", b"")
@@ -191,7 +191,7 @@ async def _by_hand() -> tuple[Any, Any]:
     return process, json.loads(await process.stdout.readline())
 
 
-async def test_by_hand_it_says_where_it_is_takes_questions_and_ends_with_its_input() -> None:
+async def test_the_program_greets_answers_and_ends_with_its_input() -> None:
     process, hello = await _by_hand()
     assert hello.keys() == {"url", "name", "consumer_key", "consumer_secret"}
     process.stdin.write(
@@ -207,14 +207,14 @@ async def test_by_hand_it_says_where_it_is_takes_questions_and_ends_with_its_inp
 
 @pytest.mark.skipif(not POSIX, reason="there are no such signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-async def test_by_hand_it_ends_cleanly_on_a_signal(number: signal.Signals) -> None:
+async def test_the_program_ends_cleanly_on_a_signal(number: signal.Signals) -> None:
     process, _ = await _by_hand()
     process.send_signal(number)
     assert (await process.wait(), await process.stderr.read()) == (0, b"")
     await process.communicate(b"")
 
 
-async def test_a_child_whose_output_nobody_reads_any_more_ends() -> None:
+async def test_the_program_ends_when_its_output_is_closed() -> None:
     process, _ = await _by_hand()
     process.stdout._transport.close()  # noqa: SLF001  a StreamReader has no close of its own
     await asyncio.sleep(0)  # the pipe is closed in the loop's next turn
@@ -223,7 +223,7 @@ async def test_a_child_whose_output_nobody_reads_any_more_ends() -> None:
     process.stdin.close()
 
 
-def test_questions_of_any_shape_get_an_answer() -> None:
+def test_malformed_commands_get_an_error() -> None:
     fake = FakeProvider()
     for line in (
         b"[]",

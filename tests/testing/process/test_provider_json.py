@@ -32,7 +32,7 @@ PROVIDERS = {
 
 
 @pytest.mark.parametrize("name", PROVIDERS)
-def test_every_provider_comes_back(name: str) -> None:
+def test_a_provider_survives_dump_and_load(name: str) -> None:
     assert load_provider(dump_provider(PROVIDERS[name])) == PROVIDERS[name]
 
 
@@ -56,7 +56,7 @@ PLAIN = '{"signature_method": "PLAINTEXT", "name": "a", "rate_limits": [], "rule
         ],
     ],
 )
-def test_what_is_no_provider_is_a_value_error(text: str) -> None:
+def test_other_json_is_a_value_error(text: str) -> None:
     """So that a command line that holds it is told to be wrong, without a traceback."""
     assert load_provider(PLAIN + '{}, "sunset": null}').name == "a"
     with pytest.raises(ValueError, match=r"not a provider as written|Expecting value"):
