@@ -205,8 +205,8 @@ async def test_a_just_renewed_token_is_not_renewed_again() -> None:
         assert len(endpoint.requests) == 1
 
 
-async def answer_by_token(endpoint: list[Endpoint], writer: asyncio.StreamWriter) -> None:
-    request = endpoint[0].requests[-1]
+async def answer_by_token(endpoint: Endpoint, writer: asyncio.StreamWriter) -> None:
+    request = endpoint.requests[-1]
     if b"/renew" in request:
         await asyncio.sleep(0.05)
         writer.write(http(NEW))
@@ -220,67 +220,55 @@ async def answer_by_token(endpoint: list[Endpoint], writer: asyncio.StreamWriter
 async def test_a_session_renews_an_expired_token_once(expires_in: float | None) -> None:
     expires_at = None if expires_in is None else time.time() + expires_in
     store = await with_token(replace(OLD, expires_at=expires_at))
-    there: list[Endpoint] = []
-    async with Endpoint(lambda writer: answer_by_token(there, writer)) as endpoint:
-        there.append(endpoint)
+    endpoint: Endpoint
+    async with Endpoint(lambda writer: answer_by_token(endpoint, writer)) as endpoint:
         provider = replace(renewing(endpoint), base_url=endpoint.url)
         async with (
             Handshake(provider, CONSUMER, store=store) as handshake,
             OAuth1Session(CONSUMER, provider=provider, store=store, renew=handshake.renew) as session,
         ):
-
-            async def call() -> int:
-                async with session.post("posts", data={"a": "b"}, user="ann") as response:
-                    return response.status
-
-            assert await asyncio.gather(*(call() for _ in range(20))) == [200] * 20
-        assert sum(b"/renew" in request for request in endpoint.requests) == 1
-        refused = sum(
-            b'oauth_token="old"' in request and b"/posts" in request for request in endpoint.requests
-        )
-        assert (refused == 0) == (expires_in in {-1.0, 10.0})
+            calls = [session.post("posts", data={"a": "b"}, user="ann") for _ in range(20)]
+            assert [reply.status for reply in await asyncio.gather(*calls)] == [200] * 20
+        renewed = [b"/renew" in request for request in endpoint.requests]
+        old = [b'oauth_token="old"' in request for request in endpoint.requests]
+        assert sum(renewed) == 1
+        assert (sum(old) == 1) == (expires_in in {-1.0, 10.0})  # else the calls were refused first
 
 
 async def test_a_session_uses_a_token_renewed_elsewhere() -> None:
     store = await with_token()
-    there: list[Endpoint] = []
+    endpoint: Endpoint
 
     async def answer(writer: asyncio.StreamWriter) -> None:
         await store.put_access_token("endpoint", "ann", AccessToken("new", "s"))
-        await answer_by_token(there, writer)
+        await answer_by_token(endpoint, writer)
 
     async def renew(user: str) -> AccessToken:
         raise AssertionError(user)
 
     async with Endpoint(answer) as endpoint:
-        there.append(endpoint)
         provider = replace(endpoint.provider, base_url=endpoint.url)
-        async with (
-            OAuth1Session(CONSUMER, provider=provider, store=store, renew=renew) as session,
-            session.post("posts", data={"a": "b"}, user="ann") as response,
-        ):
-            assert response.status == 200
+        async with OAuth1Session(CONSUMER, provider=provider, store=store, renew=renew) as session:
+            assert (await session.post("posts", data={"a": "b"}, user="ann")).status == 200
     assert len(endpoint.requests) == 2
 
 
 async def test_a_refused_renewal_is_reported_by_the_session() -> None:
     store = await with_token()
-    told: list[TokenRejection] = []
+    told: list[tuple[str | None, str]] = []
 
     async def note(rejection: TokenRejection) -> None:
-        told.append(rejection)
+        told.append((rejection.user, rejection.token_key))
 
     async with Endpoint(http(b"oauth_problem=token_expired", status="401 No")) as endpoint:
         provider = replace(renewing(endpoint), base_url=endpoint.url)
+        options: dict[str, Any] = {"provider": provider, "store": store, "on_token_rejected": note}
         async with (
             Handshake(provider, CONSUMER, store=store) as handshake,
-            OAuth1Session(
-                CONSUMER, provider=provider, store=store, renew=handshake.renew, on_token_rejected=note
-            ) as session,
-            session.get("posts", user="ann") as response,
+            OAuth1Session(CONSUMER, renew=handshake.renew, **options) as session,
         ):
-            assert response.status == 401
-    assert [(one.user, one.token_key) for one in told] == [("ann", "old")]
+            assert (await session.get("posts", user="ann")).status == 401
+    assert told == [("ann", "old")]
     assert await store.get_access_token("endpoint", "ann") is None
     assert len(endpoint.requests) == 2
 

@@ -1,50 +1,35 @@
-"""All that an error shows, to a log or to a reader, and what of it should not be there."""
+"""What an error shows to a log or a reader, and which secrets are in it."""
 
 from __future__ import annotations
 
-import base64
 import traceback
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+
+from wire.leaks import leaks as leaks_in
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
 
 def shown(error: BaseException) -> str:
-    """Return the texts of an error and of those that it came from."""
-    return "\n".join(_texts(error))
+    """Return the texts of an error, its causes and its contexts."""
+    texts, seen, waiting = [], set[int](), [error]
+    while waiting:
+        one = waiting.pop()
+        if id(one) not in seen:
+            seen.add(id(one))
+            texts += [
+                str(one),
+                repr(one),
+                repr(one.args),
+                repr(vars(one)),
+                *traceback.format_exception_only(one),
+            ]
+            waiting += [linked for linked in (one.__cause__, one.__context__) if linked is not None]
+    return "\n".join(texts)
 
 
 def leaks(error: BaseException, secrets: Iterable[str]) -> list[str]:
     """Return the secrets that an error shows: as they are, percent-encoded or in base64."""
-    text = shown(error)
-    return [
-        secret
-        for secret in secrets
-        if any(
-            form in text
-            for form in (secret, quote(secret, safe=""), base64.b64encode(secret.encode()).decode())
-        )
-    ]
-
-
-def _texts(error: BaseException) -> Iterator[str]:
-    for one in _chain(error):
-        yield str(one)
-        yield repr(one)
-        yield repr(one.args)
-        yield repr(getattr(one, "__dict__", {}))
-        yield "".join(traceback.format_exception_only(one))
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    seen: set[int] = set()
-    waiting = [error]
-    while waiting:
-        one = waiting.pop()
-        if one is not None and id(one) not in seen:
-            seen.add(id(one))
-            yield one
-            waiting += [one.__cause__, one.__context__]
+    return leaks_in(shown(error), secrets)
