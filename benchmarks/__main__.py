@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.harness.measure import FULL, MINIMAL, QUICK
 from benchmarks.harness.report import as_json, as_text
-from benchmarks.subjects import importing, posting, rsa, session, sign, stores, users
+from benchmarks.subjects import handshake, importing, memory, posting, rsa, session, sign, stores, users
 
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ SUBJECTS: Mapping[str, Callable[[Effort], Subject]] = {
     "session": session.measure,
     "users": users.measure,
     "stores": stores.measure,
+    "handshake": handshake.measure,
+    "memory": memory.measure,
     "posting": posting.measure,
     "rsa": rsa.measure,
     "import": importing.measure,

@@ -49,14 +49,14 @@ class Row:
         comparison: Ours and the other, measured in pairs.
         mark: What the ratio must be. `at least` turns the ratio round: how many times faster ours is. None:
             there is none.
-        unit: What is compared: seconds or bytes.
+        unit: What is compared: seconds, bytes, or how many there are.
     """
 
     case: str
     against: str
     comparison: Comparison
     mark: Mark | None = None
-    unit: Literal["s", "B"] = "s"
+    unit: Literal["s", "B", "number"] = "s"
 
     @property
     def ratio(self) -> float:
@@ -182,7 +182,9 @@ def _processor() -> str:
     return platform.processor() or "processor unknown"
 
 
-def _quantity(value: float, unit: Literal["s", "B"]) -> str:
+def _quantity(value: float, unit: Literal["s", "B", "number"]) -> str:
+    if unit == "number":
+        return f"{value:,.0f}"
     if unit == "B":
         return f"{value:,.0f} B" if value < 1e6 else f"{value / 1e6:.1f} MB"  # noqa: PLR2004
     if value < 1e-3:  # noqa: PLR2004

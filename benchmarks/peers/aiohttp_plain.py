@@ -16,10 +16,15 @@ DISTRIBUTION = "aiohttp"
 NAME = "aiohttp, unsigned"
 
 
+def opened(limit: int) -> ClientSession:
+    """Return a session for all requests, which the caller closes."""
+    return ClientSession(connector=TCPConnector(limit=limit), cookie_jar=DummyCookieJar())
+
+
 @asynccontextmanager
 async def sender(limit: int) -> AsyncIterator[Callable[[str, object], Awaitable[bytes]]]:
     """Post with one session for all requests."""
-    async with ClientSession(connector=TCPConnector(limit=limit), cookie_jar=DummyCookieJar()) as session:
+    async with opened(limit) as session:
 
         async def post(url: str, body: object) -> bytes:
             async with session.post(url, json=body) as response:

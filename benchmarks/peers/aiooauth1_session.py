@@ -20,13 +20,20 @@ NAME = "aiooauth1"
 
 
 @asynccontextmanager
-async def sender(limit: int) -> AsyncIterator[Callable[[str, object], Awaitable[bytes]]]:
-    """Post with one session for all requests."""
+async def opened(limit: int) -> AsyncIterator[OAuth1Session]:
+    """Open a session for all requests."""
     consumer, token = Consumer(CONSUMER_KEY, CONSUMER_SECRET), AccessToken(TOKEN, TOKEN_SECRET)
     async with (
         TCPConnector(limit=limit) as connector,
         OAuth1Session(consumer, token, connector=connector) as session,
     ):
+        yield session
+
+
+@asynccontextmanager
+async def sender(limit: int) -> AsyncIterator[Callable[[str, object], Awaitable[bytes]]]:
+    """Post with one session for all requests."""
+    async with opened(limit) as session:
 
         async def post(url: str, body: object) -> bytes:
             async with session.post(url, json=body) as response:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import random
-import statistics
 import time
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiooauth1 import AccessToken, Consumer, OAuth1Session
 from aiooauth1.signing.rsa import RSA_SHA256
+from benchmarks.harness.lag import watched
 from benchmarks.harness.measure import FULL, MINIMAL, compared
 from benchmarks.harness.report import Mark, Row, Subject
 from benchmarks.harness.requests import (
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
 
 SIZES = (2048, 4096)
-IN_FLIGHT = 50
-PAIRS = 3  # with 4096 bits a round of oauthlib's takes twelve seconds
+IN_FLIGHT = 20
+PAIRS = 3  # with 4096 bits a round of oauthlib's takes five seconds
 SECONDS = 2.0
 ANSWER = (0.02, 0.08)  # seconds that a request waits for its answer, where the loop is watched
 TICK = 0.01  # seconds between two looks at the clock
@@ -180,9 +180,6 @@ async def _run(sign: Sign, tasks: int, seconds: float, answer: tuple[float, floa
         seconds: How long; each signs once at least.
         answer: Between which seconds a task waits after each signature.
     """
-    lags: list[float] = []
-    watch = asyncio.create_task(_watch(lags))
-    await asyncio.sleep(0)
     start = time.perf_counter()
 
     async def work() -> int:
@@ -193,19 +190,7 @@ async def _run(sign: Sign, tasks: int, seconds: float, answer: tuple[float, floa
             count += 1
         return count
 
-    counts = await asyncio.gather(*(work() for _ in range(tasks)))
-    taken = time.perf_counter() - start
-    await asyncio.sleep(2 * TICK)  # so that the last look is not missed
-    watch.cancel()
-    return Sample(taken / sum(counts), statistics.quantiles(lags, n=100, method="inclusive")[-1])
-
-
-async def _watch(lags: list[float]) -> None:
-    """Note how late each tick was; of one long delay every tick that fell into it, not only the first."""
-    due = time.perf_counter() + TICK
-    while True:
-        await asyncio.sleep(max(0.0, due - time.perf_counter()))
-        now = time.perf_counter()
-        while due <= now:
-            lags.append(now - due)
-            due += TICK
+    async with watched(TICK) as lags:
+        counts = await asyncio.gather(*(work() for _ in range(tasks)))
+        taken = time.perf_counter() - start
+    return Sample(taken / sum(counts), lags.late)

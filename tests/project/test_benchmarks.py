@@ -17,7 +17,16 @@ from benchmarks.peers import aiooauth1 as ours
 
 
 ROOT = Path(__file__).parents[2]
-SUBJECTS = ["sign", "session", "users", "stores", "posting", "import"]  # and rsa, which has its own file
+SUBJECTS = [
+    "sign",
+    "session",
+    "users",
+    "stores",
+    "handshake",
+    "memory",
+    "posting",
+    "import",
+]  # and rsa, which has its own file
 
 
 def python(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -72,7 +81,7 @@ def test_what_is_not_there_is_named_and_the_rest_is_measured(subjects: dict[str,
     """Here some of it may be missing as well: then a note says so in place of a row."""
     session, users = subjects["session"], subjects["users"]
     assert session["rows"][0]["against"] == "aiohttp, unsigned"
-    assert len(session["rows"]) + len(session["notes"]) == 5
+    assert len(session["rows"]) + len(session["notes"]) == 9
     assert users["rows"][0]["case"] == "MemoryStore"
     hidden = {"authlib", "httpx", "requests_oauthlib", "aioauth_client", "aiosqlite", "redis"}
     code = (
