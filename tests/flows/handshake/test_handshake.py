@@ -44,7 +44,9 @@ async def test_a_user_is_connected_and_the_service_posts_for_them(stage: Stage, 
     callback = await stage.fake.approve(pending.url, user="ann")
     looked = await handshake.pending(callback, bind=BIND)
     assert looked == pending
-    token = await handshake.complete(callback, bind=BIND, save_as="ann")
+    # Merged into anything, these would replace the stored secret.
+    polluted = f"{callback}&oauth_token_secret=EVIL&self=1&request_token=EVIL&save_as=EVIL"
+    token = await handshake.complete(polluted, bind=BIND, save_as="ann")
     async with OAuth1Session(stage.fake.consumer, provider=stage.fake.provider, store=stage.store) as session:
         await session.post("posts", json={"text": "Hello"}, user="ann")
     assert [(post.user, post.text) for post in stage.fake.posts] == [("ann", "Hello")]

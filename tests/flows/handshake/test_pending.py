@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import json
 import random
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -177,14 +180,40 @@ def test_10000_damaged_records_are_whole_or_corrupt() -> None:
     assert 5000 < corrupt < 10_000
 
 
-def test_digests_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    compared: list[str] = []
+def test_digests_are_compared_in_constant_time() -> None:
+    """No `==`, `!=` or `in` has a digest, binding, verifier or salt on a side, in any module that has one."""
+    folder = Path(inspect.getfile(pending)).parent
+    sources = [(folder / f"{module}.py").read_text(encoding="utf-8") for module in _MODULES]
+    assert [found for source in sources for found in _comparisons(source)] == []
+    for question in (PendingRecord.is_bound_to, PendingRecord.is_refused):
+        assert "compare_digest(" in inspect.getsource(question)
+    compared = [
+        "record.bind_digest == x",
+        "x != self.digest(y)",
+        "verifier in (a, b)",
+        "a.verifier.encode() == x",
+    ]
+    harmless = ["verifier is None", "compare_digest(bind, x)", "f(verifier) == 1"]
+    assert _comparisons("\n".join(compared + harmless)) == compared
 
-    def compare(one: str, _: str) -> bool:
-        compared.append(one)
-        return True
 
-    monkeypatch.setattr(pending, "compare_digest", compare)
-    assert OPEN.is_bound_to("another")
-    assert replace(OPEN, refusal=REFUSAL).is_refused("another")
-    assert compared == [OPEN.bind_digest, REFUSAL.verifier]
+_MODULES = ("pending", "handshake", "exchange")
+_DIGESTS = {"bind_digest", "bind", "verifier", "salt", "digest"}
+
+
+def _comparisons(source: str) -> list[str]:
+    return [
+        ast.unparse(node)
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Compare)
+        and not all(isinstance(op, (ast.Is, ast.IsNot)) for op in node.ops)
+        and any(_is_a_digest(side) for side in (node.left, *node.comparators))
+    ]
+
+
+def _is_a_digest(side: ast.AST) -> bool:
+    while isinstance(side, (ast.Call, ast.Attribute)):  # x.bind.encode()
+        if isinstance(side, ast.Attribute) and side.attr in _DIGESTS:
+            return True
+        side = side.func if isinstance(side, ast.Call) else side.value
+    return isinstance(side, ast.Name) and side.id in _DIGESTS
