@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import threading
 import time
-from contextlib import suppress
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -256,7 +256,7 @@ async def test_only_clock_skew_is_retried(first: Callable[[], bytes], asked: int
                 if leg == "request_token"
                 else legs.fetch_access_token(ASKED, "v")
             )
-            with suppress(ProviderError):
+            with nullcontext() if times == 2 else pytest.raises(ProviderError):
                 await call
             assert (leg, len(endpoint.requests)) == (leg, times)
 
