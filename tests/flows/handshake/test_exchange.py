@@ -304,13 +304,14 @@ async def test_an_unconfirmed_claim_is_retaken_at_once(faulty: tuple[Stage, Faul
 
 async def test_an_unconfirmed_claim_is_released_for_others(faulty: tuple[Stage, FaultyStore]) -> None:
     stage, store = faulty
-    async with stage.handshake() as handshake, stage.handshake(timeout=0.1) as impatient:
+    async with stage.handshake() as handshake, stage.handshake() as elsewhere:
         step = await stage.approved(handshake)
         store.fails, store.answer_lost = {len(store.done) + 2}, True  # it is read, then claimed
         with pytest.raises(StoreUnavailable):
             await handshake.complete(step.callback, bind=BIND)
         await all_settled()
-        assert isinstance(await impatient.complete(step.callback, bind=BIND), AccessToken)
+        assert (await stage.record(step)).claim is None
+        assert isinstance(await elsewhere.complete(step.callback, bind=BIND), AccessToken)
 
 
 @pytest.fixture
