@@ -1,4 +1,4 @@
-"""A response whose head has a maximum length: older versions of aiohttp limit only each field."""
+"""A response whose head has a maximum length, including the interim responses that aiohttp does not count."""
 
 from __future__ import annotations
 

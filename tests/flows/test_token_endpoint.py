@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import inspect
 import zlib
 from dataclasses import replace
 from functools import partial
@@ -69,10 +68,9 @@ REMOTE = Provider(
 
 @pytest.fixture
 def replies(monkeypatch: pytest.MonkeyPatch) -> Iterator[aioresponses]:
-    # aioresponses makes aiohttp's responses without the writer that aiohttp 3.14 wants: its issue 289.
-    if "stream_writer" in inspect.signature(aiohttp.ClientResponse.__init__).parameters:
-        more: dict[str, Any] = {"stream_writer": SimpleNamespace(output_size=0)}
-        monkeypatch.setattr(core, "ClientResponse", partial(aiohttp.ClientResponse, **more))
+    # aioresponses makes aiohttp's responses without the writer that they need: its issue 289.
+    writer: Any = SimpleNamespace(output_size=0)
+    monkeypatch.setattr(core, "ClientResponse", partial(aiohttp.ClientResponse, stream_writer=writer))
     with aioresponses() as mocked:
         yield mocked
 

@@ -180,6 +180,12 @@ def test_10000_damaged_records_are_whole_or_corrupt() -> None:
     assert 5000 < corrupt < 10_000
 
 
+@pytest.mark.parametrize("bind", ["", None, 7, b"browser"])
+def test_an_empty_or_wrong_bind_is_refused(bind: Any) -> None:
+    with pytest.raises(ValueError, match="bind must be a non-empty str"):
+        pending.validate_bind(bind)
+
+
 def test_digests_are_compared_in_constant_time() -> None:
     """No `==`, `!=` or `in` has a digest, binding, verifier or salt on a side, in any module that has one."""
     folder = Path(inspect.getfile(pending)).parent
