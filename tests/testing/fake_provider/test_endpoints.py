@@ -10,7 +10,7 @@ import pytest
 from aiooauth1 import Handshake, MemoryStore, OAuth1Session, Provider, ProviderError, TokenRejected
 from aiooauth1.providers import ETRADE, mediawiki
 from aiooauth1.signing import SigningRules
-from aiooauth1.testing import FakeProvider, FakeProviderProcess
+from aiooauth1.testing import FakeProvider
 from aiooauth1.testing.fake_provider.routes import find_own_route
 
 
@@ -103,14 +103,6 @@ async def test_xauth_needs_its_mode_and_no_token(fake: FakeProvider) -> None:
             ):
                 assert response.status == 400
     assert [one.why for one in fake.exchanges] == ["parameter_rejected"] * 2
-
-
-async def test_a_child_takes_passwords_too() -> None:
-    async with FakeProviderProcess() as fake:
-        await fake.set_password("ann", "pw")
-        async with Handshake(fake.provider, fake.consumer, store=MemoryStore()) as handshake:
-            token = await handshake.fetch_access_token_by_password("ann", "pw")
-    assert token.params["screen_name"] == "ann"
 
 
 async def test_a_wiki_issues_tokens_at_its_own_endpoint() -> None:

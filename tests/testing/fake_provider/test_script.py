@@ -100,6 +100,9 @@ async def test_scripting_works_here_and_in_a_child(both: Both) -> None:
         pending = await handshake.begin(CALLBACK, bind="b")
         token = await handshake.complete(await both.fake.approve(pending.url, user="ann"), bind="b")
         assert token.params["screen_name"] == "ann"
+        await both("set_password", "ben", "pw")
+        token = await handshake.fetch_access_token_by_password("ben", "pw")
+        assert token.params["screen_name"] == "ben"
     with pytest.raises(ValueError, match="endpoint must be one of"):
         await both("fail_next", 500, endpoint="post/1")
 

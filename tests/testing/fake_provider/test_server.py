@@ -23,7 +23,7 @@ from oauthlib_caller import FORM, Caller, running
 from yarl import URL
 
 from aiooauth1 import AccessToken, Consumer, Provider
-from aiooauth1.testing import AuthorizePageError, FakeProvider, approve, deny, drop
+from aiooauth1.testing import AuthorizePageError, FakeProvider, approve, deny
 
 
 if TYPE_CHECKING:
@@ -292,19 +292,6 @@ async def test_before_can_answer_instead_of_the_endpoint() -> None:
         told = [(arrival.verdict, arrival.status) for arrival in fake.ledger]
         assert told == [("intercepted", 503), ("accepted", 201)]
         assert len(fake.posts) == 1
-
-
-@pytest.mark.parametrize(("hook", "done"), [("before", 0), ("after", 1)])
-async def test_a_connection_is_dropped_before_or_after_the_work(hook: str, done: int) -> None:
-    async with running() as caller:
-        fake, ann = caller.fake, caller.of("ann")
-        setattr(fake, hook, drop)
-        with pytest.raises(aiohttp.ClientError):
-            await ann("POST", "posts", "x")
-        assert len(fake.posts) == done
-        assert [arrival.verdict for arrival in fake.ledger] == ["accepted" if done else "intercepted"]
-        setattr(fake, hook, None)
-        assert (await ann("POST", "posts", "y")).status == 201
 
 
 async def test_after_may_replace_the_reply() -> None:
