@@ -97,6 +97,7 @@ class RedisJournal:
             else:
                 raise RuntimeError(f"{self!r} is in use by another run: wait for its end")  # noqa: TRY301
             self._keeping = asyncio.create_task(self._keep_lease())
+            await self.runner.warn_if_forgetful()
             length = await self._ask(lambda: self.runner.client.strlen(self.runner.prefix + b"input"))
         except BaseException:
             await self.release()

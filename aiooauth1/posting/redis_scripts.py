@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -46,6 +47,8 @@ HEAD: Final = 33
 
 STATES: Final = {"begun": "b", "done": "d", "refused": "r", "failed": "f", "unknown": "u", "waiting": "w"}
 """The letter of each state."""
+
+_log = logging.getLogger(__name__)
 
 _PATIENCE = 60.0  # seconds in which a Redis that is started again is back
 _LONGEST_PAUSE = 1.0
@@ -289,8 +292,27 @@ class Runner:
         self.client = client
         self.prefix = prefix
         self.entries: bytes = prefix + b"entries"
+        self._is_checked = False
         # redis-py's pools raise when they are empty; this waits.
         self._permits = asyncio.Semaphore(_CONNECTIONS)
+
+    async def warn_if_forgetful(self) -> None:
+        """Log a warning, once, if this Redis may forget what it has answered. Not every service tells."""
+        if self._is_checked:
+            return
+        self._is_checked = True
+        try:
+            settings = await self.client.config_get("append*")
+        except (RedisError, OSError):
+            return
+        told = {_text(name): _text(value) for name, value in settings.items()}
+        if told and (told.get("appendonly"), told.get("appendfsync")) != ("yes", "always"):
+            _log.warning(
+                "this Redis has appendonly %s and appendfsync %s: if it is killed, posts of its last"
+                " seconds are sent again; set appendonly yes and appendfsync always",
+                told.get("appendonly"),
+                told.get("appendfsync"),
+            )
 
     async def run(self, script: Script, *arguments: object) -> Any:
         """Run a script.
@@ -350,3 +372,7 @@ class Runner:
             return await self.client.evalsha(script.sha, 1, self.entries, self.prefix, *arguments)
         except NoScriptError:
             return await self.client.eval(script.text, 1, self.entries, self.prefix, *arguments)
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value

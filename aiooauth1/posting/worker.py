@@ -127,6 +127,7 @@ class PostingWorker:
         """
         post = Post.from_json(message)
         user, name = _name(post.user), _name(post.id)
+        await self.journal.runner.warn_if_forgetful()
         for number in range(_IN_A_ROW):
             who = secrets.token_hex(8)
             again = "again" if number else ""
