@@ -218,8 +218,8 @@ async def drip(
     writer: asyncio.StreamWriter, head: bytes = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"
 ) -> None:
     writer.write(head)
-    for octet in ACCESS + b"&x=" + bytes(1000):
-        writer.write(bytes([octet]))
+    for byte in ACCESS + b"&x=" + bytes(1000):
+        writer.write(bytes([byte]))
         await writer.drain()
         await asyncio.sleep(0.2)
 

@@ -136,7 +136,7 @@ async def test_a_failing_save_as_does_not_stop_another_call(stage: Stage, handsh
     gate = Gate()
     stage.fake.after = at_exchange(gate)
     step = await stage.approved(handshake)
-    fails = asyncio.create_task(handshake.complete(step.callback, bind=BIND, save_as=nobody))
+    fails = asyncio.create_task(handshake.complete(step.callback, bind=BIND, save_as=unknown_user))
     await gate.reached.wait()
     saves = asyncio.create_task(handshake.complete(step.callback, bind=BIND, save_as="ann"))
     await asyncio.sleep(0)
@@ -188,7 +188,7 @@ async def test_a_killed_exchange_keeps_its_claim_for_the_lease(stage: Stage, who
         going_on = other if who == "another process" else dying
         waiting = asyncio.create_task(going_on.complete(step.callback, bind=BIND, save_as="ann"))
         await asyncio.sleep(0.2)
-        assert not waiting.done()  # it may have been sent, and nobody knows how that ended
+        assert not waiting.done()  # it may have been sent, and its outcome is unknown
         stage.clock.ahead += LEASE + 1
         assert await waiting == await stage.stored()
 
@@ -412,13 +412,13 @@ async def test_a_reload_with_save_as_saves_the_token(stage: Stage, handshake: Ha
     assert len(stage.fake.exchanges) == 1
 
 
-def nobody(_token: AccessToken) -> str:
-    raise LookupError("nobody")
+def unknown_user(_token: AccessToken) -> str:
+    raise LookupError("no such user")
 
 
 @pytest.mark.parametrize(
     ("save_as", "error"),
-    [(nobody, LookupError), (lambda _: None, TypeError), (lambda _: 7, TypeError), (next, TypeError)],
+    [(unknown_user, LookupError), (lambda _: None, TypeError), (lambda _: 7, TypeError), (next, TypeError)],
     ids=["raises", "None", "a number", "raises otherwise"],
 )
 async def test_a_failing_save_as_does_not_lose_the_token(

@@ -103,7 +103,7 @@ async def test_a_slow_signature_method_signs_in_a_thread(fake: FakeProvider) -> 
         pending = await handshake.begin("oob", bind="ann's browser")
         assert len(slow.threads) == 2  # the request for the request token, and the URL
         assert threading.get_ident() not in slow.threads
-        # It is signed as whoever calls the leg alone has it signed, who says where.
+        # The leg alone signs it too, in the thread of its caller.
         asked = dict(query_of(pending.url))
         alone = await asyncio.to_thread(handshake.authorization_url, pending.request_token)
         assert dict(query_of(alone)).keys() == asked.keys() >= {"oauth_signature", "oauth_token"}

@@ -87,7 +87,7 @@ async def test_10000_callbacks_are_50_exchanges(where: Where, fake: FakeProvider
             assert token is not None
             assert token.params["screen_name"] == call.user, "another user's token"
             assert ends[call.user].pop(f"token {token.key}") > 0
-            # Whoever did not get it was told so in time, and gets it by a reload.
+            # A call that did not get it had an error in time, and gets it by a reload.
             assert all(end.startswith(("StoreUnavailable: ", "CallbackError: ")) for end in ends[call.user])
             async with stage.handshake() as handshake:
                 assert await handshake.complete(call.callback, bind=call.bind) == token
@@ -134,7 +134,7 @@ async def test_killed_at_any_store_operation_a_user_can_go_on(
             async with stage.handshake() as handshake:
                 step = await stage.approved(handshake)
                 watched.done.clear()
-                await handshake.complete(step.callback, bind=BIND, save_as="nobody")
+                await handshake.complete(step.callback, bind=BIND, save_as="a user")
             assert watched.done == OPERATIONS
             died.append([_die_and_come_back(stage, where, few, *death) for death in deaths])
         by_turns = [one for both in zip(*died, strict=True) for one in both]
@@ -191,8 +191,8 @@ async def _die_and_come_back(
             assert await survivor.stored(user) == stored, at
             sent = [arrival.verdict for arrival in fake.exchanges if arrival.token_key == key]
             assert sent == ["accepted", "refused"], at
-            anew = await handshake.begin(CALLBACK, bind=BIND)
-            callback = await fake.approve(anew.url, user=user)
+            again = await handshake.begin(CALLBACK, bind=BIND)
+            callback = await fake.approve(again.url, user=user)
             assert await handshake.complete(callback, bind=BIND, save_as=user) == await survivor.stored(user)
             return "start a new handshake"
 
@@ -320,7 +320,7 @@ async def test_a_full_store_refuses_new_handshakes(kind: str, tmp_path: Path, fa
         now += 601
         for _ in range(99):
             await begin(handshakes[-1])
-        assert ends["begun"] == 198, "their time is up, and they still take room"
+        assert ends["begun"] == 198, "expired handshakes still count"
         if kind != "memory":
             with closing(sqlite3.connect(path)) as connection:
                 assert connection.execute("SELECT count(*) FROM pending").fetchone() == (99,)

@@ -172,7 +172,7 @@ def test_10000_damaged_records_are_whole_or_corrupt() -> None:
             shown += leaks(error, ["CANARY"])
             corrupt += 1
         else:
-            # What is read can be worked with, whoever wrote it.
+            # What is read can be used.
             assert not record.is_bound_to("somebody else")
             assert not record.is_refused("something else")
             assert PendingRecord.load(record.dump()) == record

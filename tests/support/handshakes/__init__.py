@@ -1,3 +1,3 @@
-"""What the tests of the handshake's rooms stand on: a stage, stores and endpoints that fail, and judges."""
+"""Helpers for tests of the handshake: a stage, stores and endpoints that fail, and an independent parser."""
 
 from __future__ import annotations

@@ -90,7 +90,7 @@ class Stage:
     clock: Clock
 
     def handshake(self, **options: Any) -> Handshake:
-        """Make a handshake with the provider: another process, as it were, with the same store."""
+        """Make a handshake that stands for another process with the same store."""
         given = {"store": self.store, "clock": self.clock, **options}
         return Handshake(self.fake.provider, self.fake.consumer, **given)
 

@@ -32,7 +32,7 @@ def token_in(body: bytes, *, confirmed: bool) -> Token | None:
     needed: list[str] = []
     for name in ("oauth_token", "oauth_token_secret"):
         values = [value for given, value in fields if given == name]
-        if len(values) != 1 or not _clean(values[0]) or _octets_in_json(values[0]) > 2048:
+        if len(values) != 1 or not _clean(values[0]) or _raw_in_json(values[0]) > 2048:
             return None
         needed += values
     flags = [value for name, value in fields if name == "oauth_callback_confirmed"]
@@ -43,7 +43,7 @@ def token_in(body: bytes, *, confirmed: bool) -> Token | None:
 
 def _without_ends(body: bytes) -> bytes:
     """Take white space and byte order marks off both ends, one at a time."""
-    ends = [b"\xef\xbb\xbf", *(bytes([octet]) for octet in b" \t\r\n\f\v")]
+    ends = [b"\xef\xbb\xbf", *(bytes([byte]) for byte in b" \t\r\n\f\v")]
     while any(body.startswith(end) or body.endswith(end) for end in ends):
         for end in ends:
             body = body.removeprefix(end)
@@ -78,7 +78,7 @@ def _params(fields: list[tuple[str, str]], *, confirmed: bool) -> dict[str, str]
             continue
         taken.add(name)
         shown, text = _escaped(name), _escaped(value)
-        used += _octets_in_json(shown) + _octets_in_json(text)
+        used += _raw_in_json(shown) + _raw_in_json(text)
         if used <= 4096 and shown not in params:
             params[shown] = text
     return params
@@ -91,22 +91,22 @@ def _any_case(word: str) -> Sequence[str]:
     return cases
 
 
-def _form(octets: bytes) -> Pairs:
+def _form(raw: bytes) -> Pairs:
     pairs = []
-    for segment in octets.split(b"&"):
+    for segment in raw.split(b"&"):
         if segment:
             name, _, value = segment.partition(b"=")
             pairs.append((_decoded(name), _decoded(value)))
     return pairs
 
 
-def _decoded(octets: bytes) -> bytes:
-    return unquote_to_bytes(octets.replace(b"+", b" "))
+def _decoded(raw: bytes) -> bytes:
+    return unquote_to_bytes(raw.replace(b"+", b" "))
 
 
-def _utf8(octets: bytes) -> str | None:
+def _utf8(raw: bytes) -> str | None:
     try:
-        return str(octets, "utf-8", "strict")
+        return str(raw, "utf-8", "strict")
     except ValueError:
         return None
 
@@ -115,6 +115,6 @@ def _clean(text: str) -> bool:
     return not any(unicodedata.category(character) in {"Cc", "Cs"} for character in text)
 
 
-def _octets_in_json(text: str) -> int:
+def _raw_in_json(text: str) -> int:
     """Count what a text takes as a JSON string (RFC 8259 section 7), with its two quotes."""
     return len(json.dumps(text, ensure_ascii=False).encode())
