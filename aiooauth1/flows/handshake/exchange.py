@@ -171,9 +171,7 @@ class Exchange:
     ) -> tuple[PendingRecord, AccessToken | None, Exception | None]:
         """Send the request, unless there is a token already. Return record, token and error."""
         token = claimed.outcome
-        if not isinstance(
-            token, AccessToken
-        ):  # otherwise an earlier exchange fetched it, and could not save it
+        if not isinstance(token, AccessToken):  # otherwise an earlier exchange could not save it
             request_token = RequestToken(claimed.request_token, claimed.secret, params=claimed.params)
             try:
                 token = await self._settings.fetch(request_token, self._verifier)
