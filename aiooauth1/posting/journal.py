@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, runtime_checkable
 
 
 if TYPE_CHECKING:
@@ -12,7 +12,18 @@ if TYPE_CHECKING:
     from aiooauth1.posting.post import Outcome, Post
 
 
-__all__ = ["FINAL", "IN_DOUBT", "Entry", "InputChanged", "Journal", "JournalReport", "Numbered", "State"]
+__all__ = [
+    "FINAL",
+    "IN_DOUBT",
+    "Entry",
+    "InputChanged",
+    "Journal",
+    "JournalReport",
+    "KeptWindow",
+    "Numbered",
+    "State",
+    "WindowKeeper",
+]
 
 State = Literal["begun", "done", "refused", "failed", "unknown"]
 
@@ -35,6 +46,17 @@ class Numbered(NamedTuple):
     post: Post
     digest: bytes
     """Of the post: 16 bytes."""
+
+
+class KeptWindow(NamedTuple):
+    """What a run learned of one rate-limit window, as a journal keeps it for the next run."""
+
+    key: str
+    """Whose window it is, and of which route or rule."""
+    until: float
+    """When it is full again, in seconds since the epoch: from then on it need not be kept."""
+    value: str
+    """JSON, to be returned as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,3 +145,22 @@ class Journal(Protocol):
 
     async def aclose(self) -> None:
         """Close what it has open. Closing it again does nothing."""
+
+
+@runtime_checkable
+class WindowKeeper(Protocol):
+    """**Protocol:** what a `Journal` may offer besides: it keeps rate-limit windows from run to run.
+
+    Without it, a run that is started again meets windows that are spent, and learns them by refusals.
+    """
+
+    async def keep_windows(self, windows: Sequence[KeptWindow]) -> None:
+        """Note windows, each in place of what is known by its key."""
+
+    async def kept_windows(self, now: float, most: int) -> list[KeptWindow]:
+        """Return the windows that are not full again yet, those that last longest first.
+
+        Args:
+            now: The time, in seconds since the epoch.
+            most: How many at most.
+        """

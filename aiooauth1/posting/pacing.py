@@ -7,12 +7,14 @@ users of a route never see the same number left, or several are refused in a row
 
 from __future__ import annotations
 
+import json
 import re
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 from urllib.parse import urljoin, urlsplit
 
+from aiooauth1.posting.journal import KeptWindow
 from aiooauth1.posting.window import SAME_WINDOW, Window, reset_time, told_windows
 from aiooauth1.responses.rate_limit import RateLimit
 
@@ -110,6 +112,8 @@ class Pace:
         self._rules = tuple(rules)
         self._base_url = base_url
         self._app = {rule: _by_rule(rule) for rule in self._rules if rule.per != "user"}
+        self._kept: dict[str, KeptWindow] = {}  # of an earlier run, until their routes and users come up
+        self._touched: set[tuple[str, str]] = set()  # users and routes whose windows have changed
         self._routes: dict[str, Route] = {}
         self._names: dict[tuple[str, str], str] = {}
         self._users: OrderedDict[tuple[str, str | Rule], tuple[Window, ...]] = OrderedDict()
@@ -133,7 +137,9 @@ class Pace:
             app_rules = tuple(rule for rule in covering if rule.per != "user")
             user_rules = tuple(rule for rule in covering if rule.per == "user")
             by_rule = tuple(self._app[rule] for rule in app_rules)
-            self._routes.setdefault(name, Route(by_rule, user_rules, app_rules))
+            if name not in self._routes:
+                route = self._routes[name] = Route(by_rule, user_rules, app_rules)
+                route.is_shared = self._restore(route.window, _key(name)) or None
         return name
 
     def app_ready(self, route: str, now: float) -> bool:
@@ -160,6 +166,8 @@ class Pace:
         """Count a request that goes out."""
         for window in self._all(user, route):
             window.take(now)
+            if window.resets_at is not None:
+                self._touched.add((user, route))
 
     def put_back(self, user: str, route: str) -> None:
         """Count a request that ended without a reply."""
@@ -176,6 +184,7 @@ class Pace:
             now: The time.
         """
         known = self._routes[route]
+        self._touched.add((user, route))
         if known.refused:
             known.refused.clear()
         if not limit.windows:
@@ -216,6 +225,7 @@ class Pace:
             now: The time.
         """
         known = self._routes[route]
+        self._touched.add((user, route))
         known.refused.add(user)
         own, *by_rule = self._windows(user, route)
         for window in (*by_rule, *known.by_rule):
@@ -239,6 +249,57 @@ class Pace:
         else:
             own.put_back(refund=1.0)
 
+    def recall(self, kept: Iterable[KeptWindow], now: float) -> None:
+        """Go on with what an earlier run learned, before any route is named.
+
+        Args:
+            kept: What `changes` returned in that run.
+            now: The time. What was noted later than that is left: the clock was put back since.
+        """
+        for one in kept:
+            if one.until > now and json.loads(one.value)["at"] <= now + SAME_WINDOW:
+                self._kept[one.key] = one
+        for rule, window in self._app.items():
+            self._restore(window, self._rule_key(rule))
+
+    def changes(self, now: float) -> list[KeptWindow]:
+        """Return the windows that have changed since this was called before, for `recall` in a later run."""
+        touched, self._touched = self._touched, set()
+        found: dict[str, KeptWindow] = {}
+
+        def keep(key: str, window: Window, *, is_shared: bool = False) -> None:
+            if window.resets_at is not None and now < window.resets_at < _INFINITE:
+                value = {"left": window.left, "limit": window.limit, "shared": is_shared, "at": now}
+                value = {name: None if number == _INFINITE else number for name, number in value.items()}
+                found[key] = KeptWindow(key, window.resets_at, json.dumps(value))
+
+        for route in {route for _, route in touched}:
+            known = self._routes[route]
+            keep(_key(route), known.window, is_shared=bool(known.is_shared))
+            for rule in known.app_rules:
+                keep(self._rule_key(rule), self._app[rule])
+        for user, route in touched:
+            if (user, route) in self._users:
+                own, *by_rule = self._users[user, route]
+                keep(_key(route, user), own)
+                for rule, window in zip(self._routes[route].user_rules, by_rule, strict=True):
+                    keep(self._rule_key(rule, user), window)
+        return list(found.values())
+
+    def _restore(self, window: Window, key: str) -> bool:
+        """Fill in what an earlier run knew of a window; return whether it knew that users share it."""
+        kept = self._kept.pop(key, None)
+        if kept is None:
+            return False
+        value = json.loads(kept.value)
+        window.resets_at = kept.until
+        window.left = _INFINITE if value["left"] is None else value["left"]
+        window.limit = value["limit"]
+        return bool(value["shared"])
+
+    def _rule_key(self, rule: Rule, *user: str) -> str:
+        return _key(f"rule {self._rules.index(rule)}: {rule.limit} each {rule.window} s", *user)
+
     def _windows(self, user: str, route: str) -> tuple[Window, ...]:
         """The user's windows: what replies tell of this route, then those of the rules."""
         key = user, route
@@ -247,9 +308,13 @@ class Pace:
         by_rule: list[Window] = []
         for rule in self._routes[route].user_rules:
             if (user, rule) not in self._users:
-                self._users[user, rule] = (_by_rule(rule),)
+                window = _by_rule(rule)
+                self._restore(window, self._rule_key(rule, user))
+                self._users[user, rule] = (window,)
             by_rule += self._users[user, rule]
-        found = self._users[key] = (Window(), *by_rule)
+        own = Window()
+        self._restore(own, _key(route, user))
+        found = self._users[key] = (own, *by_rule)
         while len(self._users) > _USERS_KEPT and not any(
             window.in_flight for window in next(iter(self._users.values()))
         ):
@@ -272,6 +337,10 @@ def route_of(method: str, url: str) -> str:
     segments = urlsplit(url).path.split("/")
     path = "/".join("*" if _DIGIT.search(segment) else segment for segment in segments)
     return f"{method} {path}"
+
+
+def _key(*names: str) -> str:
+    return json.dumps(names)
 
 
 def _of_limit(window: Window, limit: RateLimit) -> RateLimitWindow | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import secrets
 from collections import deque
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from aiooauth1.errors import StoreUnavailable
-from aiooauth1.posting.journal import Entry, InputChanged, JournalReport
+from aiooauth1.posting.journal import Entry, InputChanged, JournalReport, KeptWindow
 from aiooauth1.posting.redis_scripts import BEGIN, HEAD, PUT, STATES, Runner
 from aiooauth1.stores.keys import record_key
 
@@ -154,6 +155,30 @@ class RedisJournal:
         error = error_text(outcome.error)
         arguments = _id(numbered), STATES[outcome.status], f"{outcome.http_status or 0:03d}", error
         await self._written(arguments, None)
+
+    async def keep_windows(self, windows: Sequence[KeptWindow]) -> None:
+        """Note rate-limit windows, each in place of what is known by its key.
+
+        Raises:
+            StoreUnavailable: If Redis does not answer.
+        """
+        fields = {one.key: json.dumps([one.until, one.value]) for one in windows}
+        await self._ask(lambda: self.runner.client.hset(self.runner.prefix + b"windows", mapping=fields))
+
+    async def kept_windows(self, now: float, most: int) -> list[KeptWindow]:
+        """Return the rate-limit windows that are not full again yet, those that last longest first.
+
+        Raises:
+            StoreUnavailable: If Redis does not answer.
+        """
+        client, key = self.runner.client, self.runner.prefix + b"windows"
+        fields = await self._ask(lambda: client.hgetall(key))
+        windows = [KeptWindow(name.decode(), *json.loads(field)) for name, field in fields.items()]
+        current = sorted((one for one in windows if one.until > now), key=lambda one: -one.until)[:most]
+        await self._ask(lambda: client.delete(key))
+        if current:
+            await self.keep_windows(current)
+        return current
 
     async def release(self) -> None:
         """Give the journal back: the run is over."""

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from aiooauth1.errors import OAuth1Error, OutcomeUnknown
+from aiooauth1.errors import OAuth1Error, OutcomeUnknown, StoreUnavailable
 from aiooauth1.posting.attempt import STATUSES, Meaning, Sender, backoff
-from aiooauth1.posting.journal import FINAL, InputChanged, Numbered
+from aiooauth1.posting.journal import FINAL, InputChanged, Numbered, WindowKeeper
 from aiooauth1.posting.lanes import Item, Lane, Lanes
 from aiooauth1.posting.post import Outcome, Post, digest
 from aiooauth1.posting.source import checked, chunks, each
@@ -32,6 +32,8 @@ __all__ = ["Run"]
 
 _MOST_ATTEMPTS = 3  # of a post that was not sent, or is safe to repeat
 _MOST_REFUSALS = 20  # times that a post may meet a spent window
+_MOST_WINDOWS = 10_000  # that are taken over from an earlier run
+_KEEPING = 0.25  # seconds between two notes of the windows
 
 
 class Run:
@@ -84,8 +86,12 @@ class Run:
             if self._journal is not None:
                 extent = await self._journal.open()
             try:
+                if isinstance(self._journal, WindowKeeper):
+                    now = self._lanes.clock()
+                    self._lanes.pace.recall(await self._journal.kept_windows(now, _MOST_WINDOWS), now)
                 async with anyio.create_task_group() as helpers:
                     helpers.start_soon(self._lanes.keep_time)
+                    helpers.start_soon(self._keep_windows)
                     helpers.start_soon(self._read, extent)
                     async with anyio.create_task_group() as workers:
                         for _ in range(self._workers):
@@ -136,6 +142,14 @@ class Run:
         if self.stopped is None:
             self.stopped = reason
         self.close()
+
+    async def _keep_windows(self) -> None:
+        """Note what is learned of rate limits, for the run after a crash; until it is cancelled."""
+        while isinstance(self._journal, WindowKeeper):
+            await asyncio.sleep(_KEEPING)
+            if changes := self._lanes.pace.changes(self._lanes.clock()):
+                with suppress(StoreUnavailable):  # if the journal is gone, the posts' entries say so
+                    await self._journal.keep_windows(changes)
 
     # Reading
 

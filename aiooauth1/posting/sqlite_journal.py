@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from aiooauth1.errors import StoreCorrupt, StoreUnavailable
-from aiooauth1.posting.journal import Entry, InputChanged, JournalReport
+from aiooauth1.posting.journal import Entry, InputChanged, JournalReport, KeptWindow
 
 
 try:
@@ -38,6 +38,10 @@ _VERSION = 1
 _SCHEMA = (
     "CREATE TABLE post (position INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, digest BLOB NOT NULL,"
     " state TEXT NOT NULL, http_status INTEGER, error TEXT NOT NULL, at REAL NOT NULL)"
+)
+_WINDOWS = (
+    "CREATE TABLE IF NOT EXISTS rate_limit_window"
+    " (key TEXT PRIMARY KEY, until REAL NOT NULL, value TEXT NOT NULL) WITHOUT ROWID"
 )
 _PRAGMAS = (
     "PRAGMA locking_mode=EXCLUSIVE",  # one run has the file: two would send each post twice
@@ -160,6 +164,29 @@ class SQLiteJournal:
         self._ends.append((values, answer))
         await self._written(answer)
 
+    async def keep_windows(self, windows: Sequence[KeptWindow]) -> None:
+        """Note rate-limit windows, each in place of what is known by its key.
+
+        Raises:
+            StoreUnavailable: If the file cannot be written.
+        """
+        try:
+            connection = self._open_connection()
+            await connection.executemany("INSERT OR REPLACE INTO rate_limit_window VALUES (?, ?, ?)", windows)
+            await connection.commit()
+        except (sqlite3.Error, ValueError) as error:
+            raise self._error(error) from None
+
+    async def kept_windows(self, now: float, most: int) -> list[KeptWindow]:
+        """Return the rate-limit windows that are not full again yet, those that last longest first.
+
+        Raises:
+            StoreUnavailable: If the file cannot be read.
+        """
+        await self._fetch("DELETE FROM rate_limit_window WHERE until <= ?", now)
+        sql = "SELECT key, until, value FROM rate_limit_window ORDER BY until DESC LIMIT ?"
+        return [KeptWindow(*row) for row in await self._fetch(sql, most)]
+
     async def release(self) -> None:
         """Give the journal back: the run is over. What was given to it is written first."""
         if self._writing is not None:
@@ -215,6 +242,7 @@ class SQLiteJournal:
                 await connection.execute(_SCHEMA)
                 await connection.execute(f"PRAGMA application_id={_APPLICATION_ID}")
                 await connection.execute(f"PRAGMA user_version={_VERSION}")
+            await connection.execute(_WINDOWS)
             await connection.commit()
         except sqlite3.Error as error:
             raise self._error(error) from None
