@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import secrets
 from collections import deque
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -12,6 +13,12 @@ from aiooauth1.errors import StoreUnavailable
 from aiooauth1.posting.journal import Entry, InputChanged, JournalReport, KeptWindow
 from aiooauth1.posting.redis_scripts import BEGIN, HEAD, PUT, STATES, Runner
 from aiooauth1.stores.keys import record_key
+
+
+try:
+    from redis.exceptions import RedisClusterException, RedisError
+except ImportError:
+    raise ImportError("RedisJournal needs redis-py: pip install 'aiooauth1[redis]'", name="redis") from None
 
 
 if TYPE_CHECKING:
@@ -29,14 +36,19 @@ _MOST = 500  # posts in one round trip
 _LONGEST_ERROR = 200  # bytes
 _LEASE = 15_000  # milliseconds after which a run that died has lost the journal
 _NOTHING = bytes(8)
+_LOST = 3  # what BEGIN says if another run has the journal
 _BY_LETTER = {letter: state for state, letter in STATES.items()}
+
+
+_log = logging.getLogger(__name__)
 
 
 class RedisJournal:
     """A journal in one Redis, or one node of a Cluster.
 
     The Redis must not forget: give it `appendonly yes` and `appendfsync always`. With `everysec` a Redis
-    that is killed may forget its last two seconds, and the posts of that time are sent again.
+    that is killed may forget its last two seconds, and the posts of that time are sent again. A warning is
+    logged once if Redis has other settings; where it does not tell them, nothing is logged.
 
     Args:
         redis: A client of redis-py's asyncio, which you close; or a URL, whose client the journal closes.
@@ -64,6 +76,7 @@ class RedisJournal:
             raise ValueError("RedisJournal keeps bytes: give it a client without decode_responses=True")
         self.runner: Runner = Runner(client, f"{prefix}{{{record_key('posting', run)}}}:".encode())
         self._who = ""
+        self._is_checked = False
         self._keeping: asyncio.Task[None] | None = None
         self._extent = 0
         self._waiting: deque[tuple[tuple[object, ...], Numbered | None, asyncio.Future[None]]] = deque()
@@ -87,6 +100,7 @@ class RedisJournal:
             RuntimeError: If another run has it.
             StoreUnavailable: If Redis does not answer.
         """
+        await self.warn_if_forgetful()
         if self._who:
             raise RuntimeError(f"{self!r} is in use: one run at a time")
         self._who = secrets.token_hex(8)
@@ -142,9 +156,10 @@ class RedisJournal:
 
         Raises:
             InputChanged: If its id is another post's.
+            RuntimeError: If another run has taken the journal.
             StoreUnavailable: If Redis does not answer.
         """
-        await self._written((_id(numbered), numbered.digest, numbered.position), numbered)
+        await self._written((_id(numbered), numbered.digest, numbered.position, self._who), numbered)
 
     async def finish(self, numbered: Numbered, outcome: Outcome) -> None:
         """Note how a post ended: in Redis when this returns.
@@ -216,6 +231,32 @@ class RedisJournal:
         if self._owns_client:
             await self.runner.client.aclose()
 
+    async def warn_if_forgetful(self) -> None:
+        """Log a warning, once, if Redis may forget posts when it is killed.
+
+        Raises:
+            StoreUnavailable: If Redis does not answer.
+        """
+        if self._is_checked:
+            return
+        self._is_checked = True
+        wanted = {"appendonly": "yes", "appendfsync": "always"}
+        client = self.runner.client
+        try:
+            found = await self._ask(lambda: client.config_get("append*"))
+        except (RedisError, RedisClusterException):  # many hosts do not let their users see it
+            return
+        settings = {_text(name): _text(value) for name, value in dict(found).items()}
+        wrong = [
+            f"{name} {settings[name]}" for name in wanted if settings.get(name, "") not in {"", wanted[name]}
+        ]
+        if wrong:
+            _log.warning(
+                "the journal's Redis has %s, so that posts may be sent twice when it is killed: set"
+                " appendonly yes and appendfsync always",
+                " and ".join(wrong),
+            )
+
     async def _ask(self, command: Any) -> Any:
         return await self.runner.patiently(command)
 
@@ -230,7 +271,8 @@ class RedisJournal:
         key, client = self.runner.prefix + b"owner", self.runner.client
         while True:
             await asyncio.sleep(_LEASE / 4000)
-            await self._ask(lambda: client.pexpire(key, _LEASE))
+            if await self._ask(lambda: client.get(key)) in {None, self._who.encode()}:
+                await self._ask(lambda: client.set(key, self._who, px=_LEASE))
 
     async def _written(self, arguments: tuple[object, ...], numbered: Numbered | None) -> None:
         if not self._who:
@@ -263,10 +305,18 @@ class RedisJournal:
                         continue
                     if result == 1 or numbered is None:
                         answer.set_result(None)
+                    elif result == _LOST:
+                        answer.set_exception(
+                            RuntimeError(f"{self!r} was taken by another run: one run at a time")
+                        )
                     else:
                         answer.set_exception(_changed(numbered))
         finally:
             self._writing = None
+
+
+def _text(value: object) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
 
 
 def error_text(error: Exception | None) -> bytes:

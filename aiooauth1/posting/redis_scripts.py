@@ -14,6 +14,8 @@ Keys of a run, all with one hash tag, so that a Cluster keeps them together:
 - `rule:N:USER`, likewise: how many requests were counted by a rule of the preset.
 - `refused:ROUTE`, a set: users refused for a rate limit since anybody was not.
 - `counts`, a hash: how many posts are in which state. `doubt`, a set: the ids of those begun or unknown.
+- `owner`: the token of the run on one machine that has the journal. `windows`, a hash: what it
+  learned of rate limits.
 - `input`, a string of 8 bytes for each place of the input of a run on one machine: the post's digest.
 """
 
@@ -86,9 +88,12 @@ local function move(entry, id, state, http, rest)
 end
 """
 
-# A run on one machine. ARGV: id, digest, place. 1: begun; 0: another post; 2: done already.
+# A run on one machine. ARGV: id, digest, place, the run's token. 1: begun; 0: another post; 2: done already;
+# 3: another run has the journal by now.
 BEGIN: Final = _script("""
 local id, digest, place = ARGV[2], ARGV[3], tonumber(ARGV[4])
+local owner = redis.call('GET', P .. 'owner')
+if owner and owner ~= ARGV[5] then return 3 end
 local key = P .. 'input'
 local held = redis.call('GETRANGE', key, place * 8, place * 8 + 7)
 local mark = string.sub(digest, 1, 8)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from aiooauth1.errors import OAuth1Error, OutcomeUnknown, StoreUnavailable
+from aiooauth1.errors import OAuth1Error, OutcomeUnknown, RateLimited, StoreUnavailable
 from aiooauth1.posting.attempt import STATUSES, Meaning, Sender, backoff
 from aiooauth1.posting.journal import FINAL, InputChanged, Numbered, WindowKeeper
 from aiooauth1.posting.lanes import Item, Lane, Lanes
@@ -98,6 +98,8 @@ class Run:
                             workers.start_soon(self._work)
                     helpers.cancel_scope.cancel()
             finally:
+                if isinstance(self._journal, WindowKeeper):
+                    await self._note_windows(self._journal)
                 if self._journal is not None:
                     await self._journal.release()
         if self._failure is not None:
@@ -147,9 +149,12 @@ class Run:
         """Note what is learned of rate limits, for the run after a crash; until it is cancelled."""
         while isinstance(self._journal, WindowKeeper):
             await asyncio.sleep(_KEEPING)
-            if changes := self._lanes.pace.changes(self._lanes.clock()):
-                with suppress(StoreUnavailable):  # if the journal is gone, the posts' entries say so
-                    await self._journal.keep_windows(changes)
+            await self._note_windows(self._journal)
+
+    async def _note_windows(self, keeper: WindowKeeper) -> None:
+        if changes := self._lanes.pace.changes(self._lanes.clock()):
+            with suppress(StoreUnavailable):  # if the journal is gone, begin() and finish() say so
+                await keeper.keep_windows(changes)
 
     # Reading
 
@@ -299,6 +304,12 @@ class Run:
             try:
                 async with self._permits:
                     is_there = await self._reconcile(self._session, post)
+            except RateLimited as refusal:
+                item.refusals += 1
+                if item.refusals < _MOST_REFUSALS:
+                    wait = refusal.retry_after
+                    return now + (backoff(item.refusals, random.random()) if wait is None else wait)  # noqa: S311
+                error = refusal
             except Exception as trouble:  # noqa: BLE001  the caller's function: an error is a value
                 item.troubles += 1
                 if item.troubles < _MOST_ATTEMPTS:

@@ -216,6 +216,10 @@ def _workers(effort: Effort, notes: list[str]) -> list[Row]:
         notes.append("there is no redis-server or no taskiq-redis: workers are not measured")
         return []
     number = effort.of(POSTS, WIDTH)
+    notes.append(
+        f"taskiq workers share the {os.cpu_count()} cores with Redis and the provider's server: where these"
+        " fill the cores, more workers are no faster"
+    )
     chosen = WORKERS if effort.share > 0.01 else WORKERS[:1]  # noqa: PLR2004
     with server.running() as origin, redis_server.running(program) as url:
         taken = {workers: _work(origin, url, workers, number) for workers in chosen}

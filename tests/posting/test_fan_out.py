@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from aiooauth1 import Consumer, MemoryStore, OAuth1Session, OutcomeUnknown, StoreUnavailable, UnknownUser
+from aiooauth1 import (
+    Consumer,
+    MemoryStore,
+    OAuth1Session,
+    OutcomeUnknown,
+    RateLimited,
+    StoreUnavailable,
+    UnknownUser,
+)
 from aiooauth1.posting import (
     InputChanged,
     Journal,
@@ -412,3 +420,50 @@ async def test_an_error_in_the_loop_s_body_ends_the_run() -> None:
             await fail()
         await run.aclose()
         assert len(fake.posts) < 600
+
+
+@pytest.mark.parametrize("kind", ["SQLite", "Redis"])
+async def test_a_run_that_is_started_again_knows_whose_windows_are_spent(
+    kind: str, tmp_path: Path, redis_url: str
+) -> None:
+    async with FakeProvider() as fake, service(fake) as session:
+        fake.rate_limit(1, 600)
+
+        def run(**options: Any) -> Any:
+            journal = (
+                SQLiteJournal(tmp_path / "run.db") if kind == "SQLite" else RedisJournal(redis_url, "pace")
+            )
+            return post_all(session, posts(6), journal=journal, **options)
+
+        async with asyncio.timeout(20):
+            first = run()
+            for _ in range(3):
+                await anext(first)
+            await first.aclose()
+            is_waiting = asyncio.Event()
+
+            async def sleep(_: float) -> None:
+                is_waiting.set()
+                await asyncio.Event().wait()
+
+            second = run(sleep=sleep)
+            assert [(await anext(second)).status for _ in range(3)] == ["skipped"] * 3
+            await is_waiting.wait()
+            await second.aclose()
+        assert [arrival.verdict for arrival in fake.ledger] == ["accepted"] * 3
+
+
+async def test_a_reconcile_that_meets_a_spent_window_is_asked_again_after_the_reset() -> None:
+    asked = 0
+
+    async def reconcile(_: OAuth1Session, __: Post) -> bool:
+        nonlocal asked
+        asked += 1
+        if asked < 6:
+            raise RateLimited("too many", status=429, retry_after=0.01)
+        return True
+
+    async with FakeProvider() as fake, service(fake) as session:
+        fake.drop_next("after")
+        [outcome] = await outcomes(post_all(session, posts(1), reconcile=reconcile, settle=0))
+    assert (outcome.status, asked) == ("done", 6)

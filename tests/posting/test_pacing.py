@@ -46,6 +46,44 @@ def test_the_earliest_of_several_looks_at_one_reset_counts() -> None:
     assert pace.user_opens("ann", route, 102.0) == pytest.approx(160.2)
 
 
+def test_a_later_run_goes_on_with_the_windows_of_an_earlier_one() -> None:
+    rules = (Rule(2, 60.0, "app"), Rule(1, 90.0, "user"))
+    first, second = Pace(rules), Pace(rules)
+    route, other = first.route("POST", "/2/posts"), first.route("POST", "elsewhere")
+    send(first, "ann", route, SAYS_NOTHING, 100.0)
+    send(first, "ben", route, SAYS_NOTHING, 101.0)
+    for number in range(8):
+        send(first, f"user {number % 4}", other, said(9 - number, 60), 100.0)
+    first.take("cleo", other, 102.0)
+    first.refused("cleo", other, RateLimit(), 20.0, 102.0)
+    kept = first.changes(103.0)
+    assert first.changes(103.0) == []
+    second.recall(kept, 110.0)
+    assert second.route("POST", "/2/posts") == route
+    assert not second.app_ready(route, 110.0)
+    assert second.app_opens(route) == 160.0
+    assert second.user_opens("ann", route, 161.0) == 190.0
+    assert second.user_opens("dora", route, 161.0) is None
+    second.route("POST", "elsewhere")
+    assert not second.app_ready(other, 110.0)  # its users share one window, which that refusal closed
+    assert second.app_opens(other) == first.app_opens(other)
+
+
+@pytest.mark.parametrize(
+    ("now", "rule"),
+    [
+        pytest.param(161.0, Rule(1, 60.0, "user"), id="once it is full again"),
+        pytest.param(90.0, Rule(1, 60.0, "user"), id="if the clock was put back since"),
+        pytest.param(110.0, Rule(3, 60.0, "user"), id="if the preset has another limit by now"),
+    ],
+)
+def test_a_window_of_an_earlier_run_is_left(now: float, rule: Rule) -> None:
+    first, second = Pace([Rule(1, 60.0, "user")]), Pace([rule])
+    send(first, "ann", first.route("POST", "/2/posts"), SAYS_NOTHING, 100.0)
+    second.recall(first.changes(100.0), now)
+    assert second.user_opens("ann", second.route("POST", "/2/posts"), now) is None
+
+
 def test_users_who_never_see_the_same_number_share_one_window() -> None:
     pace = Pace()
     route = pace.route("POST", "posts")
