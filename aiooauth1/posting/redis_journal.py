@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import secrets
 from collections import deque
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -13,12 +12,6 @@ from aiooauth1.errors import StoreUnavailable
 from aiooauth1.posting.journal import Entry, InputChanged, JournalReport, KeptWindow
 from aiooauth1.posting.redis_scripts import BEGIN, HEAD, PUT, STATES, Runner
 from aiooauth1.stores.keys import record_key
-
-
-try:
-    from redis.exceptions import RedisClusterException, RedisError
-except ImportError:
-    raise ImportError("RedisJournal needs redis-py: pip install 'aiooauth1[redis]'", name="redis") from None
 
 
 if TYPE_CHECKING:
@@ -38,9 +31,6 @@ _LEASE = 15_000  # milliseconds after which a run that died has lost the journal
 _NOTHING = bytes(8)
 _LOST = 3  # what BEGIN says if another run has the journal
 _BY_LETTER = {letter: state for state, letter in STATES.items()}
-
-
-_log = logging.getLogger(__name__)
 
 
 class RedisJournal:
@@ -76,7 +66,6 @@ class RedisJournal:
             raise ValueError("RedisJournal keeps bytes: give it a client without decode_responses=True")
         self.runner: Runner = Runner(client, f"{prefix}{{{record_key('posting', run)}}}:".encode())
         self._who = ""
-        self._is_checked = False
         self._keeping: asyncio.Task[None] | None = None
         self._extent = 0
         self._waiting: deque[tuple[tuple[object, ...], Numbered | None, asyncio.Future[None]]] = deque()
@@ -100,7 +89,6 @@ class RedisJournal:
             RuntimeError: If another run has it.
             StoreUnavailable: If Redis does not answer.
         """
-        await self.warn_if_forgetful()
         if self._who:
             raise RuntimeError(f"{self!r} is in use: one run at a time")
         self._who = secrets.token_hex(8)
@@ -231,32 +219,6 @@ class RedisJournal:
         if self._owns_client:
             await self.runner.client.aclose()
 
-    async def warn_if_forgetful(self) -> None:
-        """Log a warning, once, if Redis may forget posts when it is killed.
-
-        Raises:
-            StoreUnavailable: If Redis does not answer.
-        """
-        if self._is_checked:
-            return
-        self._is_checked = True
-        wanted = {"appendonly": "yes", "appendfsync": "always"}
-        client = self.runner.client
-        try:
-            found = await self._ask(lambda: client.config_get("append*"))
-        except (RedisError, RedisClusterException):  # many hosts do not let their users see it
-            return
-        settings = {_text(name): _text(value) for name, value in dict(found).items()}
-        wrong = [
-            f"{name} {settings[name]}" for name in wanted if settings.get(name, "") not in {"", wanted[name]}
-        ]
-        if wrong:
-            _log.warning(
-                "the journal's Redis has %s, so that posts may be sent twice when it is killed: set"
-                " appendonly yes and appendfsync always",
-                " and ".join(wrong),
-            )
-
     async def _ask(self, command: Any) -> Any:
         return await self.runner.patiently(command)
 
@@ -313,10 +275,6 @@ class RedisJournal:
                         answer.set_exception(_changed(numbered))
         finally:
             self._writing = None
-
-
-def _text(value: object) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
 
 
 def error_text(error: Exception | None) -> bytes:

@@ -32,7 +32,7 @@ from aiooauth1.errors import StoreUnavailable
 
 try:
     from redis.exceptions import ConnectionError as RedisConnectionError
-    from redis.exceptions import NoScriptError, RedisError
+    from redis.exceptions import NoScriptError, RedisClusterException, RedisError
     from redis.exceptions import TimeoutError as RedisTimeoutError
 except ImportError:
     raise ImportError("RedisJournal needs redis-py: pip install 'aiooauth1[redis]'", name="redis") from None
@@ -308,7 +308,7 @@ class Runner:
         self._is_checked = True
         try:
             settings = await self.client.config_get("append*")
-        except (RedisError, OSError):
+        except (RedisError, RedisClusterException, OSError):
             return
         told = {_text(name): _text(value) for name, value in settings.items()}
         if told and (told.get("appendonly"), told.get("appendfsync")) != ("yes", "always"):

@@ -98,7 +98,7 @@ class PostingWorker:
             TypeError: If it is no post.
             StoreUnavailable: If Redis does not answer.
         """
-        await self.journal.warn_if_forgetful()
+        await self.journal.runner.warn_if_forgetful()
         await self._ask(self.journal.runner.client.delete, self._key("stopped"))
         batch: list[Post] = []
         async for post in _each(posts):
@@ -127,7 +127,6 @@ class PostingWorker:
             StoreUnavailable: If Redis does not answer.
         """
         post = Post.from_json(message)
-        await self.journal.warn_if_forgetful()
         user, name = _name(post.user), _name(post.id)
         await self.journal.runner.warn_if_forgetful()
         for number in range(_IN_A_ROW):

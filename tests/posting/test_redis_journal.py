@@ -26,9 +26,13 @@ POST = Post("1", "ann", "posts", data={"status": "Hello"})
             "",
             id="no warning of one that forgets nothing",
         ),
-        pytest.param(["--appendonly", "yes"], "has appendfsync everysec, so", id="a warning of everysec"),
         pytest.param(
-            [], "has appendonly no and appendfsync everysec, so", id="a warning of one that keeps no file"
+            ["--appendonly", "yes"],
+            "has appendonly yes and appendfsync everysec:",
+            id="a warning of everysec",
+        ),
+        pytest.param(
+            [], "has appendonly no and appendfsync everysec:", id="a warning of one that keeps no file"
         ),
         pytest.param(["--rename-command", "CONFIG", ""], "", id="no warning of one that does not tell"),
     ],
