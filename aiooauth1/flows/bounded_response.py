@@ -61,9 +61,7 @@ class _Head(asyncio.Protocol):
         self.is_too_long = False
 
     def data_received(self, data: bytes) -> None:
-        if (
-            self._received > _LONGEST_HEAD
-        ):  # checked with the next piece, since this one may hold much of the body
+        if self._received > _LONGEST_HEAD:  # not with this piece, which may hold much of the body
             self.is_too_long = True
             self._transport.abort()
             return

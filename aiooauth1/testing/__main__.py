@@ -82,9 +82,7 @@ async def _serve(options: argparse.Namespace) -> None:
     loop = asyncio.get_running_loop()
     lines: asyncio.Queue[bytes] = asyncio.Queue()
     for number in (signal.SIGINT, signal.SIGTERM):
-        with contextlib.suppress(
-            NotImplementedError
-        ):  # Windows has no such handlers: the signals end the process
+        with contextlib.suppress(NotImplementedError):  # Windows has none: signals end the process
             loop.add_signal_handler(number, lines.put_nowait, b"")
     async with FakeProvider(**vars(options)) as fake:
         threading.Thread(target=_read_lines, args=(loop, lines), daemon=True).start()

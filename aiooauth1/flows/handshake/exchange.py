@@ -38,9 +38,7 @@ __all__ = ["Exchange", "ExchangeSettings", "SaveAs", "user_of"]
 SaveAs = str | Callable[[AccessToken], str]
 """The user to store an access token for, or a function that derives the user from the token."""
 
-_LATEST_CLAIM = (
-    8.0  # seconds after which a confirmed claim is not used: other processes may see its lease expired
-)
+_LATEST_CLAIM = 8.0  # seconds after which a confirmed claim is not used: others may see its lease expired
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 0.5  # seconds between attempts to record how it ended
 _DENIED = Problem(403, "user_refused", meaning="user_refused")
 

@@ -170,9 +170,7 @@ class Server:
         if not path.startswith(b"/"):  # the absolute form, as sent to a proxy
             path = b"/" + path.partition(b"://")[2].partition(b"/")[2]
         below = path.removeprefix(self._prefix)
-        found = find_route(
-            below if len(below) < len(path) else b"/"
-        )  # which is unknown: routes have no leading slash
+        found = find_route(below if len(below) < len(path) else b"/")  # unknown: routes have no leading slash
         if found.name != "unknown" or self._state.like is None:
             return found
         has_token = "oauth_token=" in authorization or b"oauth_token=" in target
