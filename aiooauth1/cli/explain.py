@@ -260,8 +260,8 @@ def _from_raw(text: str, scheme: str) -> SentRequest:
     words = first.split()
     if len(words) != 3 or not words[2].upper().startswith("HTTP/"):  # noqa: PLR2004  method, target, version
         raise CommandError(
-            "the input is no request: give a curl line, an entry of a HAR file, or raw HTTP that begins with"
-            " a line like GET /path HTTP/1.1",
+            "the input is not a request: give a curl line, an entry of a HAR file, or raw HTTP that begins"
+            " with a line like GET /path HTTP/1.1",
             USAGE,
         )
     headers = tuple(_field(line) for line in lines if line.strip())
@@ -292,7 +292,7 @@ def _from_har(text: str) -> SentRequest:
         found = [_from_entry(request) for request in requests]
     except (AttributeError, KeyError, TypeError):
         raise CommandError(
-            "the JSON is no HAR entry: it must have request.method, request.url and request.headers", USAGE
+            "the JSON is not a HAR entry: it must have request.method, request.url and request.headers", USAGE
         ) from None
     signed = [request for request in found if request.protocol("oauth_signature")]
     if not found:

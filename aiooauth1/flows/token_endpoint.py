@@ -15,7 +15,7 @@ from aiooauth1.flows.bounded_response import BoundedHeadResponse
 from aiooauth1.responses.excerpts import excerpt
 from aiooauth1.responses.redaction import SecretMatcher
 from aiooauth1.transport.delivery import ObservedRequest, observe, outcome_unknown
-from aiooauth1.transport.placement import finish, place
+from aiooauth1.transport.placement import apply_signature, compute_signature
 from aiooauth1.transport.public_only import private_address_in
 from aiooauth1.transport.request import FORM, sent_url, set_user_agent
 
@@ -135,7 +135,7 @@ class _SignedRequest(ObservedRequest):
             return await super().send(conn)
         try:
             prepared = ours.prepare(sent_url(self), ours.nonce(), int(ours.now()))
-            await place(self, await finish(ours.signer, prepared), ours.placement)
+            await apply_signature(self, await compute_signature(ours.signer, prepared), ours.placement)
         except BaseException:
             conn.release()  # nothing was written, so it can be reused
             raise

@@ -107,7 +107,7 @@ def netsuite(account: str) -> Provider:
         right = account.strip().upper().replace("-", "_")
         example = right if _ACCOUNT.fullmatch(right) else "1234567_SB1"
         raise ValueError(
-            f"netsuite: {account!r} is no account id: write it as NetSuite shows it, {example!r}"
+            f"netsuite: {account!r} is not an account id: write it as NetSuite shows it, {example!r}"
         )
     host = account.lower().replace("_", "-")
     rest = f"https://{host}.restlets.api.netsuite.com/rest"
@@ -369,7 +369,7 @@ def schoology(domain: str) -> Provider:
     if not _is_host(host):
         likely = domain.strip().lower().rpartition("://")[2].partition("/")[0]
         right = likely if "." in likely and _is_host(likely) else "school.schoology.com"
-        raise ValueError(f"schoology: {_shown(domain)} is no host name: write it as {right!r}")
+        raise ValueError(f"schoology: {_shown(domain)} is not a host name: write it as {right!r}")
     return Provider(
         f"schoology {host}",
         request_token_url="https://api.schoology.com/v1/oauth/request_token",

@@ -30,7 +30,7 @@ _ECHOED = re.compile(
 )
 _UNPRINTABLE = re.compile(r"[^ -~]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
-_ROOM = 4  # times as much is looked at as may be shown: what is taken out makes room
+_MOST_BYTES = 4  # times as much is looked at as may be shown: what is taken out makes room
 
 
 def printable(text: str, length: int) -> str:
@@ -41,7 +41,7 @@ def printable(text: str, length: int) -> str:
     >>> printable("Ung\u00fcltige\r\nSignatur", 40)
     'Ung\\xfcltige Signatur'
     """
-    text = _CONTROL.sub(" ", text[: _ROOM * length]).strip()
+    text = _CONTROL.sub(" ", text[: _MOST_BYTES * length]).strip()
     if not text.isascii():
         text = text.encode("ascii", "backslashreplace").decode()
     return text[:length]
@@ -55,9 +55,9 @@ def excerpt(text: str, length: int, matcher: SecretMatcher = _NO_SECRETS) -> str
         length: The most characters of it to return.
         matcher: The secrets.
     """
-    octets = safe_prefix(text.encode("utf-8", "surrogatepass"), _ROOM * length, matcher)
+    octets = safe_prefix(text.encode("utf-8", "surrogatepass"), _MOST_BYTES * length, matcher)
     text = printable(
-        _before_base_string(mask_secrets(octets.decode("utf-8", "ignore"), matcher)), _ROOM * length
+        _before_base_string(mask_secrets(octets.decode("utf-8", "ignore"), matcher)), _MOST_BYTES * length
     )
     return mask_secrets(_ECHOED.sub(r"\1***", text), matcher)[:length].strip()
 

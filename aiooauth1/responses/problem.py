@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from aiooauth1.credentials import AccessToken, Consumer, RequestToken
 
 
-__all__ = ["DENIALS", "Problem", "problem_of", "read_problem", "read_success", "with_hints"]
+__all__ = ["DENIALS", "Problem", "read_problem", "read_success", "with_hints"]
 
 DENIALS = frozenset({"user_refused", "permission_denied", "access_denied"})
 """What a callback calls it when the user said no."""
@@ -213,18 +213,6 @@ def _request(method: str | None, url: str | None, user: str | None) -> str:
 
 _BREAK = re.compile(r"[\r\n<]")
 _WORD = re.compile(r"[A-Za-z0-9_.-]{1,64}+(?=[\s,;>\"'&)\]])")
-
-
-def problem_of(error: ProviderError) -> Problem:
-    """Return the problem that an error was made of, or as much of one as an error made by hand tells.
-
-    >>> problem_of(Problem(401, "89", meaning="token_rejected").error()).meaning
-    'token_rejected'
-    """
-    if isinstance(error.details, Problem):
-        return error.details
-    meaning = next((meaning for meaning, kind in ERROR_TYPES.items() if kind is type(error)), "")
-    return Problem(error.status, error.problem, error.advice, body=error.body, meaning=meaning)
 
 
 def read_problem(

@@ -157,7 +157,7 @@ def _json_fields(body: bytes) -> dict[str, list[str]]:
         pairs = None
     if not isinstance(pairs, _Pairs):
         came = _came(body, json=True)
-        raise TokenResponseError(f"the token response is no JSON object{came and ': '}{came}")
+        raise TokenResponseError(f"the token response is not a JSON object{came and ': '}{came}")
     if len(pairs) > _MOST_FIELDS:
         raise TokenResponseError(f"the token response has more than {_MOST_FIELDS} fields")
     fields: dict[str, list[str]] = {}
@@ -167,7 +167,7 @@ def _json_fields(body: bytes) -> dict[str, list[str]]:
         if isinstance(value, str) and not _SURROGATE.search(value):
             fields.setdefault(name, []).append(value)
         elif name in {_TOKEN, _SECRET}:
-            raise TokenResponseError(f"the token response's {name} is no text")
+            raise TokenResponseError(f"the token response's {name} is not text")
         elif isinstance(value, (bool, int, float)):
             fields.setdefault(name, []).append(dumps(value))
     return fields

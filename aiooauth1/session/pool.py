@@ -115,7 +115,7 @@ class ConnectionPool:
             raise TypeError(
                 "public_only=True needs the session's own connector: give public_only=False, or no connector="
             )
-        self.refuse_proxy(self._options)
+        self.refuse_unsafe_proxy(self._options)
         self.clocks: ProviderClock = clocks
         self.clock: Callable[[], float] = clock
         self.sleep: Callable[[float], Awaitable[object]] = sleep
@@ -171,7 +171,7 @@ class ConnectionPool:
                 " allow_unverified_tls=True if you must"
             )
 
-    def refuse_proxy(self, options: Mapping[str, Any]) -> None:
+    def refuse_unsafe_proxy(self, options: Mapping[str, Any]) -> None:
         """Refuse a proxy where addresses are checked: it connects in our place.
 
         Raises:

@@ -128,7 +128,7 @@ async def _read(response: ClientResponse, secrets: list[str], now: float) -> Pro
     # Here, since reading refusals takes a fifth of the package: many a process meets none.
     from aiooauth1.responses.problem import read_problem  # noqa: PLC0415  when used
 
-    start = await _peek(response)
+    start = await _read_start(response)
     return read_problem(response.status, response.headers.items(), start, secrets, now=now)
 
 
@@ -138,11 +138,11 @@ async def _read_success(
     # A success may hold anything, such as a post about access tokens: its forms are stricter.
     from aiooauth1.responses.problem import read_success  # noqa: PLC0415  when used
 
-    start, headers = await _peek(response), response.headers.items()
+    start, headers = await _read_start(response), response.headers.items()
     return read_success(response.status, headers, start, secrets, refusal_header=refusal_header, now=now)
 
 
-async def _peek(response: ClientResponse) -> bytes:
+async def _read_start(response: ClientResponse) -> bytes:
     """Return the beginning of the body, and put it back for the caller to read."""
     content = response.content
     if content.at_eof():

@@ -416,17 +416,17 @@ class RetryMiddleware(UserCall):
                 kind = TimestampRefused
                 self._guessed_clock_skew = True
             elif clocks.is_guessed(origin):
-                clocks.forget(origin)  # the guess did not help
+                clocks.reset(origin)  # the guess did not help
         elif kind is NonceRejected and is_off and attempt == 1:
             # Some say so of a bad timestamp; that a fresh nonce was used before is out of the question.
-            clocks.learn(origin, theirs, is_guess=True)
+            clocks.correct(origin, theirs, is_guess=True)
         if kind not in {TimestampRefused, NonceRejected} or kind in self._resigned_for:
             return False
         self._resigned_for |= {kind}
         if kind is TimestampRefused:
             acceptable = problem.parameters.get("oauth_acceptable_timestamps", "")
             time = server_time(acceptable, date)
-            if not clocks.learn(origin, time, is_guess=self._guessed_clock_skew):
+            if not clocks.correct(origin, time, is_guess=self._guessed_clock_skew):
                 return False
             difference = self._pool.clocks.difference(origin)
             logger.info(

@@ -26,7 +26,7 @@ from aiooauth1.signing.methods import HMAC_SHA1, HMAC_SHA256, HMAC_SHA512, PLAIN
 from aiooauth1.signing.rules import SigningRules
 from aiooauth1.signing.sign import Signature, Signer
 from aiooauth1.transport.clock import ProviderClock, system_time
-from aiooauth1.transport.placement import finish
+from aiooauth1.transport.placement import compute_signature
 from aiooauth1.transport.request import FORM
 
 
@@ -395,7 +395,7 @@ class OAuth1Session:
         self._check_who(user, token)
         if form is not None and body is not None:
             raise TypeError("give form= or body=, not both")
-        target = self._targets.locate(url, None, self._signature_method)
+        target = self._targets.resolve(url, None, self._signature_method)
         timestamp = int(self._options.clock(target.origin))
         signer = self._signer(token or self._token if user is None else await self._token_of(user))
         hashes = self._options.body_hash and form is None
@@ -409,7 +409,7 @@ class OAuth1Session:
             verifier=verifier,
             body_hash=(body or b"") if hashes else None,
         )
-        return await finish(signer, prepared, self._options.slow_signing_limit)
+        return await compute_signature(signer, prepared, self._options.slow_signing_limit)
 
     async def disconnect(self, user: str) -> bool:
         """Discard the user's access token from the store. No request that begins later is signed with it.
@@ -458,11 +458,11 @@ class OAuth1Session:
                 "auth= and a signature exclude each other: use session.http for unsigned requests"
             )
         pool, targets = self._pool, self._targets
-        target = targets.locate(url, options.pop("params", None), self._signature_method)
+        target = targets.resolve(url, options.pop("params", None), self._signature_method)
         # The token is loaded here, since an OSError inside a middleware would look like network trouble.
         used = token or self._token if user is None else await self._token_of(user)
         who = self._nobody if user is None else self._who(user)
-        if "data" in options and (form := targets.pairs.form(options["data"])) is not None:
+        if "data" in options and (form := targets.pairs.encode_form(options["data"])) is not None:
             options["data"] = BytesPayload(form, content_type=FORM)
         retry = self._retry
         if "retry" in options:
@@ -473,7 +473,7 @@ class OAuth1Session:
         if "ssl" in options:
             pool.require_verified_tls(options["ssl"])
         if (proxy := pool.proxy(options)) is not None:
-            pool.refuse_proxy(options)
+            pool.refuse_unsafe_proxy(options)
             targets.check_proxy(target, proxy)
         call = RetryMiddleware(
             self._options,

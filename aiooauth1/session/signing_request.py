@@ -22,9 +22,9 @@ from aiooauth1.transport.origin import Origin
 from aiooauth1.transport.placement import (
     SlowSigningLimit,
     UnechoedResponse,
+    apply_signature,
     check_placement,
-    finish,
-    place,
+    compute_signature,
     remove_signature,
 )
 from aiooauth1.transport.request import (
@@ -264,8 +264,8 @@ class SignedCall:
             request.method, url, nonce=nonce, timestamp=timestamp, form=self._form, body_hash=self._hashed
         )
         logger.debug("signing, parameters in the %s: %s", options.placement, prepared.base_string)
-        signature = await finish(signer, prepared, options.slow_signing_limit)
-        await place(request, signature, options.placement)
+        signature = await compute_signature(signer, prepared, options.slow_signing_limit)
+        await apply_signature(request, signature, options.placement)
         if options.basic_auth is not None:
             request.headers[hdrs.AUTHORIZATION] = options.basic_auth
 

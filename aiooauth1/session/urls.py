@@ -51,24 +51,24 @@ class TargetResolver:
             is_sorted = provider.rules.sorted_parameters
             self.pairs = ParamsEncoder(php_arrays=provider.php_arrays, is_sorted=is_sorted)
         # Most calls go to one of few URLs, and whether they may does not change.
-        self._permitted = lru_cache(_KEPT)(self._locate)
+        self._permitted = lru_cache(_KEPT)(self._resolve)
 
-    def locate(self, url: str | URL, params: Any, signature_method: SignatureMethod) -> RequestTarget:
+    def resolve(self, url: str | URL, params: Any, signature_method: SignatureMethod) -> RequestTarget:
         """Return where a call goes, having checked that it may.
 
         Args:
             url: Absolute, or relative to the provider's `base_url`.
-            params: More parameters of the query, as `ParamsEncoder.query` takes them.
+            params: More parameters of the query, as `ParamsEncoder.encode_query` takes them.
             signature_method: How it will be signed.
 
         Raises:
             SigningError: If it may not go there.
             TypeError: If `url` is neither text nor URL, or `params` are no parameters.
         """
-        target = self._permitted(url) if isinstance(url, (str, URL)) else self._locate(url)
+        target = self._permitted(url) if isinstance(url, (str, URL)) else self._resolve(url)
         require_secure_transport(target.origin, signature_method, allow_http=self._allow_http)
         if params or self.pairs.is_sorted:
-            query = self.pairs.query(params, target.url.raw_query_string)
+            query = self.pairs.encode_query(params, target.url.raw_query_string)
             where = f"{str(target.url).partition('?')[0]}{'?' if query else ''}{query}"
             return RequestTarget(URL(where, encoded=True), target.origin)
         return target
@@ -84,7 +84,7 @@ class TargetResolver:
         if not Origin.of(URL(proxy)).is_loopback:
             raise SigningError("plain http through a proxy on another machine: use https, or allow_http=True")
 
-    def _locate(self, url: str | URL) -> RequestTarget:
+    def _resolve(self, url: str | URL) -> RequestTarget:
         if isinstance(url, str):
             utf8(url)  # what has no UTF-8 form is refused here, since yarl leaves it out in silence
         try:
@@ -128,8 +128,8 @@ class TargetResolver:
         provider = self._provider
         if provider is not None and origin not in self._origins:
             raise SigningError(
-                f"{origin} is no origin of the provider {provider.name!r}: name it in Provider.origins, or"
-                " use session.http for an unsigned request"
+                f"{origin} is not an origin of the provider {provider.name!r}: name it in Provider.origins,"
+                " or use session.http for an unsigned request"
             )
         if provider is not None and not provider.signs_calls:
             raise SigningError(

@@ -103,7 +103,7 @@ class UserCall(SignedCall):
         else:
             self._turn = self._pool.turns.mark()
             if token is None:
-                raise UnknownUser(f"user {user!r} has no access token any more: connect them anew")
+                raise UnknownUser(f"user {user!r} has no access token any more: connect the user again")
             if token != self._token:
                 self._token, self.signer = token, self._who.signer(token)
                 self._discards_seen = self._who.rejections.discards

@@ -402,7 +402,7 @@ def _missing_meaning(name: str) -> str:
         return "The realm is not signed: leave it out of the base string."
     if name.startswith("oauth_"):
         return "The server does not sign it, or a proxy took it out: try without it."
-    return "The server did not get or does not sign it: a proxy cut it out, or the body is no form."
+    return "The server did not get or does not sign it: a proxy removed it, or the body is not a form."
 
 
 def _additional_meaning(name: str) -> str:

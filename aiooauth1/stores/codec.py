@@ -196,7 +196,7 @@ def _corrupt(reason: str) -> StoreCorrupt:
 
 def _token(fields: object) -> AccessToken:
     if not isinstance(fields, dict) or fields.keys() != _TOKEN_FIELDS:
-        raise _NotOursError("it has not the fields of an access token")
+        raise _NotOursError("it does not have the fields of an access token")
     key, secret, params, expires_at = (fields[name] for name in ("key", "secret", "params", "expires_at"))
     if not isinstance(key, str) or not isinstance(secret, str) or not _is_texts(params):
         raise _NotOursError("a field that should be text is not")
@@ -222,7 +222,9 @@ def _dump(fields: Mapping[str, object], version: int) -> bytes:
     # two of them as JSON escapes would come back as one character.
     record = text.encode("utf-8", "surrogatepass")
     if _load(record, version) != fields:
-        raise _NotOursError("something in it has no JSON of its own (a tuple, a key that is no text)")
+        raise _NotOursError(
+            "something in it does not come back the same from JSON, as a tuple or a key that is not text"
+        )
     return record
 
 
@@ -268,7 +270,7 @@ def _check_depth(text: str) -> None:
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     fields = dict(pairs)
     if len(fields) != len(pairs):
-        raise _NotOursError("a name stands twice in one object")
+        raise _NotOursError("a name appears twice in one object")
     return fields
 
 

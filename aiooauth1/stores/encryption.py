@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NoReturn, Self
 
 from aiooauth1.errors import StoreCorrupt
 from aiooauth1.stores.codec import SEALED
-from aiooauth1.stores.keys import name_octets
+from aiooauth1.stores.keys import name_bytes
 
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ class Encryption:
         """
         if self._name_key is None:
             return name
-        octets = b"aiooauth1 user name\0" + name_octets(name)
+        octets = b"aiooauth1 user name\0" + name_bytes(name)
         return _base64(hmac.digest(self._name_key, octets, "sha256"))
 
     def seal(self, plain: bytes, *place: str) -> bytes:
@@ -265,7 +265,7 @@ def _head(sealed: bytes) -> bytes:
 
 def _bound(head: bytes, place: tuple[str, ...]) -> bytes:
     # Each name with its length before it: no other names give the same bytes.
-    octets = [name_octets(name) for name in place]
+    octets = [name_bytes(name) for name in place]
     return b"".join([head, *[len(name).to_bytes(8, "big") + name for name in octets]])
 
 

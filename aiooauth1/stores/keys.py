@@ -7,7 +7,7 @@ import hashlib
 import re
 
 
-__all__ = ["check_names", "name_from_octets", "name_octets", "record_key", "text_digest"]
+__all__ = ["check_names", "name_bytes", "name_from_bytes", "record_key", "text_digest"]
 
 # What stands in a key as it is: no separator, no pattern character, no cluster hash tag, no "~".
 _HARMLESS = re.compile(r"[A-Za-z0-9._@+-]{1,64}")
@@ -31,7 +31,7 @@ def check_names(**names: object) -> None:
             )
 
 
-def name_octets(name: str) -> bytes:
+def name_bytes(name: str) -> bytes:
     r"""Write a name as bytes: any name, since a lone surrogate is text in Python.
 
     Args:
@@ -40,14 +40,14 @@ def name_octets(name: str) -> bytes:
     Returns:
         Its UTF-8, in which a lone surrogate stays one.
 
-    >>> name_octets("Zoë")
+    >>> name_bytes("Zoë")
     b'Zo\xc3\xab'
     """
     return name.encode("utf-8", "surrogatepass")
 
 
-def name_from_octets(octets: object) -> str | None:
-    r"""Read what `name_octets` wrote.
+def name_from_bytes(octets: object) -> str | None:
+    r"""Read what `name_bytes` wrote.
 
     Args:
         octets: The bytes, or whatever else a store holds in their place.
@@ -55,7 +55,7 @@ def name_from_octets(octets: object) -> str | None:
     Returns:
         The name; None if it is none.
 
-    >>> name_from_octets(b"Zo\xc3\xab")
+    >>> name_from_bytes(b"Zo\xc3\xab")
     'Zoë'
     """
     if not isinstance(octets, bytes):
@@ -104,5 +104,5 @@ def text_digest(text: str) -> str:
     >>> text_digest("ann")
     '~SZFeDX1LQC4wF9AQvBwOg8rGx5fWwW5mNA_jJoaTpqE'
     """
-    digest = hashlib.sha256(name_octets(text)).digest()
+    digest = hashlib.sha256(name_bytes(text)).digest()
     return "~" + base64.urlsafe_b64encode(digest).rstrip(b"=").decode("ascii")

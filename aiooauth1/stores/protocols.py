@@ -231,4 +231,4 @@ def check_store(store: object, *, method: str = "put_access_token") -> None:
     if isinstance(store, type):
         raise TypeError(f"a token store is an object: write {store.__name__}(…), not {store.__name__}")
     if not callable(getattr(store, method, None)):
-        raise TypeError(f"{type(store).__name__} is no token store: it has no {method}()")
+        raise TypeError(f"{type(store).__name__} is not a token store: it lacks {method}()")

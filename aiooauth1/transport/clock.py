@@ -77,7 +77,7 @@ class ProviderClock:
             now = self._last[origin] = max(now, self._last.get(origin, 0.0))
         return now
 
-    def learn(self, origin: Hashable, server: float | None, *, is_guess: bool = False) -> bool:
+    def correct(self, origin: Hashable, server: float | None, *, is_guess: bool = False) -> bool:
         """Take over the time that a refusal has told; say whether it was believed.
 
         Args:
@@ -88,7 +88,7 @@ class ProviderClock:
         if server is None or abs(server - self._clock()) > MAX_SKEW:
             return False
         if origin not in self._ahead and len(self._ahead) >= _ORIGINS_KEPT:
-            self.forget(next(iter(self._ahead)))
+            self.reset(next(iter(self._ahead)))
         (self._guessed.add if is_guess else self._guessed.discard)(origin)
         self._ahead[origin] = server - self._monotonic()
         self._last.pop(origin, None)
@@ -103,7 +103,7 @@ class ProviderClock:
         ahead = self._ahead.get(origin)
         return 0.0 if ahead is None else self._monotonic() + ahead - self._clock()
 
-    def forget(self, origin: Hashable) -> None:
+    def reset(self, origin: Hashable) -> None:
         """Go by our own clock again."""
         self._ahead.pop(origin, None)
         self._guessed.discard(origin)

@@ -27,16 +27,16 @@ class ParamsEncoder(NamedTuple):
         php_arrays: Whether repeated parameters are numbered as PHP has it.
         is_sorted: Whether they go out in the order in which they are signed.
 
-    >>> ParamsEncoder().query({"q": "a b", "id": [1, 2]})
+    >>> ParamsEncoder().encode_query({"q": "a b", "id": [1, 2]})
     'q=a%20b&id=1&id=2'
-    >>> ParamsEncoder(php_arrays=True).query({"id[]": [1, 2]})
+    >>> ParamsEncoder(php_arrays=True).encode_query({"id[]": [1, 2]})
     'id%5B0%5D=1&id%5B1%5D=2'
     """
 
     php_arrays: bool = False
     is_sorted: bool = False
 
-    def query(self, params: Any, before: str = "") -> str:
+    def encode_query(self, params: Any, before: str = "") -> str:
         """Write `params=` as a query.
 
         Args:
@@ -54,7 +54,7 @@ class ParamsEncoder(NamedTuple):
         query = "&".join(filter(None, (before, query)))
         return _sorted(query) if self.is_sorted else query
 
-    def form(self, data: Any) -> bytes | None:
+    def encode_form(self, data: Any) -> bytes | None:
         """Write `data=` if it is a form; None: it is something else, aiohttp's to send.
 
         Raises:
@@ -62,9 +62,9 @@ class ParamsEncoder(NamedTuple):
                 and none is a file either.
             SigningError: If a text has no UTF-8 form.
 
-        >>> ParamsEncoder().form({"status": "Hello World", "media": [1, 2]})
+        >>> ParamsEncoder().encode_form({"status": "Hello World", "media": [1, 2]})
         b'status=Hello%20World&media=1&media=2'
-        >>> ParamsEncoder().form(b"raw") is None
+        >>> ParamsEncoder().encode_form(b"raw") is None
         True
         """
         if isinstance(data, PathLike) or _is_upload(data):
@@ -114,10 +114,10 @@ def _sorted(octets: str) -> str:
 
 def _items(given: Any) -> list[tuple[str, Any]]:
     if not isinstance(given, Iterable) or isinstance(given, (bytes, bytearray, memoryview)):
-        raise TypeError(f"parameters must be a mapping, pairs or text, not {type(given).__name__}")
+        raise TypeError(f"parameters must be a mapping, pairs or a str, not {type(given).__name__}")
     items = list(given.items() if isinstance(given, Mapping) else given)
     if not all(_is_pair(item) for item in items):
-        raise TypeError("parameters must be pairs of a name, which is a text, and a value")
+        raise TypeError("parameters must be pairs of a name, which is a str, and a value")
     return [(name, value) for name, values in items for value in _each(values)]
 
 
@@ -135,6 +135,6 @@ def _text(name: str, value: Any) -> str:
     if isinstance(value, PathLike) or _is_upload(value):
         raise TypeError(_NOT_A_FILE.format(f"the parameter {name!r}", type(value).__name__))
     if not isinstance(value, (int, float)) or isinstance(value, bool):
-        raise TypeError(f"the parameter {name!r} is a {type(value).__name__}: write it as text or number")
+        raise TypeError(f"the parameter {name!r} is a {type(value).__name__}: give a str or a number")
     # Of the number, not of a subclass that shows itself otherwise, as enumerations do.
     return str(int(value) if isinstance(value, int) else float(value))

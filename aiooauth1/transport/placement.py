@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 __all__ = [
     "SlowSigningLimit",
     "UnechoedResponse",
+    "apply_signature",
     "check_placement",
-    "finish",
-    "place",
+    "compute_signature",
     "remove_signature",
     "without_ours",
 ]
@@ -94,7 +94,9 @@ class SlowSigningLimit:
         return self._limiter
 
 
-async def finish(signer: Signer, prepared: Prepared, limit: SlowSigningLimit | None = None) -> Signature:
+async def compute_signature(
+    signer: Signer, prepared: Prepared, limit: SlowSigningLimit | None = None
+) -> Signature:
     """Compute the signature, in a thread where that would hold up the event loop."""
     if not signer.takes_long:
         return signer.finish(prepared)
@@ -118,7 +120,7 @@ def check_placement(request: ClientRequest) -> None:
         )
 
 
-async def place(request: ClientRequest, signature: Signature, placement: Placement) -> None:
+async def apply_signature(request: ClientRequest, signature: Signature, placement: Placement) -> None:
     """Write a signature into the request (RFC 5849 section 3.5).
 
     Raises:

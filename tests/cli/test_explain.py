@@ -106,8 +106,8 @@ def test_curl_s_options_are_followed(text: str, method: str, url: str, body: byt
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("", "the input is no request"),
-        ("hello", "the input is no request"),
+        ("", "the input is not a request"),
+        ("hello", "the input is not a request"),
         ("GET / HTTP/1.1\nAccept: */*\n\n", "no Host header"),
         ("GET / HTTP/1.1\nnonsense\n\n", "Name: value"),
         ("curl -d @body.txt https://a.example/", "reads its data from a file"),
@@ -116,8 +116,8 @@ def test_curl_s_options_are_followed(text: str, method: str, url: str, body: byt
         ("curl 'https://a.example/", "does not end as it began"),
         ("curl https://a.example/ -X", "needs a value"),
         ("{", "not JSON"),
-        ("{}", "no HAR entry"),
-        ("[1]", "no HAR entry"),
+        ("{}", "not a HAR entry"),
+        ("[1]", "not a HAR entry"),
         ('{"log": {"entries": []}}', "no entries"),
     ],
 )

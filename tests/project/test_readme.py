@@ -108,7 +108,7 @@ def test_the_two_commands_are_one_line_each_and_install_what_they_run() -> None:
 
 def test_the_extras_that_it_names_are_those_of_the_package() -> None:
     project = tomllib.loads((README.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    declared = project["optional-dependencies"].keys() - {"test", "bench", "browser"}
+    declared = project["optional-dependencies"].keys() - {"test", "bench", "browser", "types"}
     (sentence,) = re.findall(r"Optional parts are extras.*?\.\n", TEXT, re.DOTALL)
     assert declared == set(re.findall(r"`(\w+)`", sentence))
 

@@ -192,14 +192,14 @@ class World:
     def listeners(self) -> tuple[Listener, ...]:
         return self.home, self.other, self.tls
 
-    def locate(self, location: str) -> str:
+    def resolve(self, location: str) -> str:
         return location.format(home=self.home.port, other=self.other.port, tls=self.tls.port)
 
     async def follow(self, status: int, target: Target, method: str, **options: Any) -> list[str]:
         """Make a call that is redirected; return all that arrived anywhere, and how it ended if refused."""
         start = self.tls if target.secure else self.home
         arrived: list[Arrival] = []
-        answer = redirector(status, self.locate(target.location))
+        answer = redirector(status, self.resolve(target.location))
 
         def note(arrival: Arrival) -> bytes:
             arrived.append(arrival)
@@ -367,7 +367,7 @@ async def test_a_redirect_without_a_location_is_returned_though_the_body_was_a_s
 
 
 async def test_an_idempotency_key_goes_to_no_other_origin(world: World) -> None:
-    world.home.answer = redirector(303, world.locate("http://other.test:{other}/landed"))
+    world.home.answer = redirector(303, world.resolve("http://other.test:{other}/landed"))
     session = world.session.replace(retry=Retry(idempotency_header="Idempotency-Key"))
     async with session.post(f"{world.home.origin}/go", data=BODY, idempotency_key="key-7") as response:
         assert response.status == 200
@@ -377,7 +377,7 @@ async def test_an_idempotency_key_goes_to_no_other_origin(world: World) -> None:
 
 @pytest.mark.parametrize("verb", ["get", "head"])
 async def test_a_redirect_that_is_not_followed_is_returned_as_it_is(world: World, verb: str) -> None:
-    location = world.locate("http://user:password@other.test:{other}/landed")
+    location = world.resolve("http://user:password@other.test:{other}/landed")
     world.home.answer = redirector(302, location)
     options = {} if verb == "head" else {"allow_redirects": False}  # a HEAD follows none unless told to
     async with getattr(world.session, verb)(f"{world.home.origin}/go", **options) as response:
@@ -390,7 +390,7 @@ async def test_another_of_the_providers_origins_is_another_origin(world: World) 
     provider = Provider(
         "two", base_url=f"{world.home.origin}/", origins=(f"http://other.test:{world.other.port}",)
     )
-    world.home.answer = redirector(302, world.locate("http://other.test:{other}/landed"))
+    world.home.answer = redirector(302, world.resolve("http://other.test:{other}/landed"))
     async with (
         TCPConnector(resolver=Names()) as connector,
         signing(provider=provider, allow_http=True, connector=connector) as session,
@@ -403,9 +403,9 @@ async def test_another_of_the_providers_origins_is_another_origin(world: World) 
 
 async def test_plaintext_shows_the_secrets_to_nobody_else(world: World) -> None:
     plaintext = world.session.replace(signature_method=PLAINTEXT)
-    world.tls.answer = redirector(302, world.locate("https://other.test:{tls}/landed"))
+    world.tls.answer = redirector(302, world.resolve("https://other.test:{tls}/landed"))
     await plaintext.get(f"{world.tls.origin}/go")
-    world.tls.answer = redirector(302, world.locate("http://localhost:{home}/landed"))
+    world.tls.answer = redirector(302, world.resolve("http://localhost:{home}/landed"))
     with pytest.raises(RedirectRefused):
         await plaintext.get(f"{world.tls.origin}/go")
     assert [world.describe(arrival) for arrival in world.tls.arrivals] == [
@@ -433,7 +433,7 @@ async def test_a_refused_redirect_gives_its_connection_back(
     world.home.answer = lambda arrival: (
         ok(arrival)
         if arrival.path == "/free"
-        else reply(307, {"Location": world.locate(location)}, b"moved" * 100_000)
+        else reply(307, {"Location": world.resolve(location)}, b"moved" * 100_000)
     )
     async with TCPConnector(limit=1) as connector, signing(connector=connector) as session:
         origin = f"http://127.0.0.1:{world.home.port}"

@@ -9,17 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiooauth1.stores.keys import name_from_octets, name_octets, record_key, text_digest
+from aiooauth1.stores.keys import name_bytes, name_from_bytes, record_key, text_digest
 
 
 @given(st.text(st.characters(), max_size=40))  # with lone surrogates
 def test_every_name_comes_back(name: str) -> None:
-    assert name_from_octets(name_octets(name)) == name
+    assert name_from_bytes(name_bytes(name)) == name
 
 
 @pytest.mark.parametrize("octets", [b"\xff", b"\xc0\x80", b"a\xe9", None, 5849, "text"], ids=repr)
 def test_what_is_no_name_is_none(octets: Any) -> None:
-    assert name_from_octets(octets) is None
+    assert name_from_bytes(octets) is None
 
 
 def hostile_names() -> list[str]:

@@ -36,14 +36,14 @@ def test_until_a_refusal_has_told_another_the_time_is_ours() -> None:
 
 def test_a_learned_time_holds_for_its_origin_alone() -> None:
     provider, _, _ = clocks()
-    assert provider.learn("a", 1_003_600.0)
+    assert provider.correct("a", 1_003_600.0)
     assert provider.now("a") == 1_003_600.0
     assert provider.now("b") == 1_000_000.0
 
 
 def test_a_learned_time_runs_on_by_the_monotonic_clock_whatever_ours_does() -> None:
     provider, ours, monotonic = clocks()
-    provider.learn("a", 1_003_600.0)
+    provider.correct("a", 1_003_600.0)
     monotonic.now += 10
     ours.now -= 7_000  # somebody sets it back
     assert provider.now("a") == 1_003_610.0
@@ -52,21 +52,21 @@ def test_a_learned_time_runs_on_by_the_monotonic_clock_whatever_ours_does() -> N
 def test_a_clock_more_than_a_day_off_is_not_believed() -> None:
     provider, _, _ = clocks()
     for off in (MAX_SKEW + 1, -MAX_SKEW - 1, 10**12):
-        assert not provider.learn("a", 1_000_000.0 + off)
-    assert not provider.learn("a", None)
+        assert not provider.correct("a", 1_000_000.0 + off)
+    assert not provider.correct("a", None)
     assert provider.now("a") == 1_000_000.0
 
 
 def test_a_later_refusal_corrects_an_earlier_one() -> None:
     provider, _, _ = clocks()
-    provider.learn("a", 1_003_600.0)
-    provider.learn("a", 999_000.0)
+    provider.correct("a", 1_003_600.0)
+    provider.correct("a", 999_000.0)
     assert provider.now("a") == 999_000.0
 
 
 def test_the_origins_that_are_remembered_are_bounded() -> None:
     provider, _, _ = clocks()
     for number in range(5_000):
-        provider.learn(number, 1_000_100.0)
+        provider.correct(number, 1_000_100.0)
     known = [number for number in range(5_000) if provider.now(number) != 1_000_000.0]
     assert known == list(range(5_000 - 1_024, 5_000))

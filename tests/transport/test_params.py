@@ -55,16 +55,16 @@ WRITTEN: dict[str, tuple[Any, str]] = {
 @pytest.mark.parametrize("name", WRITTEN)
 def test_pairs_are_written_as_query_and_form_alike(name: str) -> None:
     given_, text = WRITTEN[name]
-    assert ParamsEncoder().query(given_) == text
+    assert ParamsEncoder().encode_query(given_) == text
     if not isinstance(given_, (str, bytes)):
-        assert ParamsEncoder().form(given_) == text.encode()
+        assert ParamsEncoder().encode_form(given_) == text.encode()
 
 
 @given(st.lists(st.tuples(st.text(max_size=6), st.text(max_size=6)), max_size=6))
 def test_whoever_reads_them_gets_the_same_pairs(pairs: list[tuple[str, str]]) -> None:
-    written = ParamsEncoder().query(pairs)
+    written = ParamsEncoder().encode_query(pairs)
     assert parse_qsl(written, keep_blank_values=True, strict_parsing=bool(pairs), errors="strict") == pairs
-    assert ParamsEncoder().form(pairs) == written.encode()
+    assert ParamsEncoder().encode_form(pairs) == written.encode()
 
 
 @pytest.mark.parametrize(
@@ -79,28 +79,28 @@ def test_whoever_reads_them_gets_the_same_pairs(pairs: list[tuple[str, str]]) ->
     ],
 )
 def test_a_text_is_a_query_already(text: str, query: str) -> None:
-    assert ParamsEncoder().query(text) == query
+    assert ParamsEncoder().encode_query(text) == query
 
 
 def test_parameters_follow_the_query_that_is_there() -> None:
-    assert ParamsEncoder().query({"a": "1"}, "z=0&%7E") == "z=0&%7E&a=1"
-    assert ParamsEncoder().query(None, "z=0") == "z=0"
-    assert ParamsEncoder().query({}, "") == ""
+    assert ParamsEncoder().encode_query({"a": "1"}, "z=0&%7E") == "z=0&%7E&a=1"
+    assert ParamsEncoder().encode_query(None, "z=0") == "z=0"
+    assert ParamsEncoder().encode_query({}, "") == ""
 
 
 @pytest.mark.parametrize(
     "data", [None, b"a=1", "a=1", bytearray(b"a"), io.BytesIO(b"a"), iter([("a", "b")]), 7]
 )
 def test_what_is_no_mapping_and_no_list_is_aiohttps(data: Any) -> None:
-    assert ParamsEncoder().form(data) is None
+    assert ParamsEncoder().encode_form(data) is None
 
 
 @pytest.mark.parametrize(
     "part", [b"bytes", bytearray(b"o"), memoryview(b"o"), io.BytesIO(b"o"), io.StringIO("o")]
 )
 def test_with_a_file_among_them_all_is_multipart_and_aiohttps(part: Any) -> None:
-    assert ParamsEncoder().form({"status": "words", "media": part}) is None
-    assert ParamsEncoder().form([("media", part)]) is None
+    assert ParamsEncoder().encode_form({"status": "words", "media": part}) is None
+    assert ParamsEncoder().encode_form([("media", part)]) is None
 
 
 UNFIT: dict[str, Any] = {
@@ -114,8 +114,8 @@ UNFIT: dict[str, Any] = {
 
 @pytest.mark.parametrize("name", UNFIT)
 def test_a_value_that_is_neither_text_nor_number_is_named_and_refused(name: str) -> None:
-    for write in (ParamsEncoder().query, ParamsEncoder().form):
-        with pytest.raises(TypeError, match=r"the parameter .a. is a \w+: write it as text or number"):
+    for write in (ParamsEncoder().encode_query, ParamsEncoder().encode_form):
+        with pytest.raises(TypeError, match=r"the parameter .a. is a \w+: give a str or a number"):
             write(UNFIT[name])
 
 
@@ -123,21 +123,21 @@ def test_a_value_that_is_neither_text_nor_number_is_named_and_refused(name: str)
     "given_", [{1: "a"}, {None: "a"}, [("a",)], [("a", "b", "c")], ["ab"], [1, 2], [(b"a", "b")]]
 )
 def test_what_is_no_pairs_is_refused(given_: Any) -> None:
-    for write in (ParamsEncoder().query, ParamsEncoder().form):
+    for write in (ParamsEncoder().encode_query, ParamsEncoder().encode_form):
         with pytest.raises(TypeError, match="pairs"):
             write(given_)
 
 
 @pytest.mark.parametrize("params", [b"a=1", bytearray(b"a=1"), memoryview(b"a"), 7, True])
 def test_a_query_of_another_type_is_refused(params: Any) -> None:
-    with pytest.raises(TypeError, match="mapping, pairs or text"):
-        ParamsEncoder().query(params)
+    with pytest.raises(TypeError, match="mapping, pairs or a str"):
+        ParamsEncoder().encode_query(params)
 
 
 @pytest.mark.parametrize("params", ["a=\ud800", {"a": "\ud800"}, [("\udfff", "a")]])
 def test_a_text_without_utf_8_is_a_signing_error_that_does_not_repeat_it(params: Any) -> None:
     with pytest.raises(SigningError, match="surrogate") as raised:
-        ParamsEncoder().query(params)
+        ParamsEncoder().encode_query(params)
     assert (raised.value.__cause__, raised.value.__context__) == (None, None)
 
 
@@ -153,16 +153,16 @@ def test_a_text_without_utf_8_is_a_signing_error_that_does_not_repeat_it(params:
     ],
 )
 def test_php_arrays_are_numbered(given_: Any, text: str) -> None:
-    assert ParamsEncoder(php_arrays=True).query(given_) == text
-    assert ParamsEncoder(php_arrays=True).form(given_) == text.encode()
+    assert ParamsEncoder(php_arrays=True).encode_query(given_) == text
+    assert ParamsEncoder(php_arrays=True).encode_form(given_) == text.encode()
 
 
 def test_sorted_pairs_are_in_the_order_in_which_they_are_signed() -> None:
     pairs = [("b", "2"), ("a", "ü"), ("b", "10"), ("A", "1"), ("a", "z")]
     wanted = "A=1&a=%C3%BC&a=z&b=10&b=2"
-    assert ParamsEncoder(is_sorted=True).query(pairs) == wanted
-    assert ParamsEncoder(is_sorted=True).form(pairs) == wanted.encode()
-    assert ParamsEncoder(is_sorted=True).query({"b": "1"}, "c=2&a=3") == "a=3&b=1&c=2"
+    assert ParamsEncoder(is_sorted=True).encode_query(pairs) == wanted
+    assert ParamsEncoder(is_sorted=True).encode_form(pairs) == wanted.encode()
+    assert ParamsEncoder(is_sorted=True).encode_query({"b": "1"}, "c=2&a=3") == "a=3&b=1&c=2"
 
 
 class Upload:
@@ -178,12 +178,12 @@ class Upload:
 def test_a_path_and_an_upload_are_told_apart_from_a_file(handed: Any) -> None:
     for data in (handed, {"media": handed}):
         with pytest.raises(TypeError, match="give an open file or bytes"):
-            ParamsEncoder().form(data)
+            ParamsEncoder().encode_form(data)
 
 
 def test_form_data_of_texts_is_written_by_the_rfc_and_any_other_is_left_to_aiohttp() -> None:
-    assert ParamsEncoder().form(FormData([("a", "x y"), ("a", "é+")])) == b"a=x%20y&a=%C3%A9%2B"
-    assert ParamsEncoder().form(FormData([("a", "é")], charset="latin-1")) is None
+    assert ParamsEncoder().encode_form(FormData([("a", "x y"), ("a", "é+")])) == b"a=x%20y&a=%C3%A9%2B"
+    assert ParamsEncoder().encode_form(FormData([("a", "é")], charset="latin-1")) is None
     multipart = FormData()
     multipart.add_field("media", b"x", filename="a.png")
-    assert ParamsEncoder().form(multipart) is None
+    assert ParamsEncoder().encode_form(multipart) is None

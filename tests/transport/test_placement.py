@@ -352,7 +352,7 @@ async def test_a_step_in_the_wrong_place_is_refused_by_a_provider_that_cares(ste
                 pending = await handshake.begin(CALLBACK, bind="browser")
                 await handshake.complete(await fake.approve(pending.url), bind="browser")
 
-            with pytest.raises(ProviderError, match="belong into the query"):
+            with pytest.raises(ProviderError, match="belong in the query"):
                 await both()
         assert [seen.endpoint for seen in fake.refused()] == [step]
 

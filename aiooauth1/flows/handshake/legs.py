@@ -35,7 +35,7 @@ from aiooauth1.transport.clock import ProviderClock, server_time, system_time
 from aiooauth1.transport.nonce import random_nonce
 from aiooauth1.transport.origin import Origin, require_secure_transport
 from aiooauth1.transport.params import ParamsEncoder
-from aiooauth1.transport.placement import finish
+from aiooauth1.transport.placement import compute_signature
 from aiooauth1.transport.public_only import public_connector
 
 
@@ -222,7 +222,7 @@ class Legs:
     async def _authorization_url(self, request_token: RequestToken, params: Mapping[str, str]) -> str:
         """Return the same URL, signed if the provider needs it, without blocking the event loop."""
         url = self._prepare_authorization_url(request_token, params, signed=False)
-        return url if isinstance(url, str) else (await finish(url.signer, url.prepared)).url()
+        return url if isinstance(url, str) else (await compute_signature(url.signer, url.prepared)).url()
 
     def _prepare_authorization_url(
         self, request_token: RequestToken, params: Mapping[str, str], *, signed: bool
@@ -293,7 +293,7 @@ class Legs:
         url = self._endpoint(name)
         form = None
         if params and endpoint.method == "POST":
-            form = SecretBytes(self._pairs.query(params).encode())
+            form = SecretBytes(self._pairs.encode_query(params).encode())
         else:
             url = self._with_query(url, params)
         origin = Origin.of(URL(url, encoded=True))
@@ -326,7 +326,7 @@ class Legs:
                 first, answer = answer, await self._attempt(request, parse, left)
                 is_same = isinstance(answer, _Refused) and type(answer.error) is type(first.error)
                 if is_same and not is_explicit:
-                    self._clocks.forget(origin)  # it did not help, so the Date was wrong
+                    self._clocks.reset(origin)  # it did not help, so the Date was wrong
         if isinstance(answer, _Refused):
             raise answer.error
         if isinstance(answer, OAuth1Error):
@@ -367,15 +367,15 @@ class Legs:
         error, theirs = refused
         off = 0.0 if theirs is None else abs(theirs - self._clocks.now(origin))
         if isinstance(error, TimestampRefused):
-            return off > _SAME_TIME and self._clocks.learn(origin, theirs)
+            return off > _SAME_TIME and self._clocks.correct(origin, theirs)
         if off <= _UNEXPLAINED:
             return False
         # passport-http-oauth answers so to a bad timestamp: a new nonce cannot have been used.
         if isinstance(error, NonceRejected):
-            return self._clocks.learn(origin, theirs)
+            return self._clocks.correct(origin, theirs)
         if type(error) is not ProviderError or error.status != _UNAUTHORIZED or not may_guess:
             return False
-        return self._clocks.learn(origin, theirs)
+        return self._clocks.correct(origin, theirs)
 
     def _refuse_to_show_the_key(self) -> None:
         """Refuse to sign a URL for the browser with PLAINTEXT, whose signature is the key itself."""
@@ -397,7 +397,7 @@ class Legs:
         if not params:
             return url
         where, _, query = url.partition("?")
-        return f"{where}?{self._pairs.query(params, query)}"
+        return f"{where}?{self._pairs.encode_query(params, query)}"
 
     def _signer(self, token: RequestToken | AccessToken | None) -> Signer:
         provider = self._provider

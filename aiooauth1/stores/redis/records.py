@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from aiooauth1.errors import StoreCorrupt
 from aiooauth1.stores.codec import decode_token, dump_record, encode_token, load_record
-from aiooauth1.stores.keys import check_names, name_from_octets, name_octets, record_key, text_digest
+from aiooauth1.stores.keys import check_names, name_bytes, name_from_bytes, record_key, text_digest
 
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class RedisRecords:
             TypeError: If the token holds what cannot be stored.
             ValueError: Likewise.
         """
-        return self._seal(key, encode_token(token), name_octets(user))
+        return self._seal(key, encode_token(token), name_bytes(user))
 
     def open_token(self, key: bytes, stored: bytes) -> StoredToken:
         """Read what `seal_token` wrote for that key.
@@ -88,9 +88,9 @@ class RedisRecords:
             StoreCorrupt: If it is not that.
         """
         head, name = self._open(key, stored)
-        user = name_from_octets(name)
+        user = name_from_bytes(name)
         if user is None:
-            raise StoreCorrupt("a stored record is not one of ours: its user's name is not text")
+            raise StoreCorrupt("a stored record is not one of ours: the user's name is not text")
         return StoredToken(user, decode_token(head))
 
     def seal_pending(self, key: bytes, value: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""Encrypting all records of a Redis anew while others read and write them."""
+"""Re-encrypting all records of a Redis while others read and write them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def rotate(link: Executor, records: RedisRecords, progress: Callable[[int,
         progress: Called with the number of records looked at and of all, after each batch.
 
     Returns:
-        How many records were encrypted anew.
+        How many records were re-encrypted.
 
     Raises:
         StoreUnavailable: If there is no answer in time.

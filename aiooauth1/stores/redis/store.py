@@ -310,13 +310,13 @@ class RedisStore:
                     return None
                 if held == value:
                     return Held(value, stored)
-                version = stored  # the same record, encrypted anew meanwhile
+                version = stored  # the same record, re-encrypted meanwhile
             return Held(value, new)
 
         return await self._executor.run(swap)
 
     async def rotate(self, progress: Callable[[int, int], object] | None = None) -> int:
-        """Encrypt every record anew that is not encrypted with the first key, while others use the store.
+        """Re-encrypt every record that is not encrypted with the first key, while others use the store.
 
         A record that is written meanwhile stays as it was written. Other processes must know the first key by
         now, and encrypt with it, or they go on writing records that need the old one. What it did stays done
@@ -326,7 +326,7 @@ class RedisStore:
             progress: Called with the number of records looked at and of all, after every hundred or so.
 
         Returns:
-            How many records were encrypted anew.
+            How many records were re-encrypted.
 
         Raises:
             StoreUnavailable: If there is no answer in time to one of the questions that this takes.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from aiooauth1._internal.secrecy import SecretBytes
 from aiooauth1.errors import StoreCorrupt
 from aiooauth1.stores.codec import decode_token, encode_token
-from aiooauth1.stores.keys import check_names, name_from_octets, name_octets, record_key, text_digest
+from aiooauth1.stores.keys import check_names, name_bytes, name_from_bytes, record_key, text_digest
 
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Place(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A record as it stands in the file, to be encrypted anew."""
+    """A record as it stands in the file, to be re-encrypted."""
 
     id: int
     provider: str
@@ -96,7 +96,7 @@ class SQLiteRecords:
 
     def seal_user(self, user: str, place: Place) -> bytes:
         """Write the user's name as it is to stand beside the token: hidden where names are hidden."""
-        octets = name_octets(user)
+        octets = name_bytes(user)
         if self._encryption is not None and self._encryption.hides_names:
             return self._encryption.seal(octets, *_beside(place))
         return octets
@@ -110,9 +110,9 @@ class SQLiteRecords:
         octets = stored
         if self._encryption is not None and self._encryption.hides_names:
             octets = self._encryption.open(stored, *_beside(place))
-        user = name_from_octets(octets)
+        user = name_from_bytes(octets)
         if user is None or record_key(self._hidden(user)) != place.name:
-            raise StoreCorrupt("a stored user's name is not the one whose token stands there")
+            raise StoreCorrupt("a stored user's name does not belong to the token beside it")
         return user
 
     def reseal(self, kind: str, row: Row) -> Row | None:

@@ -1,4 +1,4 @@
-"""Encrypting all records of a SQLite file anew, while others read and write them."""
+"""Re-encrypting all records of a SQLite file while others read and write them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _THESE = "id BETWEEN ? AND ? AND (id, record) IN (VALUES {pairs})"
 async def rotate(
     file: SQLiteFile, records: SQLiteRecords, progress: Callable[[int, int], object] | None = None
 ) -> int:
-    """Encrypt every record anew that is not encrypted with the first key.
+    """Re-encrypt every record that is not encrypted with the first key.
 
     Args:
         file: Where they are.
@@ -44,7 +44,7 @@ async def rotate(
         progress: Called with the number of records looked at and of all, after every page.
 
     Returns:
-        How many records were encrypted anew.
+        How many records were re-encrypted.
 
     Raises:
         StoreCorrupt: If records do not decrypt. All others have been seen to.
@@ -76,7 +76,7 @@ async def rotate(
     async with file.operation() as database:
         await database.checkpoint()  # what the old key opens is not to stay in the log
     if corrupt:
-        raise StoreCorrupt(f"{len(corrupt)} of {done} records could not be encrypted anew: {corrupt[0]}")
+        raise StoreCorrupt(f"{len(corrupt)} of {done} records could not be re-encrypted: {corrupt[0]}")
     return rewritten
 
 

@@ -308,7 +308,7 @@ class SQLiteStore:
         return Held(value, record)
 
     async def rotate(self, progress: Callable[[int, int], object] | None = None) -> int:
-        """Encrypt every record anew that is not encrypted with the first key, while others use the store.
+        """Re-encrypt every record that is not encrypted with the first key, while others use the store.
 
         A record that is written meanwhile stays as it was written. Other processes must know the first key by
         now, and encrypt with it, or they go on writing records that need the old one.
@@ -317,7 +317,7 @@ class SQLiteStore:
             progress: Called with the number of records looked at and of all, after every hundred or so.
 
         Returns:
-            How many records were encrypted anew.
+            How many records were re-encrypted.
 
         Raises:
             StoreCorrupt: If records do not decrypt. All others have been seen to.

@@ -1,4 +1,4 @@
-"""Every record in Redis encrypted anew, while others read and write them."""
+"""Every record in Redis re-encrypted, while others read and write them."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ async def test_a_handshake_goes_on_across_a_rotation(own_redis: RedisServer) -> 
         assert held is not None
         assert await both.rotate() == 1
         assert await both.swap_pending("x", "token", held, b"2") is not None, (
-            "it is the same record, encrypted anew"
+            "it is the same record, re-encrypted"
         )
         found = await new.get_pending("x", "token")
         assert found is not None

@@ -183,9 +183,7 @@ async def test_a_record_that_does_not_decrypt_does_not_keep_the_others_from_it(t
         )
         connection.execute("UPDATE access SET record = 'a text' WHERE id = 120")
     async with SQLiteStore(path, encryption=Encryption(NEW, OLD), timeout=PATIENCE) as store:
-        with pytest.raises(
-            StoreCorrupt, match=r"^2 of 250 records could not be encrypted anew: .* with key "
-        ):
+        with pytest.raises(StoreCorrupt, match=r"^2 of 250 records could not be re-encrypted: .* with key "):
             await store.rotate()
     async with SQLiteStore(path, encryption=Encryption(NEW), timeout=PATIENCE) as store:
         held = await asyncio.gather(
