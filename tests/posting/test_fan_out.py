@@ -429,14 +429,9 @@ async def test_a_run_that_is_started_again_knows_whose_windows_are_spent(
     async with FakeProvider() as fake, service(fake) as session:
         fake.rate_limit(1, 600)
 
-        def run(**options: Any) -> Any:
-            journal = (
-                SQLiteJournal(tmp_path / "run.db") if kind == "SQLite" else RedisJournal(redis_url, "pace")
-            )
-            return post_all(session, posts(6), journal=journal, **options)
-
-        async with asyncio.timeout(20):
-            first = run()
+        journal = SQLiteJournal(tmp_path / "run.db") if kind == "SQLite" else RedisJournal(redis_url, "pace")
+        async with asyncio.timeout(20), journal:
+            first = post_all(session, posts(6), journal=journal)
             for _ in range(3):
                 await anext(first)
             await first.aclose()
@@ -446,7 +441,7 @@ async def test_a_run_that_is_started_again_knows_whose_windows_are_spent(
                 is_waiting.set()
                 await asyncio.Event().wait()
 
-            second = run(sleep=sleep)
+            second = post_all(session, posts(6), journal=journal, sleep=sleep)
             assert [(await anext(second)).status for _ in range(3)] == ["skipped"] * 3
             await is_waiting.wait()
             await second.aclose()
