@@ -49,7 +49,7 @@ _UNAVAILABLE = 503
 _GATEWAY = frozenset({502, 504})  # a proxy speaks: the server behind it may have done the work
 _SERVER_ERRORS = frozenset({500, 502, 503, 504})
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
-_UNAUTHORIZED = 401
+_REJECTIONS = frozenset({401, 503})
 # What providers call it when they do not take the consumer: then no post of any user can be sent.
 _CONSUMER_REFUSED = frozenset(
     {
@@ -121,10 +121,10 @@ class Attempt:
 
     @property
     def is_rejection(self) -> bool:
-        """Whether it was refused for who sends it, not for what it says; nothing reached counts as well."""
+        """Whether it was refused for who sends it or for an outage, not for what it says."""
         if self.meaning is Meaning.NOT_SENT:
             return True
-        return isinstance(self.error, _REJECTED) or self.status == _UNAUTHORIZED
+        return isinstance(self.error, _REJECTED) or self.status in _REJECTIONS
 
 
 class Sender:

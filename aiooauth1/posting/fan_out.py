@@ -73,25 +73,16 @@ def post_all(
         What `async for` takes; its `stopped` tells why it ended early, None if it did not.
 
     Raises:
-        TypeError: If `posts` is not iterable, or the session has no provider or store; while iterating: if
-            `posts` holds something else than posts.
+        TypeError: If an argument is of another type, or the session has no provider or store; while
+            iterating: if `posts` holds something else than posts.
         ValueError: If a number is out of its range; while iterating: if an id comes twice.
         InputChanged: While iterating: if the posts are not those that the journal began with.
         StoreUnavailable: While iterating: if the journal cannot be read or written.
         RuntimeError: While iterating: if another run has the journal.
     """
-    if not isinstance(posts, AsyncIterable) and not hasattr(posts, "__iter__"):
-        raise TypeError(f"posts must be an iterable or asynchronous iterable, not {type(posts).__name__}")
-    for name, number in (
-        ("concurrency", concurrency),
-        ("stop_after", stop_after),
-        ("read_ahead", read_ahead),
-    ):
-        if number < 1:
-            raise ValueError(f"{name} must be 1 or more, not {number}")
-    for name, seconds in (("settle", settle), ("drain", drain)):
-        if not seconds >= 0:
-            raise ValueError(f"{name} must be a number of seconds, not {seconds}")
+    _check_plug_ins(posts, journal, reconcile)
+    _check_counts(concurrency=concurrency, stop_after=stop_after, read_ahead=read_ahead)
+    _check_seconds(settle=settle, drain=drain)
     provider = session.provider
     if provider is None or session.store is None:
         raise TypeError("posts are sent for users: give the session provider= and store=")
@@ -164,3 +155,28 @@ class Posting(AsyncIterator[Outcome]):
                 await asyncio.shield(run.task)
         finally:
             await run.end(self._drain)
+
+
+def _check_plug_ins(posts: object, journal: object, reconcile: object) -> None:
+    if not isinstance(posts, AsyncIterable) and not hasattr(posts, "__iter__"):
+        raise TypeError(f"posts must be an iterable or asynchronous iterable, not {type(posts).__name__}")
+    if journal is not None and not hasattr(journal, "look_up"):
+        raise TypeError(f"journal must be a Journal, such as SQLiteJournal, not {type(journal).__name__}")
+    if reconcile is not None and not callable(reconcile):
+        raise TypeError(f"reconcile must be an asynchronous function, not {type(reconcile).__name__}")
+
+
+def _check_counts(**counts: object) -> None:
+    for name, count in counts.items():
+        if isinstance(count, bool) or not isinstance(count, int):
+            raise TypeError(f"{name} must be an int, not {type(count).__name__}")
+        if count < 1:
+            raise ValueError(f"{name} must be 1 or more, not {count}")
+
+
+def _check_seconds(**times: object) -> None:
+    for name, seconds in times.items():
+        if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
+            raise TypeError(f"{name} must be a number of seconds, not {type(seconds).__name__}")
+        if not seconds >= 0:
+            raise ValueError(f"{name} must be a number of seconds, not {seconds}")

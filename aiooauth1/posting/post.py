@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json as json_module
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from hashlib import blake2b
@@ -28,6 +29,7 @@ MAX_BODY = 64 * 1024
 _SECRET_FIELDS = frozenset({"authorization", "cookie", "proxy-authorization"})
 _NAMES = frozenset({"id", "user", "url", "method", "data", "data_base64", "json", "params", "headers"})
 _DIGEST_SIZE = 16
+_USER_INFO = re.compile(r"[^/?#]*//[^/?#]*@")
 
 Pairs = Mapping[str, str] | Sequence[tuple[str, str]]
 
@@ -48,7 +50,8 @@ class Post:
 
     Raises:
         TypeError: If a value has another type, or `json` is no JSON.
-        ValueError: If a name is empty, both `data` and `json` are given, or a header field is for secrets.
+        ValueError: If a name is empty, both `data` and `json` are given, or a header field or the URL
+            holds secrets.
 
     >>> post = Post("1", "ann", "posts", data={"status": "Hello"})
     >>> post.to_json()
@@ -73,6 +76,7 @@ class Post:
                 raise TypeError(f"{name} of a post must be a str, not {type(value).__name__}")
             if not value:
                 raise ValueError(f"{name} of a post must not be empty")
+        _refuse_user_info(self.url)
         if self.data is not None:
             if self.json is not None:
                 raise ValueError(f"post {self.id!r} has data= and json=: give one")
@@ -202,6 +206,11 @@ def _frozen(given: Any, name: str) -> Pairs:
     if not all(isinstance(key, str) and isinstance(value, str) for key, value in found):
         raise TypeError(f"{name} of a post must be a mapping or pairs of str, not other values")
     return MappingProxyType(dict(found)) if isinstance(given, Mapping) else found
+
+
+def _refuse_user_info(url: str) -> None:
+    if _USER_INFO.match(url):
+        raise ValueError("a post holds no secrets: take user and password out of its URL")
 
 
 def _public_fields(given: Mapping[str, str]) -> Pairs:

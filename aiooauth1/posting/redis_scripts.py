@@ -75,8 +75,10 @@ _COMMON = """
 local P = ARGV[1]
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
--- Of lanes that are due together the longest is woken first, or some would have more left than their windows.
-local function at(ms, lane) return ms - math.min(redis.call('LLEN', lane), 999) / 1000 end
+-- Of lanes due within 50 ms the longest is woken first, or some would have more left than their windows.
+local function at(ms, lane)
+  return math.ceil(ms / 50) * 50 + 50 - math.min(redis.call('LLEN', lane), 999) / 20
+end
 local function stamp() return string.format('%013d', now) end
 local function move(entry, id, state, http, rest)
   local old = string.sub(entry, 1, 1)
@@ -238,13 +240,13 @@ end
 redis.call('HDEL', held, user)
 if state == 'w' then
   move(entry, id, 'w', http, string.sub(entry, 34))
-  redis.call('ZADD', due, at(now + wait, lane), user)
+  redis.call('ZADD', due, wait > 0 and at(now + wait, lane) or now, user)
   return 1
 end
 move(entry, id, state, http, rest)
 redis.call('LPOP', lane)
 if redis.call('LLEN', lane) == 0 then redis.call('ZREM', due, user)
-else redis.call('ZADD', due, at(now, lane), user) end
+else redis.call('ZADD', due, now - math.min(redis.call('LLEN', lane), 999) / 1000, user) end
 return 1
 """)
 

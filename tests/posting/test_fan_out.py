@@ -462,3 +462,33 @@ async def test_a_reconcile_that_meets_a_spent_window_is_asked_again_after_the_re
         fake.drop_next("after")
         [outcome] = await outcomes(post_all(session, posts(1), reconcile=reconcile, settle=0))
     assert (outcome.status, asked) == ("done", 6)
+
+
+async def test_an_outage_stops_the_run_and_the_next_one_sends_what_it_refused(tmp_path: Path) -> None:
+    users = tuple(f"user {number}" for number in range(40))
+    async with FakeProvider() as fake, service(fake, users=users) as session:
+        journal = SQLiteJournal(tmp_path / "run.db")
+        fake.fail_next(503, times=5)
+        run = post_all(session, posts(40, users), journal=journal, stop_after=5, concurrency=1)
+        await outcomes(run)
+        assert run.stopped is not None
+        assert "503" in run.stopped
+        assert (await journal.report()).refused == 0
+        await outcomes(post_all(session, posts(40, users), journal=journal))
+        assert len(fake.posts) == (await journal.report()).done == 40
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"journal": "run.db"}, "journal must be a Journal, such as SQLiteJournal, not str"),
+        ({"reconcile": True}, "reconcile must be an asynchronous function, not bool"),
+        ({"concurrency": 1.5}, "concurrency must be an int, not float"),
+        ({"stop_after": True}, "stop_after must be an int, not bool"),
+        ({"settle": "2"}, "settle must be a number of seconds, not str"),
+    ],
+)
+async def test_an_argument_of_another_type_is_refused_at_once(options: dict[str, Any], message: str) -> None:
+    async with FakeProvider() as fake, service(fake) as session:
+        with pytest.raises(TypeError, match=message):
+            post_all(session, [], **options)
