@@ -14,7 +14,7 @@ from collections.abc import AsyncIterable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
-from aiooauth1.errors import StoreUnavailable
+from aiooauth1.errors import RateLimited, StoreUnavailable
 from aiooauth1.posting.attempt import STATUSES, Meaning, Sender, backoff
 from aiooauth1.posting.journal import InputChanged
 from aiooauth1.posting.pacing import SAYS_NOTHING, route_of
@@ -43,6 +43,7 @@ _AT_ONCE = 20  # messages that are sent at once
 _IN_A_ROW = 50  # posts of one user that one message may send while no other user waits
 _BATCH = 200
 _MOST_ATTEMPTS = 3
+_MOST_REFUSALS = 20  # times that a reconcile may meet a spent window
 
 _log = logging.getLogger(__name__)
 
@@ -225,13 +226,28 @@ class PostingWorker:
             try:
                 is_there = await self._reconcile(self._open(), post)
             except Exception as trouble:  # noqa: BLE001  the caller's function
+                if await self._ask_again_later(post, who, trouble):
+                    return
                 error = trouble
+        self._troubles.pop(post.id, None)
         if is_there is None:
             await self._finish(post, who, STATES["unknown"], error=error)
         elif is_there:
             await self._finish(post, who, STATES["done"])
         else:
             await self._finish(post, who, STATES["waiting"])
+
+    async def _ask_again_later(self, post: Post, who: str, trouble: Exception) -> bool:
+        """Leave a post in doubt, in a lane that is claimed again after a while; say whether it was."""
+        troubles = self._troubles[post.id] = self._troubles.get(post.id, 0) + 1
+        is_limited = isinstance(trouble, RateLimited)
+        if troubles >= (_MOST_REFUSALS if is_limited else _MOST_ATTEMPTS):
+            return False
+        wait = trouble.retry_after if isinstance(trouble, RateLimited) else None
+        if wait is None:
+            wait = backoff(troubles, random.random())  # noqa: S311  no secret
+        await self.journal.runner.run(RENEW, int(wait * 1000), _name(post.user), who)
+        return True
 
     async def _attempt(self, post: Post) -> Attempt:
         self._open()

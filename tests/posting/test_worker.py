@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from redis.asyncio import Redis
 
-from aiooauth1 import Consumer, MemoryStore, OAuth1Session
+from aiooauth1 import Consumer, MemoryStore, OAuth1Session, RateLimited
 from aiooauth1.posting import InputChanged, Post, RedisJournal, SQLiteJournal
 from aiooauth1.posting.worker import PostingWorker
 from aiooauth1.testing import FakeProvider, drop
@@ -34,8 +34,9 @@ def posts(count: int) -> list[Post]:
 class Team:
     """Some workers, and a queue in memory that they share."""
 
-    def __init__(self, fake: FakeProvider, workers: list[PostingWorker]) -> None:
+    def __init__(self, fake: FakeProvider, workers: list[PostingWorker], troubles: list[Exception]) -> None:
         self.fake = fake
+        self.troubles = troubles  # what reconcile raises
         self.workers = workers
         self.queue: asyncio.Queue[str] = asyncio.Queue()
 
@@ -86,7 +87,11 @@ async def team(
         for user in USERS:
             await store.put_access_token(fake.provider.name, user, fake.issue_access_token(user))
 
+        troubles: list[Exception] = []
+
         async def reconcile(_: OAuth1Session, post: Post) -> bool:
+            if troubles:
+                raise troubles.pop()
             return any(post.data == {"status": one.text} for one in fake.posts)
 
         def session() -> OAuth1Session:
@@ -100,7 +105,7 @@ async def team(
                 PostingWorker(session, journal, reconcile=reconcile if reconciles else None, stop_after=2)
             )
             stack.push_async_callback(workers[-1].aclose)
-        yield Team(fake, workers)
+        yield Team(fake, workers, troubles)
 
 
 async def test_workers_send_each_post_once_and_each_user_s_in_order(redis_url: str) -> None:
@@ -206,6 +211,17 @@ async def test_a_refused_consumer_stops_all_workers_and_enqueueing_goes_on(redis
         assert report.waiting == 9
         await found.enqueue([])
         assert await found.workers[1].stopped() is None
+
+
+async def test_a_reconcile_of_a_worker_that_fails_or_is_limited_is_asked_again(redis_url: str) -> None:
+    async with team(redis_url, "asked again", reconciles=True) as found:
+        limited = RateLimited("too many", status=429, retry_after=0.01)
+        found.troubles += [*[limited] * 4, TimeoutError()]
+        found.fake.drop_next("after")
+        await found.enqueue(posts(1))
+        await found.run()
+        assert not found.troubles
+        assert (await found.journal.report()).done == len(found.fake.posts) == 1
 
 
 def test_workers_need_a_journal_that_they_share(tmp_path: Path) -> None:
