@@ -30,10 +30,7 @@ if TYPE_CHECKING:
     from aiooauth1.credentials import AccessToken, Consumer, RequestToken
 
 
-__all__ = ["DENIALS", "Problem", "read_problem", "read_success", "with_hints"]
-
-DENIALS = frozenset({"user_refused", "permission_denied", "access_denied"})
-"""What a callback calls it when the user said no."""
+__all__ = ["Problem", "read_problem", "read_success", "with_hints"]
 
 _NAME_LENGTH = 64
 _ADVICE_LENGTH = 200

@@ -129,7 +129,7 @@ _FORMS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
         "challenge": _CHALLENGES,
         "code": _CODES,
-        "error": MappingProxyType({**_CODES, **_ERRORS}),
+        "error": MappingProxyType({**_PROBLEMS, **_CODES, **_ERRORS}),
         "errors": _X,
         "mediawiki": _CODES,
         "stat": _STAT,

@@ -254,7 +254,23 @@ def _in_text(text: str) -> ProblemReport:
         return ProblemReport("stat", found[1], found[2])
     if found := _CODED.match(text):
         return ProblemReport("code", found[1], found[2])
-    return _fragments(text)
+    return _in_elements(text) if _FAULT.match(text) else _fragments(text)
+
+
+# Gateways and LinkedIn: an element that is named for an error, and in it elements that hold text alone.
+_FAULT = re.compile(rf"{_HEAD}<(?:errors?|fault|intuitresponse|response)\b", re.ASCII | re.IGNORECASE)
+_ELEMENT = re.compile(r"<([A-Za-z][\w.:-]{0,40}+)[^<>]*+>([^<>]++)</", re.ASCII)
+
+
+def _in_elements(text: str) -> ProblemReport:
+    """Read the elements that hold text as if they were the members of a JSON object."""
+    elements: dict[str, str] = {}
+    for name, value in _ELEMENT.findall(text):
+        elements.setdefault(name.rpartition(":")[2].lower(), value.strip())
+    if _PROBLEM in elements:
+        return _problem({name: value for name, value in elements.items() if name in _REPORTED})
+    report = _fragments(text)
+    return report if report.name else ProblemReport("message", "", _advice(elements))
 
 
 def _fragments(text: str) -> ProblemReport:
@@ -269,7 +285,10 @@ def _fragments(text: str) -> ProblemReport:
 _DECODER = JSONDecoder(parse_int=str, parse_float=str, parse_constant=str)
 _OBJECT = re.compile(r'\{\s{0,64}+"')
 _MOST_TRIED = 8  # objects of one text: each may be as long as the rest of it
-_SAYING = ("error_description", "message", "info", "text", "detail", "description", "msg", "error_text")
+_SAYING = (
+    *("error_description", "message", "faultstring", "info", "text", "detail", "description", "msg"),
+    *("error_text", "reason"),
+)
 _NAME = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 _STATUS = re.compile(r"[1-5]\d\d", re.ASCII)
 
@@ -321,7 +340,8 @@ def _in_codes(value: Mapping[str, object]) -> ProblemReport:
         if report.name:
             return report
     error, errors = value.get("error"), value.get("errors")
-    said = (value, error, *_list(errors)[:1], value.get("meta"))
+    fault = _lower(value.get("fault"))  # Apigee's, and Intuit's, which holds a list of errors
+    said = (value, error, *_list(errors)[:1], value.get("meta"), fault, *_list(fault.get("error"))[:1])
     advice = next(filter(None, (_advice(_lower(item)) for item in said)), "")
     if isinstance(error, str) and error:
         is_name = _NAME.fullmatch(error)

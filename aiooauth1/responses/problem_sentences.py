@@ -37,6 +37,7 @@ _DEAD_TOKENS: Mapping[str, str] = MappingProxyType(
         "access token has been revoked": "token_revoked",
         "specified token does not exist": "token_rejected",
         "oauth request token has expired": "token_expired",  # WordPress
+        "the token used in the oauth request is not valid": "token_rejected",  # LinkedIn's API v1
         "no approved grant was found for that authorization token": "token_rejected",  # MediaWiki
     }
 )
@@ -89,6 +90,7 @@ _INTRODUCTIONS = (
     "An error occurred in the OAuth protocol: ",  # MediaWiki
     "The authorization headers in your request are not valid: ",  # MediaWiki
     "Error processing your OAuth request: ",  # X
+    "[unauthorized]. ",  # LinkedIn
 )
 _NUMBER = re.compile(r"\d{5}:")  # Plurk's
 _BLANKS = re.compile(r"\s+")
@@ -127,7 +129,10 @@ _OLD = (
     "skew",
     "stale",
     "refused",
+    "seconds old",
+    "too early",
     "too far",  # Tumblr and Instapaper: "oauth_timestamp is too far away; …"
+    "too late",
     "too old",
 )
 _SEEN = ("already", "duplicate", "has been used", "replay", "reused", "used before", "/used nonce")

@@ -402,6 +402,8 @@ SAYS_DEAD = re.compile(
             "Invalid request token",
             "No approved grant",
             "OAuth request token has expired",
+            "Access Token expired",
+            "The token used in the OAuth request is not valid",
         ]
     )
 )

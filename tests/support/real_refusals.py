@@ -48,6 +48,13 @@ BASE_STRING = (
 )
 
 
+INTUIT = (
+    '<?xml version="1.0" encoding="UTF-8" standalone="yes"?><IntuitResponse time="2018-08-20T02:23:36-07:00">'
+    '<Fault type="AuthenticationFault"><Error code="100"><Message>General Authentication Error</Message>'
+    "<Detail>AuthenticationErrorGeneral: SRV-110</Detail></Error></Fault></IntuitResponse>"
+)
+
+
 def x_v1(status: int, code: int, message: str, kind: type[ProviderError]) -> Form:
     body = f'{{"errors":[{{"code":{code},"message":"{message}"}}]}}'
     return Form("X, API 1.1", status, body, kind, str(code), embeds="json")
@@ -500,6 +507,59 @@ FORMS: list[Form] = [
         'OAuth realm="http%3A%2F%2Flocalhost", oauth_signature="waNR3c%3D", oauth_signature_base_string="'
         f'{urllib.parse.quote(BASE_STRING)}", oauth_problem="signature_invalid"',
     ),
+    # Gateways, and what several servers share
+    Form(
+        "Apigee",
+        401,
+        '{"fault":{"faultstring":"Invalid access token","detail":{"errorcode":"x"}}}',
+        TokenRejected,
+        "token_rejected",
+    ),
+    Form(
+        "Apigee, XML",
+        401,
+        '<?xml version="1.0"?><fault><faultstring>Access Token expired</faultstring></fault>',
+        TokenRejected,
+        "token_expired",
+    ),
+    Form(
+        "LinkedIn, API v1, XML",
+        401,
+        "<error>\n<status>401</status>\n<timestamp>1494961358990</timestamp>\n<error-code>0</error-code>\n"
+        "<message>[unauthorized]. The token used in the OAuth request is not valid.</message>\n</error>",
+        TokenRejected,
+        "token_rejected",
+    ),
+    Form(
+        "LinkedIn, API v1",
+        401,
+        '{"errorCode":0,"message":"[unauthorized]. The token used in the OAuth request is not valid."}',
+        TokenRejected,
+        "token_rejected",
+    ),
+    Form(
+        "the extension's names as elements",
+        401,
+        "<fault><oauth><oauth_problem>nonce_used</oauth_problem></oauth></fault>",
+        NonceRejected,
+        "nonce_used",
+    ),
+    Form(
+        "the extension's names as `error`",
+        401,
+        '{"error":"timestamp_refused"}',
+        TimestampRefused,
+        "timestamp_refused",
+    ),
+    Form("Intuit", 401, INTUIT, ProviderError, None),
+    Form(
+        "a server by hand",
+        401,
+        "Timestamp is more than 600 seconds old",
+        TimestampRefused,
+        "timestamp_refused",
+    ),
+    Form("a page", 401, "<html><message>Invalid access token</message></html>", ProviderError, None),
     # Others
     Form(
         "Xero",

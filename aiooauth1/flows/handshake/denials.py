@@ -34,6 +34,10 @@ DENIAL_PROBLEMS: Mapping[str, str] = MappingProxyType(
         "user_denied": "servers written by hand; the same words",
         "access denied": "the same words",
         "denied": "the same word",
+        "user_declined": "likewise",
+        "user_cancelled": "likewise",
+        "user_canceled": "likewise",
+        "authorization_denied": "likewise",
         "access not granted by user": "django-oauth-plus (views.py), and ADL_LRS with it, as `error=`",
         "end-user refused to authorize request token": "Launchpad's +access-token (browser/oauth.py)",
     }
