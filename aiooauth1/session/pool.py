@@ -128,7 +128,11 @@ class ConnectionPool:
         self.middlewares: Sequence[ClientMiddlewareType] = tuple(self._options.get("middlewares", ()))
         self._http: ClientSession | None = None
         given = self._options.get("timeout")
-        self._timeout = given if isinstance(given, ClientTimeout) else ClientTimeout(total=300)
+        if given is not None and not isinstance(given, ClientTimeout):
+            raise TypeError(
+                f"timeout must be a ClientTimeout, not {type(given).__name__}: ClientTimeout(total=…)"
+            )
+        self._timeout = given or ClientTimeout(total=300)
         self._affinity = LoopAffinity("session")
 
     def check_open(self) -> None:

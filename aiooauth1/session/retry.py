@@ -49,6 +49,7 @@ class Retry:
             refunded, and one after a refusal that says when to come again costs nothing.
 
     Raises:
+        TypeError: If a number is none, or `resend` is one text.
         ValueError: If a number is out of its range.
     """
 
@@ -61,6 +62,12 @@ class Retry:
     budget: float = 100.0
 
     def __post_init__(self) -> None:
+        for name in ("attempts", "base", "cap", "max_wait", "budget"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int if name == "attempts" else (int, float)):
+                raise TypeError(f"{name} must be a number, not {type(value).__name__}")
+        if isinstance(self.resend, str):
+            raise TypeError(f"resend must be a set of methods: write resend={{{self.resend!r}}}")
         if self.attempts < 1:
             raise ValueError("attempts must be 1 or more: the first one counts")
         for name in ("base", "cap", "max_wait", "budget"):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Never, NoReturn, Self, TypedDict, Unpack,
 
 from aiohttp import BytesPayload, hdrs
 from multidict import CIMultiDict
+from yarl import URL
 
 from aiooauth1.credentials import AccessToken, Consumer
 from aiooauth1.errors import SigningError, UnknownUser
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
     from aiohttp import BasicAuth, ClientResponse, ClientSession
-    from yarl import URL
 
     from aiooauth1.providers.provider import Placement, Provider
     from aiooauth1.responses.rate_limit import RateLimit
@@ -109,6 +109,12 @@ class OAuth1Session:
     >>> OAuth1Session(Consumer("key", "secret"), AccessToken("token", "token-secret"))
     <OAuth1Session of Consumer(key='key', secret=***)>
     """
+
+    def __new__(cls, *given: object, **options: object) -> Self:
+        """Say what to write instead of the names that other libraries have for consumer and token."""
+        if not given and "consumer" not in options:
+            raise TypeError("write OAuth1Session(Consumer(key, secret), AccessToken(key, secret))")
+        return super().__new__(cls)
 
     def __init__(
         self,
@@ -355,6 +361,9 @@ class OAuth1Session:
         """
         if not options.keys() <= _OPTIONS:
             raise TypeError(f"a call has no option {min(options.keys() - _OPTIONS)!r}")
+        if not isinstance(method, str) or not isinstance(url, (str, URL)):
+            wrong = "method" if not isinstance(method, str) else "url"
+            raise TypeError(f"{wrong} must be a str{'' if wrong == 'method' else ' or URL'}")
         rest = cast("dict[str, Any]", options)
         user, token = rest.pop("user", None), rest.pop("token", None)
         if user is not None or token is not None:

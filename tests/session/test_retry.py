@@ -4,6 +4,7 @@ import copy
 import dataclasses
 import pickle
 import random
+from typing import Any
 
 import pytest
 
@@ -146,6 +147,14 @@ def test_the_spread_is_never_longer_than_the_cap() -> None:
 def test_malformed_rules_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         Retry(**wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"attempts": "3"}, {"attempts": 2.5}, {"budget": None}, {"resend": "POST"}]
+)
+def test_rules_of_another_type_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match=next(iter(wrong))):
+        Retry(**wrong)
 
 
 def test_the_rules_are_a_value() -> None:

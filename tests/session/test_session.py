@@ -739,6 +739,11 @@ MISTAKES: dict[str, tuple[Callable[[], Any], str]] = {
     "four texts": (lambda: OAuth1Session(*cast("Any", ("ck", "cs", "tk", "ts"))), r"OAuth1Session\(Consumer"),
     "two texts": (lambda: OAuth1Session(*cast("Any", ("ck", "cs"))), r"Consumer\(key, secret\)"),
     "a consumer that is a text": (lambda: OAuth1Session(cast("Any", "ck")), r"Consumer\(key, secret\)"),
+    "client_key= alone": (
+        lambda: OAuth1Session(**cast("Any", {"client_key": "x"})),
+        r"OAuth1Session\(Consumer",
+    ),
+    "a timeout that is a number": (lambda: OAuth1Session(CONSUMER, timeout=cast("Any", 5)), "ClientTimeout"),
     "client_key=": (lambda: OAuth1Session(CONSUMER, **cast("Any", {"client_key": "x"})), r"Consumer\(key"),
     "resource_owner_key=": (
         lambda: OAuth1Session(CONSUMER, **cast("Any", {"resource_owner_key": "x"})),
@@ -779,6 +784,10 @@ async def test_a_forgotten_await_and_a_plain_with_say_what_to_write(session: OAu
         cast("Any", call).__enter__()
     with pytest.raises(TypeError, match="async with"):
         cast("Any", session).__enter__()
+    with pytest.raises(TypeError, match="url must be a str or URL"):
+        session.get(cast("Any", b"https://api.test/"))
+    with pytest.raises(TypeError, match="method must be a str"):
+        session.request(cast("Any", None), "https://api.test/")
 
 
 @pytest.mark.parametrize("name", ["HMAC-SHA1", "HMAC-SHA256", "HMAC-SHA512"])

@@ -279,7 +279,7 @@ async def test_a_refusal_that_comes_late_says_nothing_of_what_was_granted_since(
         assert (await slow).status == 401
         assert await store.get_access_token("home", "alice") == TOKEN
         assert len(told.rejections) == 1
-        # Refused anew, it is dead anew.
+        # Refused again, it is discarded again.
         assert (await session.get("posts", user="alice")).status == 401
         assert await store.get_access_token("home", "alice") is None
     assert [one.token_key for one in told.rejections] == [TOKEN.key, TOKEN.key]
@@ -295,7 +295,7 @@ async def test_a_token_that_dies_in_a_pause_is_not_sent_again(
     session = session_at(listener, store, told, sleep=sleep)
     listener.answer = lambda _: reply(429)
     async with session:
-        with pytest.raises(UnknownUser, match="anew"):
+        with pytest.raises(UnknownUser, match="connect the user again"):
             await session.post("posts", user="alice", data={"status": "x"})
     assert [arrival.method for arrival in listener.arrivals] == ["POST", "GET"]
 
