@@ -38,7 +38,7 @@ def post_all(
     read_ahead: int = 10_000,
     settle: float = 2.0,
     drain: float = 5.0,
-    clock: Callable[[], float] = time.time,
+    clock: Callable[[], float] | None = None,
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
 ) -> Posting:
     """Send posts for any number of users, and iterate over what came of each.
@@ -66,7 +66,8 @@ def post_all(
         read_ahead: How many posts are kept in memory at most.
         settle: How many seconds a request whose answer was lost may still be at work at the provider.
         drain: How many seconds requests may still take when the run is left.
-        clock: Seconds since the epoch.
+        clock: Seconds since the epoch; None: the machine's clock as it is now, which runs on steadily when
+            that is put forward or back meanwhile.
         sleep: Waits so many seconds.
 
     Returns:
@@ -87,7 +88,7 @@ def post_all(
     if provider is None or session.store is None:
         raise TypeError("posts are sent for users: give the session provider= and store=")
     pace = Pace(provider.rate_limits, provider.base_url)
-    lanes = Lanes(pace, clock, sleep, read_ahead)
+    lanes = Lanes(pace, _steady_clock() if clock is None else clock, sleep, read_ahead)
     return Posting(
         Run(session, posts, lanes, journal, reconcile, concurrency=concurrency, stop_after=stop_after),
         settle=settle,
@@ -155,6 +156,11 @@ class Posting(AsyncIterator[Outcome]):
                 await asyncio.shield(run.task)
         finally:
             await run.end(self._drain)
+
+
+def _steady_clock() -> Callable[[], float]:
+    ahead = time.time() - time.monotonic()
+    return lambda: time.monotonic() + ahead
 
 
 def _check_plug_ins(posts: object, journal: object, reconcile: object) -> None:

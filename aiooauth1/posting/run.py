@@ -201,7 +201,10 @@ class Run:
         post = numbered.post
         if post.id in self._lanes.ids:
             raise ValueError(f"post {numbered.position + 1} of the input has the id {post.id!r} of another")
-        self._lanes.add(Item(numbered, self._lanes.pace.route(post.method, post.url), entry))
+        item = Item(numbered, self._lanes.pace.route(post.method, post.url), entry)
+        if item.in_doubt_since is not None:  # not in the future, as after a clock was put back
+            item.in_doubt_since = min(item.in_doubt_since, self._lanes.clock())
+        self._lanes.add(item)
 
     # Sending
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,8 @@ from aiooauth1.posting import (
     SQLiteJournal,
     post_all,
 )
+from aiooauth1.posting.journal import Numbered
+from aiooauth1.posting.post import digest
 from aiooauth1.testing import FakeProvider, drop
 
 
@@ -492,3 +495,31 @@ async def test_an_argument_of_another_type_is_refused_at_once(options: dict[str,
     async with FakeProvider() as fake, service(fake) as session:
         with pytest.raises(TypeError, match=message):
             post_all(session, [], **options)
+
+
+async def test_a_clock_that_is_put_back_during_a_run_moves_no_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with FakeProvider() as fake, service(fake) as session, asyncio.timeout(20):
+        fake.rate_limit(1, 1)
+        run = post_all(session, posts(2, ("ann",)))
+        assert (await anext(run)).status == "done"
+        real = time.time
+        monkeypatch.setattr("time.time", lambda: real() - 3600)
+        second = await anext(run)
+        monkeypatch.undo()
+        await run.aclose()
+        assert second.status == "done"
+
+
+async def test_a_post_begun_in_the_future_is_reconciled_after_settle_seconds(tmp_path: Path) -> None:
+    async with FakeProvider() as fake, service(fake) as session, asyncio.timeout(20):
+        ahead = SQLiteJournal(tmp_path / "run.db", clock=lambda: time.time() + 3600)
+        [post] = posts(1)
+        await ahead.open()
+        await ahead.begin(Numbered(0, post, digest(post)))
+        await ahead.release()
+
+        async def reconcile(*_: object) -> bool:
+            return True
+
+        run = post_all(session, [post], journal=ahead, reconcile=reconcile, settle=0.01)
+        assert [outcome.status for outcome in await outcomes(run)] == ["done"]

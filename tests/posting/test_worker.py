@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from aiohttp import web
-    from real_redis.server import RedisServer
 
 pytestmark = pytest.mark.socket
 USERS = ("ann", "ben", "cleo")
@@ -227,19 +226,3 @@ async def test_a_reconcile_of_a_worker_that_fails_or_is_limited_is_asked_again(r
 def test_workers_need_a_journal_that_they_share(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="workers share a RedisJournal, not SQLiteJournal"):
         PostingWorker(lambda: OAuth1Session(Consumer("k", "s")), SQLiteJournal(tmp_path / "run.db"))  # type: ignore[arg-type]
-
-
-async def test_a_redis_that_may_forget_is_warned_of_once(
-    own_redis: RedisServer, caplog: pytest.LogCaptureFixture
-) -> None:
-    async with Redis.from_url(own_redis.url) as client:
-        journal = RedisJournal(client, "durable")
-        for settings in ({"appendonly": "yes", "appendfsync": "everysec"}, {"appendfsync": "always"}):
-            for name, value in settings.items():
-                await client.config_set(name, value)
-            for _ in range(2):
-                await journal.open()
-                await journal.release()
-            journal = RedisJournal(client, "durable")
-    (warning,) = [one for one in caplog.messages if "appendfsync" in one]
-    assert warning.startswith("this Redis has appendonly yes and appendfsync everysec: ")
