@@ -27,7 +27,7 @@ CALLS = 10_000
 LIMIT = 100  # connections: the other calls wait for one
 PAIRS = 3  # sizes hardly differ from one time to the next
 OVER_UNSIGNED = 1.3
-TOKENS = 100_000
+TOKENS = 20_000
 TOKEN_BYTES = 400.0
 HANDSHAKES = 5_000
 HANDSHAKE_BYTES = 1_024.0
@@ -71,16 +71,16 @@ async def _measured(origin: str, effort: Effort) -> list[Row]:
 
 
 async def _in_flight(session: OAuth1Session | ClientSession, origin: str, count: int) -> float:
-    """Return the bytes of each call while so many are in flight, of which none was answered yet."""
+    """Return the bytes of each call while so many are in flight, before any is over."""
 
     async def call() -> None:
-        async with session.post(f"{origin}/later", json=BODY) as response:
+        async with session.post(f"{origin}/2/tweets", json=BODY) as response:
             await response.read()
 
     gc.collect()
     tracemalloc.start()
     tasks = [asyncio.create_task(call()) for _ in range(count)]
-    for _ in range(3):  # until each is sent or waits for a connection
+    for _ in range(2):  # until each is sent or waits for a connection
         await asyncio.sleep(0)
     used, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()

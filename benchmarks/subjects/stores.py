@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from benchmarks.harness.measure import Comparison, Effort
 
 
-USERS = 100_000
+USERS = 40_000
 GETS = 2_000  # a sample
 HANDSHAKES = 100  # a sample
 PAIRS = 15
