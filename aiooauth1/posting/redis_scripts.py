@@ -309,7 +309,7 @@ class Runner:
             return
         self._is_checked = True
         try:
-            settings = await self.client.config_get("append*")
+            settings = await _uncancelled(self.client.config_get("append*"))
         except (RedisError, RedisClusterException, OSError):
             return
         told = {_text(name): _text(value) for name, value in settings.items()}
@@ -365,7 +365,7 @@ class Runner:
         while True:
             try:
                 async with self._permits:
-                    return await command()
+                    return await _uncancelled(command())
             except (RedisConnectionError, RedisTimeoutError, OSError) as error:
                 if loop.time() + pause > until:
                     reason = type(error).__name__
@@ -379,6 +379,20 @@ class Runner:
             return await self.client.evalsha(script.sha, 1, self.entries, self.prefix, *arguments)
         except NoScriptError:
             return await self.client.eval(script.text, 1, self.entries, self.prefix, *arguments)
+
+
+async def _uncancelled(answer: Awaitable[Any]) -> Any:
+    """Await an answer of redis-py, and raise CancelledError if it dropped a cancellation meanwhile.
+
+    In Python 3.11 `asyncio.wait_for`, through which redis-py sends, drops one that comes when it has just got
+    its result: a loop that asks again and again would then never end.
+    """
+    task = asyncio.current_task()
+    before = 0 if task is None else task.cancelling()
+    found = await answer
+    if task is not None and task.cancelling() > before:
+        raise asyncio.CancelledError
+    return found
 
 
 def _text(value: bytes | str) -> str:
