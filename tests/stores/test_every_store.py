@@ -221,7 +221,9 @@ def damage(path: Path) -> None:
     import sqlite3  # noqa: PLC0415  one test needs it
 
     with sqlite3.connect(path) as database:
-        database.execute("UPDATE access SET record = substr(record, 1, length(record) - 1) || x'3f'")
+        for number, record in database.execute("SELECT rowid, record FROM access").fetchall():
+            changed = record[:-1] + bytes([record[-1] ^ 1])
+            database.execute("UPDATE access SET record = ? WHERE rowid = ?", (changed, number))
 
 
 @pytest.mark.parametrize(
