@@ -7,7 +7,7 @@ import inspect
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Never, NoReturn, Self, TypedDict, Unpack, cast
 
-from aiohttp import BytesPayload, hdrs
+from aiohttp import BasicAuth, BytesPayload, hdrs
 from multidict import CIMultiDict
 from yarl import URL
 
@@ -34,7 +34,7 @@ from aiooauth1.transport.request import FORM
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
-    from aiohttp import BasicAuth, ClientResponse, ClientSession
+    from aiohttp import ClientResponse, ClientSession
 
     from aiooauth1.providers.provider import Placement, Provider
     from aiooauth1.responses.rate_limit import RateLimit
@@ -164,6 +164,10 @@ class OAuth1Session:
         self._set_retry(retry)
         if provider is not None:
             provider.warn_of_sunset()
+        if basic_auth is not None and not isinstance(basic_auth, BasicAuth):
+            raise TypeError(
+                f"basic_auth must be an aiohttp.BasicAuth or None, not {type(basic_auth).__name__}"
+            )
         self._options = SigningOptions.of(
             provider,
             clock=self._clocks.now,
@@ -247,8 +251,9 @@ class OAuth1Session:
     async def close(self) -> None:
         """Close the connections. A view closes nothing.
 
-        Calls under way end with an error, also those that read a body. An `on_token_rejected` that runs is
-        waited for, at most five seconds.
+        Calls under way end with an error, also those that read a body; one that pauses before a retry ends
+        when its pause is over, and sends nothing. An `on_token_rejected` that runs is waited for, at most
+        five seconds.
         """
         if self._owns_pool:
             await self._rejections.drain()

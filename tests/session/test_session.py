@@ -758,6 +758,10 @@ MISTAKES: dict[str, tuple[Callable[[], Any], str]] = {
     "a store that is a dict": (lambda: OAuth1Session(CONSUMER, store=cast("Any", {})), "MemoryStore"),
     "a provider that is a text": (lambda: OAuth1Session(CONSUMER, provider=cast("Any", "x")), "Provider"),
     "a retry that is a number": (lambda: OAuth1Session(CONSUMER, retry=cast("Any", 3)), "Retry"),
+    "basic_auth= that is a text": (
+        lambda: OAuth1Session(CONSUMER, basic_auth=cast("Any", "ann:password")),
+        "BasicAuth or None, not str",
+    ),
     "basic_auth= in the header": (
         lambda: OAuth1Session(CONSUMER, basic_auth=basic()),
         "placement",
