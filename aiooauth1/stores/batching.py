@@ -6,6 +6,7 @@ No reader is given what was there before a write that has returned.
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from aiooauth1.errors import OAuth1Error, StoreUnavailable
@@ -74,7 +75,7 @@ class FreshReads(Generic[_K]):
 class ReadBatcher(Generic[_K, _V]):
     """Gather the reads that come while one is under way, and ask for them all at once.
 
-    Every caller has its own deadline and cancellation: who gives up leaves the others waiting. Each
+    Every caller has its own deadline and cancellation: a reader that gives up leaves the others waiting. Each
     reader gets a copy of a question's error, and an error of one record goes to its reader alone.
 
     Args:
@@ -82,8 +83,8 @@ class ReadBatcher(Generic[_K, _V]):
             key's readers.
         timeout: How many seconds a reader waits.
         late: Makes the error of a reader whose time is up, from what is known of why.
-        most: How many keys one question takes. 1: every key is a question of its own, all at once, for a back
-            end whose keys lie on several nodes, of which one may hang.
+        node: Names the node that holds a key. A question has keys of one node only, so that a node that hangs
+            delays nobody else's. None: one node holds them all.
     """
 
     def __init__(
@@ -92,19 +93,12 @@ class ReadBatcher(Generic[_K, _V]):
         *,
         timeout: float,
         late: Callable[[], StoreUnavailable],
-        most: int | None = None,
+        node: Callable[[_K], str] | None = None,
     ) -> None:
-        self._ask = ask
-        self._timeout = timeout
-        self._late = late
-        self._most = most or _MOST_KEYS
+        self._make = partial(_NodeReads[_K, _V], ask, timeout, late)
+        self._node = node
+        self._nodes: dict[str, _NodeReads[_K, _V]] = {}
         self._fresh: FreshReads[_K] = FreshReads()
-        self._waiting: dict[_K, list[asyncio.Future[_V]]] = {}
-        self._questions: set[asyncio.Task[None]] = set()
-        self._is_due = False  # whether a question is about to be asked
-        self._is_alone = False  # whether a reader asks for its own key, in its own task
-        self._patience: asyncio.TimerHandle | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def read(self, key: _K) -> _V:
         """Return the answer for one key.
@@ -118,12 +112,45 @@ class ReadBatcher(Generic[_K, _V]):
         """Note that a write of a key is about to return: who reads that key asks again."""
         self._fresh.note_write(key)
 
-    async def _read(self, key: _K) -> _V:
+    async def aclose(self) -> None:
+        """End the questions under way. Whoever waits is told that the store did not answer."""
+        for reads in self._nodes.values():
+            await reads.aclose()
+
+    def _read(self, key: _K) -> Awaitable[_V]:
+        node = "" if self._node is None else self._node(key)
+        reads = self._nodes.get(node)
+        if reads is None:
+            reads = self._nodes[node] = self._make()
+        return reads.read(key)
+
+
+class _NodeReads(Generic[_K, _V]):
+    """The reads of one node's keys."""
+
+    def __init__(
+        self,
+        ask: Callable[[Sequence[_K]], Awaitable[Sequence[_V | Exception]]],
+        timeout: float,
+        late: Callable[[], StoreUnavailable],
+    ) -> None:
+        self._ask = ask
+        self._timeout = timeout
+        self._late = late
+        self._waiting: dict[_K, list[asyncio.Future[_V]]] = {}
+        self._questions: set[asyncio.Task[None]] = set()
+        self._is_due = False  # whether a question is about to be asked
+        self._is_alone = False  # whether a reader asks for its own key, in its own task
+        self._patience: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def read(self, key: _K) -> _V:
+        """Return the answer for one key, which other readers may have asked for as well."""
         loop = asyncio.get_running_loop()
         if self._loop is not loop:  # what was begun in a loop that has ended never comes to an end
             self._loop, self._waiting, self._questions = loop, {}, set()
             self._is_due, self._is_alone, self._patience = False, False, None
-        if self._most == 1 or not (self._is_due or self._is_alone or self._questions or self._waiting):
+        if not (self._is_due or self._is_alone or self._questions or self._waiting):
             return await self._read_alone(key)
         answer: asyncio.Future[_V] = loop.create_future()
         self._waiting.setdefault(key, []).append(answer)
@@ -140,7 +167,7 @@ class ReadBatcher(Generic[_K, _V]):
 
     async def _read_alone(self, key: _K) -> _V:
         """Ask for one key in the reader's own task, which costs least; who comes meanwhile is gathered."""
-        self._is_alone = self._most > 1
+        self._is_alone = True
         try:
             (answer,) = await self._ask((key,))
         finally:
@@ -152,7 +179,7 @@ class ReadBatcher(Generic[_K, _V]):
         return answer
 
     async def aclose(self) -> None:
-        """End the questions under way. Whoever waits is told that the store did not answer."""
+        """End the questions under way, and tell all who wait that the store did not answer."""
         for question in self._questions:
             question.cancel()
         if self._questions:
@@ -165,7 +192,7 @@ class ReadBatcher(Generic[_K, _V]):
     def _start(self) -> None:
         self._is_due = False
         batch: dict[_K, list[asyncio.Future[_V]]] = {}
-        while self._waiting and len(batch) < self._most:
+        while self._waiting and len(batch) < _MOST_KEYS:
             key = next(iter(self._waiting))
             answers = [answer for answer in self._waiting.pop(key) if not answer.done()]
             if answers:

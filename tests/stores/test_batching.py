@@ -12,13 +12,13 @@ from aiooauth1.stores.batching import ReadBatcher
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 
 class BackEnd:
     """Answers with the key in capitals, when it is let."""
 
-    def __init__(self, timeout: float = 5.0, most: int | None = None) -> None:
+    def __init__(self, timeout: float = 5.0, node: Callable[[str], str] | None = None) -> None:
         self.timeout = timeout
         self.asked: list[tuple[str, ...]] = []
         self.may_answer = asyncio.Event()
@@ -26,7 +26,7 @@ class BackEnd:
         self.news = asyncio.Event()
         self.error: Exception | None = None
         self.batcher: ReadBatcher[str, str] = ReadBatcher(
-            self.ask, timeout=timeout, late=lambda: StoreUnavailable("too late"), most=most
+            self.ask, timeout=timeout, late=lambda: StoreUnavailable("too late"), node=node
         )
 
     async def ask(self, keys: Sequence[str]) -> Sequence[str | Exception]:
@@ -150,13 +150,15 @@ async def test_closing_ends_the_questions_and_tells_the_readers() -> None:
     assert [type(end) for end in ends[1:]] == [StoreUnavailable] * 3
 
 
-async def test_keys_that_lie_apart_are_asked_for_apart_and_at_once() -> None:
-    back_end = BackEnd(most=1)
+async def test_keys_of_several_nodes_are_gathered_by_node_and_asked_for_at_once() -> None:
+    back_end = BackEnd(node=lambda key: key[0])
     back_end.may_answer.clear()
-    readers = [asyncio.create_task(back_end.batcher.read(key)) for key in ("ann", "bob", "eve")]
-    await back_end.until(3)
+    keys = ("ann", "abe", "amy", "bob", "ben", "bea")
+    readers = [asyncio.create_task(back_end.batcher.read(key)) for key in keys]
+    await back_end.until(4)  # each node's first alone, and after a moment the others
+    assert sorted(back_end.asked) == [("abe", "amy"), ("ann",), ("ben", "bea"), ("bob",)]
     back_end.may_answer.set()
-    assert await asyncio.gather(*readers) == ["ANN", "BOB", "EVE"]
+    assert await asyncio.gather(*readers) == [key.upper() for key in keys]
 
 
 def test_a_loop_that_ended_in_the_middle_does_not_stop_the_next() -> None:
@@ -179,9 +181,11 @@ def test_a_loop_that_ended_in_the_middle_does_not_stop_the_next() -> None:
     assert asyncio.run(read()) == "ANN"
 
 
-@pytest.mark.parametrize("most", [None, 1])
-async def test_many_readers_under_random_cancellation_get_their_own_answer(most: int | None) -> None:
-    back_end = BackEnd(most=most)
+@pytest.mark.parametrize("node", [None, lambda key: key[-1]], ids=["one node", "ten nodes"])
+async def test_many_readers_under_random_cancellation_get_their_own_answer(
+    node: Callable[[str], str] | None,
+) -> None:
+    back_end = BackEnd(node=node)
     readers = [asyncio.create_task(back_end.batcher.read(f"user {number % 50}")) for number in range(500)]
     for number in range(0, 500, 7):
         readers[number].cancel()

@@ -113,6 +113,9 @@ class Client(Protocol):
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         """Send a command and return its reply."""
 
+    def pipeline(self) -> Any:
+        """Return what sends several commands in one round trip."""
+
     def get_encoder(self) -> Any:
         """Return what turns values into bytes and back."""
 
@@ -142,14 +145,18 @@ class ClientAdapter:
         """Whether keys are spread over nodes."""
         return self._cluster is not None
 
+    def node(self, key: bytes) -> str:
+        """Return the name of the node that holds a key; an empty text without a Cluster, or if unknown."""
+        if self._cluster is not None and hasattr(self.client, "get_node_from_key"):
+            with suppress(Exception):  # the nodes are not known yet
+                return str(self.client.get_node_from_key(key).name)
+        return ""
+
     def permits(self, key: bytes | None, lane: Lane) -> asyncio.Semaphore:
         """Return what bounds the commands under way to the node of the key."""
         # redis-py's pools raise when they are empty; this waits. Each node of a Cluster has its own, so that
         # one that hangs leaves the others to those who need them.
-        name = ""
-        if key is not None and hasattr(self.client, "get_node_from_key"):
-            with suppress(Exception):  # the nodes are not known yet
-                name = self.client.get_node_from_key(key).name
+        name = "" if key is None else self.node(key)
         share = min(_FOR_TOKENS, self._most // 2)
         if not share:
             lane = Lane.OTHERS  # of one connection there is no share

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import math
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aiooauth1._internal.secrecy import SecretBytes
@@ -84,7 +85,9 @@ class Commands:
 
     async def read_many(self, keys: Sequence[bytes], lane: Lane) -> list[SecretBytes | Exception | None]:
         """Return the record of each key, None if there is none, the error if it is not one of ours."""
-        values, _ = await self._until_answered(lambda: self._run(_READ_MANY, keys), keys[0], lane=lane)
+        # A script takes keys of one hash slot only, of which a Cluster's node has thousands.
+        ask = self._run_for_each if self._adapter.is_cluster and len(keys) > 1 else self._run_read_many
+        values, _ = await self._until_answered(partial(ask, keys), keys[0], lane=lane)
         if not isinstance(values, list) or len(values) != len(keys):
             raise StoreUnavailable("redis-py returned a reply of the wrong type")
         return [_answer(value) for value in values]
@@ -157,6 +160,20 @@ class Commands:
                 raise
         # A Redis that started again has forgotten its scripts. From now on it knows this one.
         return await client.execute_command("EVAL", script.text, *given)
+
+    def _run_read_many(self, keys: Sequence[bytes]) -> Awaitable[Any]:
+        return self._run(_READ_MANY, keys)
+
+    async def _run_for_each(self, keys: Sequence[bytes]) -> Any:
+        """Read keys of one node in one round trip; raise what makes it worth while to ask again."""
+        pipeline = self._adapter.client.pipeline()
+        for key in keys:
+            pipeline.execute_command("EVAL", _READ.text, 1, key)
+        values = await pipeline.execute(raise_on_error=False)
+        for value in values:
+            if isinstance(value, Exception) and classify(value).transient:
+                raise value
+        return values
 
     async def _until_answered(
         self, command: Callable[[], Awaitable[Any]], key: bytes | None = None, lane: Lane = Lane.OTHERS

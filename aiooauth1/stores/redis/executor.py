@@ -119,10 +119,9 @@ class Executor:
         """Say whether this is the event loop and process that the client was first used in."""
         return self._where == (os.getpid(), asyncio.get_running_loop())
 
-    @property
-    def is_cluster(self) -> bool:
-        """Whether keys are spread over nodes."""
-        return self._adapter.is_cluster
+    def node(self, key: bytes) -> str:
+        """Return the name of the Cluster's node that holds a key; without a Cluster it is an empty text."""
+        return self._adapter.node(key)
 
     def late(self, why: str | None = None) -> StoreUnavailable:
         """Return the error of an operation whose time is up."""

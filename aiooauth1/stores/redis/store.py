@@ -39,7 +39,8 @@ class RedisStore:
     overwritten. One waits for a free connection, repeats what got lost on the adapter, and gives up after
     `timeout` seconds.
 
-    Reads that are asked for at the same time go to Redis in one command, except on a Cluster.
+    Reads that are asked for at the same time go to Redis in one command, on a Cluster in one pipeline to each
+    node.
 
     With `encryption`, a record is bound to its user. But whoever can write to Redis can put an older record
     of the same user back in its place, and it is accepted: encryption hides tokens, and does not date them.
@@ -348,9 +349,7 @@ class RedisStore:
         async def ask(keys: Sequence[bytes]) -> Sequence[SecretBytes | Exception | None]:
             return await self._executor.run(lambda commands: commands.read_many(keys, lane))
 
-        return ReadBatcher(
-            ask, timeout=timeout, late=self._executor.late, most=1 if self._executor.is_cluster else None
-        )
+        return ReadBatcher(ask, timeout=timeout, late=self._executor.late, node=self._executor.node)
 
     @staticmethod
     def _opened(open_record: Callable[[], _T]) -> _T:

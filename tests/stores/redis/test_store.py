@@ -18,7 +18,7 @@ from real_redis.monitor import Monitor
 from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis, RedisCluster
 
 from aiooauth1 import AccessToken
-from aiooauth1.errors import StoreUnavailable
+from aiooauth1.errors import StoreCorrupt, StoreUnavailable
 from aiooauth1.stores.encryption import Encryption
 from aiooauth1.stores.redis import RedisStore
 from aiooauth1.stores.redis.client import Lane
@@ -428,6 +428,54 @@ async def test_a_thousand_reads_at_once_take_few_commands(own_redis: RedisServer
             held = await asyncio.gather(*(read("x", user) for user in tokens))
             assert held == (list(tokens.values()) if read == store.get_access_token else [None] * 1000)
             assert scripts_run(own_redis) - before <= 40
+
+
+class CountingCluster(RedisCluster):
+    """Counts what is sent: commands and pipelines."""
+
+    sent = 0
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        self.sent += 1
+        return await super().execute_command(*args, **options)
+
+    def pipeline(self, *args: Any, **options: Any) -> Any:
+        self.sent += 1
+        return super().pipeline(*args, **options)
+
+
+async def test_a_thousand_reads_at_once_on_a_cluster_take_few_pipelines(
+    redis_cluster: ClusterOfThree,
+) -> None:
+    tokens = {f"user {number}": AccessToken(f"k{number}", "s") for number in range(1000)}
+    client = CountingCluster(host="127.0.0.1", port=redis_cluster.ports[0], socket_timeout=10)
+    async with client:
+        store = RedisStore(client, prefix=fresh_prefix(), timeout=30)
+        await store.put_access_tokens("x", tokens)
+        for read in (store.get_access_token, store.get_pending):
+            before = client.sent
+            held = await asyncio.gather(*(read("x", user) for user in tokens))
+            assert held == (list(tokens.values()) if read == store.get_access_token else [None] * 1000)
+            assert client.sent - before <= 40
+
+
+async def test_a_record_of_another_type_among_many_on_a_cluster_fails_its_own_reader_alone(
+    redis_cluster: ClusterOfThree,
+) -> None:
+    users = [f"user {number}" for number in range(60)]
+    prefix = fresh_prefix()
+    async with RedisCluster(host="127.0.0.1", port=redis_cluster.ports[0], socket_timeout=10) as client:
+        store = RedisStore(client, prefix=prefix, timeout=30)
+        await store.put_access_token("x", "user 7", ANN)
+        (key,) = [key async for key in client.scan_iter(match=f"{prefix}*")]
+        await store.put_access_tokens("x", dict.fromkeys(users, ANN))
+        await client.delete(key)
+        await client.lpush(key, "no token")
+        ends = await asyncio.gather(
+            *(store.get_access_token("x", user) for user in users), return_exceptions=True
+        )
+    assert [user for user, end in zip(users, ends, strict=True) if end != ANN] == ["user 7"]
+    assert isinstance(ends[7], StoreCorrupt)
 
 
 def scripts_run(server: RedisServer) -> int:
