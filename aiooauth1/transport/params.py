@@ -87,7 +87,7 @@ class ParamsEncoder(NamedTuple):
         return (_sorted(form) if self.is_sorted else form).encode()
 
     def _texts(self, items: list[tuple[str, Any]]) -> list[tuple[str, str]]:
-        given = [(name, _text(name, value)) for name, value in items]
+        given = [(name, value if type(value) is str else _text(name, value)) for name, value in items]
         if not self.php_arrays:
             return given
         times = Counter(name.removesuffix("[]") for name, _ in items)
@@ -115,18 +115,16 @@ def _sorted(octets: str) -> str:
 def _items(given: Any) -> list[tuple[str, Any]]:
     if not isinstance(given, Iterable) or isinstance(given, (bytes, bytearray, memoryview)):
         raise TypeError(f"parameters must be a mapping, pairs or a str, not {type(given).__name__}")
-    items = list(given.items() if isinstance(given, Mapping) else given)
-    if not all(_is_pair(item) for item in items):
-        raise TypeError("parameters must be pairs of a name, which is a str, and a value")
-    return [(name, value) for name, values in items for value in _each(values)]
-
-
-def _is_pair(item: Any) -> bool:
-    return isinstance(item, (tuple, list)) and len(item) == 2 and isinstance(item[0], str)  # noqa: PLR2004  a pair
-
-
-def _each(values: Any) -> Iterable[Any]:
-    return values if isinstance(values, (list, tuple)) else (values,)
+    items: list[tuple[str, Any]] = []
+    for item in given.items() if isinstance(given, Mapping) else given:
+        if not isinstance(item, (tuple, list)) or len(item) != 2 or not isinstance(item[0], str):  # noqa: PLR2004  a pair
+            raise TypeError("parameters must be pairs of a name, which is a str, and a value")
+        name, value = item
+        if isinstance(value, (list, tuple)):
+            items += [(name, each) for each in value]
+        else:
+            items.append((name, value))
+    return items
 
 
 def _text(name: str, value: Any) -> str:
