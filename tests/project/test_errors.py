@@ -50,17 +50,17 @@ ALL: list[type[OAuth1Error]] = [getattr(errors, name) for name in ["OAuth1Error"
 PROVIDERS: list[type[ProviderError]] = [kind for kind in ALL if issubclass(kind, ProviderError)]
 
 
-@pytest.mark.parametrize(("name", "parent"), PARENTS.items())
-def test_each_error_is_a_kind_of_what_the_tree_says(name: str, parent: str) -> None:
-    assert getattr(errors, name).__bases__ == (getattr(errors, parent),)
-
-
-def test_the_tree_is_whole() -> None:
+def test_the_tree_is_whole_and_each_error_is_where_it_says() -> None:
     defined = {
-        name for name, kind in vars(errors).items() if inspect.isclass(kind) and issubclass(kind, Exception)
+        name: kind
+        for name, kind in vars(errors).items()
+        if inspect.isclass(kind) and issubclass(kind, Exception)
     }
-    assert defined == {"OAuth1Error", *PARENTS}
-    assert set(errors.__all__) == defined
+    assert {name: kind.__bases__[0].__name__ for name, kind in defined.items()} == {
+        "OAuth1Error": "Exception",
+        **PARENTS,
+    }
+    assert set(errors.__all__) == defined.keys()
 
 
 def test_the_tree_drawn_in_the_module_is_the_tree() -> None:
@@ -78,33 +78,17 @@ def test_the_tree_drawn_in_the_module_is_the_tree() -> None:
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_each_error_is_at_the_top_and_says_what_it_means(kind: type[OAuth1Error]) -> None:
+def test_each_error_is_public_described_and_not_taken_for_network_trouble(kind: type[OAuth1Error]) -> None:
     assert getattr(aiooauth1, kind.__name__) is kind
-    assert kind.__doc__
     assert kind.__doc__ != kind.__bases__[0].__doc__
-
-
-@pytest.mark.parametrize("kind", ALL)
-def test_no_error_is_taken_for_network_trouble(kind: type[OAuth1Error]) -> None:
-    assert issubclass(kind, OAuth1Error)
     assert not issubclass(kind, (OSError, aiohttp.ClientError, TimeoutError, ValueError, LookupError))
-
-
-@pytest.mark.parametrize("kind", [kind for kind in ALL if kind not in PROVIDERS])
-def test_an_error_shows_its_message(kind: type[OAuth1Error]) -> None:
-    assert str(kind("what was wrong")) == "what was wrong"
 
 
 @pytest.mark.parametrize("kind", PROVIDERS)
 def test_a_refusal_tells_status_problem_advice_and_body(kind: type[ProviderError]) -> None:
-    error = kind("refused", status=401, problem="token_revoked", advice="ask the user", body="<html>")
-    assert str(error) == "refused"
-    assert (error.status, error.problem, error.advice, error.body) == (
-        401,
-        "token_revoked",
-        "ask the user",
-        "<html>",
-    )
+    error: Any = full(kind)
+    assert str(error) == "refused: é"
+    assert (error.status, error.problem, error.advice, error.body) == (401, "p", "a", "b")
     bare = kind("refused", status=500)
     assert (bare.problem, bare.advice, bare.body) == (None, None, "")
     with pytest.raises(TypeError):
@@ -113,8 +97,7 @@ def test_a_refusal_tells_status_problem_advice_and_body(kind: type[ProviderError
 
 @pytest.mark.parametrize("kind", [*PROVIDERS, OutcomeUnknown])
 def test_an_error_tells_of_which_request_it_is(kind: type[ProviderError | OutcomeUnknown]) -> None:
-    error = full(kind)
-    assert isinstance(error, (ProviderError, OutcomeUnknown))
+    error: Any = full(kind)
     assert (error.method, error.url, error.user) == ("POST", "https://api.example/posts?a=b", "ann")
     assert (error.request_id, error.clock_difference) == ("r1", -3.5)
     assert dict(error.headers) == {"X-Request-Id": "r1", "Via": "a"}
@@ -124,12 +107,9 @@ def test_an_error_tells_of_which_request_it_is(kind: type[ProviderError | Outcom
     assert dict(bare.headers) == {}
 
 
-def test_a_rate_limit_tells_how_long_to_wait() -> None:
+def test_a_rate_limit_tells_how_long_to_wait_if_known() -> None:
     assert RateLimited("slowly", status=429, retry_after=1.5).retry_after == 1.5
     assert RateLimited("slowly", status=429).retry_after is None
-    assert (
-        RateLimited("slowly", status=503, problem="over_rate", body="x", retry_after=0).problem == "over_rate"
-    )
 
 
 def full(kind: type[OAuth1Error]) -> OAuth1Error:
@@ -168,19 +148,13 @@ def test_errors_come_whole_out_of_other_processes() -> None:
     errors_there = [full(kind) for kind in ALL]
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as processes:
-        back = processes.submit(copy.copy, errors_there).result(30)
-        raised = processes.submit(base_string_uri, "no url").exception(30)
-    assert [type(error) for error in back] == ALL
-    assert [vars(error) for error in back] == [vars(error) for error in errors_there]
+        back = processes.submit(copy.copy, errors_there).result(50)
+        raised = processes.submit(base_string_uri, "no url").exception(50)
+    assert [(type(error), vars(error)) for error in back] == [
+        (type(error), vars(error)) for error in errors_there
+    ]
     assert type(raised) is SigningError
     assert "absolute" in str(raised)
-
-
-def test_an_error_of_ones_own_kind_survives_too() -> None:
-    error = Suspended("refused", status=403, until="Monday")
-    for again in (pickle.loads(pickle.dumps(error)), copy.copy(error)):  # noqa: S301  our own bytes
-        assert (type(again), str(again), vars(again)) == (Suspended, "refused", vars(error))
-        assert again.until == "Monday"
 
 
 class Suspended(ProviderError):
@@ -189,3 +163,10 @@ class Suspended(ProviderError):
     def __init__(self, message: str, *, status: int, until: str) -> None:
         super().__init__(message, status=status)
         self.until = until
+
+
+def test_an_application_s_own_error_survives_copies_and_pickles_too() -> None:
+    error = Suspended("refused", status=403, until="Monday")
+    for again in (pickle.loads(pickle.dumps(error)), copy.copy(error)):  # noqa: S301  our own bytes
+        assert (type(again), str(again), vars(again)) == (Suspended, "refused", vars(error))
+        assert again.until == "Monday"
