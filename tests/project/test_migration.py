@@ -10,11 +10,11 @@ from dataclasses import replace
 from functools import cache
 from inspect import CO_COROUTINE
 from io import BytesIO
-from pathlib import Path
 from types import FunctionType
 from typing import Any
 
 import pytest
+import readme
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
@@ -24,7 +24,6 @@ from aiooauth1.signing.rsa import RSA_SHA1, RSA_SHA256
 from aiooauth1.testing import FakeProvider
 
 
-README = Path(__file__).parents[2] / "README.md"
 HEADING = "## Moving here from another library"
 LIBRARIES = ("Zend_Oauth", "requests-oauthlib", "Authlib", "tweepy", "aioauth-client")
 CODE = re.compile(r"`([^`]+)`")
@@ -41,7 +40,7 @@ def tables(text: str) -> dict[str, list[tuple[str, str]]]:
     return found
 
 
-TABLES = tables(README.read_text(encoding="utf-8"))
+TABLES = tables(readme.TEXT)
 ROWS = [
     pytest.param(ours, id=f"{library}: {theirs}") for library in TABLES for theirs, ours in TABLES[library]
 ]

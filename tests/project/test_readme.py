@@ -7,45 +7,16 @@ import re
 import subprocess
 import sys
 import tomllib
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from readme import ROOT, TEXT, blocks, program, snippets
 
 import aiooauth1.errors
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-README = Path(__file__).parents[2] / "README.md"
-TEXT = README.read_text(encoding="utf-8")
-
-
-def blocks(language: str) -> Iterator[str]:
-    """The code blocks of a language."""
-    opened, block = None, ""
-    for line in TEXT.splitlines(keepends=True):
-        if not line.startswith("```"):
-            block += line
-        elif opened is None:
-            opened, block = line[3:].strip(), ""
-        else:
-            if opened == language:
-                yield block
-            opened = None
-
-
-def program(name: str) -> str:
-    """The whole program that begins with this file name."""
-    (found,) = (block for block in blocks("python") if block.startswith(f"# {name}\n"))
-    return found
-
-
-def snippets() -> list[str]:
-    """The blocks that are no whole programs, in their order."""
-    return [block for block in blocks("python") if not re.match(r"# [\w/.-]+\n", block)]
+    from pathlib import Path
 
 
 # From 3.13 on the interpreter takes pasted blocks at a terminal alone, so there they run as one program.
@@ -61,7 +32,7 @@ def run(command: list[str], folder: Path, text: str = "") -> subprocess.Complete
     return subprocess.run(  # noqa: S603  our own interpreter, the README's code
         [sys.executable, *command],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(README.parent), "PYTHONUTF8": "1"},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"},
         input=text,
         capture_output=True,
         text=True,
@@ -99,21 +70,21 @@ def test_the_tree_of_errors_is_that_of_the_module() -> None:
     assert tree in (aiooauth1.errors.__doc__ or "")
 
 
-def test_the_two_commands_are_one_line_each_and_install_what_they_run() -> None:
-    demo, tests = (block.rstrip("\n") for block in list(blocks("sh"))[:2])
+def test_the_two_commands_install_what_they_run() -> None:
+    demo, tests = (block.rstrip("\n") for block in blocks("sh")[:2])
     install = r"python3 -m venv \.venv && \.venv/bin/pip install -q "
     assert re.fullmatch(install + r"'\.\[all\]' && \.venv/bin/aiooauth1 demo", demo)
     assert re.fullmatch(install + r"-e '\.\[test\]' && \.venv/bin/pytest", tests)
 
 
-def test_the_extras_that_it_names_are_those_of_the_package() -> None:
-    project = tomllib.loads((README.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+def test_the_readme_names_every_extra() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     declared = project["optional-dependencies"].keys() - {"test", "bench", "browser", "types"}
     (sentence,) = re.findall(r"Optional parts are extras.*?\.\n", TEXT, re.DOTALL)
     assert declared == set(re.findall(r"`(\w+)`", sentence))
 
 
-def test_every_link_inside_it_leads_somewhere() -> None:
+def test_every_link_inside_the_readme_has_a_heading() -> None:
     headings = {
         re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-")
         for heading in re.findall(r"^#+ (.*)$", TEXT, re.MULTILINE)
@@ -123,9 +94,9 @@ def test_every_link_inside_it_leads_somewhere() -> None:
     assert links <= headings
 
 
-def test_the_public_modules_that_it_lists_are_there() -> None:
+def test_the_public_modules_that_the_readme_lists_exist() -> None:
     (sentence,) = re.findall(r"one of the\s+public\s+modules: (.*?)\. `\.github", TEXT, re.DOTALL)
-    folder = README.parent / "aiooauth1"
+    folder = ROOT / "aiooauth1"
     named = [name.removeprefix("aiooauth1").strip(".") for name in re.findall(r"`([\w.]+)`", sentence)]
     for name in named:
         path = folder / name.replace(".", "/")

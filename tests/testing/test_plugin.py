@@ -7,12 +7,12 @@ import subprocess
 import sys
 import tomllib
 from functools import partial
-from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
+import readme
 from aioresponses import aioresponses, core
 
 from aiooauth1 import (
@@ -28,9 +28,8 @@ from aiooauth1 import (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
-
-ROOT = Path(__file__).parents[2]
 
 TESTS = """
 import asyncio
@@ -95,7 +94,7 @@ def run(folder: Path, code: str, arguments: Sequence[str]) -> subprocess.Complet
     return subprocess.run(  # noqa: S603  our own interpreter, our own tests
         [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "aiooauth1.testing.plugin", *arguments],
         cwd=folder,
-        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(readme.ROOT)},
         capture_output=True,
         text=True,
         timeout=50,
@@ -105,8 +104,7 @@ def run(folder: Path, code: str, arguments: Sequence[str]) -> subprocess.Complet
 
 @pytest.mark.socket
 def test_the_application_of_the_readme_passes_its_tests(tmp_path: Path) -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    program = text.partition("```python\n# test_reposter.py\n")[2].partition("```\n")[0]
+    program = readme.program("test_reposter.py")
     assert 40 < program.count("\n") <= 60
     found = run(tmp_path, program, ASYNCIO)
     assert "4 passed" in found.stdout, found.stdout
@@ -144,7 +142,9 @@ async def test_aioresponses_bypasses_signing_but_not_reading(monkeypatch: pytest
     ],
     ids=["asyncio auto", "asyncio strict, one loop a module", "anyio beside asyncio strict"],
 )
-def test_fixtures_under_every_plugin(mark: str, decorator: str, arguments: list[str], tmp_path: Path) -> None:
+def test_the_fixtures_work_under_every_async_plugin(
+    mark: str, decorator: str, arguments: list[str], tmp_path: Path
+) -> None:
     found = run(tmp_path, TESTS.format(mark=mark, decorator=decorator), arguments)
     assert "4 passed" in found.stdout, found.stdout
 
@@ -179,6 +179,6 @@ def test_nothing_loads_before_a_fixture_is_used(tmp_path: Path) -> None:
     assert "2 passed" in found.stdout, found.stdout
 
 
-def test_pytest_finds_the_plugin_where_the_package_is_installed() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+def test_the_package_registers_the_plugin() -> None:
+    project = tomllib.loads((readme.ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert project["entry-points"]["pytest11"] == {"aiooauth1": "aiooauth1.testing.plugin"}
