@@ -52,7 +52,8 @@ class OAuth1Middleware:
         nonce: A new text at each call, letters and digits. None: random ones as long as the provider wants.
 
     Raises:
-        SigningError: If an origin is none, its transport shows the signature, or the realm is malformed.
+        SigningError: If an origin is malformed, would show the signature to others (http), or the realm is
+            malformed.
     """
 
     __slots__ = ("_options", "_origins", "_signer")
@@ -107,5 +108,5 @@ class OAuth1Middleware:
                 raise
             what = f"{signed.method} {signed.url.with_query(None)}"
             failure = outcome_unknown(what, error, method=signed.method, url=str(signed.url))
-        # Outside the handler: aiohttp's error, which knows the whole request, is not to be its context.
+        # Raised outside the handler: aiohttp's error holds the whole request and must not become its context.
         raise failure

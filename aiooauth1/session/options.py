@@ -32,8 +32,8 @@ __all__ = ["CallOptions", "ClientSessionOptions", "RequestOptions"]
 class ClientSessionOptions(TypedDict, total=False):
     """What `OAuth1Session` hands to the `ClientSession` that it makes; `ssl` to its connector.
 
-    Left out on purpose: `auth` and `trust_env`, since nobody else writes Authorization; `base_url`, which is
-    the provider's; `cookies`, since none are kept unless you pass a jar.
+    Left out on purpose: `auth` and `trust_env`, since only the session writes Authorization; `base_url`,
+    which is the provider's; `cookies`, since none are kept unless you pass a jar.
     """
 
     connector: BaseConnector | None

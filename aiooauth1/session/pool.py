@@ -149,7 +149,7 @@ class ConnectionPool:
         if self._http is None:
             options = dict(self._options)
             # A jar that keeps cookies would have one user's requests carry another's.
-            if options.get("cookie_jar") is None:  # a jar that is passed in is false as long as it is empty
+            if options.get("cookie_jar") is None:  # not `or`: an empty jar is false
                 options["cookie_jar"] = DummyCookieJar()
             if options.get("connector") is None:
                 options["connector"] = (public_connector if self.public_only else TCPConnector)(ssl=self._ssl)

@@ -34,7 +34,7 @@ class CallContext(NamedTuple):
 
     Attributes:
         consumer: Whose secret must not come back out of the response.
-        token: Likewise.
+        token: The token that the request was signed with, or None.
         user: The application's name for the user.
         now: Seconds since the epoch, by our own clock.
         base_string: Makes the base string that was signed.
@@ -54,7 +54,7 @@ class CallContext(NamedTuple):
 
 
 async def raise_for_problem(response: ClientResponse) -> None:
-    """Raise the error of a refusal; do nothing if the response is none.
+    """Raise the error of a refusal; do nothing for any other response.
 
     It fits aiohttp's `raise_for_status=`, for one call or a whole session. The body can be read after it.
 
@@ -81,12 +81,12 @@ async def read_problem_response(
 
     Args:
         response: The response.
-        context: The call. Its secrets are known now, and not to whoever reads the response again.
+        context: The call. Its secrets are known now; `raise_for_problem` does not know them later.
         in_success: Whether the status is that of a success, so that only text is looked at.
-        refusal_header: The header field that names the problem, whatever the status; "" if there is none.
+        refusal_header: The header field that names the problem, whatever the status, or an empty text.
 
     Returns:
-        The problem, or None if there is none.
+        The problem, or None if the response is no refusal.
     """
     kept: tuple[Problem, dict[str, Any]] | None = vars(response).get(_KEPT)
     if kept is not None:

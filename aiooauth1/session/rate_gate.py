@@ -48,7 +48,7 @@ class RateGates:
             raise
 
     def leave(self, key: Hashable) -> None:
-        """Give the gate to the call that has waited longest. If there is none, the gate is gone."""
+        """Give the gate to the call that has waited longest; remove it if no call waits."""
         waiting = self._waiting[key]
         while waiting:
             turn = waiting.popleft()

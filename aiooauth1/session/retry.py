@@ -49,7 +49,7 @@ class Retry:
             refunded, and one after a refusal that says when to come again costs nothing.
 
     Raises:
-        TypeError: If a number is none, or `resend` is one text.
+        TypeError: If a number is of another type, or `resend` is one text instead of several.
         ValueError: If a number is out of its range.
     """
 
@@ -107,7 +107,7 @@ def may_retry_response(
     if problem.status in _TOO_MANY:
         return True  # refused before any work
     if problem.status == _UNAVAILABLE and wait is not None:
-        return True  # likewise: the server says when to come again
+        return True  # the server says when to come again
     return problem.status in _SERVER_ERRORS and (method in retry.resend or has_key)
 
 

@@ -62,7 +62,7 @@ _UNAUTHORIZED = 401
 _LAST_SUCCESS = 299
 _FIRST_REFUSAL = 400
 _FIRST_FAULT = 500
-_UNEXPLAINED = 60.0  # seconds that a Date must be off before a 401 without a reason is laid to the clock
+_UNEXPLAINED = 60.0  # seconds that a Date must be off before a 401 without a reason counts as clock skew
 
 logger: logging.Logger = logging.getLogger("aiooauth1.retry")
 
@@ -119,7 +119,7 @@ class RetryMiddleware(UserCall):
 
         Raises:
             SigningError: If the request cannot be signed rightly.
-            RedirectRefused: If it is a hop on which we must not go along.
+            RedirectRefused: If it is a redirect that must not be followed.
             OutcomeUnknown: If it went out, no answer came, and it may have been done.
         """
         if self._failure is not None and self._retry is not None:
@@ -128,7 +128,9 @@ class RetryMiddleware(UserCall):
         if not self.prepare_at_once(request):
             await self.prepare(request)
         if self.has_left and self._has_key and self._retry is not None:
-            request.headers.popall(self._retry.idempotency_header or "", None)  # of no use to a stranger
+            request.headers.popall(
+                self._retry.idempotency_header or "", None
+            )  # means nothing to another origin
         pool = self._pool
         pool.budget.deposit(self.origin)
         refused: ClientResponse | None = None
@@ -175,7 +177,8 @@ class RetryMiddleware(UserCall):
                         response.release()
                     del response  # reports of an error may show it, and its fields may echo ours
                 if seconds is None:
-                    # Outside the handler: aiohttp's error, which knows the whole request, is not its context.
+                    # Raised outside the handler: aiohttp's error holds the whole request and must not become
+                    # its context.
                     self._failure = failure
                     assert failure is not None  # noqa: S101  else there is a pause
                     raise failure
@@ -183,14 +186,14 @@ class RetryMiddleware(UserCall):
                 attempt += 1
                 await self.prepare(request)
         finally:
-            refused = None  # likewise
+            refused = None  # reports of an error may show it
             if self._gate is not None:
                 self._leave_gate()
 
     def _tell_of_close(self, request: SigningRequest) -> None:
         """Raise RuntimeError if the wait for a connection ended since the session was closed.
 
-        aiohttp cancels that wait; but then nobody has cancelled the task.
+        aiohttp cancels that wait, although the task was not cancelled.
         """
         task = current_task()
         if not request.has_begun and task is not None and not task.cancelling():
@@ -208,7 +211,7 @@ class RetryMiddleware(UserCall):
         """Have the other calls of this token wait until this one was accepted."""
         key = self.origin, self._key()
         if self._gate is None and not self._pool.gates.is_held(key):
-            await self._pool.gates.enter(key)  # at once, since nobody holds it
+            await self._pool.gates.enter(key)  # without waiting, since no call holds it
             self._gate = key
 
     def _leave_gate(self) -> None:
@@ -316,7 +319,7 @@ class RetryMiddleware(UserCall):
         """Return how long to pause before the next attempt; None if this refusal is the caller's."""
         pool, who = self._pool, self._who
         if self.has_left:
-            keep_unread(response)  # a stranger is no witness
+            keep_unread(response)  # another origin cannot say that the provider rejects a token
             return None
         pool.note_response(self._key(), response)
         token = self._token
@@ -388,7 +391,7 @@ class RetryMiddleware(UserCall):
         try:
             await renew(user)
         except TokenRejected:
-            # Whatever renews has discarded it, if the provider says that it is dead.
+            # The renewal has discarded the token, if the provider says that it is dead.
             await rejections.notify(problem, user, token)
         except (OAuth1Error, ClientError, OSError) as error:
             logger.warning("the token of user %r was not renewed: %s", user, type(error).__name__)
@@ -412,13 +415,13 @@ class RetryMiddleware(UserCall):
         is_off = theirs is not None and abs(theirs - clocks.now(origin)) > _UNEXPLAINED
         if problem.status == _UNAUTHORIZED and not problem.meaning:
             if is_off:
-                # A provider that gives no reason, and whose clock is far from ours, is likely to mean that.
+                # A provider that gives no reason, and whose clock is far off, probably refuses the time.
                 kind = TimestampRefused
                 self._guessed_clock_skew = True
             elif clocks.is_guessed(origin):
                 clocks.reset(origin)  # the guess did not help
         elif kind is NonceRejected and is_off and attempt == 1:
-            # Some say so of a bad timestamp; that a fresh nonce was used before is out of the question.
+            # Some providers say so of a bad timestamp; a fresh nonce cannot have been used before.
             clocks.correct(origin, theirs, is_guess=True)
         if kind not in {TimestampRefused, NonceRejected} or kind in self._resigned_for:
             return False
@@ -449,7 +452,7 @@ class RetryMiddleware(UserCall):
         *,
         costs: bool,
     ) -> float | None:
-        """Return how long to pause before the next attempt; None if there is none. Either is logged."""
+        """Return how long to pause before the next attempt; None if there is to be none. Both are logged."""
         is_rate_limited = reason in {"429", "rate_limited"} or not costs
         seconds = backoff(attempt, retry, wait, random.random, is_rate_limited=is_rate_limited)
         total, what = self._timeout.total, (request.method, self.origin)

@@ -229,7 +229,7 @@ class OAuth1Session:
         self._signer: Callable[[AccessToken | None], Signer] = lambda given: (
             own if given is token else signer(given)
         )
-        self._nobody = self._who(None)
+        self._no_user = self._who(None)
 
     def __repr__(self) -> str:
         return f"<OAuth1Session of {self._consumer!r}>"
@@ -475,7 +475,7 @@ class OAuth1Session:
         target = targets.resolve(url, options.pop("params", None), self._signature_method)
         # The token is loaded here, since an OSError inside a middleware would look like network trouble.
         used = token or self._token if user is None else await self._token_of(user)
-        who = self._nobody if user is None else self._who(user)
+        who = self._no_user if user is None else self._who(user)
         if "data" in options and (form := targets.pairs.encode_form(options["data"])) is not None:
             options["data"] = BytesPayload(form, content_type=FORM)
         retry = self._retry

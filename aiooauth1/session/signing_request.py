@@ -57,13 +57,13 @@ logger: logging.Logger = logging.getLogger("aiooauth1.signing")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SigningOptions:
-    """How the requests of a session are signed, whoever they are for.
+    """How the requests of a session are signed, for every user alike.
 
     Attributes:
         clock: Seconds since the epoch at an origin.
         nonce: A new text at each call.
         placement: Where the parameters go.
-        body_hash: Whether a body that is no form is hashed.
+        body_hash: Whether a body that is not a form is hashed.
         sign_multipart_text: Whether the text fields of multipart bodies are signed as if they were a form's.
         needs_user_agent: Whether a request must name its consumer in User-Agent.
         user_agent: That name, if the request has none.
@@ -72,8 +72,8 @@ class SigningOptions:
         refusal_header: A header field that stands in refusals alone, whatever their status, or an empty text.
         hints: What the provider's preset says to do about a problem, by its meaning.
         slow_signing_limit: Bounds how many slow signatures are computed at once.
-        is_plain: Whether a signature is nothing but a header.
-        is_bare: Whether besides nothing but a form is looked at.
+        is_plain: Whether a signature only adds a header field.
+        is_bare: Whether, besides that, only a form is looked at before signing.
     """
 
     clock: Callable[[Origin], float]
@@ -149,7 +149,7 @@ class SignedCall:
         return self
 
     def prepare_at_once(self, request: SigningRequest) -> bool:
-        """Do what `prepare` does for a first attempt with nothing to look at, and say whether it was one.
+        """Do what `prepare` does if this is a first attempt with nothing to check; say whether it is one.
 
         Raises:
             SigningError: If the request cannot be signed rightly.
@@ -173,11 +173,11 @@ class SignedCall:
         return True
 
     async def prepare(self, request: SigningRequest) -> None:
-        """Do before there is a connection what can fail for the caller's input or the provider's redirect.
+        """Check what the caller has given, and where a redirect leads, before there is a connection.
 
         Raises:
             SigningError: If the request cannot be signed rightly.
-            RedirectRefused: If it is a hop on which we must not go along.
+            RedirectRefused: If it is a redirect that must not be followed.
         """
         url = request.url
         is_first = url is self._url and not self._attempted
@@ -279,7 +279,7 @@ class SignedCall:
         ).base_string
 
     def forget_signer(self) -> None:
-        """Make the call unable to sign, when it is over: whatever keeps it then keeps no secret."""
+        """Make the call unable to sign when it is over: what keeps a reference to it then keeps no secret."""
         self.signer = None
 
 

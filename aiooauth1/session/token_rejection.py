@@ -50,8 +50,8 @@ class TokenRejectionHandler:
     """Acts on refusals that mean: this token is dead. A refusal whose meaning is unknown ends no token.
 
     Attributes:
-        rejected_in_a_row: The users whose tokens were rejected since one was accepted. Whoever sees a success
-            clears it.
+        rejected_in_a_row: The users whose tokens were rejected since one was accepted. The session clears it
+            when a call succeeds.
         discards: How many tokens were discarded.
 
     Args:
@@ -102,7 +102,7 @@ class TokenRejectionHandler:
         """
         if user is not None and self._is_suspicious(user):
             return
-        # A task of its own: if the call were cancelled in between, nobody would ever be told.
+        # A task of its own: if the call were cancelled in between, the application would not be told.
         acting = asyncio.ensure_future(self._should_notify(user, token, discards_seen))
         self._acting.add(acting)
         telling = asyncio.ensure_future(self._notify_after(acting, problem, user, token))
@@ -128,7 +128,7 @@ class TokenRejectionHandler:
         return rejected >= _MOST_IN_A_ROW
 
     async def drain(self) -> None:
-        """Wait for handlers that run, but not for long: nobody else tells the application."""
+        """Wait for handlers that run, at most 5 s: only they tell the application."""
         if self._telling:
             await asyncio.wait(self._telling, timeout=_LONGEST_DRAIN)
 
@@ -174,7 +174,7 @@ class TokenRejectionHandler:
         if self._discarded.get((user, token.key), 0) > discards_seen:
             return False  # this refusal says nothing of what the user may have been granted since then
         try:
-            # By its key: the user may have reconnected meanwhile. Whoever discards it tells of it.
+            # By its key: the user may have reconnected meanwhile. The process that discards it tells of it.
             is_ours = await self._store.discard_access_token(self._provider, user, token.key)
         except Exception as error:  # noqa: BLE001  the call itself is answered, whatever the store does
             logger.warning(
