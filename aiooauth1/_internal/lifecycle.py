@@ -30,7 +30,7 @@ class LoopAffinity:
             RuntimeError: If it is another loop or process, it is closed, or no event loop runs.
         """
         if self._is_closed:
-            raise RuntimeError(f"the {self._what} is closed")
+            raise self.closed_error()
         here = os.getpid(), asyncio.get_running_loop()
         if self._bound_to is None:
             self._bound_to = here
@@ -39,6 +39,24 @@ class LoopAffinity:
                 f"the {self._what} was first used in another event loop or process, where its connections"
                 " are: make one for each"
             )
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._is_closed
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether there was a first use."""
+        return self._bound_to is not None
+
+    def closed_error(self) -> RuntimeError:
+        """Return the error of use after the close."""
+        return RuntimeError(f"the {self._what} is closed: make another one")
+
+    def unbind(self) -> None:
+        """Let any loop and process be the first again, since the connections could not be made."""
+        self._bound_to = None
 
     def is_current(self) -> bool:
         """Say whether this is the loop and process of the first use."""

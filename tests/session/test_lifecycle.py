@@ -395,7 +395,7 @@ def test_a_redis_store_in_another_loop_says_where_it_is_closed(redis_url: str) -
             with pytest.raises(RuntimeError, match="another event loop: close it there"):
                 threads.submit(asyncio.run, store.aclose()).result(5)
         runner.run(store.aclose())
-        with pytest.raises(RuntimeError, match="it is closed: make another one"):
+        with pytest.raises(RuntimeError, match="is closed: make another one"):
             runner.run(use())
 
 

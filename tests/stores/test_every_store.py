@@ -125,7 +125,7 @@ async def test_closed_stores_say_the_same(tmp_path: Path, redis_url: str) -> Non
             with pytest.raises(RuntimeError) as raised:
                 await operate(store)
             said.add(str(raised.value).rpartition("'")[2])
-    assert said == {": it is closed: make another one"}
+    assert said == {" is closed: make another one"}
 
 
 @pytest.mark.parametrize(

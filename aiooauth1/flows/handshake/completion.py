@@ -220,7 +220,7 @@ class Completer:
     def start(self, held: Held, record: PendingRecord, call: _Call) -> Exchange:
         """Start an exchange in its own task, so that cancelling a caller does not cancel it."""
         if self._is_closing:
-            raise RuntimeError("the handshake is closed")
+            raise self._affinity.closed_error()
         unconfirmed = self._settings.unconfirmed_claims
         record, replaced = self._own(record), record.claim
         if len(unconfirmed) >= _MAX_UNCONFIRMED:

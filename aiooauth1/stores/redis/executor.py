@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from aiooauth1._internal.lifecycle import LoopAffinity
 from aiooauth1.errors import StoreCorrupt, StoreUnavailable
 from aiooauth1.stores.redis.client import ClientAdapter
 from aiooauth1.stores.redis.commands import Commands
@@ -42,8 +42,7 @@ class Executor:
     def __init__(self, client: Client, timeout: float) -> None:
         self._adapter = ClientAdapter(client)
         self._timeout = timeout
-        self._where: tuple[int, asyncio.AbstractEventLoop] | None = None
-        self._closed = False
+        self._affinity = LoopAffinity(f"token store {self._adapter.address!r}")
 
     async def aclose(self, *, client: bool) -> None:
         """Take no more operations, and close the client too if `client`.
@@ -53,10 +52,10 @@ class Executor:
         Raises:
             RuntimeError: If the connections belong to another event loop, which alone can close them.
         """
-        self._closed = True
-        if not client or (self._where is not None and self._where[0] != os.getpid()):
+        is_ours = self._affinity.close()
+        if not client or not is_ours:
             return
-        if self._where is not None and self._where[1] is not asyncio.get_running_loop():
+        if self._affinity.is_bound and not self._affinity.is_current():
             raise RuntimeError("this RedisStore belongs to another event loop: close it there")
         await self._adapter.client.aclose()
 
@@ -117,7 +116,7 @@ class Executor:
 
     def is_current(self) -> bool:
         """Say whether this is the event loop and process that the client was first used in."""
-        return self._where == (os.getpid(), asyncio.get_running_loop())
+        return self._affinity.is_current()
 
     def node(self, key: bytes) -> str:
         """Return the name of the Cluster's node that holds a key; without a Cluster it is an empty text."""
@@ -136,10 +135,4 @@ class Executor:
         Raises:
             RuntimeError: In these cases.
         """
-        if self._closed:
-            raise RuntimeError(f"the token store {self._adapter.address!r}: it is closed: make another one")
-        here = os.getpid(), asyncio.get_running_loop()
-        if self._where is None:
-            self._where = here
-        elif self._where != here:
-            raise RuntimeError("this RedisStore belongs to another event loop or process: make one in each")
+        self._affinity.check()

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from aiooauth1._internal.lifecycle import LoopAffinity
 from aiooauth1.errors import StoreCorrupt, StoreUnavailable
 from aiooauth1.stores.sqlite.database import Database
 
@@ -93,12 +94,10 @@ class SQLiteFile:
         self._mark = (application_id, version)
         self._schema = schema
         self._timeout = timeout
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._process = 0  # in which it was opened
+        self._affinity = LoopAffinity(f"token store {self._path!r}")
         self._opening: asyncio.Task[Database | _Failure] | None = None
         self._database: Database | None = None
         self._inode: tuple[int, int] | None = None  # of the open file
-        self._closed = False
         self._closing = asyncio.Lock()  # aiosqlite never answers a second close while the first is under way
 
     @asynccontextmanager
@@ -110,25 +109,27 @@ class SQLiteFile:
             StoreCorrupt: If this is not a file of ours.
             RuntimeError: If it is closed, or open in another event loop or process.
         """
+        failure: Exception
         try:
             async with asyncio.timeout(self._timeout):
                 yield await self._open_database()
             if self._database is None or self._inode_now() == self._inode:
                 return
-            # What was written may have gone to a file that nobody opens again.
-            failure = _Failure(
-                StoreUnavailable, "it was deleted or replaced meanwhile: what was written is lost"
+            # What was written may have gone to a file that no process opens again.
+            failure = self._error(
+                _Failure(StoreUnavailable, "it was deleted or replaced meanwhile: what was written is lost")
             )
         except TimeoutError:
-            raise self.late() from None
+            failure = self.late()
         except (sqlite3.Error, ValueError) as error:  # aiosqlite's connections, when closed, say ValueError
-            if self._closed:
-                failure = _CLOSED
+            if self._affinity.is_closed:
+                failure = self._affinity.closed_error()
             elif isinstance(error, sqlite3.Error):
-                failure = _failure(error)
+                failure = self._error(_failure(error))
             else:
                 raise
-        raise self._error(failure) from None
+        # Raised outside the handlers: SQLite's own error may quote what stands in the file.
+        raise failure
 
     def late(self) -> StoreUnavailable:
         """Return the error of an operation whose time is up."""
@@ -138,17 +139,16 @@ class SQLiteFile:
 
     def is_current(self) -> bool:
         """Say whether it is open in this event loop and process."""
-        return self._loop is asyncio.get_running_loop() and self._process == os.getpid()
+        return self._affinity.is_current()
 
     async def aclose(self) -> None:
         """Close the file, once what was begun is done. Closing it again does nothing.
 
         In a forked process it is the other's, whose threads are not here.
         """
-        self._closed = True
-        if self._is_elsewhere():
+        if not self._affinity.close():
             return
-        if self._opening is not None and self._loop is asyncio.get_running_loop():
+        if self._opening is not None and self._affinity.is_current():
             await asyncio.wait([self._opening])
         async with self._closing:
             if self._database is not None:
@@ -161,17 +161,7 @@ class SQLiteFile:
         Raises:
             RuntimeError: In these cases.
         """
-        loop = asyncio.get_running_loop()
-        if self._closed:
-            raise self._error(_CLOSED)
-        if self._is_elsewhere():
-            raise RuntimeError(
-                f"the token store {self._path!r} was opened before this process was forked: make one here"
-            )
-        if self._loop not in {None, loop}:
-            raise RuntimeError(
-                f"the token store {self._path!r} is open in another event loop: make one for each loop"
-            )
+        self._affinity.check()
 
     async def _open_database(self) -> Database:
         self.check()
@@ -182,12 +172,9 @@ class SQLiteFile:
             what = "deleted" if inode is None else "replaced"
             reason = f"it was {what} while it was open: stop every process that uses it, then put it in place"
             raise self._error(_Failure(StoreUnavailable, reason))
-        loop = asyncio.get_running_loop()
         if self._opening is None:
             # In a task of its own, which no cancelled caller ends: one opens, and all others wait for it.
-            self._loop = loop
-            self._process = os.getpid()
-            self._opening = loop.create_task(self._open())
+            self._opening = asyncio.get_running_loop().create_task(self._open())
         opened = await asyncio.shield(self._opening)
         if isinstance(opened, _Failure):
             raise self._error(opened)
@@ -220,7 +207,7 @@ class SQLiteFile:
         finally:
             self._opening = None
             if self._database is None:
-                self._loop = None
+                self._affinity.unbind()
                 for connection in connections:
                     await connection.close()
         return opened
@@ -283,9 +270,6 @@ class SQLiteFile:
             return None
         return found.st_dev, found.st_ino
 
-    def _is_elsewhere(self) -> bool:
-        return self._loop is not None and self._process != os.getpid()
-
     def _error(self, failure: _Failure) -> Exception:
         return failure.kind(f"the token store {self._path!r}: {failure.reason}")
 
@@ -298,9 +282,6 @@ class _WrongFileError(Exception):
 class _Failure:
     kind: type[Exception]
     reason: str
-
-
-_CLOSED = _Failure(RuntimeError, "it is closed: make another one")
 
 
 def _failure(error: sqlite3.Error) -> _Failure:
