@@ -438,9 +438,7 @@ async def test_a_closing_that_was_cancelled_is_taken_up_by_the_next(tmp_path: Pa
 def test_a_store_made_outside_a_loop_works_in_one_and_refuses_another(tmp_path: Path) -> None:
     store = SQLiteStore(tmp_path / "tokens.db", timeout=PATIENCE)
     asyncio.run(store.put_access_token("x", "ann", TOKEN))
-    with pytest.raises(
-        RuntimeError, match="another event loop or process"
-    ):
+    with pytest.raises(RuntimeError, match="another event loop or process"):
         asyncio.run(store.get_access_token("x", "ann"))
     asyncio.run(store.aclose())  # which may be done anywhere
 
