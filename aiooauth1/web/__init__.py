@@ -2,8 +2,8 @@
 
 - `aiohttp`, `starlette`: the routes for each framework, with the same names
 - `connect`: start and callback without a framework
-- `checks`: what a request from a browser may do (pure)
-- `pages`: the pages for what goes wrong (pure)
+- `checks`: rules for requests from browsers (pure)
+- `pages`: the pages that say what went wrong (pure)
 - `accounts`: the connected accounts of one person
-- `context`: opens and closes session, handshake and store with the application
+- `context`: closes session, handshake and store when the application ends
 """

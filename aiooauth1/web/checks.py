@@ -1,4 +1,4 @@
-"""What a request from a browser may do: pure rules about its headers and about where it may be sent."""
+"""Rules for requests from browsers: where they come from, and where they may be redirected. Pure."""
 
 from __future__ import annotations
 
@@ -21,24 +21,26 @@ __all__ = [
     "read_return_to",
 ]
 
-_LONGEST_PATH = 2048
-_DECODINGS = 3  # a proxy or a server behind us may decode once more than it should
-_NOT_IN_A_PATH = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp", "Zs"})  # control, format, surrogate, white space
-_KEPT = "!#$%&'()*+,/:;=?@[]~"  # of ASCII, what `quote` leaves as it is besides the unreserved characters
-_SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
+_MAX_PATH = 2048
+_DECODINGS = 3  # a proxy, or a server behind this one, may decode once too often
+_FORBIDDEN_CATEGORIES = frozenset(
+    {"Cc", "Cf", "Cs", "Zl", "Zp", "Zs"}
+)  # control, format, surrogate, line separator, space
+_UNQUOTED = "!#$%&'()*+,/:;=?@[]~"  # what `quote` leaves as it is, besides the unreserved characters
+_COOKIE_VALUE = re.compile(r"[A-Za-z0-9_-]{43}")
 _FORM = "application/x-www-form-urlencoded"
-_MOST_FIELDS = 64
+_MAX_FIELDS = 64
 
 
 def check_return_to(text: str) -> str:
-    r"""Return the path of this site that a browser may be sent to, percent-encoded.
+    r"""Return a path of this site, percent-encoded, to which a browser may be redirected.
 
-    It must begin with exactly one `/`, and neither it nor what it decodes to may be read as another site by
-    any
-    browser: no backslash, no `//`, no control character or white space, no character that looks like a slash.
+    It must begin with exactly one `/`. No browser may read it, or what it decodes to, as the address of
+    another site: it has no backslash, no `//`, no control character or white space, and no character that
+    looks like a slash.
 
     Raises:
-        ValueError: If it is not such a path. The message says why.
+        ValueError: If it is not such a path; the message says why.
 
     >>> check_return_to("/settings?tab=accounts")
     '/settings?tab=accounts'
@@ -47,9 +49,9 @@ def check_return_to(text: str) -> str:
         ...
     ValueError: return_to must begin with exactly one '/'
     """
-    if len(text) > _LONGEST_PATH:
-        raise ValueError(f"return_to is longer than {_LONGEST_PATH} characters")
-    if any(unicodedata.category(char) in _NOT_IN_A_PATH for char in text):
+    if len(text) > _MAX_PATH:
+        raise ValueError(f"return_to is longer than {_MAX_PATH} characters")
+    if any(unicodedata.category(char) in _FORBIDDEN_CATEGORIES for char in text):
         raise ValueError("return_to has white space or a control character: percent-encode it")
     path = text.partition("?")[0].partition("#")[0]
     if not path.startswith("/") or path.startswith("//"):
@@ -60,18 +62,18 @@ def check_return_to(text: str) -> str:
         path = unicodedata.normalize("NFKC", unquote(path))
         if path.startswith(("//", "/\\")) or any(unicodedata.category(char) == "Cc" for char in path):
             raise ValueError("return_to decodes to the address of another site")
-    return quote(text, safe=_KEPT)
+    return quote(text, safe=_UNQUOTED)
 
 
 def read_return_to(pairs: Iterable[tuple[str, str]]) -> str:
-    """Return the checked `return_to` among the fields of a form; without one it is `/`.
+    """Return the checked `return_to` of a form, `/` if it has none.
 
     Raises:
-        ValueError: If it is there twice, or is not a path of this site.
+        ValueError: If the form has it twice, or it is not a path of this site.
     """
     given = [value for name, value in pairs if name == "return_to"]
     if len(given) > 1:
-        raise ValueError("the form has return_to twice")
+        raise ValueError("the form has return_to twice: send it once")
     return check_return_to(given[0]) if given and given[0] else "/"
 
 
@@ -85,18 +87,18 @@ def read_form(body: bytes, content_type: str) -> list[tuple[str, str]]:
     if body and kind not in {"", _FORM}:
         raise ValueError(f"the start form must be sent as {_FORM}")
     return parse_qsl(
-        body.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS
+        body.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=_MAX_FIELDS
     )
 
 
 def foreign_origin(
     own: str, *, fetch_site: Sequence[str], origin: Sequence[str], referer: Sequence[str]
 ) -> str | None:
-    """Say why a request that starts a handshake does not come from this site; None if it does.
+    """Return why a start request was not sent by this site's own pages, or None if it was.
 
-    Browsers say where a request comes from in `Sec-Fetch-Site`, older ones in `Origin` alone. A page whose
-    referrer policy is `no-referrer` sends `Origin: null`, so `null` counts only without `Sec-Fetch-Site`. A
-    request with none of these fields does not come from a browser, and so carries nobody's cookies.
+    Browsers name a request's source in `Sec-Fetch-Site`, older ones in `Origin` alone. A page whose referrer
+    policy is `no-referrer` sends `Origin: null`, so `null` is refused only without `Sec-Fetch-Site`. A
+    request with none of these fields does not come from a browser, and so cannot abuse a user's cookies.
 
     Args:
         own: The site's own origin, as browsers write it.
@@ -122,7 +124,7 @@ def foreign_origin(
 
 
 def is_prefetch(header: Callable[[str], Sequence[str]]) -> bool:
-    """Say whether a browser loads a page before its user asks for it.
+    """Return whether a browser loads a page before its user asks for it.
 
     Args:
         header: Returns all values of a header field.
@@ -136,10 +138,10 @@ def is_prefetch(header: Callable[[str], Sequence[str]]) -> bool:
 
 
 def read_cookie(cookies: Iterable[str], name: str) -> str | None:
-    """Return our secret from the `Cookie` header fields, None if there is none or more than one.
+    """Return the value of our cookie, or None if the `Cookie` fields hold none or different ones.
 
-    The cookie's name must match byte by byte: parsers that strip Unicode white space or understand `$Version`
-    can be made to take another subdomain's cookie for a `__Host-` one.
+    The name must match byte by byte. Parsers that strip Unicode white space or understand `$Version` can be
+    tricked into taking another subdomain's cookie for a `__Host-` one.
 
     >>> read_cookie(["a=b; aiooauth1=" + "x" * 43], "aiooauth1") == "x" * 43
     True
@@ -149,4 +151,4 @@ def read_cookie(cookies: Iterable[str], name: str) -> str | None:
     if len(values) != 1:
         return None
     (value,) = values
-    return value if _SECRET.fullmatch(value) else None
+    return value if _COOKIE_VALUE.fullmatch(value) else None

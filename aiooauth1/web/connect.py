@@ -1,4 +1,4 @@
-"""Start and callback of a sign-in, without a framework: binding cookie, return path, and how it ends."""
+"""The start and callback routes of a sign-in, for any framework: binding cookie, return path, outcome."""
 
 from __future__ import annotations
 
@@ -44,14 +44,12 @@ ValueT = TypeVar("ValueT")
 MaybeAwaitable: TypeAlias = Awaitable[ValueT] | ValueT
 
 BODY_LIMIT = 16 * 1024
-"""Bytes of a start form that are read."""
+"""The most bytes of a start form that are read."""
 
-_RETURN_TO = "aiooauth1.return_to"  # in the pending handshake's data, beside the application's own
+_RETURN_TO = "aiooauth1.return_to"  # a key in the pending handshake's data, beside the application's own keys
 _COOKIE = "aiooauth1"
 _COOKIE_SECONDS = 24 * 60 * 60
-_PREFETCHED = (
-    503  # browsers throw a prefetched reply away unless it is a 2xx, and load the page when asked to
-)
+_PREFETCHED = 503  # browsers discard a prefetched reply that is not 2xx, and load the page when it is opened
 _SEE_OTHER = 303
 
 logger: logging.Logger = logging.getLogger("aiooauth1")
@@ -59,12 +57,12 @@ logger: logging.Logger = logging.getLogger("aiooauth1")
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """A sign-in that has succeeded.
+    """A sign-in that succeeded.
 
     Attributes:
         token: The access token.
-        user: The name under which the token was saved; None if there is no `save_as` and no `person`.
-        return_to: The path of this site that the sign-in was started with, percent-encoded; `/` by default.
+        user: The user name under which the token was saved, or None if it was not saved.
+        return_to: The path of this site at which the sign-in was started, percent-encoded; `/` by default.
         data: What `data` returned when the sign-in was started.
     """
 
@@ -75,7 +73,7 @@ class Connected:
 
 
 class Incoming(NamedTuple):
-    """A request as the framework has it.
+    """What the routes read from a framework's request.
 
     Attributes:
         method: The request method.
@@ -91,7 +89,7 @@ class Incoming(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """A response of ours, before the framework makes its own of it."""
+    """A response, to be turned into the framework's own type."""
 
     status: int
     headers: Mapping[str, str]
@@ -100,7 +98,7 @@ class Reply(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hooks(Generic[RequestT, ResponseT]):
-    """What an application gives to `oauth_routes`."""
+    """The hooks that an application passes to `oauth_routes`."""
 
     on_connected: Callable[[RequestT, Connected], MaybeAwaitable[ResponseT | None]] | None
     on_denied: Callable[[RequestT, str], MaybeAwaitable[ResponseT | None]] | None
@@ -112,7 +110,7 @@ class Hooks(Generic[RequestT, ResponseT]):
 
 
 class _Stopped(Exception):
-    """Ends a start or a callback: what went wrong, and the page for it."""
+    """Raised to end a start or a callback with an error, and the page that describes it."""
 
     def __init__(self, error: Exception, failure: Failure | None = None, return_to: str = "/") -> None:
         super().__init__()
@@ -126,16 +124,16 @@ class Connect(Generic[RequestT, ResponseT]):
 
     Args:
         handshake: The handshake.
-        callback_url: Where the provider sends browsers back to: https, or http on loopback.
+        callback_url: The URL to which the provider sends browsers back: https, or http on loopback.
         start_path: The path of the start route.
-        prefix: The path that is taken off before the routes see a request; empty if none is.
-        hooks: What the application does.
-        read: Makes an `Incoming` of the framework's request.
-        respond: Makes the framework's response of a `Reply`.
+        prefix: The path that is removed before the routes see a request, or an empty string.
+        hooks: The application's functions.
+        read: Converts the framework's request.
+        respond: Converts a reply to the framework's response.
         harden: Sets header fields that the application's own response lacks.
 
     Raises:
-        ValueError: If `callback_url`, `start_path` or `prefix` is unusable.
+        ValueError: If `callback_url`, `start_path` or `prefix` cannot be used.
         TypeError: If `person` is given and nothing says which account a token is for.
     """
 
@@ -153,26 +151,28 @@ class Connect(Generic[RequestT, ResponseT]):
     ) -> None:
         url = _checked_callback(callback_url, allow_http=handshake.allow_http)
         if (prefix and not prefix.startswith("/")) or not url.path.startswith(f"{prefix.rstrip('/')}/"):
-            raise ValueError(f"callback_url must lie below prefix, a path like '/auth', unlike {prefix!r}")
+            raise ValueError(
+                f"callback_url's path must begin with prefix, which is a path like '/auth', not {prefix!r}"
+            )
         self.callback_path: str = url.path.removeprefix(prefix.rstrip("/"))
         if not start_path.startswith("/") or start_path.startswith("//") or start_path == self.callback_path:
             raise ValueError(
-                f"start_path must be a path of its own that begins with one '/', not {start_path!r}"
+                f"start_path must begin with one '/' and differ from the callback's path, not {start_path!r}"
             )
         self._handshake = handshake
         self._provider = handshake.provider
         self._callback_url = callback_url
-        self._start_path = prefix.rstrip("/") + start_path  # as browsers know it
-        self._own = str(url.origin())
+        self._start_path = prefix.rstrip("/") + start_path  # as browsers see it
+        self._origin = str(url.origin())
         self._is_secure = url.scheme == "https"
         self._cookie = f"__Host-{_COOKIE}" if self._is_secure else _COOKIE
         self._hooks = hooks
         self._account_of = hooks.save_as
         if hooks.person is not None and hooks.save_as is None:
-            field = getattr(self._provider, "user_id_field", None)
+            field = self._provider.user_id_field
             if not field:
                 raise TypeError(
-                    "person= needs save_as=, which says whose account at the provider a token is for"
+                    "person= needs save_as=: pass a function that returns the account's id at the provider"
                 )
             self._account_of = lambda token: token.params[field]
         self._read = read
@@ -180,7 +180,7 @@ class Connect(Generic[RequestT, ResponseT]):
         self._harden = harden
 
     async def start(self, request: RequestT) -> ResponseT:
-        """Answer the start route: begin a handshake and send the browser to the provider."""
+        """Answer the start route: begin a handshake and redirect the browser to the provider."""
         asked = self._read(request)
         if is_prefetch(asked.header):
             return self._respond(Reply(_PREFETCHED, SAFE_HEADERS))
@@ -192,7 +192,7 @@ class Connect(Generic[RequestT, ResponseT]):
     async def _start(self, request: RequestT, asked: Incoming) -> ResponseT:
         header = asked.header
         foreign = foreign_origin(
-            self._own,
+            self._origin,
             fetch_site=header("Sec-Fetch-Site"),
             origin=header("Origin"),
             referer=header("Referer"),
@@ -211,7 +211,7 @@ class Connect(Generic[RequestT, ResponseT]):
         data: Mapping[str, str] = await _result(self._hooks.data(request)) if self._hooks.data else {}
         headers = dict(SAFE_HEADERS)
         if self._hooks.bind is not None:
-            bind = await self._own_bind(request, return_to)
+            bind = await self._session_id(request, return_to)
         else:
             bind = read_cookie(header("Cookie"), self._cookie) or secrets.token_urlsafe(32)
             headers["Set-Cookie"] = (
@@ -220,7 +220,7 @@ class Connect(Generic[RequestT, ResponseT]):
             )
         try:
             pending = await self._handshake.begin(
-                self._callback_url, bind=_bound(bind, person), data={**data, _RETURN_TO: return_to}
+                self._callback_url, bind=_binding(bind, person), data={**data, _RETURN_TO: return_to}
             )
         except (OAuth1Error, ClientError, OSError) as error:
             raise _Stopped(error, return_to=return_to) from None
@@ -232,7 +232,7 @@ class Connect(Generic[RequestT, ResponseT]):
         return self._respond(Reply(_SEE_OTHER, {**headers, "Location": pending.url}))
 
     async def callback(self, request: RequestT) -> ResponseT:
-        """Answer the callback route: complete the handshake and hand over to the application."""
+        """Answer the callback route: complete the handshake and call the application's hook."""
         asked = self._read(request)
         if asked.method == "HEAD":
             return self._respond(Reply(200, SAFE_HEADERS))
@@ -259,11 +259,11 @@ class Connect(Generic[RequestT, ResponseT]):
     async def _complete(self, request: RequestT, asked: Incoming) -> Connected:
         person = await self._person(request, "/")
         if self._hooks.bind is not None:
-            bind = await self._own_bind(request, "/")
+            bind = await self._session_id(request, "/")
         else:
-            # A browser without our cookie gets the same answer as one with another's: none of it is ours.
+            # A browser without our cookie is refused like one with another browser's cookie.
             bind = read_cookie(asked.header("Cookie"), self._cookie) or secrets.token_urlsafe(32)
-        bound = _bound(bind, person)
+        bound = _binding(bind, person)
         return_to = "/"
         query = f"?{asked.query}"
         try:
@@ -280,7 +280,7 @@ class Connect(Generic[RequestT, ResponseT]):
     def _save_as(
         self, person: str | None
     ) -> tuple[str | Callable[[AccessToken], str] | None, Callable[[AccessToken], str | None]]:
-        """Return what to save a token as, and what tells that name of it."""
+        """Return `complete`'s `save_as`, and the function that names the user of a token."""
         account_of = self._account_of
         if account_of is None:
             return None, lambda _: None
@@ -296,16 +296,20 @@ class Connect(Generic[RequestT, ResponseT]):
             return None
         if not (person := await _result(self._hooks.person(request))):
             raise _Stopped(
-                HandshakeError("person() returned nothing for this request: sign the user in first"),
+                HandshakeError("person() returned nothing for this request: log the person in first"),
                 NO_PERSON,
                 return_to,
             )
         return person
 
-    async def _own_bind(self, request: RequestT, return_to: str) -> str:
+    async def _session_id(self, request: RequestT, return_to: str) -> str:
         bind = await _result(self._hooks.bind(request)) if self._hooks.bind else None
         if not bind:
-            raise _Stopped(HandshakeError("bind() knows no session for this request"), NO_PERSON, return_to)
+            raise _Stopped(
+                HandshakeError("bind() returned no session id for this request: create the session first"),
+                NO_PERSON,
+                return_to,
+            )
         return bind
 
     async def _denied(self, request: RequestT, stopped: _Stopped) -> ResponseT:
@@ -344,8 +348,8 @@ class Connect(Generic[RequestT, ResponseT]):
         page = render(
             stopped.failure,
             start_path=self._start_path,
-            # Under another address of this site no sign-in can start, so the way back leads to the right one.
-            return_to=f"{self._own}/" if stopped.failure is FOREIGN_START else stopped.return_to,
+            # No sign-in can start under another address of this site, so this link leads to the right one.
+            return_to=f"{self._origin}/" if stopped.failure is FOREIGN_START else stopped.return_to,
             can_reload=can_reload,
         )
         return self._respond(Reply(*page))
@@ -356,12 +360,12 @@ class Connect(Generic[RequestT, ResponseT]):
 
 
 async def _result(value: MaybeAwaitable[ValueT]) -> ValueT:
-    """Return what a hook returned, awaited if it is a coroutine."""
+    """Return a hook's result, awaited if it is awaitable."""
     return cast("ValueT", await value if inspect.isawaitable(value) else value)
 
 
-def _bound(bind: str, person: str | None) -> str:
-    # JSON, so that no two pairs are the same text. Another person in the same browser completes nothing.
+def _binding(bind: str, person: str | None) -> str:
+    # JSON, so that different pairs give different strings. Another person in the same browser is refused.
     return bind if person is None else json.dumps([bind, person])
 
 
@@ -374,11 +378,12 @@ def _checked_callback(callback_url: str, *, allow_http: bool) -> URL:
         raise ValueError(f"callback_url must be an absolute http(s) URL, not {callback_url!r}")
     if url.scheme == "http" and not (allow_http or Origin.of(url).is_loopback):
         raise ValueError(
-            "callback_url must be https: over plain http others on the way can take the sign-in over"
+            "callback_url must be https: over plain http anyone on the network can take over the sign-in"
             " (http is accepted on loopback, or with Handshake(allow_http=True))"
         )
     if url.path == "/" or set("{}") & set(url.path) or url.user is not None or url.fragment:
         raise ValueError(
-            f"callback_url needs a path of its own without braces, no user and no fragment: {callback_url!r}"
+            "callback_url must have a path other than / and without braces, no user and no fragment, not"
+            f" {callback_url!r}"
         )
     return url

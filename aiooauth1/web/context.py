@@ -1,4 +1,4 @@
-"""Session, handshake and store of an application: closed with it, in the order that loses nothing."""
+"""Session, handshake and store of an application, closed with it in an order that loses no sign-in."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ __all__ = ["OAuth1", "opened"]
 
 @dataclass(frozen=True, slots=True)
 class OAuth1:
-    """What an application has for OAuth.
+    """The OAuth parts of an application.
 
     Attributes:
-        session: The session that signs requests, None if there is none.
-        handshake: The handshake that connects users, None if there is none.
-        store: The store of both, None if there is none.
+        session: The session that signs requests, or None.
+        handshake: The handshake that connects users, or None.
+        store: The store of both, or None.
     """
 
     session: OAuth1Session | None
@@ -36,7 +36,7 @@ class OAuth1:
 async def opened(
     session: OAuth1Session | None, handshake: Handshake | None, store: object
 ) -> AsyncIterator[OAuth1]:
-    """Close all of it at the end: the handshake first, which waits for exchanges that still use the store."""
+    """Close all of them at the end, the handshake first: it waits for exchanges that still use the store."""
     async with AsyncExitStack() as stack:
         if (close := getattr(store, "aclose", None)) is not None:
             stack.push_async_callback(close)

@@ -1,4 +1,4 @@
-"""The pages that a browser gets when a sign-in does not end well: plain words, and what to do next."""
+"""The pages that a browser gets when a sign-in fails: what happened, and what to do next."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ __all__ = ["BROKEN_FORM", "FOREIGN_START", "NO_PERSON", "SAFE_HEADERS", "Failure
 
 SAFE_HEADERS: Mapping[str, str] = {
     "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",  # the callback's URL has a verifier in it
+    "Referrer-Policy": "no-referrer",  # the callback's URL contains the verifier
 }
-"""What every reply has: ours, and the application's own at these two routes."""
+"""Header fields of every reply of the two routes, the application's own replies included."""
 
-_LONGEST_WAIT = 3600  # seconds
+_MAX_WAIT = 3600  # seconds
 _STYLE = """\
 :root{color-scheme:light dark;
 --ink:#1b1f24;--soft:#57606a;--paper:#fff;--ground:#f3f4f6;--edge:#d0d7de;--do:#0b57d0;--on:#fff}
@@ -58,7 +58,7 @@ button,a.do{border-color:var(--do);background:var(--do);color:var(--on)}
 button:focus-visible,a:focus-visible{outline:3px solid var(--do);outline-offset:3px}
 """
 _STYLE_DIGEST = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode("ascii")
-# No form-action: browsers apply it to the redirect after the form as well, which goes to the provider.
+# No form-action: browsers also apply it to the redirect after the form, which leads to the provider.
 _PAGE_HEADERS: Mapping[str, str] = {
     **SAFE_HEADERS,
     "Content-Type": "text/html; charset=utf-8",
@@ -76,9 +76,9 @@ class Failure(NamedTuple):
         status: The HTTP status code of the page.
         title: What happened.
         text: What it means, and what to do.
-        remedy: `again`: start the sign-in again. `reload`: load the same callback again. `back`: only go
-            back.
-        retry_after: Seconds to wait, for the header field of that name; None if there is nothing to wait for.
+        remedy: The button: `again` starts the sign-in again, `reload` loads the same callback again, `back`
+            is only a link back.
+        retry_after: The value of `Retry-After` in seconds, or None for no such field.
     """
 
     status: int
@@ -94,7 +94,7 @@ FOREIGN_START = Failure(
     "For your safety a sign-in starts with the button on this site, opened under its usual address.",
     "back",
 )
-"""A start that does not come from this site."""
+"""A start request that was not sent by this site's own pages."""
 
 BROKEN_FORM = Failure(
     400, "This link is broken", "It does not lead to a page of this site. Go back and try again.", "back"
@@ -107,7 +107,7 @@ NO_PERSON = Failure(
     "This site does not know who you are. Sign in, then connect your account.",
     "back",
 )
-"""A start or callback without the application's own session or person."""
+"""A request for which `bind` or `person` returned nothing."""
 
 _DENIED = Failure(
     403, "You did not allow the connection", "Nothing was connected. You can try again whenever you like."
@@ -160,7 +160,7 @@ _OURS = Failure(
 )
 
 
-# The first row that an error is an instance of counts.
+# The first matching row counts.
 _FAILURES: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Failure], ...] = (
     (AuthorizationDenied, _DENIED),
     (VerifierRejected, _CODE),
@@ -175,10 +175,10 @@ _FAILURES: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Failure], 
 
 
 def describe(error: Exception) -> Failure:
-    """Return what to tell a user about an error of a handshake. None of the error's own text is in it."""
-    failure = next((told for kind, told in _FAILURES if isinstance(error, kind)), _OURS)
+    """Return what to tell a user about an error of a handshake, without any of the error's own text."""
+    failure = next((shown for kind, shown in _FAILURES if isinstance(error, kind)), _OURS)
     if isinstance(error, RateLimited) and error.retry_after is not None:
-        return failure._replace(retry_after=math.ceil(min(max(error.retry_after, 1), _LONGEST_WAIT)))
+        return failure._replace(retry_after=math.ceil(min(max(error.retry_after, 1), _MAX_WAIT)))
     return failure
 
 
@@ -191,7 +191,7 @@ def render(
         failure: What the page is about.
         start_path: Where a sign-in starts.
         return_to: The checked path to go back to.
-        can_reload: Whether the page is the answer to a callback. If not, `reload` means `again`.
+        can_reload: Whether the page answers a callback. If not, the remedy `reload` becomes `again`.
     """
     back = f'<a href="{escape(return_to)}">Go back</a>'
     again = (

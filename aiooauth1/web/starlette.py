@@ -1,6 +1,4 @@
-"""Sign-in at a provider for services on Starlette and FastAPI: two routes, and a lifespan.
-
-It needs the extra `starlette`.
+"""Sign-in at a provider for services on Starlette and FastAPI: two routes and a lifespan. Extra: `starlette`.
 
 ```python
 app = FastAPI(
@@ -74,52 +72,52 @@ def oauth_routes(
 ) -> list[BaseRoute]:
     """Make the two routes of a sign-in: the start, and the callback.
 
-    POST on `start_path` sends a browser to the provider, GET on the path of `callback_url` takes it back.
+    POST on `start_path` begins a handshake and redirects the browser to the provider. GET on the path of
+    `callback_url` completes the handshake when the browser returns.
 
-    The start accepts only this site's own pages, by `Sec-Fetch-Site` and `Origin`; its form may have a field
-    `return_to`, a path of this site. The callback completes the handshake once, however often it is loaded.
-    HEAD and prefetches of it consume nothing. Every reply has `Referrer-Policy: no-referrer` and
-    `Cache-Control: no-store`, your own ones unless you set these fields yourself.
+    The start route accepts requests from this site's own pages only, judged by `Sec-Fetch-Site` and `Origin`.
+    Its form may have a field `return_to`: a path of this site. The callback exchanges the token once, however
+    often it is loaded. HEAD requests and prefetches of it consume nothing. Every reply gets
+    `Referrer-Policy: no-referrer` and `Cache-Control: no-store`; your own replies get them too, unless they
+    set these fields.
 
-    Where somebody signs in to your application this way, give their session a new id in `on_connected`: else
-    whoever planted the old one in their browser is signed in too (session fixation). `on_connected` runs
-    again if the same browser loads the same callback again. If your pages send a Content-Security-Policy
-    with `form-action`, the provider's origin must be in it, since browsers apply it to the redirect after
-    the form.
+    If people log in to your application this way, give them a new session id in `on_connected`. Otherwise an
+    attacker who planted the old id in their browser is logged in as well (session fixation). `on_connected`
+    runs again if the same browser loads the same callback again. If your pages send a
+    Content-Security-Policy with `form-action`, list the provider's origin in it: browsers apply it to the
+    redirect after the form.
 
     Args:
-        handshake: Connects the users. Its store must be one that all processes of the application share.
-        callback_url: Where the provider sends browsers back to. It is configuration, never taken from a
-            request's `Host`. It must be https, or http on loopback; its path is that of the callback route.
+        handshake: The handshake to run. All processes of the application must share its store.
+        callback_url: The URL to which the provider sends browsers back. It is configuration, never taken from
+            a request's `Host`. It must be https, or http on loopback. Its path is the callback route.
         start_path: The path of the start route.
-        on_connected: `(request, connected)`: what to do with a success. If it is None, or returns None, the
-            browser is redirected to `return_to`. Like all of these hooks it may be a coroutine function or
-            not.
-        on_denied: `(request, return_to)`: the user said no. If it is None, or returns None, a small page
-            says so.
-        on_failed: `(request, error, return_to)`: everything else; `error` is an OAuth1Error, or an aiohttp
-            or OS error if the provider cannot be reached. If it is None, or returns None, a small page says
-            what to do.
-        save_as: Your name for the user to save the token for, or a function of the token that returns it;
-            an id that never changes, not a screen name. With `person`: the account's id at the provider. If
-            it is None, the token is not saved, except with `person`.
-        bind: `(request)`: the application's own session id, which ties a sign-in to one browser. If it is
-            None, a cookie of ours does (`__Host-aiooauth1`, on loopback http `aiooauth1`), the same for
-            every tab. If it returns None or an empty text, the sign-in is refused.
-        data: `(request)`: texts to keep until the callback, at most 4 KiB with `return_to`.
-        person: `(request)`: your id for the person who is signed in to the application, for whom the
-            account is connected: see `accounts`. The token is saved as `account_name(person, account)`.
-            Only the same person can complete a sign-in. If it returns None or an empty text, the sign-in is
+        on_connected: `(request, connected)`, called after a success. If it is None or returns None, the
+            browser is redirected to `return_to`. Each of these hooks may be a plain or a coroutine function.
+        on_denied: `(request, return_to)`, called if the user said no. If it is None or returns None, a small
+            page says so.
+        on_failed: `(request, error, return_to)`, called on any other failure. `error` is an OAuth1Error, or
+            an aiohttp or OS error if the provider cannot be reached. If it is None or returns None, a small
+            page says what to do.
+        save_as: Your name for the user, under which the token is saved, or a function that derives it from
+            the token. Use an id that never changes, not a screen name. With `person` it is the account's id
+            at the provider. If it is None, the token is saved only if `person` is given.
+        bind: `(request)`, returns the application's own session id, which ties a sign-in to one browser. If
+            it is None, the route sets a cookie for that, shared by all tabs: `__Host-aiooauth1`, or
+            `aiooauth1` over http on loopback. If it returns None or an empty string, the sign-in is refused.
+        data: `(request)`, returns strings to keep until the callback: at most 4 KiB, `return_to` included.
+        person: `(request)`, returns your id for the person who is logged in to the application. The account
+            is connected for that person and saved as `account_name(person, account)`; see `accounts`. Only
+            the same person can complete the sign-in. If it returns None or an empty string, the sign-in is
             refused.
-        allow_get_start: Whether GET starts a sign-in as well, `return_to` then in the query. Links on other
-            sites, opened by browsers that do not say so, can then start one for your users.
-        prefix: The path under which the routes are mounted (a sub-application, a `Mount`, a proxy that
-            takes a path off), such as `/auth`. `callback_url` has it, `start_path` does not.
+        allow_get_start: Whether GET starts a sign-in too, with `return_to` in the query. Links on other sites
+            can then start one for users whose browsers do not send `Sec-Fetch-Site`.
+        prefix: The path under which the routes are mounted, such as `/auth`: that of a sub-application, a
+            `Mount`, or a proxy that removes it. `callback_url` includes it, `start_path` does not.
 
     Raises:
-        ValueError: If `callback_url`, `start_path` or `prefix` cannot be used. The message says why.
-        TypeError: If `person` is given without `save_as`, and the provider names no field for the account's
-        id.
+        ValueError: If `callback_url`, `start_path` or `prefix` cannot be used; the message says why.
+        TypeError: If `person` is given without `save_as`, and the provider has no `user_id_field`.
     """
     connect: Connect[Request, Response] = Connect(
         handshake,
@@ -139,7 +137,7 @@ def oauth_routes(
         respond=_response,
         harden=_harden,
     )
-    # Starlette answers HEAD wherever it answers GET: here HEAD is the callback's alone.
+    # Starlette adds HEAD to every GET route. The start route must not answer it: it would begin a sign-in.
     start, callback = _endpoint(connect.start), _endpoint(connect.callback)
     starts = Route(start_path, start, methods=["GET", "POST"] if allow_get_start else ["POST"])
     starts.methods = {"GET", "POST"} if allow_get_start else {"POST"}
@@ -147,7 +145,7 @@ def oauth_routes(
 
 
 class _Lifespan:
-    """A lifespan (called with the application) and an async context manager (entered as it is)."""
+    """A lifespan when it is called with the application; also an async context manager by itself."""
 
     def __init__(
         self, session: OAuth1Session | None, handshake: Handshake | None, store: TokenStore | None
@@ -176,14 +174,14 @@ def oauth_context(
 ) -> _Lifespan:
     """Make a lifespan: `FastAPI(lifespan=oauth_context(session=…, handshake=…, store=…))`.
 
-    While the application runs, they are `app.state.oauth1.session`, `.handshake` and `.store`. At its end
-    they are closed: the handshake first, which waits for exchanges under way, so that no sign-in is lost in
-    a shutdown. In a lifespan of your own write `async with oauth_context(…) as app.state.oauth1: yield`.
+    While the application runs, they are `app.state.oauth1.session`, `.handshake` and `.store`. When it ends
+    they are closed. The handshake is closed first and waits for exchanges under way, so that a shutdown loses
+    no sign-in. In a lifespan of your own write `async with oauth_context(…) as app.state.oauth1: yield`.
 
     Args:
-        session: What signs the application's requests.
-        handshake: What connects its users.
-        store: Where tokens are kept.
+        session: The session that signs the application's requests.
+        handshake: The handshake that connects its users.
+        store: The store of both.
     """
     return _Lifespan(session, handshake, store)
 
