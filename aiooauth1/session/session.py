@@ -502,8 +502,10 @@ class OAuth1Session:
         )
         theirs = options.pop("middlewares", None)
         chain = (*(pool.middlewares if theirs is None else theirs), call)
+        sending = http.request(method, target.url, middlewares=chain, **options)
+        del options, theirs, chain, target  # ten thousand calls in flight would keep them
         try:
-            return await http.request(method, target.url, middlewares=chain, **options)
+            return await sending
         finally:
             call.forget_signer()
 

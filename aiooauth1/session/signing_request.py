@@ -28,6 +28,7 @@ from aiooauth1.transport.placement import (
     remove_signature,
 )
 from aiooauth1.transport.request import (
+    check_authority,
     check_framing,
     has_body,
     is_form,
@@ -51,6 +52,8 @@ if TYPE_CHECKING:
 
 
 __all__ = ["SignedCall", "SigningOptions", "SigningRequest"]
+
+_UNSIGNED = "", "", 0
 
 logger: logging.Logger = logging.getLogger("aiooauth1.signing")
 
@@ -142,7 +145,7 @@ class SignedCall:
         self._attempted = False
         self._form: bytes | None = None
         self._hashed: bytes | None = None
-        self._sent = "", "", 0  # URL, nonce and timestamp of the last signature
+        self._sent = _UNSIGNED  # URL, nonce and timestamp of the last signature
 
     def __deepcopy__(self, memo: object) -> SignedCall:
         """Return the call itself: aioresponses copies all that a request is given, down to the event loop."""
@@ -164,10 +167,10 @@ class SignedCall:
             or is_form(request)
         ):
             return False
-        url = sent_url(request)
-        if "oauth" in url:
+        check_authority(headers[hdrs.HOST])
+        if "oauth" in request.url.raw_query_string:
             return False
-        self._sent = url, "", 0
+        self._sent = _UNSIGNED
         request.call = self
         self._attempted = True
         return True
@@ -228,7 +231,7 @@ class SignedCall:
         if options.placement == "query":
             request.response_class = UnechoedResponse
         url = sent_url(request)
-        self._sent = url, "", 0
+        self._sent = _UNSIGNED
         if not is_first or "oauth" in url or (form is not None and b"oauth" in form):
             # Parameters that clash with ours, and characters that a redirect brings, are found by signing.
             signer.prepare(request.method, url, nonce="0", timestamp=0, form=form, body_hash=self._hashed)
@@ -242,7 +245,7 @@ class SignedCall:
         signer, options = self.signer, self.options
         if signer is None or not options.is_plain or signer.takes_long or logger.isEnabledFor(logging.DEBUG):
             return False
-        url, nonce, timestamp = self._sent[0], options.nonce(), int(options.clock(self.origin))
+        url, nonce, timestamp = sent_url(request), options.nonce(), int(options.clock(self.origin))
         self._sent = url, nonce, timestamp
         request.headers[hdrs.AUTHORIZATION] = signer.header(
             request.method, url, nonce=nonce, timestamp=timestamp, form=self._form
@@ -258,7 +261,7 @@ class SignedCall:
         signer, options = self.signer, self.options
         if signer is None:
             raise SigningError("the call is over: a middleware must not send its request again after it")
-        url, nonce, timestamp = self._sent[0], options.nonce(), int(options.clock(self.origin))
+        url, nonce, timestamp = sent_url(request), options.nonce(), int(options.clock(self.origin))
         self._sent = url, nonce, timestamp
         prepared = signer.prepare(
             request.method, url, nonce=nonce, timestamp=timestamp, form=self._form, body_hash=self._hashed

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FORM",
     "can_resend",
+    "check_authority",
     "check_framing",
     "has_body",
     "is_form",
@@ -41,12 +42,17 @@ def sent_url(request: ClientRequest) -> str:
     """
     url = request.url
     host = request.headers[hdrs.HOST]
-    _check_authority(host)
+    check_authority(host)
     return f"{url.scheme}://{host}{url.raw_path_qs}"
 
 
 @lru_cache(1024)
-def _check_authority(host: str) -> None:
+def check_authority(host: str) -> None:
+    """Check a Host header field, from which the signed URL is taken.
+
+    Raises:
+        SigningError: If it is not an authority.
+    """
     if not host or not _AUTHORITY.issuperset(host):
         raise SigningError("the Host header is not an authority: give a host name and perhaps a port")
 
