@@ -30,7 +30,6 @@ from aiooauth1.errors import (
     TimestampRefused,
     TokenRejected,
 )
-from aiooauth1.responses.rate_limit import rate_limit
 from aiooauth1.session.problem_reader import CallContext, has_problem, keep_unread, read_problem_response
 from aiooauth1.session.redirects import REDIRECTS, keeps_body
 from aiooauth1.session.retry import backoff, is_rate_limit, may_retry_error, may_retry_response
@@ -340,6 +339,8 @@ class RetryMiddleware(UserCall):
         )
         if problem is None:
             return None
+        from aiooauth1.responses.rate_limit import rate_limit  # noqa: PLC0415  only refusals need it
+
         retry, kind = self._retry, problem.error_type
         may_resend = retry is not None and can_resend(request.body)
         is_fixed = self._can_fix_by_resigning(problem, kind, response, request, attempt)

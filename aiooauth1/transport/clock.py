@@ -6,8 +6,6 @@ import re
 import time
 from typing import TYPE_CHECKING
 
-from aiooauth1.responses.rate_limit import http_date
-
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -41,6 +39,8 @@ def server_time(acceptable: str, date: str) -> float | None:
         first, last = int(span.group(1)), int(span.group(2))
         if first <= last:
             return (first + last) / 2
+    from aiooauth1.responses.rate_limit import http_date  # noqa: PLC0415  only refusals need it
+
     return http_date(date)
 
 
