@@ -207,13 +207,7 @@ def _token(fields: object) -> AccessToken:
 
 def _dump(fields: Mapping[str, object], version: int) -> bytes:
     try:
-        text = json.dumps(
-            {**fields, "v": version},
-            ensure_ascii=False,
-            allow_nan=False,
-            separators=(",", ":"),
-            sort_keys=True,
-        )
+        text = _ENCODER.encode({**fields, "v": version})
     except (TypeError, ValueError, RecursionError):
         raise _NotOursError(
             "something in it is neither text, a finite number, a boolean, None, a dict nor a list"
@@ -308,6 +302,7 @@ def _is_finite(number: float) -> bool:
         return False
 
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True)
 _DECODER = json.JSONDecoder(
     object_pairs_hook=_object,
     parse_int=_integer,
