@@ -55,9 +55,9 @@ def excerpt(text: str, length: int, matcher: SecretMatcher = _NO_SECRETS) -> str
         length: The most characters of it to return.
         matcher: The secrets.
     """
-    octets = safe_prefix(text.encode("utf-8", "surrogatepass"), _MOST_BYTES * length, matcher)
+    raw = safe_prefix(text.encode("utf-8", "surrogatepass"), _MOST_BYTES * length, matcher)
     text = printable(
-        _before_base_string(mask_secrets(octets.decode("utf-8", "ignore"), matcher)), _MOST_BYTES * length
+        _before_base_string(mask_secrets(raw.decode("utf-8", "ignore"), matcher)), _MOST_BYTES * length
     )
     return mask_secrets(_ECHOED.sub(r"\1***", text), matcher)[:length].strip()
 

@@ -50,28 +50,28 @@ class SecretMatcher:
         plain: set[bytes] = set()
         for secret in secrets:
             if len(secret) >= _SHORTEST_SECRET:
-                octets = secret.encode("utf-8", "surrogatepass")
-                once = percent_encode(octets)
-                written |= {octets, once.encode(), percent_encode(once).encode()}
-                plain.add(_unescaped(octets)[0])
-        found = tuple(octets for octets in plain if len(octets) >= _SHORTEST_SECRET)
+                raw = secret.encode("utf-8", "surrogatepass")
+                once = percent_encode(raw)
+                written |= {raw, once.encode(), percent_encode(once).encode()}
+                plain.add(_unescaped(raw)[0])
+        found = tuple(raw for raw in plain if len(raw) >= _SHORTEST_SECRET)
         return cls(tuple(written), found, 2 * max(map(len, written), default=0))
 
 
-def _unescaped(octets: bytes) -> tuple[bytes, list[int], list[int]]:
+def _unescaped(raw: bytes) -> tuple[bytes, list[int], list[int]]:
     """Return bytes without escapes, and where in them and in the given ones each escape is over."""
     pieces: list[bytes] = []
     here, there, behind, at = [0], [0], 0, 0
-    for found in _ESCAPE.finditer(octets):
+    for found in _ESCAPE.finditer(raw):
         begin, end = found.span()
         octet = found[1]
         sign = bytes.fromhex(octet.decode()) if octet is not None else _sign(found)
-        pieces += (octets[at:begin], sign)
+        pieces += (raw[at:begin], sign)
         behind += begin - at + len(sign)
         at = end
         here.append(behind)
         there.append(at)
-    pieces.append(octets[at:])
+    pieces.append(raw[at:])
     return b"".join(pieces).replace(b"+", b" "), here, there  # a form's space is a plus
 
 
@@ -84,11 +84,11 @@ def _sign(found: re.Match[bytes]) -> bytes:
     return chr(int(decimal) if decimal else int(unit or hexadecimal, 16)).encode("utf-8", "surrogatepass")
 
 
-def _find_secrets(octets: bytes, matcher: SecretMatcher) -> list[tuple[int, int]]:
+def _find_secrets(raw: bytes, matcher: SecretMatcher) -> list[tuple[int, int]]:
     """Return where secrets stand, in order and apart from each other."""
-    found = [span for secret in matcher.written for span in _occurrences(octets, secret)]
+    found = [span for secret in matcher.written for span in _occurrences(raw, secret)]
     if matcher.plain:
-        plain, here, there = _unescaped(octets)
+        plain, here, there = _unescaped(raw)
         for secret in matcher.plain:
             for span in _occurrences(plain, secret):
                 pieces = [(bisect_right(here, at) - 1, at) for at in span]
@@ -103,31 +103,31 @@ def _find_secrets(octets: bytes, matcher: SecretMatcher) -> list[tuple[int, int]
     return spans
 
 
-def _occurrences(octets: bytes, secret: bytes) -> Iterator[tuple[int, int]]:
-    at = octets.find(secret)
+def _occurrences(raw: bytes, secret: bytes) -> Iterator[tuple[int, int]]:
+    at = raw.find(secret)
     while at >= 0:
         yield at, at + len(secret)
-        at = octets.find(secret, at + len(secret))
+        at = raw.find(secret, at + len(secret))
 
 
 def mask_secrets(text: str, matcher: SecretMatcher) -> str:
     """Return a text without secrets, however they are encoded in it."""
-    octets = text.encode("utf-8", "surrogatepass")
-    if not (spans := _find_secrets(octets, matcher)):
+    raw = text.encode("utf-8", "surrogatepass")
+    if not (spans := _find_secrets(raw, matcher)):
         return text
     kept, at = [], 0
     for begin, end in spans:
-        kept += [octets[at:begin], b"***"]
+        kept += [raw[at:begin], b"***"]
         at = end
-    return b"".join([*kept, octets[at:]]).decode("utf-8", "replace")
+    return b"".join([*kept, raw[at:]]).decode("utf-8", "replace")
 
 
-def safe_prefix(octets: bytes, length: int, matcher: SecretMatcher) -> bytes:
+def safe_prefix(raw: bytes, length: int, matcher: SecretMatcher) -> bytes:
     """Return the beginning of bytes, at most so many of them, and not half a secret at the end."""
-    if len(octets) <= length:
-        return octets
+    if len(raw) <= length:
+        return raw
     first = max(0, length - matcher.longest)
-    for begin, end in _find_secrets(octets[first : length + matcher.longest], matcher):
+    for begin, end in _find_secrets(raw[first : length + matcher.longest], matcher):
         if first + begin < length < first + end:
-            return octets[: first + begin]
-    return octets[:length]
+            return raw[: first + begin]
+    return raw[:length]

@@ -177,9 +177,9 @@ class _Pairs(list[tuple[str, object]]):
     """A JSON object as the pairs that it was written with."""
 
 
-def _utf8(octets: bytes) -> str:
+def _utf8(raw: bytes) -> str:
     try:
-        return octets.decode()
+        return raw.decode()
     except UnicodeDecodeError:
         pass  # raised below, since the codec's error holds the bytes
     raise TokenResponseError("the token response is not UTF-8")

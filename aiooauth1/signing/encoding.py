@@ -66,20 +66,20 @@ def utf8(text: str) -> bytes:
     )
 
 
-def parse_form(octets: bytes) -> list[tuple[bytes, bytes]]:
+def parse_form(raw: bytes) -> list[tuple[bytes, bytes]]:
     r"""Split a query or form body into decoded pairs, in order (RFC 5849 section 3.4.1.3.1).
 
     Only `&` separates pairs. A segment without `=` is a name with an empty value, an empty one is skipped,
     `+` is a space, and a `%` without two hexadecimal digits stands for itself. Names and values stay bytes.
 
     Args:
-        octets: The query without its `?`, or the body, as sent.
+        raw: The query without its `?`, or the body, as sent.
 
     >>> parse_form(b"a=1&a=%FF&flag&c=d+e%2B")
     [(b'a', b'1'), (b'a', b'\xff'), (b'flag', b''), (b'c', b'd e+')]
     """
     pairs = []
-    for segment in octets.replace(b"+", b" ").split(b"&"):
+    for segment in raw.replace(b"+", b" ").split(b"&"):
         if segment:
             name, _, value = segment.partition(b"=")
             if b"%" in segment:
@@ -88,19 +88,19 @@ def parse_form(octets: bytes) -> list[tuple[bytes, bytes]]:
     return pairs
 
 
-def encoded_pairs(octets: bytes) -> list[tuple[str, str]]:
+def encoded_pairs(raw: bytes) -> list[tuple[str, str]]:
     """Parse a query or form body as `parse_form` does, and percent-encode its names and values.
 
     Args:
-        octets: The query without its `?`, or the body, as sent.
+        raw: The query without its `?`, or the body, as sent.
 
     >>> encoded_pairs(b"c=d+e%2b&a")
     [('c', 'd%20e%2B'), ('a', '')]
     """
-    if not _WELL_WRITTEN.fullmatch(octets):
-        return [(percent_encode(name), percent_encode(value)) for name, value in parse_form(octets)]
+    if not _WELL_WRITTEN.fullmatch(raw):
+        return [(percent_encode(name), percent_encode(value)) for name, value in parse_form(raw)]
     # All is encoded as it should be already, except an equals sign after the first.
-    pairs = [segment.partition("=") for segment in octets.decode("ascii").split("&") if segment]
+    pairs = [segment.partition("=") for segment in raw.decode("ascii").split("&") if segment]
     return [(name, value.replace("=", "%3D")) for name, _, value in pairs]
 
 

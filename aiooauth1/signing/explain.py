@@ -183,8 +183,8 @@ def _explanation(
 ) -> Explanation:
     method, uri, joined = _split(base_string)
     sources: dict[tuple[str, str], list[str]] = {}
-    for source, octets in places.items():
-        for pair in encoded_pairs(octets):
+    for source, raw in places.items():
+        for pair in encoded_pairs(raw):
             if not pair[0].startswith("oauth_"):
                 sources.setdefault(pair, []).append(source)
     parameters = []

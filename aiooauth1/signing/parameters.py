@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterable
 
 
-__all__ = ["PROTOCOL", "extra_pairs", "form_octets", "nonce_text", "request_parameters", "timestamp_text"]
+__all__ = ["PROTOCOL", "extra_pairs", "form_bytes", "nonce_text", "request_parameters", "timestamp_text"]
 
 PROTOCOL = frozenset(
     {
@@ -55,7 +55,7 @@ def timestamp_text(timestamp: int) -> str:
     return str(timestamp)
 
 
-def form_octets(form: bytes | Iterable[tuple[str, str]] | None) -> bytes | None:
+def form_bytes(form: bytes | Iterable[tuple[str, str]] | None) -> bytes | None:
     """Return a form as it is sent.
 
     Args:
@@ -99,10 +99,10 @@ def request_parameters(
     if query:
         check_url_characters(query, position + 1)
     encoded = []
-    for where, octets in (("query", query.encode()), ("form", form)):
-        if not octets:
+    for where, raw in (("query", query.encode()), ("form", form)):
+        if not raw:
             continue
-        for pair in encoded_pairs(octets):
+        for pair in encoded_pairs(raw):
             name = pair[0]
             if name in ours and name in PROTOCOL:
                 # RFC 5849 section 3.1: a parameter of the protocol is sent once.

@@ -166,8 +166,8 @@ def _load(key: object, password: object) -> RSAPrivateKey:
             raise TypeError("password= goes with an encrypted PEM or PKCS#12: a loaded key needs none")
         loaded: object = key
     elif isinstance(key, (bytes, str)):
-        octets = _octets(key)
-        loaded = (_from_pem if _PEM in octets else _from_pkcs12)(octets, _octets(password or b""))
+        raw = _as_bytes(key)
+        loaded = (_from_pem if _PEM in raw else _from_pkcs12)(raw, _as_bytes(password or b""))
     else:
         raise TypeError(
             "key must be a private key as PEM (bytes or str), as PKCS#12 (bytes) or as a loaded"
@@ -180,16 +180,16 @@ def _load(key: object, password: object) -> RSAPrivateKey:
     return loaded
 
 
-def _octets(text: bytes | str) -> bytes:
+def _as_bytes(text: bytes | str) -> bytes:
     # What has no UTF-8 form is neither PEM nor password: it is let through here, to be refused as such.
     return text.encode(errors="surrogatepass") if isinstance(text, str) else text
 
 
-def _from_pem(octets: bytes, password: bytes) -> object:
+def _from_pem(raw: bytes, password: bytes) -> object:
     from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415  an extra, when used
     from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415  likewise
 
-    labels = _LABEL.findall(octets)
+    labels = _LABEL.findall(raw)
     if b"OPENSSH PRIVATE KEY" in labels:
         raise ValueError("the key is in OpenSSH's own format: convert a copy with ssh-keygen -p -m PEM -f")
     if not any(label.endswith(b"PRIVATE KEY") for label in labels):
@@ -198,31 +198,31 @@ def _from_pem(octets: bytes, password: bytes) -> object:
             (kind for end, kind in kinds if any(label.endswith(end) for label in labels)), "other data"
         )
         raise ValueError(f"the PEM is {what}; pass the private key")
-    encrypted = b"ENCRYPTED PRIVATE KEY" in labels or b"Proc-Type: 4,ENCRYPTED" in octets
+    encrypted = b"ENCRYPTED PRIVATE KEY" in labels or b"Proc-Type: 4,ENCRYPTED" in raw
     if encrypted and not password:
         raise ValueError("the PEM is encrypted: give its password=")
     if password and not encrypted:
         raise ValueError("a password= was given, but the PEM is not encrypted: leave it out")
     try:
-        return load_pem_private_key(octets, password or None)
+        return load_pem_private_key(raw, password or None)
     except (TypeError, ValueError, UnsupportedAlgorithm):
         why = f"{'the password is wrong, or ' if encrypted else ''}it is damaged, or of an unknown kind"
-        if rb"\n" in octets:
+        if rb"\n" in raw:
             why = r"its line breaks have become the two characters \n: put real ones in their place"
     raise ValueError(f"the PEM gives no key: {why}")
 
 
-def _from_pkcs12(octets: bytes, password: bytes) -> object:
+def _from_pkcs12(raw: bytes, password: bytes) -> object:
     from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415  an extra, when used
     from cryptography.hazmat.primitives.serialization import pkcs12  # noqa: PLC0415  likewise
 
-    if octets[:1] != _DER_SEQUENCE or _PKCS12_VERSION not in octets[:16]:
+    if raw[:1] != _DER_SEQUENCE or _PKCS12_VERSION not in raw[:16]:
         raise ValueError(
             "the key is neither PEM, which has a line -----BEGIN … PRIVATE KEY-----, nor the bytes of a"
             " PKCS#12 file. Of a file, give what is in it; convert other formats with openssl pkey"
         )
     try:
-        found = pkcs12.load_key_and_certificates(octets, password or None)[0]
+        found = pkcs12.load_key_and_certificates(raw, password or None)[0]
     except (TypeError, ValueError, UnsupportedAlgorithm):
         wrong = "the password is wrong" if password else "it is encrypted and needs its password="
         why = f"{wrong}, or it is damaged, or of an unknown kind"

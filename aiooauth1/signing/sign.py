@@ -15,7 +15,7 @@ from aiooauth1.signing.encoding import decoded_again, percent_encode
 from aiooauth1.signing.methods import HMAC_SHA1, Hmac, body_hash_value, keyed
 from aiooauth1.signing.parameters import (
     extra_pairs,
-    form_octets,
+    form_bytes,
     nonce_text,
     request_parameters,
     timestamp_text,
@@ -134,7 +134,7 @@ class Signer:
             SigningError: If the request cannot be signed rightly.
         """
         rules = self._rules
-        octets = form_octets(form)
+        raw = form_bytes(form)
         parameters = [
             *self._constant,
             ("oauth_nonce", nonce_text(nonce)),
@@ -147,13 +147,13 @@ class Signer:
         if verifier is not None:
             parameters.append(("oauth_verifier", verifier))
         if body_hash is not None:
-            if octets is not None:
+            if raw is not None:
                 raise SigningError("a form is signed whole: it has no body hash (give form= or body_hash=)")
             parameters.append(("oauth_body_hash", body_hash_value(self._method, body_hash)))
         parameters += extra_pairs(extra)
         encoded = [(percent_encode(name), percent_encode(value)) for name, value in parameters]
         where, _, query = url.partition("#")[0].partition("?")
-        others = request_parameters(len(where), query, octets, {name for name, _ in encoded})
+        others = request_parameters(len(where), query, raw, {name for name, _ in encoded})
         if rules.bare_values:
             encoded = [(percent_encode(name), value) for name, value in parameters]
         everything = encoded + others
@@ -164,7 +164,7 @@ class Signer:
         return Prepared(
             method=method.upper(),
             url=url.partition("#")[0],
-            form=octets,
+            form=raw,
             realm=where if rules.realm_is_url else self._realm,
             is_hashed=body_hash is not None,
             is_sorted=rules.sorted_parameters,

@@ -40,8 +40,8 @@ class _Readers:
 class FreshReads(Generic[_K]):
     """Reads again wherever an answer may be older than a write that has returned.
 
-    An answer and the end of a write come over different connections, and through different tasks: whoever
-    discards a token must not see another task go on with it.
+    An answer and the end of a write come over different connections, and through different tasks: after a
+    token was discarded, no other task may go on with it.
     """
 
     __slots__ = ("_readers",)
@@ -156,7 +156,7 @@ class _NodeReads(Generic[_K, _V]):
         self._waiting.setdefault(key, []).append(answer)
         if not (self._is_due or self._is_alone or self._questions):
             self._is_due = True
-            loop.call_soon(self._start)  # whoever else asks before the loop comes round is taken along
+            loop.call_soon(self._start)  # so that keys asked for in the same turn of the loop go along
         elif self._patience is None and not self._is_due:
             self._patience = loop.call_later(_PATIENCE, self._hurry)
         timer = loop.call_later(self._timeout, self._expire, answer)
@@ -225,7 +225,7 @@ class _NodeReads(Generic[_K, _V]):
                 for one in waiting:
                     self._expire(one)
             raise
-        except Exception as error:  # noqa: BLE001 - whoever waits is told
+        except Exception as error:  # noqa: BLE001 - the readers get it
             answers = [error] * len(batch)
         for waiting, answer in zip(batch.values(), answers, strict=True):
             for one in waiting:

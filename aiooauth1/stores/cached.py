@@ -130,7 +130,7 @@ class CachedStore:
         """Forget all tokens and end the reads under way. The store inside stays open."""
         self._cached.clear()
         self._reads.clear()
-        # After a fork, say, reads of another loop's stand here too, which from here nobody brings to an end.
+        # After a fork, say, reads of another loop stand here too, and they never end in this one.
         tasks = [task for task in self._tasks if _is_here(task)]
         for task in tasks:
             task.cancel()
@@ -142,7 +142,7 @@ class CachedStore:
         await self.aclose()
 
     async def get_access_token(self, provider: str, user: str) -> AccessToken | None:
-        """Return the user's token, None if there is none.
+        """Return the user's token, or None.
 
         Raises:
             StoreUnavailable: If it had to be read from the store, and that did not answer in time.
@@ -215,10 +215,10 @@ class CachedStore:
 
     @asynccontextmanager
     async def pending_slot(self) -> AsyncIterator[None]:
-        """Keep room for one pending handshake, if the store is bounded; else there always is room.
+        """Reserve a place for one pending handshake, if the store is bounded; else there always is one.
 
         Raises:
-            TooManyHandshakes: If there is no room.
+            TooManyHandshakes: If there is no place left.
         """
         if hasattr(self._store, "pending_slot"):
             async with cast("BoundedPendingStore", self._store).pending_slot():
@@ -264,7 +264,7 @@ class CachedStore:
         return cast("PendingStore", self._store)
 
     def _read(self, whose: _User, now: float) -> _Read:
-        # A task of its own: whoever asked first may be cancelled, and the others wait on.
+        # A task of its own: the first caller may be cancelled while others wait.
         task = asyncio.ensure_future(self._store.get_access_token(*whose))
         self._tasks.add(task)
         read = self._reads[whose] = _Read(task, now)
@@ -277,7 +277,7 @@ class CachedStore:
         current = self._reads.get(whose) is read
         if current:
             del self._reads[whose]
-        # An error counts as looked at by this, if nobody waits for it any more.
+        # So that asyncio does not report an error that no caller waits for any more.
         if task.cancelled() or task.exception() is not None:
             return
         token = task.result()

@@ -1,6 +1,6 @@
 """Stored records: versioned JSON of a strict schema. Pure.
 
-A store is a place where others may have written. So what comes back is looked at as if a stranger had sent
+A store is a place where others may have written. So what comes back is checked as if a stranger had sent
 it: it is one of our records, to the letter, or `StoreCorrupt`; and nothing of it is ever evaluated.
 """
 
@@ -57,7 +57,7 @@ def dump_record(fields: Mapping[str, object], *, version: int = 1) -> bytes:
 
     Raises:
         ValueError: If `load_record` would not give the same fields back: too long, too deep, a number that is
-            not finite or an integer of more than 20 digits, a dict key that is no text, a tuple …
+            not finite or an integer of more than 20 digits, a dict key that is not text, a tuple …
 
     >>> dump_record({"secret": "s", "key": "k"})
     b'{"key":"k","secret":"s","v":1}'
@@ -95,7 +95,7 @@ def check_token(token: object) -> None:
     """Refuse what is not an access token, such as a request token or a mapping.
 
     Raises:
-        TypeError: If it is none.
+        TypeError: If it is not an AccessToken.
     """
     if not isinstance(token, AccessToken):
         given = type(token).__name__
@@ -174,7 +174,7 @@ def token_from_fields(fields: object) -> AccessToken:
     """Put an access token together again from what `token_fields` gave.
 
     Args:
-        fields: The fields, or whatever else stood there.
+        fields: The fields, or anything else that was stored there.
 
     Returns:
         The token.

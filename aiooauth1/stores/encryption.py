@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Encryption"]
 
-_KEY_OCTETS = 32
+_KEY_BYTES = 32
 _ID_END = 1 + 4
 _NONCE_END = _ID_END + 12
-_TAG_OCTETS = 16
+_TAG_BYTES = 16
 _BASE64 = re.compile(r"[A-Za-z0-9_-]{43}=?")
 
 
@@ -46,8 +46,8 @@ class Encryption:
             the HMAC-SHA256 of the name. It stays the same for the life of a store: with another one, or none,
             everything is under other names.
         accept_plain: Whether records that are not encrypted are read as well, for a store that was without
-            encryption until now: until its `rotate()` has encrypted them. Whoever can write into the store
-            can then put records of their own there, so leave it out again.
+            encryption until now: until its `rotate()` has encrypted them. Meanwhile anybody who can write
+            into the store can put records of their own there, so leave it out again.
 
     Raises:
         ImportError: If cryptography is not installed.
@@ -96,9 +96,9 @@ class Encryption:
         """Make a key: 32 random bytes, as URL-safe base64 (44 characters).
 
         Returns:
-            The key. Whoever has it reads the store, whoever lost it does not: keep it as you keep a password.
+            The key. It alone opens the store's records: keep it as you keep a password.
         """
-        return base64.urlsafe_b64encode(os.urandom(_KEY_OCTETS)).decode("ascii")
+        return base64.urlsafe_b64encode(os.urandom(_KEY_BYTES)).decode("ascii")
 
     @property
     def hides_names(self) -> bool:
@@ -116,8 +116,8 @@ class Encryption:
         """
         if self._name_key is None:
             return name
-        octets = b"aiooauth1 user name\0" + name_bytes(name)
-        return _base64(hmac.digest(self._name_key, octets, "sha256"))
+        encoded = b"aiooauth1 user name\0" + name_bytes(name)
+        return _base64(hmac.digest(self._name_key, encoded, "sha256"))
 
     def seal(self, plain: bytes, *place: str) -> bytes:
         """Encrypt with the first key.
@@ -258,16 +258,16 @@ def _is_plain(record: bytes) -> bool:
 
 
 def _head(sealed: bytes) -> bytes:
-    if not isinstance(sealed, bytes) or len(sealed) < _NONCE_END + _TAG_OCTETS or sealed[:1] != SEALED:
+    if not isinstance(sealed, bytes) or len(sealed) < _NONCE_END + _TAG_BYTES or sealed[:1] != SEALED:
         raise StoreCorrupt("a stored record is not an encrypted one of ours")
     return sealed[:_ID_END]
 
 
 def _bound(head: bytes, place: tuple[str, ...]) -> bytes:
     # Each name with its length before it: no other names give the same bytes.
-    octets = [name_bytes(name) for name in place]
-    return b"".join([head, *[len(name).to_bytes(8, "big") + name for name in octets]])
+    encoded = [name_bytes(name) for name in place]
+    return b"".join([head, *[len(name).to_bytes(8, "big") + name for name in encoded]])
 
 
-def _base64(octets: bytes) -> str:
-    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode("ascii")
+def _base64(encoded: bytes) -> str:
+    return base64.urlsafe_b64encode(encoded).rstrip(b"=").decode("ascii")

@@ -14,7 +14,7 @@ _HARMLESS = re.compile(r"[A-Za-z0-9._@+-]{1,64}")
 
 
 def check_names(**names: object) -> None:
-    """Refuse a name that is no text: a database would keep 7 and "7" apart, or not.
+    """Refuse a name that is not text: a database would keep 7 and "7" apart, or not.
 
     Args:
         names: What the names are of, and the names.
@@ -46,22 +46,22 @@ def name_bytes(name: str) -> bytes:
     return name.encode("utf-8", "surrogatepass")
 
 
-def name_from_bytes(octets: object) -> str | None:
+def name_from_bytes(encoded: object) -> str | None:
     r"""Read what `name_bytes` wrote.
 
     Args:
-        octets: The bytes, or whatever else a store holds in their place.
+        encoded: The bytes, or anything else that a store holds in their place.
 
     Returns:
-        The name; None if it is none.
+        The name, or None if it is not one.
 
     >>> name_from_bytes(b"Zo\xc3\xab")
     'Zoë'
     """
-    if not isinstance(octets, bytes):
+    if not isinstance(encoded, bytes):
         return None
     try:
-        return octets.decode("utf-8", "surrogatepass")
+        return encoded.decode("utf-8", "surrogatepass")
     except UnicodeDecodeError:
         return None
 

@@ -90,7 +90,7 @@ class MemoryStore:
         self._tokens.setdefault(provider, {}).update(tokens)
 
     async def get_access_token(self, provider: str, user: str) -> AccessToken | None:
-        """Return the user's token, None if there is none."""
+        """Return the user's token, or None."""
         check_names(provider=provider, user=user)
         return self._tokens.get(provider, {}).get(user)
 
@@ -123,10 +123,10 @@ class MemoryStore:
 
     @asynccontextmanager
     async def pending_slot(self) -> AsyncIterator[None]:
-        """Keep room for one pending handshake while its request token is being asked for.
+        """Reserve a place for one pending handshake while its request token is being asked for.
 
         Raises:
-            TooManyHandshakes: If there is no room.
+            TooManyHandshakes: If there is no place left.
         """
         self._refuse_beyond(len(self._pending) + self._slots)
         self._slots += 1
@@ -139,7 +139,7 @@ class MemoryStore:
         """Add a record that is gone after `ttl` seconds; False if there is another under that token.
 
         Raises:
-            TooManyHandshakes: If there is no room.
+            TooManyHandshakes: If there is no place left.
             ValueError: If `ttl` is not a positive number of seconds.
         """
         place = _place(provider, request_token)
@@ -150,7 +150,7 @@ class MemoryStore:
         return True
 
     async def get_pending(self, provider: str, request_token: str) -> Held | None:
-        """Return the record, None if there is none or its time is up."""
+        """Return the record; None if there is none or it has expired."""
         held = self._pending.get(_place(provider, request_token))
         return Held(SecretBytes(held), SecretBytes(held)) if held is not None else None
 
@@ -205,7 +205,7 @@ class ExpiringDict:
         return len(self._held)
 
     def get(self, key: bytes) -> bytes | None:
-        """Return the value, None if there is none or its time is up."""
+        """Return the value; None if there is none or it has expired."""
         self._forget()
         held = self._held.get(key)
         return None if held is None else held[_END.size :]
@@ -247,5 +247,5 @@ class ExpiringDict:
 
 def _place(provider: str, request_token: str) -> bytes:
     check_names(provider=provider, request_token=request_token)
-    # A digest takes the same room whatever the names are, which come from outside.
+    # A digest has one size, however long the names are, which come from outside.
     return hashlib.sha256(record_key(provider, request_token).encode("ascii")).digest()

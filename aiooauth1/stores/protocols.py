@@ -55,7 +55,7 @@ class AccessTokenStore(Protocol):
             user: The application's own name for the user.
 
         Returns:
-            The token, None if there is none.
+            The token, or None.
         """
 
     async def replace_access_token(self, provider: str, user: str, old_key: str, token: AccessToken) -> bool:
@@ -109,7 +109,7 @@ class Held(NamedTuple):
 class PendingStore(Protocol):
     """**Protocol:** pending handshakes, opaque bytes by provider name and request token.
 
-    All state changes of a handshake go through `swap_pending`, a compare-and-set, whatever the store. `add`
+    All state changes of a handshake go through `swap_pending`, a compare-and-set, in every store. `add`
     and `swap` succeed as well where exactly the new bytes are there already: repeating one is harmless.
     """
 
@@ -137,7 +137,7 @@ class PendingStore(Protocol):
             request_token: The request token's key.
 
         Returns:
-            The record, None if there is none or its time is up.
+            The record; None if there is none or it has expired.
         """
 
     async def swap_pending(self, provider: str, request_token: str, old: Held, value: bytes) -> Held | None:
@@ -159,13 +159,13 @@ class BoundedPendingStore(PendingStore, Protocol):
     """**Protocol:** a store that holds so many pending handshakes and no more."""
 
     def pending_slot(self) -> AbstractAsyncContextManager[None]:
-        """Keep room for one record while a provider is asked for its request token.
+        """Reserve a place for one record while a provider is asked for its request token.
 
         Returns:
             What keeps it for as long as it is entered.
 
         Raises:
-            TooManyHandshakes: If there is no room, so the provider need not be asked.
+            TooManyHandshakes: If there is no place left, so the provider need not be asked.
         """
 
 
@@ -206,7 +206,7 @@ _AT_ONCE = 100
 
 
 def validate_ttl(ttl: float) -> None:
-    """Refuse a time to live that has no end, or is none.
+    """Refuse a time to live that is not a positive, finite number.
 
     Args:
         ttl: Seconds.

@@ -108,8 +108,8 @@ def _is_upload(value: Any) -> bool:
     return hasattr(value, "filename") and hasattr(value, "read") and not isinstance(value, io.IOBase)
 
 
-def _sorted(octets: str) -> str:
-    return join_normalized(encoded_pairs(octets.encode()))
+def _sorted(raw: str) -> str:
+    return join_normalized(encoded_pairs(raw.encode()))
 
 
 def _items(given: Any) -> list[tuple[str, Any]]:

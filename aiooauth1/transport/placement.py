@@ -151,8 +151,8 @@ async def remove_signature(request: ClientRequest, placement: Placement) -> None
         await request.update_body(BytesPayload(rest, content_type=FORM))
 
 
-def without_ours(octets: bytes) -> bytes:
+def without_ours(raw: bytes) -> bytes:
     """Return a query or form without the protocol parameters in it."""
     return b"&".join(
-        segment for segment in octets.split(b"&") if not any(name in _OURS for name, _ in parse_form(segment))
+        segment for segment in raw.split(b"&") if not any(name in _OURS for name, _ in parse_form(segment))
     )

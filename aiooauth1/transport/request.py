@@ -99,12 +99,12 @@ async def read_body(request: ClientRequest) -> bytes:
     body = request.body
     if not isinstance(body, Payload):
         return body
-    octets = bytes(await body.as_bytes())
+    raw = bytes(await body.as_bytes())
     if body.consumed:
         raise SigningError(
             "the body can be read only once, so it cannot be signed and sent: give its bytes or pairs"
         )
-    return octets
+    return raw
 
 
 def set_user_agent(request: ClientRequest, user_agent: str | None, *, needed: bool) -> None:

@@ -137,7 +137,7 @@ class ClientAdapter:
         self._first_nodes = dict(self._cluster.startup_nodes) if self._cluster is not None else {}
         self._most = min(MOST_AT_ONCE, getattr(self._pool, "max_connections", None) or MOST_AT_ONCE)
         self._permits: dict[tuple[str, Lane], asyncio.Semaphore] = {}  # by node
-        self.trouble: str | None = None  # why the last command had no answer
+        self.last_problem: str | None = None  # why the last command had no answer
         self.address: str = _address(client)
 
     @property
@@ -176,7 +176,7 @@ class ClientAdapter:
             with suppress(Exception):  # one that does not let itself be closed is no news
                 await self._pool.disconnect(inuse_connections=False)
         if self._cluster is not None and not self._cluster.startup_nodes:
-            # In redis-py 5 to 7 each failure strikes a node off those that are asked who is in the Cluster,
+            # In redis-py 5 to 7 each failure removes a node from those that are asked for the list of nodes,
             # and healthy ones, whose connections are closed along with it. With none left it is lost.
             self._cluster.startup_nodes.update({**self._first_nodes, **self._cluster.nodes_cache})
 

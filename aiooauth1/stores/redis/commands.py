@@ -77,14 +77,14 @@ class Commands:
     def __init__(self, adapter: ClientAdapter, deadline: Deadline) -> None:
         self._adapter = adapter
         self._deadline = deadline
-        self.trouble: str | None = None
+        self.last_problem: str | None = None
 
     async def read(self, key: bytes) -> bytes | None:
-        """Return the record of the key, None if there is none."""
+        """Return the record of the key, or None."""
         return _without_tombstone(await self._get(key))
 
     async def read_many(self, keys: Sequence[bytes], lane: Lane) -> list[SecretBytes | Exception | None]:
-        """Return the record of each key, None if there is none, the error if it is not one of ours."""
+        """Return the record of each key, None where there is none, an error where it is not one of ours."""
         # A script takes keys of one hash slot only, of which a Cluster's node has thousands.
         ask = self._run_for_each if self._adapter.is_cluster and len(keys) > 1 else self._run_read_many
         values, _ = await self._until_answered(partial(ask, keys), keys[0], lane=lane)
@@ -114,7 +114,7 @@ class Commands:
         return Swapped(value == 1, lost)
 
     async def swap_or_unknown(self, key: bytes, old: bytes, new: bytes, *options: str | int) -> bool:
-        """Likewise, where one must not do it again if it may have been done and then overwritten.
+        """Swap, but refuse to guess where an earlier attempt may have been done and then overwritten.
 
         Raises:
             StoreUnavailable: As `swap`; and if it is not known whether it was done.
@@ -184,11 +184,11 @@ class Commands:
             async with self._adapter.permits(key, lane):
                 try:
                     reply = await command()
-                except Exception as error:  # noqa: BLE001 - whatever redis-py lets out when a connection goes
+                except Exception as error:  # noqa: BLE001 - redis-py raises many kinds when a connection is lost
                     problem = classify(error)
                 else:
                     self._deadline.check()
-                    self._adapter.trouble = None
+                    self._adapter.last_problem = None
                     return reply, lost
             self._deadline.check()
             if problem.code == "WRONGTYPE":
@@ -196,7 +196,7 @@ class Commands:
             await self._adapter.recover(problem.code)
             if not problem.transient:
                 raise StoreUnavailable(problem.message)
-            self.trouble = self._adapter.trouble = problem.message
+            self.last_problem = self._adapter.last_problem = problem.message
             lost = lost or problem.maybe_applied
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)

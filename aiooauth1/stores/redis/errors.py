@@ -33,7 +33,7 @@ _REFUSALS = {
     "WRONGPASS": "it does not take the user name and password",
     "WRONGTYPE": "the key holds another Redis type",
 }
-# A failover, a start or a crowd, which soon ends.
+# A failover, a start or too many clients: it soon passes.
 _PASSING = {"CLUSTERDOWN", "LOADING", "MASTERDOWN", "TRYAGAIN", "max number of clients"}
 _CODE = re.compile(r"\b(?:" + "|".join(_REFUSALS) + r")\b")
 _MOST_CAUSES = 8

@@ -75,12 +75,12 @@ class Executor:
             with deadline:
                 return await operation(commands)
         except TimeoutError:
-            failure = self.late(commands.trouble)
+            failure = self.late(commands.last_problem)
         except StoreUnavailable as inner:
             failure = StoreUnavailable(f"Redis at {self._adapter.address}: {inner}")
         except StoreCorrupt as inner:
             failure = StoreCorrupt(str(inner))
-        # Raised anew: what went before has records in its frames and commands in its messages.
+        # A new error: the first one has records in its frames and commands in its messages.
         raise failure
 
     async def run_for_keys(self, keys: Iterable[bytes], operation: _ForKey[_T]) -> list[_T]:
@@ -124,7 +124,7 @@ class Executor:
 
     def late(self, why: str | None = None) -> StoreUnavailable:
         """Return the error of an operation whose time is up."""
-        why = why or self._adapter.trouble or "no answer came"
+        why = why or self._adapter.last_problem or "no answer came"
         return StoreUnavailable(
             f"Redis at {self._adapter.address} did not answer within {self._timeout:g} s: {why}"
         )

@@ -24,7 +24,7 @@ _PENDING = "pending"
 _KINDS = (_ACCESS, _PENDING)
 # What a record in the clear begins with: it is JSON at its head, and no encrypted one begins so.
 _CLEAR = b"{"
-_SUM_OCTETS = 32
+_SUM_BYTES = 32
 _SPECIAL = re.compile(rb"[\\*?\[\]]")  # what means something in a pattern of Redis
 
 
@@ -111,7 +111,7 @@ class RedisRecords:
         """Encrypt a record with the current key; None if it is already.
 
         Raises:
-            StoreCorrupt: If it is not one of ours, or of a key that we have not.
+            StoreCorrupt: If it is not one of this package's, or its key is not known.
         """
         if self._encryption is not None and self._encryption.is_current(stored):
             return None
@@ -137,7 +137,7 @@ class RedisRecords:
 
 
 def _checked(key: bytes, stored: bytes) -> bytes:
-    content, found = stored[:-_SUM_OCTETS], stored[-_SUM_OCTETS:]
+    content, found = stored[:-_SUM_BYTES], stored[-_SUM_BYTES:]
     if not content.startswith(_CLEAR) or not hmac.compare_digest(found, _sum(key, content)):
         raise StoreCorrupt(
             "a stored record is not one of ours: changed, encrypted, or moved from another place"

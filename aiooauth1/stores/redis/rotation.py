@@ -21,11 +21,13 @@ __all__ = ["rotate"]
 _AT_ONCE = 32  # half of the connections: the others are for those who use the store
 
 
-async def rotate(link: Executor, records: RedisRecords, progress: Callable[[int, int], object] | None) -> int:
-    """Encrypt every record anew that is not encrypted with the current key.
+async def rotate(
+    executor: Executor, records: RedisRecords, progress: Callable[[int, int], object] | None
+) -> int:
+    """Encrypt with the current key every record that is not yet encrypted with it.
 
     Args:
-        link: The way to Redis.
+        executor: Runs the operations on Redis.
         records: How records are encrypted.
         progress: Called with the number of records looked at and of all, after each batch.
 
@@ -34,13 +36,13 @@ async def rotate(link: Executor, records: RedisRecords, progress: Callable[[int,
 
     Raises:
         StoreUnavailable: If there is no answer in time.
-        StoreCorrupt: If records do not decrypt. All others have been seen to.
+        StoreCorrupt: If records do not decrypt. All others are re-encrypted.
     """
-    keys = [key for pattern in records.patterns() async for found in link.scan(pattern) for key in found]
+    keys = [key for pattern in records.patterns() async for found in executor.scan(pattern) for key in found]
     rotated = corrupt = 0
     for start in range(0, len(keys), _AT_ONCE):
         batch = keys[start : start + _AT_ONCE]
-        outcomes = await link.run_for_keys(batch, partial(_rotate, records))
+        outcomes = await executor.run_for_keys(batch, partial(_rotate, records))
         rotated += outcomes.count(True)
         corrupt += outcomes.count(None)
         if progress is not None:

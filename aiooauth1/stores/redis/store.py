@@ -42,13 +42,14 @@ class RedisStore:
     Reads that are asked for at the same time go to Redis in one command, on a Cluster in one pipeline to each
     node.
 
-    With `encryption`, a record is bound to its user. But whoever can write to Redis can put an older record
-    of the same user back in its place, and it is accepted: encryption hides tokens, and does not date them.
+    With `encryption`, a record is bound to its user. But anybody who can write to Redis can put an older
+    record of the same user back in its place, and it is accepted: encryption hides tokens, and does not date
+    them.
 
     Redis replicates asynchronously. A failover to a replica can lose the last writes: a login that was under
-    way then begins anew, and a user whose token was just stored connects anew. Pending handshakes are bounded
-    by their time alone, and by the server's `maxmemory`: keep its policy at `noeviction`, with which a full
-    Redis refuses instead of forgetting users.
+    way must then begin again, and a user whose token was just stored must connect again. Pending handshakes
+    are bounded by their time alone, and by the server's `maxmemory`: keep its policy at `noeviction`, with
+    which a full Redis refuses instead of forgetting users.
 
     One store belongs to one event loop in one process.
 
@@ -186,11 +187,11 @@ class RedisStore:
                     raise outcome
 
     async def get_access_token(self, provider: str, user: str) -> AccessToken | None:
-        """Return the user's token, None if there is none.
+        """Return the user's token, or None.
 
         Raises:
             StoreUnavailable: If there is no answer in time.
-            StoreCorrupt: If what is there is not one of ours, or does not decrypt.
+            StoreCorrupt: If the stored record is not one of this package's, or does not decrypt.
         """
         self._executor.check()
         key = self._records.access_key(provider, user)
@@ -204,7 +205,7 @@ class RedisStore:
 
         Raises:
             StoreUnavailable: If it did not work in time; whether the token is stored is not known.
-            StoreCorrupt: If what is there is not one of ours, or does not decrypt.
+            StoreCorrupt: If the stored record is not one of this package's, or does not decrypt.
             TypeError: If the token holds what cannot be stored.
             ValueError: Likewise.
         """
@@ -248,7 +249,7 @@ class RedisStore:
 
         Raises:
             StoreUnavailable: If there is no answer in time to one of the questions that this takes.
-            StoreCorrupt: If what is there is not one of ours, or does not decrypt.
+            StoreCorrupt: If the stored record is not one of this package's, or does not decrypt.
         """
         async for keys in self._executor.scan(self._records.access_pattern(provider)):
             for user in await self._executor.run_for_keys(keys, self._user):
@@ -260,7 +261,7 @@ class RedisStore:
 
         Raises:
             StoreUnavailable: If it did not work in time; whether the record is there is not known.
-            StoreCorrupt: If what is there is not one of ours, or does not decrypt.
+            StoreCorrupt: If the stored record is not one of this package's, or does not decrypt.
             ValueError: If `ttl` is not a positive number of seconds.
         """
         validate_ttl(ttl)
@@ -278,11 +279,11 @@ class RedisStore:
         return await self._executor.run(add)
 
     async def get_pending(self, provider: str, request_token: str) -> Held | None:
-        """Return the record, None if there is none or its time is up.
+        """Return the record; None if there is none or it has expired.
 
         Raises:
             StoreUnavailable: If there is no answer in time.
-            StoreCorrupt: If what is there is not one of ours, or does not decrypt.
+            StoreCorrupt: If the stored record is not one of this package's, or does not decrypt.
         """
         key = self._records.pending_key(provider, request_token)
 
@@ -297,7 +298,7 @@ class RedisStore:
 
         Raises:
             StoreUnavailable: If it did not work in time; whether `value` is there is not known.
-            StoreCorrupt: If what is there is not one of ours, or does not decrypt.
+            StoreCorrupt: If the stored record is not one of this package's, or does not decrypt.
         """
         value = SecretBytes(value)
         key = self._records.pending_key(provider, request_token)

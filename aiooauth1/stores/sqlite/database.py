@@ -61,7 +61,7 @@ class _Parameters:
         return iter(self._living())
 
     def drop(self) -> None:
-        """Forget the values: nobody waits for the statement, so it is not to run if it has not yet.
+        """Forget the values: no caller waits for the statement, so it must not run if it has not yet.
 
         Behind a lock, the statements of those who gave up would keep those of the living waiting.
         """
@@ -111,14 +111,14 @@ class Database:
             parameters.drop()
 
     async def one(self, sql: str, *values: object) -> Any:
-        """Run one statement that reads one value, and return that, None if there is none."""
+        """Run one statement that reads one value, and return it, or None."""
         rows = await self.read(sql, *values)
         return rows[0][0] if rows else None
 
     async def write(self, sql: str, *values: object) -> int:
         """Run one statement that writes, an atom by itself, and return how many rows it changed.
 
-        Whoever has the answer knows that it is on the disk.
+        Once the answer is there, the write is on the disk.
         """
         parameters = _Parameters(values)
         del values
@@ -152,7 +152,7 @@ class Database:
                 while self._waiting and not (batch[0].alone or self._waiting[0].alone or len(batch) == _MOST):
                     batch.append(self._waiting.popleft())
                 for write, answer in zip(batch, await self._answers(batch), strict=True):
-                    if write.changed.done():  # nobody waits for it any more
+                    if write.changed.done():  # its caller has given up
                         continue
                     if isinstance(answer, BaseException):
                         write.changed.set_exception(answer)
@@ -162,7 +162,7 @@ class Database:
             self._writing = None
 
     async def _answers(self, batch: list[_Write]) -> Sequence[int | BaseException]:
-        """Run them, and return what each changed, or why nobody can be told so."""
+        """Run them, and return what each changed, or the error that its caller gets."""
         try:
             if len(batch) == 1:
                 return [await batch[0].run()]
@@ -176,11 +176,11 @@ class Database:
                 await self._writer.rollback()
                 raise
             if isinstance(end, BaseException):
-                # A disk fails, say, and SQLite took back what was done before: nobody is told of success.
+                # The disk fails, say, and SQLite undid what was done before: no caller is told of success.
                 await self._writer.rollback()
                 reason = next((answer for answer in answers if isinstance(answer, sqlite3.Error)), end)
                 return [reason] * len(batch)
-        except Exception as error:  # noqa: BLE001 - whoever waits is told
+        except Exception as error:  # noqa: BLE001 - the callers get it
             return [error] * len(batch)
         return answers
 

@@ -263,7 +263,7 @@ class SQLiteFile:
         return False
 
     def _inode_now(self) -> tuple[int, int] | None:
-        """Return the device and number of the file that has the path now; None: there is none."""
+        """Return the device and number of the file that has the path now, or None."""
         try:
             found = os.stat(self._path)  # noqa: PTH116  this is asked twice an operation
         except OSError:
@@ -315,7 +315,7 @@ def _make_private(path: str) -> None:
 def _in_daemon_thread(make: Callable[[], _T]) -> _T:
     """Call it in a daemon thread: a thread that it makes is then one too.
 
-    So a connection that nobody closed does not keep the program from ending. SQLite's files bear that.
+    So a connection that was not closed does not keep the program from ending; SQLite's files survive that.
     """
     made: list[_T] = []
     thread = threading.Thread(target=lambda: made.append(make()), daemon=True)

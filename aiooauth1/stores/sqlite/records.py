@@ -57,7 +57,7 @@ class SQLiteRecords:
         return Place("access", record_key(provider), record_key(self._hidden(user)))
 
     def pending(self, provider: str, request_token: str) -> Place:
-        """Where a pending handshake stands. Its request token is nobody's to read."""
+        """The place of a pending handshake, which does not show its request token."""
         check_names(provider=provider, request_token=request_token)
         return Place("pending", record_key(provider), text_digest(self._hidden(request_token)))
 
@@ -73,7 +73,7 @@ class SQLiteRecords:
         """
         if self._encryption is not None:
             return SecretBytes(self._encryption.open(stored, *place))
-        if not isinstance(stored, bytes):  # SQLite gives whatever is there
+        if not isinstance(stored, bytes):  # SQLite gives a value of any type
             raise StoreCorrupt("a stored record is not one of ours: it is not bytes")
         return stored
 
@@ -96,10 +96,10 @@ class SQLiteRecords:
 
     def seal_user(self, user: str, place: Place) -> bytes:
         """Write the user's name as it is to stand beside the token: hidden where names are hidden."""
-        octets = name_bytes(user)
+        encoded = name_bytes(user)
         if self._encryption is not None and self._encryption.hides_names:
-            return self._encryption.seal(octets, *_beside(place))
-        return octets
+            return self._encryption.seal(encoded, *_beside(place))
+        return encoded
 
     def open_user(self, stored: bytes, place: Place) -> str:
         """Read the user's name that stands beside the token.
@@ -107,10 +107,10 @@ class SQLiteRecords:
         Raises:
             StoreCorrupt: If it is not what `seal_user` wrote for that place.
         """
-        octets = stored
+        encoded = stored
         if self._encryption is not None and self._encryption.hides_names:
-            octets = self._encryption.open(stored, *_beside(place))
-        user = name_from_bytes(octets)
+            encoded = self._encryption.open(stored, *_beside(place))
+        user = name_from_bytes(encoded)
         if user is None or record_key(self._hidden(user)) != place.name:
             raise StoreCorrupt("a stored user's name does not belong to the token beside it")
         return user
@@ -119,7 +119,7 @@ class SQLiteRecords:
         """Encrypt a row with the current key; None if it is already.
 
         Raises:
-            StoreCorrupt: If it is not one of ours, or of a key that we have not.
+            StoreCorrupt: If it is not one of this package's, or its key is not known.
         """
         encryption = self._encryption
         if encryption is None:

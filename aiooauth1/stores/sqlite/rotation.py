@@ -97,7 +97,7 @@ def _stale(
 
 
 async def _renew(database: Database, kind: str, stale: list[tuple[Row, Row]]) -> int:
-    """Put new rows in place of those that nobody changed meanwhile, all in one statement."""
+    """Put new rows in place of those that were not changed meanwhile, all in one statement."""
     these = _THESE.format(pairs=", ".join(["(?, ?)"] * len(stale)))
     when = " ".join([_WHEN] * len(stale))
     values: list[object] = [part for _, new in stale for part in (new.id, new.record)]

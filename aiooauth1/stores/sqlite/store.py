@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SQLiteStore"]
 
-_SLOT_SECONDS = 60  # how long a process that died keeps room; longer than any request for a token may take
+_SLOT_SECONDS = 60  # how long a process that died keeps a place; longer than any request for a token takes
 _PAGE = 200  # users
 _MOST_ROWS = 8000 if sqlite3.sqlite_version_info >= (3, 32) else 200  # of 4 values each, in one statement
 
@@ -105,8 +105,8 @@ class SQLiteStore:
 
     Args:
         path: The file. It is made when it is not there. Its folder must be there, on no network drive.
-        encryption: The keys that records are encrypted with. None leaves them readable for whoever can read
-            the file. Whoever can write the file can put an older record of the same user back in its place,
+        encryption: The keys that records are encrypted with. None leaves them readable for all who can read
+            the file. Those who can write the file can put an older record of the same user back in its place,
             and it is accepted: encryption hides tokens, and does not date them.
         timeout: How many seconds an operation may take, waiting for other processes included.
         max_pending: How many handshakes may be pending at once, over all processes.
@@ -126,7 +126,7 @@ class SQLiteStore:
         max_pending: int = 100_000,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        # "aoa1": so that no other program's file is taken for one of ours.
+        # "aoa1": tells this package's files from those of other programs.
         self._file = SQLiteFile(
             path, aiosqlite.connect, application_id=0x616F6131, version=1, schema=_SCHEMA, timeout=timeout
         )
@@ -187,7 +187,7 @@ class SQLiteStore:
                 await database.write(statement, *(value for row in page for value in row))
 
     async def get_access_token(self, provider: str, user: str) -> AccessToken | None:
-        """Return the user's token, None if there is none."""
+        """Return the user's token, or None."""
         self._file.check()
         place = self._records.access(provider, user)
         record = await self._tokens.read(place)
@@ -248,10 +248,10 @@ class SQLiteStore:
 
     @asynccontextmanager
     async def pending_slot(self) -> AsyncIterator[None]:
-        """Keep room for one pending handshake, over all processes, while its request token is asked for.
+        """Reserve a place, over all processes, for a handshake whose request token is being asked for.
 
         Raises:
-            TooManyHandshakes: If there is no room.
+            TooManyHandshakes: If there is no place left.
         """
         slot, now = os.urandom(16), self._clock()
         async with self._file.operation() as database:
@@ -262,7 +262,7 @@ class SQLiteStore:
         try:
             yield
         finally:
-            # What was done in it is done, whatever becomes of the slot, which goes by itself after a while.
+            # The caller's work is done whether or not the slot can be freed: it expires by itself.
             with suppress(StoreUnavailable, RuntimeError):
                 async with self._file.operation() as database:
                     await database.write(_FREE_SLOT, slot)
@@ -271,7 +271,7 @@ class SQLiteStore:
         """Add a record that is gone after `ttl` seconds; False if there is another under that token.
 
         Raises:
-            TooManyHandshakes: If there is no room.
+            TooManyHandshakes: If there is no place left.
             ValueError: If `ttl` is not a positive number of seconds.
         """
         validate_ttl(ttl)
@@ -289,7 +289,7 @@ class SQLiteStore:
                     raise self._full()
 
     async def get_pending(self, provider: str, request_token: str) -> Held | None:
-        """Return the record, None if there is none or its time is up."""
+        """Return the record; None if there is none or it has expired."""
         self._file.check()
         place = self._records.pending(provider, request_token)
         record = await self._handshakes.read(place)
@@ -332,7 +332,7 @@ class SQLiteStore:
         return await self._read(_PENDING, _PENDING_MANY, places, self._clock())
 
     async def _read(self, one: str, many: str, places: Sequence[Place], *more: object) -> list[Any]:
-        """Return the record of each place, None if there is none, in one hop to SQLite's thread."""
+        """Return the record of each place, None where there is none, in one hop to SQLite's thread."""
         async with self._file.operation() as database:
             if len(places) == 1:
                 return [await database.one(one, *places[0][1:], *more)]
