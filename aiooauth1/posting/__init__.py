@@ -1,9 +1,11 @@
 """Posting at scale: many posts for many users, each sent once, at the pace that the provider allows.
 
-Map: `post` the values; `fan_out` what users call, `run` what it does, with `source` (the input), `lanes`
-(each user's posts in order), `pacing` and `window` (rate limits), `attempt` (one request); `journal` what
-survives a crash, in SQLite (`sqlite_journal`) or Redis (`redis_journal`, `redis_scripts`); `worker` and
-`taskiq` the same on any number of machines.
+- `post`: `Post` and `Outcome`
+- `fan_out`: `post_all`; `run` does its work, with `source` (reads the input), `lanes` (each user's posts in
+  order), `pacing` and `window` (rate limits) and `attempt` (one request)
+- `journal`: the protocol for what survives a crash; `sqlite_journal`, `redis_journal` and `redis_scripts`
+  implement it
+- `worker`, `taskiq`: the same on any number of machines
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # Each needs an extra, which is loaded when the journal is first named.
+    # Each needs an extra, which is imported when the name is first used.
     if name == "SQLiteJournal":
         return import_module("aiooauth1.posting.sqlite_journal").SQLiteJournal
     if name == "RedisJournal":

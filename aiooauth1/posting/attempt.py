@@ -1,4 +1,4 @@
-"""One attempt to send a post: what came back, and what that means for the post."""
+"""One attempt to send a post: the reply, and what it means for the post."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ __all__ = ["STATUSES", "Attempt", "Meaning", "Sender", "backoff"]
 _FIRST_REDIRECT, _FIRST_REFUSAL = 300, 400
 _TOO_MANY_REQUESTS = frozenset({420, 429, 509})  # 420 of X's older API, 509 of OpenStreetMap
 _UNAVAILABLE = 503
-_GATEWAY = frozenset({502, 504})  # a proxy speaks: the server behind it may have done the work
+_GATEWAY = frozenset({502, 504})  # sent by a proxy: the server behind it may have done the work
 _SERVER_ERRORS = frozenset({500, 502, 503, 504})
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
 _REJECTIONS = frozenset({401, 503})
-# What providers call it when they do not take the consumer: then no post of any user can be sent.
+# Problem names for a refused consumer. Then no post of any user can be sent.
 _CONSUMER_REFUSED = frozenset(
     {
         "consumer_key_refused",
@@ -70,11 +70,11 @@ class Meaning(Enum):
     """What an attempt means for its post."""
 
     DONE = "the provider accepted it"
-    REFUSED = "the provider refused it, and will again"
-    LIMITED = "refused before any work: come again later"
-    RESIGN = "refused for its nonce or timestamp: a new signature may do"
-    NOT_SENT = "nothing was sent, and it may go better later"
-    FAILED = "nothing was sent, and it will not go better"
+    REFUSED = "the provider refused it, and would again"
+    LIMITED = "refused for a rate limit, before any work"
+    RESIGN = "refused for its nonce or timestamp; a new signature may be accepted"
+    NOT_SENT = "nothing was sent; a later attempt may succeed"
+    FAILED = "nothing was sent; a later attempt would fail too"
     IN_DOUBT = "it may have been done"
     TRY_AGAIN = "it failed, and is safe to repeat"
 
@@ -91,20 +91,20 @@ STATUSES: Mapping[Meaning, Status] = MappingProxyType(
         Meaning.IN_DOUBT: "unknown",
     }
 )
-"""What a post is whose last attempt meant this."""
+"""The status of a post by the meaning of its last attempt."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What came of one attempt.
+    """The result of one attempt.
 
     Args:
         meaning: What it means for the post.
-        status: The status of the reply; None: there was none.
-        body: The beginning of its body.
-        error: Why it is not done.
-        limit: What the reply says of rate limits; None: there was no reply.
-        wait: Seconds that the provider asks to wait; None: it does not say.
+        status: The reply's status, or None without a reply.
+        body: The beginning of the reply's body.
+        error: Why the post is not done, or None if it is.
+        limit: What the reply says about rate limits, or None without a reply.
+        wait: How many seconds the provider asks to wait, or None if it does not say.
     """
 
     meaning: Meaning
@@ -121,22 +121,22 @@ class Attempt:
 
     @property
     def is_rejection(self) -> bool:
-        """Whether it was refused for who sends it or for an outage, not for what it says."""
+        """Whether the user, or every user, was refused, rather than the content of this post."""
         if self.meaning is Meaning.NOT_SENT:
             return True
         return isinstance(self.error, _REJECTED) or self.status in _REJECTIONS
 
 
 class Sender:
-    """Sends posts over a session, whose own retries it keeps out of the pacing.
+    """Sends posts over a session, without the session's own retries: they would bypass the pacing.
 
     Args:
-        session: The session; closing it is its owner's business.
+        session: The session. The caller closes it.
     """
 
     def __init__(self, session: OAuth1Session) -> None:
         self._once = session.replace(retry=None)
-        # For a refusal that a new signature mends: the session learns the provider's clock on the way.
+        # After a refused nonce or timestamp: the session learns the provider's clock and signs again.
         self._resigning = session.replace(retry=Retry(attempts=2, base=0.0, max_wait=0.0))
 
     async def attempt(self, post: Post, *, resign: bool = False) -> Attempt:
@@ -144,7 +144,7 @@ class Sender:
 
         Args:
             post: The post.
-            resign: Whether it was just refused for its nonce or timestamp.
+            resign: Whether the attempt before was refused for its nonce or timestamp.
         """
         session = self._resigning if resign else self._once
         try:
@@ -159,13 +159,13 @@ class Sender:
         except (UnknownUser, SigningError, StoreCorrupt, TypeError, ValueError) as error:
             return Attempt(Meaning.FAILED, error=error)
         except (TimeoutError, ClientError, OSError) as error:
-            # Of a request that may have been done, the session says OutcomeUnknown.
+            # If the request may have been done, the session raises OutcomeUnknown instead.
             return Attempt(Meaning.NOT_SENT, error=error)
 
 
 async def _read(response: ClientResponse, method: str) -> Attempt:
     status = response.status
-    # Most replies say nothing of limits, which shows at their fields' names.
+    # Most replies have no rate-limit field: looking at the names alone is cheap.
     limit = rate_limit(response) if _TELLS(" ".join(response.headers)) else SAYS_NOTHING
     if status < _FIRST_REFUSAL and not has_problem(response):
         meaning = Meaning.DONE if status < _FIRST_REDIRECT or method in _SAFE_METHODS else Meaning.REFUSED
@@ -177,13 +177,13 @@ async def _read(response: ClientResponse, method: str) -> Attempt:
         error = refusal.with_traceback(None)
     wait = limit.wait_after(status)
     if wait is None and isinstance(error, RateLimited):
-        wait = limit.wait  # of a status that does not say so itself, such as X's 403
+        wait = limit.wait  # the status alone does not tell, as with X's 403
     meaning = _meaning(status, method, error, wait)
     return Attempt(meaning, status, await _start_of(response), error, limit, wait)
 
 
 def _meaning(status: int, method: str, error: ProviderError | None, wait: float | None) -> Meaning:
-    """Say what a refusal means."""
+    """Return what a refusal means for the post."""
     is_limited = status in _TOO_MANY_REQUESTS or isinstance(error, RateLimited)
     if is_limited or (status == _UNAVAILABLE and wait is not None):
         return Meaning.LIMITED
@@ -195,7 +195,7 @@ def _meaning(status: int, method: str, error: ProviderError | None, wait: float 
 
 
 async def _start_of(response: ClientResponse) -> bytes:
-    """Read the body as far as an outcome keeps it. If it breaks off, the status still counts."""
+    """Read as much of the body as an outcome keeps. If it breaks off, the status still counts."""
     chunks: list[bytes] = []
     missing = MAX_BODY
     try:
@@ -212,10 +212,10 @@ async def _start_of(response: ClientResponse) -> bytes:
 
 
 def backoff(attempt: int, spread: float) -> float:
-    """Return how many seconds to wait where nobody says: 1 to 2, then twice as long each time, up to 64.
+    """Return the seconds before the next attempt: 1 to 2 after the first, doubled each time, at most 128.
 
     Args:
         attempt: The number of the attempt that failed, from 1.
-        spread: A random number from 0 up to 1.
+        spread: The jitter: a random number, 0 <= spread < 1.
     """
     return min(64.0, 2.0 ** (attempt - 1)) * (1.0 + spread)

@@ -1,4 +1,4 @@
-"""Many posts for many users at once: a user's in order, users side by side, none faster than the limits."""
+"""`post_all`: many posts for many users at once, each user's in order, within the rate limits."""
 
 from __future__ import annotations
 
@@ -41,52 +41,52 @@ def post_all(
     clock: Callable[[], float] | None = None,
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
 ) -> Posting:
-    """Send posts for any number of users, and iterate over what came of each.
+    """Send posts for any number of users, and iterate over their outcomes.
 
-    A user's posts go out in order and one at a time, users side by side. A user, or the application, whose
-    rate-limit window is spent waits for its reset without a connection; the limits are learned from each
-    reply, and taken from the provider's `rate_limits`. Errors are values: an outcome for each post, in the
-    order in which they end. The session's own retries are not used.
+    A user's posts are sent in order and one at a time; different users' posts are sent concurrently. A user,
+    or the application, whose rate-limit window is spent waits for its reset without a connection. The limits
+    come from each reply, and from the provider's `rate_limits`. Errors are values: there is one outcome for
+    each post, in the order in which they end. The session's own retries are not used.
 
-    The run ends by itself when the provider refuses the consumer, or rejects `stop_after` different users in
-    a row: what is left is untouched, and `stopped` says why. Leaving the loop, or cancelling it,
-    ends the run too: what is on its way may end within `drain` seconds, and the journal knows of the rest.
+    The run ends by itself if the provider refuses the consumer, or rejects `stop_after` different users in a
+    row. The remaining posts are not sent, and `stopped` says why. Leaving the loop, or cancelling it, ends
+    the run too: requests under way get `drain` seconds to end. After that the journal keeps them as begun.
 
     Args:
-        session: The session, with a provider and a store. Its connector must hold as many connections as
-            `concurrency`, or posts wait for them.
-        posts: The posts, of any number, from an iterable or asynchronous iterable. It is read as far ahead as
-            `read_ahead`, and no further. Every id is used once.
-        journal: Where the run is kept, so that it can be killed and started again; None: nowhere.
-        concurrency: How many requests are on their way at most.
-        reconcile: Asked of a post in doubt whether it is at the provider: one whose answer was lost, or that
-            was begun before a crash. True: it is there. False: it is not, and is sent again. None: it stays
-            unknown. It is not asked sooner than `settle` seconds after the post was sent.
+        session: The session, with a provider and a store. Its connector should allow `concurrency`
+            connections, or posts wait for one.
+        posts: Any number of posts, from an iterable or asynchronous iterable. At most `read_ahead` posts are
+            read ahead. Each id occurs once.
+        journal: Where the run is recorded, so that it can be killed and started again, or None.
+        concurrency: The most requests under way at once.
+        reconcile: Called for a post in doubt (its reply was lost, or it was begun before a crash) at least
+            `settle` seconds after it was sent. Return True if the provider has it, False if not: then it is
+            sent again. Return None if that cannot be found out: then its outcome is `unknown`.
         stop_after: How many different users may be rejected in a row.
-        read_ahead: How many posts are kept in memory at most.
-        settle: How many seconds a request whose answer was lost may still be at work at the provider.
-        drain: How many seconds requests may still take when the run is left.
-        clock: Seconds since the epoch; None: the machine's clock as it is now, which runs on steadily when
-            that is put forward or back meanwhile.
-        sleep: Waits so many seconds.
+        read_ahead: The most posts kept in memory.
+        settle: How many seconds the provider may still work on a request whose reply was lost.
+        drain: How many seconds requests under way may take after the run was left.
+        clock: Returns seconds since the epoch. None means the machine's clock at the start, continued
+            steadily: setting the machine's clock during the run changes nothing.
+        sleep: Waits the given number of seconds.
 
     Returns:
-        What `async for` takes; its `stopped` tells why it ended early, None if it did not.
+        An asynchronous iterator over the outcomes. Its `stopped` says why the run ended early, or is None.
 
     Raises:
-        TypeError: If an argument is of another type, or the session has no provider or store; while
-            iterating: if `posts` holds something else than posts.
-        ValueError: If a number is out of its range; while iterating: if an id comes twice.
-        InputChanged: While iterating: if the posts are not those that the journal began with.
-        StoreUnavailable: While iterating: if the journal cannot be read or written.
-        RuntimeError: While iterating: if another run has the journal.
+        TypeError: If an argument has a wrong type, or the session has no provider or store. While iterating,
+            if an item is not a Post.
+        ValueError: If a number is out of range. While iterating, if an id occurs twice.
+        InputChanged: While iterating, if the posts differ from those that the journal began with.
+        StoreUnavailable: While iterating, if the journal cannot be read or written.
+        RuntimeError: While iterating, if another run uses the journal.
     """
     _check_plug_ins(posts, journal, reconcile)
     _check_counts(concurrency=concurrency, stop_after=stop_after, read_ahead=read_ahead)
     _check_seconds(settle=settle, drain=drain)
     provider = session.provider
     if provider is None or session.store is None:
-        raise TypeError("posts are sent for users: give the session provider= and store=")
+        raise TypeError("posts are sent for users: pass provider= and store= to the session")
     pace = Pace(provider.rate_limits, provider.base_url)
     lanes = Lanes(pace, _steady_clock() if clock is None else clock, sleep, read_ahead)
     return Posting(
@@ -97,7 +97,7 @@ def post_all(
 
 
 class Posting(AsyncIterator[Outcome]):
-    """A run of `post_all`, to be iterated over once."""
+    """A run of `post_all`. Iterate over it once."""
 
     def __init__(self, run: Run, *, settle: float, drain: float) -> None:
         run.settle = settle
@@ -108,21 +108,21 @@ class Posting(AsyncIterator[Outcome]):
 
     @property
     def counts(self) -> Counter[str]:
-        """How many outcomes there were so far, by status."""
+        """The number of outcomes so far, by status."""
         return self._run.counts
 
     @property
     def stopped(self) -> str | None:
-        """Why the run ended before all posts were sent; None: it did not."""
+        """Why the run ended before all posts were sent, or None."""
         return self._run.stopped
 
     @property
     def waiting_until(self) -> float | None:
-        """When the next rate-limit window opens, if all posts wait for one; None: something goes on."""
+        """When the next rate-limit window opens, in seconds since the epoch, if all posts wait, or None."""
         return self._run.waiting_until()
 
     def __aiter__(self) -> AsyncIterator[Outcome]:  # noqa: PYI034  for the reason below
-        # The loop alone holds the generator: leaving the loop ends it, and so the run.
+        # Only the loop holds the generator, so that leaving the loop ends the run.
         return self._iterate()
 
     async def __anext__(self) -> Outcome:
@@ -131,7 +131,7 @@ class Posting(AsyncIterator[Outcome]):
         return await anext(self._outcomes)
 
     async def aclose(self) -> None:
-        """End the run: what is on its way may end, nothing else is sent."""
+        """End the run: requests under way may end, nothing else is sent."""
         self._run.close()
         if self._outcomes is not None:
             await self._outcomes.aclose()
@@ -139,7 +139,7 @@ class Posting(AsyncIterator[Outcome]):
 
     async def _iterate(self) -> AsyncGenerator[Outcome, None]:
         if self._is_started:
-            raise RuntimeError("a posting run is iterated over once: call post_all again")
+            raise RuntimeError("this run was iterated over already: call post_all again")
         self._is_started = True
         run = self._run
         outcomes = run.start()
@@ -147,7 +147,7 @@ class Posting(AsyncIterator[Outcome]):
             async with outcomes:
                 with suppress(anyio.EndOfStream):
                     while True:
-                        try:  # a bare receive() gives way to all others, each time
+                        try:  # receive() alone would yield to all other tasks each time
                             outcome = outcomes.receive_nowait()
                         except anyio.WouldBlock:
                             outcome = await outcomes.receive()

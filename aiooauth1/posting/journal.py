@@ -1,4 +1,4 @@
-"""What a journal is: it knows of each post whether it was begun and how it ended, also after a crash."""
+"""The journal protocol: a record, which survives crashes, of which posts were begun and how they ended."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ FINAL = frozenset({"done", "refused"})
 """States of posts that no later run sends again."""
 
 IN_DOUBT = frozenset({"begun", "unknown"})
-"""States of posts that may have been done: they are reconciled or named, never sent again unasked."""
+"""States of posts that may have been done: they are reconciled or reported, never sent again by default."""
 
 
 class InputChanged(ValueError):
-    """The posts of this run are not those that the journal began with. The message says where they differ."""
+    """The posts differ from those that the journal began with. The message says where."""
 
 
 class Numbered(NamedTuple):
@@ -49,25 +49,25 @@ class Numbered(NamedTuple):
 
 
 class KeptWindow(NamedTuple):
-    """What a run learned of one rate-limit window, as a journal keeps it for the next run."""
+    """What a run learned about one rate-limit window, as a journal keeps it for the next run."""
 
     key: str
-    """Whose window it is, and of which route or rule."""
+    """The user, if it is a user's window, and the route or rule."""
     until: float
-    """When it is full again, in seconds since the epoch: from then on it need not be kept."""
+    """When it resets, in seconds since the epoch. After that it need not be kept."""
     value: str
-    """JSON, to be returned as it is."""
+    """JSON, to be returned unchanged."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What a journal knows of a post.
+    """A journal's record of one post.
 
     Args:
-        state: How far it is.
-        http_status: The status of the reply; None: there was none.
-        error: Why it is not done, in words; empty: it is, or that is not known.
-        at: When it came into that state, in seconds since the epoch.
+        state: Its state.
+        http_status: The reply's status, or None without a reply.
+        error: Why it is not done, in words; empty if it is done, or the reason is not known.
+        at: When it entered that state, in seconds since the epoch.
     """
 
     state: State
@@ -78,16 +78,16 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class JournalReport:
-    """How many posts are in which state; `report["done"]` is `report.done`.
+    """How many posts are in each state. `report["done"]` is `report.done`.
 
     Args:
-        begun: Sent by a run that goes on, or that ended without knowing what came of them.
+        begun: Sent by a run that is still going, or that ended before it knew the outcome.
         done: Accepted by the provider.
         refused: Refused by the provider.
-        failed: Not sent; the next run tries them again.
-        unknown: Perhaps done.
-        waiting: Enqueued for workers, and not sent yet.
-        in_doubt: The ids of those that are begun or unknown.
+        failed: Not sent. The next run tries again.
+        unknown: Sent; whether they are done is not known.
+        waiting: Enqueued for workers and not sent yet.
+        in_doubt: The ids of posts that are begun or unknown.
     """
 
     begun: int = 0
@@ -103,64 +103,64 @@ class JournalReport:
 
     @property
     def total(self) -> int:
-        """How many posts the journal knows."""
+        """The number of posts in the journal."""
         return self.begun + self.done + self.refused + self.failed + self.unknown + self.waiting
 
 
 class Journal(Protocol):
-    """**Protocol:** what `post_all` keeps its state in. Whoever has an answer knows that it is stored.
+    """**Protocol:** where `post_all` keeps its state. A write is durable when its method returns.
 
-    All operations raise `StoreUnavailable` when the journal cannot be read or written.
+    All operations raise `StoreUnavailable` if the journal cannot be read or written.
     """
 
     async def open(self) -> int:
-        """Take the journal for one run, and return how many posts of the input were reached before.
+        """Lock the journal for one run, and return how many posts of the input earlier runs reached.
 
         Raises:
-            RuntimeError: If another run has it.
+            RuntimeError: If another run has locked it.
         """
 
     async def look_up(self, posts: Sequence[Numbered]) -> list[Entry | None]:
-        """Return what is known of each post; None: nothing.
+        """Return the entry of each post, or None for a post without one.
 
         Raises:
-            InputChanged: If another post stood at that place, or the same id elsewhere.
+            InputChanged: If the input had another post at that position, or the same id at another position.
         """
 
     async def begin(self, numbered: Numbered) -> None:
-        """Note that a post is about to be sent.
+        """Record that a post is about to be sent.
 
         Raises:
-            InputChanged: If its id is another post's.
+            InputChanged: If its id belongs to another post.
         """
 
     async def finish(self, numbered: Numbered, outcome: Outcome) -> None:
-        """Note how a post ended."""
+        """Record how a post ended."""
 
     async def release(self) -> None:
-        """Give the journal back: the run is over."""
+        """Unlock the journal at the end of the run."""
 
     async def report(self) -> JournalReport:
-        """Count the posts."""
+        """Count the posts by state."""
 
     async def aclose(self) -> None:
-        """Close what it has open. Closing it again does nothing."""
+        """Close the journal. Closing it again does nothing."""
 
 
 @runtime_checkable
 class WindowKeeper(Protocol):
-    """**Protocol:** what a `Journal` may offer besides: it keeps rate-limit windows from run to run.
+    """**Protocol:** an optional part of a `Journal` that keeps rate-limit windows from run to run.
 
-    Without it, a run that is started again meets windows that are spent, and learns them by refusals.
+    Without it, a run that is started again learns of spent windows only when the provider refuses posts.
     """
 
     async def keep_windows(self, windows: Sequence[KeptWindow]) -> None:
-        """Note windows, each in place of what is known by its key."""
+        """Store windows; each replaces an earlier one of the same key."""
 
     async def kept_windows(self, now: float, most: int) -> list[KeptWindow]:
-        """Return the windows that are not full again yet, those that last longest first.
+        """Return the windows that have not reset yet, the latest reset first.
 
         Args:
             now: The time, in seconds since the epoch.
-            most: How many at most.
+            most: The largest number to return.
         """

@@ -1,4 +1,4 @@
-"""The lanes of a run: each user's posts in order, and which of all users' posts is next."""
+"""The lanes of a run: each user's posts in order, and which user's post is next."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["Item", "Lane", "Lanes"]
 
 
 class Item:
-    """A post that waits for its turn."""
+    """A post that waits to be sent."""
 
     __slots__ = ("attempt", "attempts", "in_doubt_since", "numbered", "refusals", "route", "troubles")
 
@@ -33,8 +33,8 @@ class Item:
         self.numbered: Numbered = numbered
         self.route: str = route
         self.attempts: int = 0
-        self.refusals: int = 0  # for a spent window
-        self.troubles: int = 0  # that are worth another attempt
+        self.refusals: int = 0  # for a rate limit
+        self.troubles: int = 0  # failures that are worth another attempt
         self.attempt: Attempt | None = None  # the last one
         self.in_doubt_since: float | None = (
             entry.at if entry is not None and entry.state in IN_DOUBT else None
@@ -52,7 +52,7 @@ class Lane:
 
 
 class Lanes:
-    """Which user's post is next: those that may go out at once by route, the others by time."""
+    """Chooses the next post: lanes that may send now are queued by route, the others by time."""
 
     def __init__(
         self,
@@ -90,7 +90,7 @@ class Lanes:
             self.offer(lane)
 
     def offer(self, lane: Lane) -> None:
-        """Let the lane's first post go as soon as it may."""
+        """Queue the lane: its first post is sent as soon as the limits allow."""
         route = lane.items[0].route
         ready = self._ready.get(route)
         if ready is None:
@@ -100,13 +100,13 @@ class Lanes:
         self.wake()
 
     def offer_at(self, time: float, lane: Lane | None) -> None:
-        """Do so from then on; without a lane, look then what may go."""
+        """Queue the lane at that time; without a lane, only wake a worker then."""
         heappush(self._later, (time, next(self._numbers), lane))
         if time < self._is_set_for:
             self._timer.cancel()
 
     def take(self) -> Lane | None:
-        """Return a lane whose first post may go out, its request counted; None: none may."""
+        """Return a lane whose first post may be sent now, with its request counted, or None."""
         now = self.clock()
         for _ in range(len(self._order)):
             route = self._order[0]
@@ -131,7 +131,7 @@ class Lanes:
         return None
 
     def done(self, lane: Lane) -> None:
-        """Take the lane's first post out: it has ended."""
+        """Remove the lane's first post, which has ended."""
         item = lane.items.popleft()
         self.ids.discard(item.numbered.post.id)
         self.waiting -= 1
@@ -143,19 +143,19 @@ class Lanes:
             del self._lanes[lane.user]
 
     async def room(self) -> None:
-        """Wait until there is room for more posts."""
+        """Wait until more posts may be read."""
         if self.waiting >= self._room:
             self._has_room = anyio.Event()
             await self._has_room.wait()
 
     async def idle(self) -> None:
-        """Wait until something may have changed."""
+        """Wait until a lane may be ready."""
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._idle.append(waiter)
         await waiter
 
     def wake(self) -> None:
-        """Let one who waits look again."""
+        """Wake one idle worker."""
         while self._idle:
             waiter = self._idle.popleft()
             if not waiter.done():
@@ -163,16 +163,16 @@ class Lanes:
                 return
 
     def wake_all(self) -> None:
-        """Let all who wait look again."""
+        """Wake all idle workers."""
         while self._idle:
             self.wake()
 
     def waits_until(self, workers: int) -> float | None:
-        """Return when the first of those that wait for a time may go, if all workers are idle."""
+        """Return when the first waiting lane may send, if all workers are idle, or None."""
         return self._later[0][0] if self._later and len(self._idle) >= workers else None
 
     async def keep_time(self) -> None:
-        """Offer lanes when their time has come; for ever."""
+        """Queue lanes when their time has come, until cancelled."""
         while True:
             now = self.clock()
             while self._later and self._later[0][0] <= now:

@@ -1,7 +1,7 @@
-"""When a post may go out: the rate-limit windows of users, of the application and of routes.
+"""When a post may be sent: the rate-limit windows of users, of the application and of routes.
 
-Pure bookkeeping: the time is an argument. What a window holds is learned from each reply, and from the rules
-of a provider's preset. Providers seldom say whose window they mean, so that is learned too: where different
+Pure bookkeeping: the time is an argument. The size of a window is learned from each reply, and from the rules
+of a provider's preset. Providers seldom say whose window they mean, so that is learned too: if different
 users of a route never see the same number left, or several are refused in a row, they share one window.
 """
 
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 __all__ = ["SAYS_NOTHING", "Pace", "Rule", "Window", "route_of"]
 
 SAYS_NOTHING = RateLimit()
-"""What a reply without any such field says of rate limits."""
+"""The rate limits of a reply that names none."""
 
-_ROUTES = 64  # beyond that many, requests share one
+_ROUTES = 64  # further routes share one
 _NAMES_KEPT = 1_000
-_USERS_KEPT = 10_000  # whose windows are remembered while none of their posts is waiting
+_USERS_KEPT = 10_000  # users whose windows are kept while none of their posts waits
 _SHARED_AFTER_REPLIES = 8
 _SHARED_AFTER_USERS = 3
 _ELSEWHERE = "*"
@@ -45,28 +45,34 @@ class Rule(Protocol):
 
     @property
     def limit(self) -> int:
-        """How many requests a window holds."""
+        """The number of requests in a window."""
 
     @property
     def window(self) -> float:
-        """How many seconds it lasts."""
+        """The window's length in seconds."""
 
     @property
     def per(self) -> Literal["user", "app", "ip"]:
-        """Whose it is."""
+        """What it counts by."""
 
     def covers(self, method: str, path: str) -> bool:
-        """Say whether a request with this method and path counts."""
+        """Return whether it covers a request with this method and path."""
 
 
 @dataclass(slots=True)
 class Route:
-    """The application's windows of one route, and the evidence whether its users share one.
+    """The application's windows of one route, and the evidence on whether its users share one.
 
     Attributes:
-        window: What replies tell of.
-        by_rule: Those of the rules that cover the route.
-        user_rules: The rules that cover it for each user.
+        by_rule: The windows of the preset's application-wide rules that cover the route.
+        user_rules: The preset's rules that cover it for each user.
+        app_rules: The rules of `by_rule`.
+        window: The window that replies report.
+        is_shared: Whether all users share it, or None while that is not known.
+        numbers: By number of requests left: the user who saw it first.
+        users: Who has seen a number.
+        refused: Users refused in a row.
+        evidence_until: When the window in which the evidence was gathered resets.
     """
 
     by_rule: tuple[Window, ...] = ()
@@ -80,7 +86,7 @@ class Route:
     evidence_until: float | None = None
 
     def weigh(self, user: str, remaining: float, resets_at: float | None) -> None:
-        """See whether users share the window that replies tell of."""
+        """Learn from one reply whether users share the window."""
         if self.is_shared is not None:
             return
         if resets_at is not None and (
@@ -104,22 +110,22 @@ class Pace:
     """The windows of one run.
 
     Args:
-        rules: The limits that the provider's preset names.
-        base_url: What relative URLs are joined to.
+        rules: The limits of the provider's preset.
+        base_url: The URL to which relative URLs are joined.
     """
 
     def __init__(self, rules: Iterable[Rule] = (), base_url: str = "") -> None:
         self._rules = tuple(rules)
         self._base_url = base_url
         self._app = {rule: _by_rule(rule) for rule in self._rules if rule.per != "user"}
-        self._kept: dict[str, KeptWindow] = {}  # of an earlier run, until their routes and users come up
+        self._kept: dict[str, KeptWindow] = {}  # from an earlier run, until their routes and users occur
         self._touched: set[tuple[str, str]] = set()  # users and routes whose windows have changed
         self._routes: dict[str, Route] = {}
         self._names: dict[tuple[str, str], str] = {}
         self._users: OrderedDict[tuple[str, str | Rule], tuple[Window, ...]] = OrderedDict()
 
     def route(self, method: str, url: str) -> str:
-        """Return the name of a request's route: requests with one name share a window."""
+        """Return the name of a request's route. Requests of one route share a window."""
         if (known := self._names.get((method, url))) is not None:
             return known
         name = self._route(method, url)
@@ -143,19 +149,19 @@ class Pace:
         return name
 
     def app_ready(self, route: str, now: float) -> bool:
-        """Say whether the application's windows let a request of this route out now."""
+        """Return whether the application's windows allow a request of this route now."""
         known = self._routes[route]
         if not known.window.ready(now):
             return False
         return not known.by_rule or all(window.ready(now) for window in known.by_rule)
 
     def app_opens(self, route: str) -> float | None:
-        """Return when the application's windows open; None: with the next reply, or they are open."""
+        """Return when the application's windows open, or None if they are open or open at the next reply."""
         known = self._routes[route]
         return _opens((known.window, *known.by_rule))
 
     def user_opens(self, user: str, route: str, now: float) -> float | None:
-        """Return when the user's windows open; None: they are open."""
+        """Return when the user's windows open, or None if they are open."""
         windows = self._windows(user, route)
         if windows[0].ready(now) and (len(windows) == 1 or all(window.ready(now) for window in windows)):
             return None
@@ -163,24 +169,24 @@ class Pace:
         return now if opens is None else opens
 
     def take(self, user: str, route: str, now: float) -> None:
-        """Count a request that goes out."""
+        """Count a request that is about to be sent."""
         for window in self._all(user, route):
             window.take(now)
             if window.resets_at is not None:
                 self._touched.add((user, route))
 
     def put_back(self, user: str, route: str) -> None:
-        """Count a request that ended without a reply."""
+        """Give back a request that ended without a reply."""
         for window in self._all(user, route):
             window.put_back(refund=1.0)
 
     def accepted(self, user: str, route: str, limit: RateLimit, now: float) -> None:
-        """Take in the reply to a request that was not limited.
+        """Learn from the reply to a request that was not limited.
 
         Args:
-            user: Whose request it was.
+            user: The request's user.
             route: Its route.
-            limit: What the reply says.
+            limit: The reply's rate limits.
             now: The time.
         """
         known = self._routes[route]
@@ -215,13 +221,13 @@ class Pace:
             window.learn(_of_limit(window, limit), now)
 
     def refused(self, user: str, route: str, limit: RateLimit, wait: float, now: float) -> None:
-        """Take in a reply that says: too many requests.
+        """Learn from a reply that refuses a request for a rate limit.
 
         Args:
-            user: Whose request it was.
+            user: The request's user.
             route: Its route.
-            limit: What the reply says.
-            wait: In how many seconds to come again.
+            limit: The reply's rate limits.
+            wait: The seconds until the next attempt.
             now: The time.
         """
         known = self._routes[route]
@@ -250,11 +256,11 @@ class Pace:
             own.put_back(refund=1.0)
 
     def recall(self, kept: Iterable[KeptWindow], now: float) -> None:
-        """Go on with what an earlier run learned, before any route is named.
+        """Continue with the windows of an earlier run. Call it before any other method.
 
         Args:
             kept: What `changes` returned in that run.
-            now: The time. What was noted later than that is left: the clock was put back since.
+            now: The time. Windows recorded later than that are ignored: the clock was set back since.
         """
         for one in kept:
             if one.until > now and json.loads(one.value)["at"] <= now + SAME_WINDOW:
@@ -263,7 +269,7 @@ class Pace:
             self._restore(window, self._rule_key(rule))
 
     def changes(self, now: float) -> list[KeptWindow]:
-        """Return the windows that have changed since this was called before, for `recall` in a later run."""
+        """Return the windows that changed since the last call, for `recall` in a later run."""
         touched, self._touched = self._touched, set()
         found: dict[str, KeptWindow] = {}
 
@@ -287,7 +293,7 @@ class Pace:
         return list(found.values())
 
     def _restore(self, window: Window, key: str) -> bool:
-        """Fill in what an earlier run knew of a window; return whether it knew that users share it."""
+        """Restore a window of an earlier run; return whether its users were known to share it."""
         kept = self._kept.pop(key, None)
         if kept is None:
             return False
@@ -301,7 +307,7 @@ class Pace:
         return _key(f"rule {self._rules.index(rule)}: {rule.limit} each {rule.window} s", *user)
 
     def _windows(self, user: str, route: str) -> tuple[Window, ...]:
-        """The user's windows: what replies tell of this route, then those of the rules."""
+        """Return the user's windows: the one that replies report for this route, then those of the rules."""
         key = user, route
         if (found := self._users.get(key)) is not None:
             return found
@@ -329,7 +335,7 @@ class Pace:
 
 
 def route_of(method: str, url: str) -> str:
-    """Name the route of a request: its method, and its path with each part that holds a digit as one.
+    """Return the route of a request: its method and path, with `*` for each path segment that has a digit.
 
     >>> route_of("POST", "https://api.example/2/users/17/likes?x=1")
     'POST /*/users/*/likes'

@@ -1,4 +1,4 @@
-"""A post that is to be sent for a user, and what came of it: values, which go through JSON."""
+"""`Post`, a request to send for a user, and `Outcome`, what became of it."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 __all__ = ["MAX_BODY", "Outcome", "Post", "Status", "digest"]
 
 Status = Literal["done", "refused", "failed", "unknown", "skipped"]
-"""Done: the provider accepted it. Refused: it did not. Failed: it was not sent. Unknown: it may have been
-done. Skipped: an earlier run of the same journal finished it, and this one sent nothing."""
+"""done: the provider accepted it. refused: the provider refused it. failed: it was not sent. unknown: it may
+have been done. skipped: an earlier run of the same journal finished it, so it was not sent."""
 
 MAX_BODY = 64 * 1024
-"""Bytes of a reply's body that an outcome keeps."""
+"""The most bytes of a reply's body that an outcome keeps."""
 
 _SECRET_FIELDS = frozenset({"authorization", "cookie", "proxy-authorization"})
 _NAMES = frozenset({"id", "user", "url", "method", "data", "data_base64", "json", "params", "headers"})
@@ -36,22 +36,22 @@ Pairs = Mapping[str, str] | Sequence[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """One signed request to send for one user. It holds no secret, and goes through JSON unchanged.
+    """One signed request to send for one user. It holds no secret, and survives JSON unchanged.
 
     Args:
-        id: Its own name in the run, not empty: what the journal knows it by.
-        user: For whom it is sent, by the application's own name for them, not empty.
-        url: Where it goes, absolute or relative to the provider's `base_url`.
-        method: The request method.
-        data: The body: form fields as a mapping or as pairs of strings, or `str` or `bytes` as they are.
-        json: A body to be sent as JSON, instead of `data`.
-        params: More query parameters, a mapping or pairs of strings.
-        headers: More header fields, none of which may hold a secret.
+        id: Its name in the run and in the journal: unique, not empty.
+        user: The application's own name for the user for whom it is sent, not empty.
+        url: The URL, absolute or relative to the provider's `base_url`.
+        method: The HTTP method.
+        data: The body: form fields as a mapping or pairs of strings, or a `str` or `bytes` sent unchanged.
+        json: A value to send as a JSON body, instead of `data`.
+        params: Further query parameters, as a mapping or pairs of strings.
+        headers: Further header fields, none of them secret.
 
     Raises:
-        TypeError: If a value has another type, or `json` is no JSON.
-        ValueError: If a name is empty, both `data` and `json` are given, or a header field or the URL
-            holds secrets.
+        TypeError: If a value has a wrong type, or `json` cannot be written as JSON.
+        ValueError: If a required value is empty, both `data` and `json` are given, or a header field or the
+            URL holds a secret.
 
     >>> post = Post("1", "ann", "posts", data={"status": "Hello"})
     >>> post.to_json()
@@ -79,7 +79,7 @@ class Post:
         _refuse_user_info(self.url)
         if self.data is not None:
             if self.json is not None:
-                raise ValueError(f"post {self.id!r} has data= and json=: give one")
+                raise ValueError(f"post {self.id!r} has data= and json=: pass one of them")
             if not isinstance(self.data, (str, bytes)):
                 object.__setattr__(self, "data", _frozen(self.data, "data"))
         if self.json is not None:
@@ -90,10 +90,10 @@ class Post:
             object.__setattr__(self, "headers", _public_fields(self.headers))
 
     def __reduce__(self) -> tuple[object, ...]:
-        return Post.from_json, (self.to_json(),)  # a read-only mapping is not pickled
+        return Post.from_json, (self.to_json(),)  # a read-only mapping cannot be pickled
 
     def to_json(self) -> str:
-        """Return it as one line of JSON, the same for equal posts; what is left out has its default."""
+        """Return the post as one line of JSON, without defaults. Equal posts give the same line."""
         fields: dict[str, Any] = {"id": self.id, "user": self.user, "url": self.url}
         if self.method != "POST":
             fields["method"] = self.method
@@ -114,10 +114,10 @@ class Post:
         """Read a post.
 
         Args:
-            text: JSON as `to_json` writes it, or the object that it stands for.
+            text: JSON as written by `to_json`, or the parsed object.
 
         Raises:
-            ValueError: If it is none. The message says why, and shows no value of it.
+            ValueError: If it is not a post. The message says why, and shows no value of it.
         """
         fields = _object(text)
         if unknown := sorted(fields.keys() - _NAMES):
@@ -140,7 +140,7 @@ class Post:
             raise ValueError(str(error)) from None
 
     def options(self) -> dict[str, Any]:
-        """Return what a session's `request` takes beside method, URL and user."""
+        """Return the arguments of `session.request` other than method, URL and user."""
         return {
             name: value
             for name, value in (
@@ -155,17 +155,17 @@ class Post:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a post.
+    """What became of a post.
 
     Args:
         post: The post.
-        status: `done`: the provider accepted it (a status below 400). `refused`: it did not, and nothing was
-            done. `failed`: it was not sent. `unknown`: it was sent, and whether it was done is not known.
-            `skipped`: an earlier run finished it.
-        http_status: The status of the reply; None: there was none.
+        status: `done`: the provider accepted it (a status below 400). `refused`: the provider refused it, and
+            nothing was done. `failed`: it was not sent. `unknown`: it was sent, and whether it was done is
+            not known. `skipped`: an earlier run finished it.
+        http_status: The reply's status, or None without a reply.
         body: The beginning of the reply's body, at most 64 KiB.
-        error: Why it is not done; None: it is, or the journal of an earlier run does not say.
-        attempts: How many times it was sent in this run.
+        error: Why it is not done, or None if it is, or if it was skipped.
+        attempts: How many times this run sent it.
     """
 
     post: Post
@@ -177,7 +177,7 @@ class Outcome:
 
 
 def digest(post: Post) -> bytes:
-    """Return 16 bytes that differ for posts that differ: by them a journal knows a post again."""
+    """Return a 16-byte hash, by which a journal recognises a post."""
     return blake2b(post.to_json().encode("utf-8", "surrogatepass"), digest_size=_DIGEST_SIZE).digest()
 
 
@@ -204,13 +204,13 @@ def _frozen(given: Any, name: str) -> Pairs:
     except (TypeError, ValueError):
         found = ((None, None),)
     if not all(isinstance(key, str) and isinstance(value, str) for key, value in found):
-        raise TypeError(f"{name} of a post must be a mapping or pairs of str, not other values")
+        raise TypeError(f"{name} of a post must be a mapping of str to str, or pairs of str")
     return MappingProxyType(dict(found)) if isinstance(given, Mapping) else found
 
 
 def _refuse_user_info(url: str) -> None:
     if _USER_INFO.match(url):
-        raise ValueError("a post holds no secrets: take user and password out of its URL")
+        raise ValueError("a post must hold no secrets: remove user and password from its URL")
 
 
 def _public_fields(given: Mapping[str, str]) -> Pairs:
@@ -218,7 +218,7 @@ def _public_fields(given: Mapping[str, str]) -> Pairs:
         raise TypeError("headers of a post must be a mapping of str to str")
     fields = _frozen(given, "headers")
     if secret := [name for name in given if name.lower() in _SECRET_FIELDS]:
-        raise ValueError(f"a post holds no secrets: take {secret[0]!r} out of its headers")
+        raise ValueError(f"a post must hold no secrets: remove {secret[0]!r} from its headers")
     return fields
 
 
@@ -233,5 +233,5 @@ def _dumped(value: Any) -> str:
         return json_module.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
     except (TypeError, ValueError, RecursionError):
         raise TypeError(
-            "json of a post must be what JSON has: objects, arrays, strings, finite numbers …"
+            "json of a post must consist of JSON values: dicts, lists, strings, finite numbers …"
         ) from None

@@ -27,27 +27,27 @@ __all__ = ["RedisJournal"]
 
 _MOST = 500  # posts in one round trip
 _LONGEST_ERROR = 200  # bytes
-_LEASE = 15_000  # milliseconds after which a run that died has lost the journal
+_LEASE = 15_000  # milliseconds after which a dead run loses its lock
 _NOTHING = bytes(8)
-_LOST = 3  # what BEGIN says if another run has the journal
+_LOST = 3  # BEGIN's result if another run has locked the journal
 _BY_LETTER = {letter: state for state, letter in STATES.items()}
 
 
 class RedisJournal:
-    """A journal in one Redis, or one node of a Cluster.
+    """A journal in a Redis server, or in one node of a Redis Cluster.
 
-    The Redis must not forget: give it `appendonly yes` and `appendfsync always`. With `everysec` a Redis
-    that is killed may forget its last two seconds, and the posts of that time are sent again. A warning is
-    logged once if Redis has other settings; where it does not tell them, nothing is logged.
+    Set `appendonly yes` and `appendfsync always` in Redis. With `everysec`, a Redis that is killed may lose
+    its last two seconds, and the posts of that time are sent again. A warning is logged once if Redis has
+    other settings. Services that hide their settings cause no warning.
 
     Args:
-        redis: A client of redis-py's asyncio, which you close; or a URL, whose client the journal closes.
-        run: The run's name, not empty. Each has a journal of its own.
-        prefix: What all keys begin with.
+        redis: A client of `redis.asyncio`, which you close, or a URL.
+        run: The run's name, not empty. Each run has a journal of its own.
+        prefix: The prefix of all keys.
 
     Raises:
         ImportError: If redis-py is not installed.
-        TypeError: If `redis` or `run` is of another type.
+        TypeError: If `redis` or `run` has a wrong type.
         ValueError: If the run's name is empty, or the client decodes responses.
     """
 
@@ -55,15 +55,17 @@ class RedisJournal:
         if not isinstance(run, str):
             raise TypeError(f"run must be a str, not {type(run).__name__}")
         if not run:
-            raise ValueError("a run needs a name")
+            raise ValueError("run must not be empty: name the run")
         self._owns_client = isinstance(redis, str)
         client: Any = redis
         if isinstance(redis, str):
-            from redis.asyncio import Redis as Client  # noqa: PLC0415  only what is used is loaded
+            from redis.asyncio import Redis as Client  # noqa: PLC0415  loaded only for a URL
 
             client = Client.from_url(redis)
+        if not hasattr(client, "get_encoder"):
+            raise TypeError(f"redis must be a client of redis.asyncio or a URL, not {type(redis).__name__}")
         if client.get_encoder().decode_responses:
-            raise ValueError("RedisJournal keeps bytes: give it a client without decode_responses=True")
+            raise ValueError("RedisJournal keeps bytes: pass a client without decode_responses=True")
         self.runner: Runner = Runner(client, f"{prefix}{{{record_key('posting', run)}}}:".encode())
         self._who = ""
         self._keeping: asyncio.Task[None] | None = None
@@ -81,12 +83,12 @@ class RedisJournal:
         await self.aclose()
 
     async def open(self) -> int:
-        """Take the journal for one run, and return how many posts of the input were reached before.
+        """Lock the journal for one run, and return how many posts of the input earlier runs reached.
 
-        A run that was killed has it for 15 seconds more: so long this waits.
+        The lock of a killed run expires after 15 seconds: this waits for that.
 
         Raises:
-            RuntimeError: If another run has it.
+            RuntimeError: If another run has locked it.
             StoreUnavailable: If Redis does not answer.
         """
         if self._who:
@@ -109,10 +111,10 @@ class RedisJournal:
         return self._extent
 
     async def look_up(self, posts: Sequence[Numbered]) -> list[Entry | None]:
-        """Return what is known of each post, which stand in a row in the input; None: nothing.
+        """Return the entry of each of some consecutive posts, or None for a post without one.
 
         Raises:
-            InputChanged: If another post stood at that place, or the same id elsewhere.
+            InputChanged: If the input had another post at that position, or the same id at another position.
             StoreUnavailable: If Redis does not answer.
         """
         if not posts or posts[0].position >= self._extent:
@@ -140,17 +142,17 @@ class RedisJournal:
         return found
 
     async def begin(self, numbered: Numbered) -> None:
-        """Note that a post is about to be sent: in Redis when this returns.
+        """Record that a post is about to be sent. It is in Redis when this returns.
 
         Raises:
-            InputChanged: If its id is another post's.
-            RuntimeError: If another run has taken the journal.
+            InputChanged: If its id belongs to another post.
+            RuntimeError: If another run has locked the journal since.
             StoreUnavailable: If Redis does not answer.
         """
         await self._written((_id(numbered), numbered.digest, numbered.position, self._who), numbered)
 
     async def finish(self, numbered: Numbered, outcome: Outcome) -> None:
-        """Note how a post ended: in Redis when this returns.
+        """Record how a post ended. It is in Redis when this returns.
 
         Raises:
             StoreUnavailable: If Redis does not answer.
@@ -160,7 +162,7 @@ class RedisJournal:
         await self._written(arguments, None)
 
     async def keep_windows(self, windows: Sequence[KeptWindow]) -> None:
-        """Note rate-limit windows, each in place of what is known by its key.
+        """Store rate-limit windows; each replaces an earlier one of the same key.
 
         Raises:
             StoreUnavailable: If Redis does not answer.
@@ -169,7 +171,7 @@ class RedisJournal:
         await self._ask(lambda: self.runner.client.hset(self.runner.prefix + b"windows", mapping=fields))
 
     async def kept_windows(self, now: float, most: int) -> list[KeptWindow]:
-        """Return the rate-limit windows that are not full again yet, those that last longest first.
+        """Return the rate-limit windows that have not reset yet, the latest reset first.
 
         Raises:
             StoreUnavailable: If Redis does not answer.
@@ -184,7 +186,7 @@ class RedisJournal:
         return current
 
     async def release(self) -> None:
-        """Give the journal back: the run is over."""
+        """Unlock the journal at the end of the run."""
         if self._writing is not None:
             await asyncio.wait([self._writing])
         if self._keeping is not None:
@@ -198,7 +200,7 @@ class RedisJournal:
         self._who = ""
 
     async def report(self) -> JournalReport:
-        """Count the posts, and name those in doubt.
+        """Count the posts by state, and list those in doubt.
 
         Raises:
             StoreUnavailable: If Redis does not answer.
@@ -213,7 +215,7 @@ class RedisJournal:
         )
 
     async def aclose(self) -> None:
-        """Give the journal back, and close the client if it was made from a URL."""
+        """Unlock the journal, and close the client if it was made from a URL."""
         if self._who:
             await self.release()
         if self._owns_client:
@@ -227,7 +229,9 @@ class RedisJournal:
         client, who = self.runner.client, self._who
         if await self._ask(lambda: client.set(key, who, nx=True, px=_LEASE)):
             return True
-        return bool(await self._ask(lambda: client.get(key)) == who.encode())  # an answer got lost
+        return bool(
+            await self._ask(lambda: client.get(key)) == who.encode()
+        )  # it was set, but the reply was lost
 
     async def _keep_lease(self) -> None:
         key, client = self.runner.prefix + b"owner", self.runner.client
@@ -242,7 +246,9 @@ class RedisJournal:
         answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((arguments, numbered, answer))
         if self._writing is None:
-            self._writing = asyncio.create_task(self._write_all())  # which no cancelled caller ends
+            self._writing = asyncio.create_task(
+                self._write_all()
+            )  # a task, so that a cancelled caller does not interrupt it
         await answer
 
     async def _write_all(self) -> None:
@@ -278,7 +284,7 @@ class RedisJournal:
 
 
 def error_text(error: Exception | None) -> bytes:
-    """Return an error as a journal keeps it: cut, and without a secret as all errors are."""
+    """Return an error's type and message, shortened. Messages of errors hold no secrets."""
     if error is None:
         return b""
     return f"{type(error).__name__}: {error}".encode("utf-8", "replace")[:_LONGEST_ERROR]
@@ -290,6 +296,6 @@ def _id(numbered: Numbered) -> bytes:
 
 def _changed(one: Numbered) -> InputChanged:
     return InputChanged(
-        f"post {one.position + 1} of the input, {one.post.id!r}, differs from what the journal began with, or"
-        " was sent already"
+        f"post {one.position + 1} of the input, {one.post.id!r}, differs from the one that the journal began"
+        " with, or was sent already"
     )

@@ -1,22 +1,22 @@
-"""What runs inside Redis: each script is one step that happens whole or not at all, by Redis's own clock.
+"""The Lua scripts of the journal in Redis. Each runs atomically, by Redis's own clock.
 
-Keys of a run, all with one hash tag, so that a Cluster keeps them together:
+The keys of a run share a hash tag, so that a Cluster keeps them on one node:
 
-- `entries`, a hash: the id of each post and its entry. An entry is a letter for its state, the 16 bytes of
-  its digest, the time in milliseconds (13 digits), the status of the reply (3 digits), and then, until the
-  post has ended, its route with the rules that cover it, an empty line and its JSON; else why it is not done.
-- `lane:USER`, a list: the ids of the user's posts that wait, in order. Only the first may be sent.
-- `due`, a sorted set: each user with posts, and when to look; with a post on its way, when its lease ends.
-- `held`, a hash: who has the lease of a user's lane.
-- `kicked`, a hash: until when the message that wakes a user's lane is believed to be on its way.
-- `own:ROUTE:USER` and `app:ROUTE`, numbers that expire: how many requests a window has left.
-- `limit:ROUTE`: how many requests the application's window holds.
-- `rule:N:USER`, likewise: how many requests were counted by a rule of the preset.
-- `refused:ROUTE`, a set: users refused for a rate limit since anybody was not.
-- `counts`, a hash: how many posts are in which state. `doubt`, a set: the ids of those begun or unknown.
-- `owner`: the token of the run on one machine that has the journal. `windows`, a hash: what it
-  learned of rate limits.
-- `input`, a string of 8 bytes for each place of the input of a run on one machine: the post's digest.
+- `entries`, a hash: an entry for each post id. An entry is a letter for the state, the 16 bytes of the
+  digest, the time in milliseconds (13 digits) and the reply's status (3 digits). Until the post has ended,
+  its route with the rules that cover it, an empty line and its JSON follow; after that, its error.
+- `lane:USER`, a list: the ids of the user's waiting posts, in order. Only the first may be sent.
+- `due`, a sorted set: when to look at each user with posts. While a post is sent: when its lease ends.
+- `held`, a hash: the holder of the lease of each user's lane.
+- `kicked`, a hash: until when the message that wakes a user's lane is assumed to be under way.
+- `own:ROUTE:USER` and `app:ROUTE`, numbers that expire: the requests left in a window.
+- `limit:ROUTE`: the size of the application's window.
+- `rule:N:USER` and `rule:N`, numbers that expire: the requests counted by a rule of the preset.
+- `refused:ROUTE`, a set: the users refused for a rate limit in a row.
+- `counts`, a hash: the number of posts in each state. `doubt`, a set: the ids of those begun or unknown.
+- `owner`: the token of the `post_all` run that has locked the journal. `windows`, a hash: its rate-limit
+  windows.
+- `input`, a string: the first 8 bytes of the digest of each post, by position, of a `post_all` run.
 """
 
 from __future__ import annotations
@@ -45,21 +45,21 @@ if TYPE_CHECKING:
 __all__ = ["BEGIN", "CLAIM", "DUE", "ENQUEUE", "FINISH", "HEAD", "PUT", "RENEW", "STATES", "Runner", "Script"]
 
 HEAD: Final = 33
-"""Bytes of an entry before what depends on its state: state, digest, time and status."""
+"""Bytes of an entry's fixed part: state, digest, time and status."""
 
 STATES: Final = {"begun": "b", "done": "d", "refused": "r", "failed": "f", "unknown": "u", "waiting": "w"}
 """The letter of each state."""
 
 _log = logging.getLogger(__name__)
 
-_PATIENCE = 60.0  # seconds in which a Redis that is started again is back
+_PATIENCE = 60.0  # seconds in which a restarting Redis must be back
 _LONGEST_PAUSE = 1.0
 _CONNECTIONS = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A Lua script and its SHA-1, by which a Redis knows it."""
+    """A Lua script and its SHA-1, by which Redis caches it."""
 
     text: str
     sha: str
@@ -70,12 +70,12 @@ def _script(text: str) -> Script:
     return Script(whole, hashlib.sha1(whole.encode(), usedforsecurity=False).hexdigest())
 
 
-# ARGV[1] is the prefix of all keys; KEYS[1] is `entries`, by which a Cluster finds the node.
+# ARGV[1] is the prefix of all keys. KEYS[1] is `entries`, by which a Cluster finds the node.
 _COMMON = """
 local P = ARGV[1]
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
--- Of lanes due within 50 ms the longest is woken first, or some would have more left than their windows.
+-- Of lanes due within 50 ms the longest is woken first, so that it gets its share of a short window.
 local function at(ms, lane)
   return math.ceil(ms / 50) * 50 + 50 - math.min(redis.call('LLEN', lane), 999) / 20
 end
@@ -90,8 +90,8 @@ local function move(entry, id, state, http, rest)
 end
 """
 
-# A run on one machine. ARGV: id, digest, place, the run's token. 1: begun; 0: another post; 2: done already;
-# 3: another run has the journal by now.
+# For `post_all`. ARGV: id, digest, position, the run's token. Returns 1: begun; 0: another post; 2: done
+# already; 3: another run has locked the journal.
 BEGIN: Final = _script("""
 local id, digest, place = ARGV[2], ARGV[3], tonumber(ARGV[4])
 local owner = redis.call('GET', P .. 'owner')
@@ -115,15 +115,15 @@ end
 return 1
 """)
 
-# ARGV: id, state, status, error.
+# For `post_all`. ARGV: id, state, status, error.
 PUT: Final = _script("""
 local entry = redis.call('HGET', KEYS[1], ARGV[2])
 if entry then move(entry, ARGV[2], ARGV[3], ARGV[4], ARGV[5]) end
 return 1
 """)
 
-# ARGV: id, user, digest, route and rules, JSON, milliseconds. 1: added, and its lane is to be woken;
-# 0: added or known; -1: known with another digest.
+# ARGV: id, user, digest, route and rules, JSON, milliseconds. Returns 1: added, wake its lane; 0: added or
+# known; -1: known with another digest.
 ENQUEUE: Final = _script("""
 local id, user, digest = ARGV[2], ARGV[3], ARGV[4]
 local entry = redis.call('HGET', KEYS[1], id)
@@ -136,9 +136,9 @@ redis.call('HSET', P .. 'kicked', user, now + tonumber(ARGV[7]))
 return 1
 """)
 
-# ARGV: user, who claims, milliseconds of the lease, `again` for a message that has sent a post already, and
-# the id that the message names. What comes first says what it is: unknown, none; later (milliseconds); send,
-# doubt (id, JSON).
+# ARGV: user, the claimant's token, milliseconds of the lease, `again` for a message that has sent a post
+# already, and the message's post id. Returns a word and its values: unknown; none; later (milliseconds);
+# send or doubt (id, JSON).
 CLAIM: Final = _script("""
 local user, who, lease = ARGV[2], ARGV[3], tonumber(ARGV[4])
 local due, held, lane = P .. 'due', P .. 'held', P .. 'lane:' .. user
@@ -155,7 +155,7 @@ if holder == who then return {'send', id, json} end
 local score = tonumber(redis.call('ZSCORE', due, user) or now)
 if score > now then return {'later', math.ceil(score - now)} end
 if ARGV[5] == 'again' and redis.call('ZCOUNT', due, '-inf', now) > 1 then
-  return {'later', 1}  -- other users have their turn first
+  return {'later', 1}  -- other users first
 end
 local function take(what)
   redis.call('HSET', held, user, who)
@@ -182,7 +182,7 @@ for per, n, limit, ms in string.gmatch(spec, '\\n(%a)(%d+) (%d+) (%d+)') do
 end
 if wait == 0 then
   spent(app, app_left)
-  -- What is on its way may not have counted: its reply may tell of more room.
+  -- Requests under way may not have counted: their replies may report more requests left.
   if wait > 500 and redis.call('HLEN', held) > 0 then wait = 500 end
 end
 if wait > 0 then
@@ -200,10 +200,10 @@ move(entry, id, 'b', '000', string.sub(entry, 34))
 return take('send')
 """)
 
-# ARGV: user, who, id, state, status, error, milliseconds to wait, then of the user's and of the application's
-# window: number left ('' if not said) and milliseconds to its reset; then `limited` if it was, `taken` if the
-# provider had its say; then how many requests the application's window holds ('' if not said).
-# 1: noted; 0: somebody else has the lane by now.
+# ARGV: user, the holder's token, id, state, status, error, milliseconds to wait; for the user's and for the
+# application's window the requests left ('' if not reported) and the milliseconds to its reset; `limited` if
+# it was refused for a rate limit, `taken` if the provider decided on it; the size of the application's window
+# ('' if not reported). Returns 1: recorded; 0: another worker has the lane now.
 FINISH: Final = _script("""
 local user, who, id, state, http, rest = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 local due, held, lane = P .. 'due', P .. 'held', P .. 'lane:' .. user
@@ -222,7 +222,7 @@ local function set(key, left, ms, others)
   left = known and math.min(left, math.max(known, least)) or least
   ms = tonumber(ms)
   local pttl = redis.call('PTTL', key)
-  -- Times come in whole seconds: of several looks at one window the earliest is the nearest.
+  -- Resets are reported in whole seconds: the earliest report of one reset is the most exact.
   if pttl > 0 and pttl < ms and pttl > ms - 2000 then ms = pttl end
   redis.call('SET', key, left, 'PX', ms)
 end
@@ -250,7 +250,7 @@ else redis.call('ZADD', due, now - math.min(redis.call('LLEN', lane), 999) / 100
 return 1
 """)
 
-# ARGV: milliseconds of the lease, then users and who has them.
+# ARGV: milliseconds of the lease, then pairs of a user and the holder's token.
 RENEW: Final = _script("""
 for i = 3, #ARGV, 2 do
   if redis.call('HGET', P .. 'held', ARGV[i]) == ARGV[i + 1] then
@@ -260,8 +260,8 @@ end
 return 1
 """)
 
-# ARGV: how many at most, milliseconds for which a message is believed to be on its way. First: milliseconds
-# until the next is due (-1: none); then the JSON of the first post of each lane that is to be woken.
+# ARGV: the most messages, and the milliseconds for which a message is assumed to be under way. Returns the
+# milliseconds until the next lane is due (-1: none), then the JSON of the first post of each lane to wake.
 DUE: Final = _script("""
 local found = {-1}
 if redis.call('EXISTS', P .. 'stopped') == 1 then return found end
@@ -286,13 +286,13 @@ return found
 
 
 class Runner:
-    """Runs scripts in a Redis, through a restart of it.
+    """Runs scripts in Redis, and survives its restarts.
 
-    Every script may be run again when its answer got lost: then it finds what it did.
+    Every script is idempotent: it is run again if its reply was lost.
 
     Args:
-        client: A client of redis-py's asyncio, standalone or Cluster.
-        prefix: What all keys begin with.
+        client: A client of `redis.asyncio`, standalone or Cluster.
+        prefix: The prefix of all keys.
     """
 
     def __init__(self, client: Any, prefix: bytes) -> None:
@@ -300,11 +300,11 @@ class Runner:
         self.prefix = prefix
         self.entries: bytes = prefix + b"entries"
         self._is_checked = False
-        # redis-py's pools raise when they are empty; this waits.
+        # An exhausted pool of redis-py raises; with this, callers wait.
         self._permits = asyncio.Semaphore(_CONNECTIONS)
 
     async def warn_if_forgetful(self) -> None:
-        """Log a warning, once, if this Redis may forget what it has answered. Not every service tells."""
+        """Log a warning, once, if this Redis may lose writes that it has confirmed, as far as it says."""
         if self._is_checked:
             return
         self._is_checked = True
@@ -325,7 +325,7 @@ class Runner:
         """Run a script.
 
         Raises:
-            StoreUnavailable: If Redis refuses, or is not there for a minute.
+            StoreUnavailable: If Redis refuses, or does not answer for a minute.
         """
         try:
             return await self.patiently(lambda: self._once(script, arguments))
@@ -334,7 +334,7 @@ class Runner:
         raise failure
 
     async def run_all(self, script: Script, calls: Sequence[tuple[object, ...]]) -> list[Any]:
-        """Run a script for each of some arguments, in one round trip."""
+        """Run a script once for each tuple of arguments, in one round trip."""
 
         async def once() -> list[Any]:
             pipe = self.client.pipeline(transaction=False)
@@ -344,7 +344,7 @@ class Runner:
                 return list(await pipe.execute())
             except NoScriptError:
                 await self.client.script_load(script.text)
-                raise RedisConnectionError("the script was not there") from None
+                raise RedisConnectionError("the script was not loaded") from None
 
         try:
             found: list[Any] = await self.patiently(once)
@@ -355,10 +355,10 @@ class Runner:
         raise failure
 
     async def patiently(self, command: Callable[[], Awaitable[Any]]) -> Any:
-        """Repeat a command that may be repeated while the connection fails.
+        """Run an idempotent command, again and again while the connection fails.
 
         Raises:
-            StoreUnavailable: If it does for a minute.
+            StoreUnavailable: If it fails for a minute.
         """
         loop = asyncio.get_running_loop()
         until, pause = loop.time() + _PATIENCE, 0.02
@@ -382,10 +382,10 @@ class Runner:
 
 
 async def _uncancelled(answer: Awaitable[Any]) -> Any:
-    """Await an answer of redis-py, and raise CancelledError if it dropped a cancellation meanwhile.
+    """Await a reply of redis-py, and raise CancelledError if a cancellation was dropped meanwhile.
 
-    In Python 3.11 `asyncio.wait_for`, through which redis-py sends, drops one that comes when it has just got
-    its result: a loop that asks again and again would then never end.
+    redis-py sends through `asyncio.wait_for`. In Python 3.11 that drops a cancellation that arrives just
+    after its result: a loop that polls Redis would then never end.
     """
     task = asyncio.current_task()
     before = 0 if task is None else task.cancelling()

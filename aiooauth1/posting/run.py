@@ -1,4 +1,4 @@
-"""A run of many posts: one task that reads, one that keeps the time, and as many as there may be requests."""
+"""A run of `post_all`: a task that reads posts, one that waits for windows, and workers that send."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Run"]
 
-_MOST_ATTEMPTS = 3  # of a post that was not sent, or is safe to repeat
-_MOST_REFUSALS = 20  # times that a post may meet a spent window
-_MOST_WINDOWS = 10_000  # that are taken over from an earlier run
-_KEEPING = 0.25  # seconds between two notes of the windows
+_MOST_ATTEMPTS = 3  # at a post that was not sent, or is safe to repeat
+_MOST_REFUSALS = 20  # for a rate limit, of one post
+_MOST_WINDOWS = 10_000  # restored from an earlier run
+_KEEPING = 0.25  # seconds between two writes of the windows
 
 
 class Run:
-    """What runs: one task that reads, one that keeps the time, and as many as there may be requests."""
+    """One run: a task that reads posts, one that waits for windows, and workers that send."""
 
     settle: float
     task: asyncio.Task[None] | None = None
@@ -64,23 +64,23 @@ class Run:
         self._reconcile = reconcile
         self._concurrency = concurrency
         self._stop_after = stop_after
-        # Writing to a journal takes time in which the connection would idle: more posts are prepared.
+        # Connections would be idle during writes to the journal, so there are more workers than permits.
         self._permits = nullcontext() if journal is None else asyncio.Semaphore(concurrency)
         self._workers = concurrency if journal is None else concurrency + max(4, concurrency // 4)
-        self._rejected: dict[str, Numbered] = {}  # the last post of each user who was rejected, in a row
+        self._rejected: dict[str, Numbered] = {}  # users rejected in a row, and the last post of each
         self._is_reading = True
         self._is_closed = False
         self._failure: BaseException | None = None
 
     def start(self) -> MemoryObjectReceiveStream[Outcome]:
-        """Begin, in a task of its own, and return where outcomes come from."""
+        """Start the run in a task of its own, and return the stream of outcomes."""
         self._outlet, outcomes = anyio.create_memory_object_stream[Outcome](self._concurrency)
-        # A task group does not bear it that a generator is left from another task.
+        # A generator may be closed from another task, which a task group inside it would not survive.
         self.task = asyncio.create_task(self())
         return outcomes
 
     async def __call__(self) -> None:
-        """Send all posts, until they end or the run is closed."""
+        """Send all posts, unless the run is closed before."""
         extent = 0
         async with self._outlet:
             if self._journal is not None:
@@ -106,12 +106,12 @@ class Run:
             raise self._failure
 
     def close(self) -> None:
-        """Begin nothing more."""
+        """Send nothing more."""
         self._is_closed = True
         self._lanes.wake_all()
 
     async def end(self, drain: float) -> None:
-        """End the run, and wait so many seconds for what is on its way."""
+        """End the run, and wait at most `drain` seconds for requests under way."""
         self.close()
         task = self.task
         if task is None:
@@ -124,15 +124,15 @@ class Run:
                 task.cancel()
                 await asyncio.wait([task])
             if not task.cancelled():
-                task.exception()  # whoever iterates has seen it
+                task.exception()  # retrieved: the iterator has raised it
 
     async def ended(self) -> None:
-        """Wait for the end, which somebody else brings about."""
+        """Wait until the run has ended."""
         if self.task is not None:
             await asyncio.wait([self.task])
 
     def waiting_until(self) -> float | None:
-        """Return when the next window opens, if nothing goes on."""
+        """Return when the next window opens, if all posts wait; otherwise None."""
         return self._lanes.waits_until(self._workers)
 
     def _fail(self, error: BaseException) -> None:
@@ -146,14 +146,14 @@ class Run:
         self.close()
 
     async def _keep_windows(self) -> None:
-        """Note what is learned of rate limits, for the run after a crash; until it is cancelled."""
+        """Keep the journal's rate-limit windows current, until cancelled."""
         while isinstance(self._journal, WindowKeeper):
             await asyncio.sleep(_KEEPING)
             await self._note_windows(self._journal)
 
     async def _note_windows(self, keeper: WindowKeeper) -> None:
         if changes := self._lanes.pace.changes(self._lanes.clock()):
-            with suppress(StoreUnavailable):  # if the journal is gone, begin() and finish() say so
+            with suppress(StoreUnavailable):  # begin() and finish() report a lost journal
                 await keeper.keep_windows(changes)
 
     # Reading
@@ -164,7 +164,7 @@ class Run:
                 await self._read_all()
             else:
                 await self._read_beside(self._journal, extent)
-        except Exception as error:  # noqa: BLE001  what the caller's iterable raises, they get
+        except Exception as error:  # noqa: BLE001  the caller's: passed on
             self._fail(error)
         finally:
             self._is_reading = False
@@ -178,7 +178,7 @@ class Run:
             await self._lanes.room()
 
     async def _read_beside(self, journal: Journal, extent: int) -> None:
-        """Look every post up in the journal, as many at once as there are."""
+        """Look every post up in the journal, in chunks, and queue those that are not finished."""
         position = 0
         async for chunk in chunks(self._posts):
             numbered = [
@@ -194,15 +194,18 @@ class Run:
             await self._lanes.room()
         if position < extent:
             raise InputChanged(
-                f"the input ends after {position} posts, and the journal began with at least {extent}"
+                f"the input ends after {position} posts, but the journal began with at least {extent}"
             )
 
     def _add(self, numbered: Numbered, entry: Entry | None) -> None:
         post = numbered.post
         if post.id in self._lanes.ids:
-            raise ValueError(f"post {numbered.position + 1} of the input has the id {post.id!r} of another")
+            raise ValueError(
+                f"post {numbered.position + 1} of the input has the id {post.id!r} of another: give each"
+                " post its own id"
+            )
         item = Item(numbered, self._lanes.pace.route(post.method, post.url), entry)
-        if item.in_doubt_since is not None:  # not in the future, as after a clock was put back
+        if item.in_doubt_since is not None:  # it may lie in the future, if the clock was set back
             item.in_doubt_since = min(item.in_doubt_since, self._lanes.clock())
         self._lanes.add(item)
 
@@ -221,7 +224,7 @@ class Run:
         lanes.wake_all()
 
     async def _serve(self, lane: Lane) -> None:
-        """Bring the first post of a lane to its end, or have it wait."""
+        """Send or reconcile the first post of a lane; then emit its outcome, or queue it again."""
         item = lane.items[0]
         try:
             verdict = await (self._send(item) if item.in_doubt_since is None else self._resolve(item))
@@ -233,7 +236,7 @@ class Run:
                 else:
                     await self._weigh(item, verdict)
         except (OAuth1Error, RuntimeError, ValueError) as error:
-            self._fail(error)  # the journal's or the session's: no post can be sent any more
+            self._fail(error)  # of the journal or the session: no further post can be sent
             return
         if isinstance(verdict, Outcome):
             self._lanes.done(lane)
@@ -242,7 +245,7 @@ class Run:
             self._lanes.offer_at(verdict, lane)
 
     async def _send(self, item: Item) -> Outcome | float:
-        """Send a post whose request is counted; return what came of it, or when to try again."""
+        """Send a post whose request is counted; return its outcome, or the time of the next attempt."""
         post, pace = item.numbered.post, self._lanes.pace
         is_counted = True
         try:
@@ -262,7 +265,7 @@ class Run:
         item.attempt = attempt
         verdict = self._judge(item, attempt)
         if not isinstance(verdict, Outcome) and item.in_doubt_since is None and self._journal is not None:
-            await self._journal.finish(item.numbered, Outcome(post, "failed"))  # so far
+            await self._journal.finish(item.numbered, Outcome(post, "failed"))  # for now
         return verdict
 
     def _learn(self, item: Item, attempt: Attempt) -> None:
@@ -279,12 +282,12 @@ class Run:
         self._lanes.wake()
 
     def _judge(self, item: Item, attempt: Attempt) -> Outcome | float:
-        """Return what came of a post by an attempt, or when to go on with it."""
+        """Return a post's outcome after an attempt, or the time of its next step."""
         now = self._lanes.clock()
         if attempt.meaning is Meaning.LIMITED:
             item.refusals += 1
             if item.refusals < _MOST_REFUSALS:
-                return now  # the windows know when
+                return now  # the windows say when
         if attempt.meaning in {Meaning.NOT_SENT, Meaning.TRY_AGAIN}:
             item.troubles += 1
             if item.troubles < _MOST_ATTEMPTS:
@@ -296,7 +299,7 @@ class Run:
         return Outcome(item.numbered.post, status, attempt.status, attempt.body, attempt.error, item.attempts)
 
     async def _resolve(self, item: Item) -> Outcome | float:
-        """Find out whether a post in doubt is at the provider."""
+        """Ask `reconcile` about a post in doubt; return its outcome, or the time of its next step."""
         post, pace, now = item.numbered.post, self._lanes.pace, self._lanes.clock()
         pace.put_back(post.user, item.route)
         self._lanes.wake()
@@ -313,23 +316,25 @@ class Run:
                     wait = refusal.retry_after
                     return now + (backoff(item.refusals, random.random()) if wait is None else wait)  # noqa: S311
                 error = refusal
-            except Exception as trouble:  # noqa: BLE001  the caller's function: an error is a value
+            except Exception as trouble:  # noqa: BLE001  the caller's function: errors are values
                 item.troubles += 1
                 if item.troubles < _MOST_ATTEMPTS:
                     return now + backoff(item.troubles, random.random())  # noqa: S311  no secret
                 error = trouble
         if is_there is None:
-            error = error or OutcomeUnknown("an earlier run sent it, and what came of it is not known")
+            error = error or OutcomeUnknown(
+                "an earlier run sent it and ended before the reply: look for it at the provider"
+            )
             return Outcome(post, "unknown", None, b"", error, item.attempts)
         item.in_doubt_since = None
         if is_there:
             return Outcome(post, "done", None, b"", None, item.attempts)
         if self._journal is not None:
-            await self._journal.finish(item.numbered, Outcome(post, "failed"))  # so far
+            await self._journal.finish(item.numbered, Outcome(post, "failed"))  # for now
         return now
 
     async def _weigh(self, item: Item, outcome: Outcome) -> None:
-        """See whether no post of any user can be sent: then those that showed it are to be sent again."""
+        """Stop the run after an app-wide failure. The journal then records the rejected posts as not sent."""
         attempt = item.attempt
         if attempt is None:
             return
@@ -350,7 +355,7 @@ class Run:
 
     async def _tell(self, outcome: Outcome) -> None:
         self.counts[outcome.status] += 1
-        with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):  # nobody listens any more
+        with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):  # the loop was left
             try:
                 self._outlet.send_nowait(outcome)
             except anyio.WouldBlock:

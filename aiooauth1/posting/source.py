@@ -1,4 +1,4 @@
-"""Reading posts from an iterable of either kind, without keeping others from their turn."""
+"""Read posts from an iterable or asynchronous iterable without blocking the event loop."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 __all__ = ["checked", "chunks", "each"]
 
-_CHUNK = 256  # posts that are looked up in a journal at once
-_STRIDE = 64  # posts that are read before others get their turn
+_CHUNK = 256  # posts looked up in a journal at once
+_STRIDE = 64  # posts read before other tasks may run
 
 
 async def each(posts: Iterable[Post] | AsyncIterable[Post]) -> AsyncIterator[Post]:
-    """Give the posts one by one."""
+    """Yield the posts one by one."""
     if isinstance(posts, AsyncIterable):
         async for post in posts:
             yield post
@@ -37,7 +37,7 @@ async def each(posts: Iterable[Post] | AsyncIterable[Post]) -> AsyncIterator[Pos
 
 
 async def chunks(posts: Iterable[Post] | AsyncIterable[Post]) -> AsyncIterator[list[Post]]:
-    """Give the posts as they come: many at once if they are there, and one at once if it is alone."""
+    """Yield lists of the posts that are available, without waiting for a list to fill."""
     if not isinstance(posts, AsyncIterable):
         iterator = iter(posts)
         while chunk := list(islice(iterator, _CHUNK)):
@@ -67,7 +67,7 @@ async def chunks(posts: Iterable[Post] | AsyncIterable[Post]) -> AsyncIterator[l
 
 
 def checked(post: object, position: int) -> Post:
-    """Refuse what is no post."""
+    """Return the post, or raise TypeError if it is not a Post."""
     if not isinstance(post, Post):
         raise TypeError(f"posts[{position}] must be a Post, not {type(post).__name__}")
     return post

@@ -1,4 +1,4 @@
-"""A journal in one SQLite file: many posts are written with one commit. Extra: `sqlite`."""
+"""A journal in one SQLite file, with many writes in one commit. Extra: `sqlite`."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ _WINDOWS = (
     " (key TEXT PRIMARY KEY, until REAL NOT NULL, value TEXT NOT NULL) WITHOUT ROWID"
 )
 _PRAGMAS = (
-    "PRAGMA locking_mode=EXCLUSIVE",  # one run has the file: two would send each post twice
+    "PRAGMA locking_mode=EXCLUSIVE",  # one run at a time: two would send each post twice
     "PRAGMA journal_mode=WAL",
-    "PRAGMA synchronous=FULL",  # a post that was begun is known to be so after a power cut
+    "PRAGMA synchronous=FULL",  # a begun post is on disk, also after a power failure
     "PRAGMA fullfsync=ON",
     "PRAGMA trusted_schema=OFF",
 )
@@ -67,12 +67,12 @@ _LONGEST_ERROR = 300
 class SQLiteJournal:
     """A journal in one SQLite file, for one run at a time on one machine.
 
-    A run takes the file for itself, and its processes' end, however it comes, gives it back.
+    A run locks the file. The lock ends with its process, however that ends.
 
     Args:
-        path: The file. It is made when it is not there, readable for its owner only. Its folder must be
-            there, on no network drive.
-        clock: Seconds since the epoch.
+        path: The file. If it does not exist it is created, readable by its owner only. Its folder must exist
+            and not be on a network drive.
+        clock: Returns seconds since the epoch.
 
     Raises:
         ImportError: If aiosqlite is not installed.
@@ -81,7 +81,7 @@ class SQLiteJournal:
 
     def __init__(self, path: str | os.PathLike[str], *, clock: Callable[[], float] = time.time) -> None:
         if os.fspath(path) in {"", ":memory:"}:
-            raise ValueError("a journal needs the path of a file: what is in memory does not outlive a crash")
+            raise ValueError("path must name a file: a journal in memory would not survive a crash")
         self._path = str(Path(path).absolute())
         self._clock = clock
         self._connection: aiosqlite.Connection | None = None
@@ -98,11 +98,11 @@ class SQLiteJournal:
         await self.aclose()
 
     async def open(self) -> int:
-        """Take the journal for one run, and return how many posts of the input were reached before.
+        """Lock the journal for one run, and return how many posts of the input earlier runs reached.
 
         Raises:
-            RuntimeError: If another run has it, in this process or another.
-            StoreUnavailable: If the file cannot be opened.
+            RuntimeError: If a run has opened this object.
+            StoreUnavailable: If the file cannot be opened, or another run has locked it.
             StoreCorrupt: If it is not a journal.
         """
         if self._is_taken:
@@ -118,14 +118,14 @@ class SQLiteJournal:
         return self._extent
 
     async def look_up(self, posts: Sequence[Numbered]) -> list[Entry | None]:
-        """Return what is known of each post, which stand in a row in the input; None: nothing.
+        """Return the entry of each of some consecutive posts, or None for a post without one.
 
         Raises:
-            InputChanged: If another post stood at that place, or the same id elsewhere.
+            InputChanged: If the input had another post at that position, or the same id at another position.
             StoreUnavailable: If the file cannot be read.
         """
         if not posts or posts[0].position >= self._extent:
-            return [None] * len(posts)  # none of them was reached, and begin() finds an id that was
+            return [None] * len(posts)  # none was reached; begin() finds an id that was
         marks = ",".join("?" * len(posts))
         ids = [_id(one) for one in posts]
         rows = await self._fetch(_LOOK % marks, posts[0].position, posts[-1].position, *ids)
@@ -142,10 +142,10 @@ class SQLiteJournal:
         return found
 
     async def begin(self, numbered: Numbered) -> None:
-        """Note that a post is about to be sent: on the disk when this returns.
+        """Record that a post is about to be sent. It is on disk when this returns.
 
         Raises:
-            InputChanged: If its id is another post's.
+            InputChanged: If its id belongs to another post.
             StoreUnavailable: If the file cannot be written.
         """
         answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -153,7 +153,7 @@ class SQLiteJournal:
         await self._written(answer)
 
     async def finish(self, numbered: Numbered, outcome: Outcome) -> None:
-        """Note how a post ended: on the disk when this returns.
+        """Record how a post ended. It is on disk when this returns.
 
         Raises:
             StoreUnavailable: If the file cannot be written.
@@ -165,7 +165,7 @@ class SQLiteJournal:
         await self._written(answer)
 
     async def keep_windows(self, windows: Sequence[KeptWindow]) -> None:
-        """Note rate-limit windows, each in place of what is known by its key.
+        """Store rate-limit windows; each replaces an earlier one of the same key.
 
         Raises:
             StoreUnavailable: If the file cannot be written.
@@ -178,7 +178,7 @@ class SQLiteJournal:
             raise self._error(error) from None
 
     async def kept_windows(self, now: float, most: int) -> list[KeptWindow]:
-        """Return the rate-limit windows that are not full again yet, those that last longest first.
+        """Return the rate-limit windows that have not reset yet, the latest reset first.
 
         Raises:
             StoreUnavailable: If the file cannot be read.
@@ -188,7 +188,7 @@ class SQLiteJournal:
         return [KeptWindow(*row) for row in await self._fetch(sql, most)]
 
     async def release(self) -> None:
-        """Give the journal back: the run is over. What was given to it is written first."""
+        """Write what is queued, then unlock the journal at the end of the run."""
         if self._writing is not None:
             await asyncio.wait([self._writing])
         connection, self._connection = self._connection, None
@@ -198,10 +198,10 @@ class SQLiteJournal:
         self._is_taken = False
 
     async def report(self) -> JournalReport:
-        """Count the posts, and name those in doubt. A file that is not there yet has none.
+        """Count the posts by state, and list those in doubt. A file that does not exist counts as empty.
 
         Raises:
-            StoreUnavailable: If the file cannot be read, for example since a run in another process has it.
+            StoreUnavailable: If the file cannot be read, or a run has locked it.
             StoreCorrupt: If it is not a journal.
         """
         if not self._is_taken:
@@ -238,7 +238,7 @@ class SQLiteJournal:
             [(tables,)] = await connection.execute_fetchall("SELECT count(*) FROM sqlite_master")
             if (application_id, version) != (_APPLICATION_ID, _VERSION):
                 if application_id or version or tables:
-                    raise StoreCorrupt(f"the journal {self._path!r}: it is a database of something else")
+                    raise StoreCorrupt(f"the journal {self._path!r}: it is another application's database")
                 await connection.execute(_SCHEMA)
                 await connection.execute(f"PRAGMA application_id={_APPLICATION_ID}")
                 await connection.execute(f"PRAGMA user_version={_VERSION}")
@@ -262,7 +262,7 @@ class SQLiteJournal:
     async def _written(self, answer: asyncio.Future[None]) -> None:
         if self._writing is None:
             self._open_connection()
-            # In a task of its own, which no cancelled caller ends.
+            # A task, so that a cancelled caller does not interrupt it.
             self._writing = asyncio.create_task(self._write_all())
         await answer
 
@@ -273,7 +273,7 @@ class SQLiteJournal:
                 ends = [self._ends.popleft() for _ in range(min(_MOST, len(self._ends)))]
                 failures = await self._write(begins, ends)
                 for number, (_, answer) in enumerate([*begins, *ends]):
-                    if answer.done():  # nobody waits for it any more
+                    if answer.done():  # its caller was cancelled
                         continue
                     if (failure := failures.get(number)) is not None:
                         answer.set_exception(failure)
@@ -287,7 +287,7 @@ class SQLiteJournal:
         begins: list[tuple[Numbered, asyncio.Future[None]]],
         ends: list[tuple[tuple[object, ...], asyncio.Future[None]]],
     ) -> dict[int, Exception]:
-        """Write all of them, and return why which of them was not."""
+        """Write all of them in one commit; return the failures by index."""
         failures: dict[int, Exception] = {}
         now = self._clock()
         rows = [(one.position, _id(one), one.digest, now) for one, _ in begins]
@@ -299,7 +299,7 @@ class SQLiteJournal:
                 try:
                     cursor = await connection.executemany(_BEGIN, rows)
                     is_whole = cursor.rowcount == len(rows)
-                except sqlite3.IntegrityError:  # an id that stands elsewhere
+                except sqlite3.IntegrityError:  # an id that has another position
                     is_whole = False
                 if not is_whole:
                     for number, ((one, _), row) in enumerate(zip(begins, rows, strict=True)):
@@ -327,12 +327,12 @@ class SQLiteJournal:
     def _error(self, error: Exception) -> Exception:
         if isinstance(error, RuntimeError):
             return error
-        # SQLite's own words may show what stands in the file: only its name for the error is passed on.
+        # SQLite's messages may show contents of the file, so only the error's name is passed on.
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
         name = getattr(error, "sqlite_errorname", type(error).__name__)
         if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
             return StoreUnavailable(
-                f"the journal {self._path!r} is in use by another process: wait for its run to end ({name})"
+                f"the journal {self._path!r} is in use by another run: wait until it ends ({name})"
             )
         if code in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}:
             return StoreCorrupt(f"the journal {self._path!r}: it is damaged, or not a journal ({name})")
@@ -344,15 +344,15 @@ def _id(one: Numbered) -> bytes:
 
 
 def _check(one: Numbered, position: int, name: bytes, digest: bytes) -> None:
-    """Refuse a post that is not what the journal has of it."""
+    """Raise InputChanged if a post differs from the journal's record of it."""
     held = name.decode("utf-8", "surrogatepass")
     if held != one.post.id:
         raise InputChanged(
-            f"post {one.position + 1} of the input is {one.post.id!r}, and was {held!r} before"
+            f"post {one.position + 1} of the input is {one.post.id!r}, but was {held!r} before"
         )
     if position != one.position:
         raise InputChanged(
-            f"post {held!r} is number {one.position + 1} of the input, and was number {position + 1} before"
+            f"post {held!r} is number {one.position + 1} of the input, but was number {position + 1} before"
         )
     if digest != one.digest:
         raise InputChanged(
@@ -361,12 +361,12 @@ def _check(one: Numbered, position: int, name: bytes, digest: bytes) -> None:
 
 
 def _make_private(path: str) -> None:
-    with suppress(FileExistsError, OSError):  # what is wrong with the path, SQLite says
+    with suppress(FileExistsError, OSError):  # SQLite reports a bad path
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
 
 def _in_daemon_thread(make: Callable[[], aiosqlite.Connection]) -> aiosqlite.Connection:
-    """Make a connection whose thread does not keep the program from ending if nobody closes it."""
+    """Make a connection whose thread is a daemon, so that an unclosed journal does not block the exit."""
     made: list[aiosqlite.Connection] = []
     thread = threading.Thread(target=lambda: made.append(make()), daemon=True)
     thread.start()

@@ -1,4 +1,4 @@
-"""Posting with taskiq: workers on any number of machines. Extra: `taskiq`."""
+"""Posting with taskiq workers on any number of machines. Extra: `taskiq`."""
 
 from __future__ import annotations
 
@@ -38,22 +38,22 @@ def posting_task(
     stop_after: int = 20,
     name: str = "aiooauth1.post",
 ) -> AsyncTaskiqDecoratedTask[[str], Coroutine[Any, Any, None]]:
-    """Register the task that posts; `taskiq worker module:broker` runs it.
+    """Register the posting task, which `taskiq worker module:broker` runs.
 
-    The broker may deliver a message twice or never: the journal sends each post once, and a lane that nobody
-    woke is woken. A post whose window is spent holds no worker: its lane is woken at the reset.
+    The broker may deliver a message twice or never: the journal makes sure that each post is sent once, and
+    the workers repeat lost messages. A post whose window is spent occupies no worker until the reset.
 
     Args:
         broker: The broker, such as taskiq-redis's `RedisStreamBroker(url, unacknowledged_lock_timeout=10)`;
-            by default a worker that is killed can keep that lock for ever, and the others wait for it.
-        session: Makes the session, with a provider and a store that all workers share.
+            with its default a killed worker can hold that lock forever, and the others wait for it.
+        session: Returns a new session, with a provider and a store that all workers share.
         journal: The run's journal, the same for all workers.
         reconcile: As in `post_all`.
-        stop_after: As in `post_all`; the run is stopped for all workers, until something is enqueued.
+        stop_after: As in `post_all`. The run stops for all workers, until posts are enqueued again.
         name: The task's name at the broker.
 
     Returns:
-        The task, which `enqueue` takes.
+        The task, to be passed to `enqueue`.
 
     Raises:
         TypeError: If the journal is not a RedisJournal.
@@ -64,7 +64,7 @@ def posting_task(
     async def deliver(message: str) -> None:
         start()
         if await worker.deliver(message) == 0.0:
-            await task.kiq(message)  # others have their turn first
+            await task.kiq(message)  # behind the messages of other users
 
     def start(_: object = None) -> None:
         if not waking:
@@ -78,7 +78,7 @@ def posting_task(
         await worker.aclose()
 
     task = broker.register_task(deliver, task_name=name)
-    task.posting_worker = worker  # type: ignore[attr-defined]  # where enqueue finds it
+    task.posting_worker = worker  # type: ignore[attr-defined]  # read by enqueue
     broker.add_event_handler(TaskiqEvents.WORKER_STARTUP, start)
     broker.add_event_handler(TaskiqEvents.WORKER_SHUTDOWN, stop)
     broker.add_event_handler(TaskiqEvents.CLIENT_SHUTDOWN, stop)
@@ -88,21 +88,21 @@ def posting_task(
 async def enqueue(
     task: AsyncTaskiqDecoratedTask[[str], Any], posts: Iterable[Post] | AsyncIterable[Post]
 ) -> None:
-    """Put posts into the queue, from any process; await the broker's `startup()` first.
+    """Enqueue posts, from any process. Await the broker's `startup()` before.
 
-    A post that was enqueued before is passed over, so that after a crash all may be enqueued again.
+    Posts that were enqueued before are skipped, so that all may be enqueued again after a crash.
 
     Args:
-        task: What `posting_task` returned.
-        posts: The posts, of any number.
+        task: The task that `posting_task` returned.
+        posts: Any number of posts.
 
     Raises:
-        InputChanged: If a post's id is known with another content.
-        TypeError: If the task is another one, or something is no post.
+        InputChanged: If a post with the same id and other content was enqueued before.
+        TypeError: If the task is not from `posting_task`, or an item is not a Post.
         StoreUnavailable: If Redis does not answer.
     """
     worker = getattr(task, "posting_worker", None)
     if not isinstance(worker, PostingWorker):
-        raise TypeError("enqueue needs a task of posting_task()")
+        raise TypeError("enqueue needs the task that posting_task() returned")
     async for message in worker.enqueue(posts):
         await task.kiq(message)

@@ -1,4 +1,4 @@
-"""One rate-limit window: how many requests are left until when. Pure: the time is an argument."""
+"""One rate-limit window: how many requests are left, and when it resets. Pure: the time is an argument."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ if TYPE_CHECKING:
 __all__ = ["SAME_WINDOW", "Told", "Window", "reset_time", "told_windows"]
 
 SAME_WINDOW = 2.0
-"""Seconds by which two looks at one reset may differ."""
+"""Seconds by which two reports of one reset may differ."""
 
 _INFINITE = float("inf")
 
 
 @dataclass(slots=True)
 class Window:
-    """How many requests are left until when.
+    """How many requests are left, and when the window resets.
 
     Attributes:
-        limit: How many it holds; None: not known.
-        left: How many more may go out now; infinite where that is not known.
-        resets_at: When it is full again; None: not known.
-        seconds: How long it lasts from its first request on; None: not known.
-        in_flight: How many of its requests are on their way.
-        lowest: The lowest number that the provider said is left of it; None: it did not say.
-        is_new: Whether it was filled by the clock alone, so that one request goes first to see.
+        limit: How many requests it holds, or None if that is not known.
+        left: How many more may be sent now; infinite if that is not known.
+        resets_at: When it resets, or None if that is not known.
+        seconds: Its length from its first request on, or None if that is not known.
+        in_flight: How many of its requests are under way.
+        lowest: The lowest number left that the provider has reported, or None.
+        is_new: Whether the clock alone has reset it. Then one request goes first, to learn what is left.
     """
 
     limit: float | None = None
@@ -41,7 +41,7 @@ class Window:
     is_new: bool = False
 
     def ready(self, now: float) -> bool:
-        """Say whether a request may go out now."""
+        """Return whether a request may be sent now."""
         if self.resets_at is not None and now >= self.resets_at:
             self._fill()
         if self.is_new and self.in_flight:
@@ -49,21 +49,21 @@ class Window:
         return self.left >= 1 or (self.resets_at is None and not self.in_flight)
 
     def take(self, now: float) -> None:
-        """Count a request that goes out."""
+        """Count a request that is about to be sent."""
         if self.seconds is not None and self.resets_at is None:
             self.resets_at = now + self.seconds
         self.left = max(0.0, self.left - 1)
         self.in_flight += 1
 
     def put_back(self, refund: float = 0.0) -> None:
-        """Count a request that ended without a word on the window; `refund` it where it did not count."""
+        """Count a request as ended without a report; `refund` it if the provider did not count it."""
         self.in_flight = max(0, self.in_flight - 1)
         self.is_new = False
         if refund:
             self.left = min(self.left + refund, _INFINITE if self.limit is None else self.limit)
 
     def learn(self, told: RateLimitWindow | None, now: float) -> None:
-        """Take in what a reply says of the window, None: nothing; the request counts as ended."""
+        """Learn what a reply reports of the window, if anything, and count its request as ended."""
         self.put_back()
         if told is None or told.remaining is None:
             return
@@ -74,20 +74,20 @@ class Window:
             if resets_at <= now:
                 return
             if self.resets_at is None or abs(resets_at - self.resets_at) <= SAME_WINDOW:
-                # Times come in whole seconds: of several looks at one window the earliest is the nearest.
+                # Resets are reported in whole seconds: the earliest report of one reset is the most exact.
                 self.resets_at = resets_at if self.resets_at is None else min(self.resets_at, resets_at)
             elif resets_at > self.resets_at or self.lowest is None:
                 self.resets_at, self.lowest, self.left = resets_at, None, _INFINITE
             else:
-                return  # of the window before
+                return  # a late reply, about the window before
         if self.lowest is None or remaining < self.lowest:
-            # The newest word of the provider: what is on its way may or may not be counted in it.
+            # The newest report. Requests under way may or may not be counted in it.
             self.lowest = remaining
             at_least = max(0.0, remaining - self.in_flight)
             self.left = at_least if self.left == _INFINITE else min(max(self.left, at_least), remaining)
 
     def shut(self, until: float) -> None:
-        """Let nothing out until then."""
+        """Allow no request until then."""
         self.put_back()
         self.left = 0.0
         self.resets_at = until
@@ -100,7 +100,7 @@ class Window:
 
 
 class Told(NamedTuple):
-    """What a reply says of windows, by whose they are: of several of one scope, the one that counts."""
+    """The windows that a reply reports, by scope: of several in one scope, the one that decides."""
 
     of_user: RateLimitWindow | None
     of_app: RateLimitWindow | None
@@ -108,19 +108,19 @@ class Told(NamedTuple):
 
     @property
     def spent(self) -> set[str]:
-        """Whose window holds nothing more, as far as that is said."""
+        """The scopes whose window is reported as spent."""
         named = (("user", self.of_user), ("app", self.of_app))
         return {name for name, window in named if window is not None and window.is_spent}
 
 
 def told_windows(limit: RateLimit) -> Told:
-    """Sort what a reply says of windows by whose they are."""
+    """Sort the windows of a reply by scope."""
     of_user, of_app, unknown = (
         _binding([window for window in limit.windows if window.scope == scope])
         for scope in ("user", "app", "unknown")
     )
     if of_app is not None:
-        # With one window only, some tell of it by both names.
+        # Some providers report a single window under both names.
         told = of_app.limit, of_app.remaining
         if of_user is not None and (of_user.limit, of_user.remaining) == told:
             of_user = None
@@ -141,5 +141,5 @@ def _binding(windows: list[RateLimitWindow]) -> RateLimitWindow | None:
 
 
 def reset_time(window: RateLimitWindow, now: float) -> float | None:
-    """Return when a window is full again; None: that is not said."""
+    """Return when a window resets, or None if that is not reported."""
     return None if window.reset_in is None else now + window.reset_in

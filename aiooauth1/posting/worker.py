@@ -1,7 +1,7 @@
 """One of many workers, on any number of machines, which share a journal, lanes and windows in Redis.
 
-It knows no task queue. A message of any queue carries a post's JSON and wakes the lane of the post's user.
-What is to be sent, and whether it may be, Redis says. So a message that comes twice or never does no harm.
+It works with any task queue. A message carries a post's JSON and wakes the lane of that post's user. Redis
+decides which post is next and whether it may be sent, so lost and repeated messages do no harm.
 """
 
 from __future__ import annotations
@@ -34,29 +34,29 @@ if TYPE_CHECKING:
 
 __all__ = ["PostingWorker"]
 
-_LEASE = 6_000  # milliseconds that a lane stays with a worker that says nothing
-_ON_ITS_WAY = 6_000  # milliseconds after which a message that woke nobody is sent again
+_LEASE = 6_000  # milliseconds after which the lane of a silent worker is free
+_ON_ITS_WAY = 6_000  # milliseconds after which a message that woke no worker is sent again
 _RENEWAL = 2.0  # seconds
-_LONGEST_LOOK = 0.25  # seconds between two looks at what is due
+_LONGEST_LOOK = 0.25  # seconds between two looks at the lanes that are due
 _SHORTEST_LOOK = 0.01
-_AT_ONCE = 20  # messages that are sent at once
-_IN_A_ROW = 50  # posts of one user that one message may send while no other user waits
+_AT_ONCE = 20  # messages sent concurrently
+_IN_A_ROW = 50  # posts of one user sent for one message while no other user waits
 _BATCH = 200
 _MOST_ATTEMPTS = 3
-_MOST_REFUSALS = 20  # times that a reconcile may meet a spent window
+_MOST_REFUSALS = 20  # for a rate limit, of one post's reconcile
 
 _log = logging.getLogger(__name__)
 
 
 class PostingWorker:
-    """Sends posts that were enqueued, each once, a user's in order, and none faster than the limits.
+    """Sends enqueued posts, each once, each user's in order, within the rate limits.
 
-    A worker that dies loses its lanes after six seconds, and another one goes on with them. What it had begun
-    is in doubt: `reconcile` is asked, or the post is named unknown.
+    If a worker dies, another one takes over its lanes after six seconds. Posts that it had begun are in
+    doubt: `reconcile` is asked, or they are recorded as unknown.
 
     Args:
-        session: Makes the session, with a provider and a store that all workers share; called once, in the
-            event loop that posts.
+        session: Returns a new session, with a provider and a store that all workers share. Called once, in
+            the event loop that posts.
         journal: The run's journal in Redis, the same for all workers.
         reconcile: As in `post_all`.
         stop_after: How many users in a row may be rejected before the run is stopped for all workers.
@@ -71,7 +71,9 @@ class PostingWorker:
         stop_after: int = 20,
     ) -> None:
         if not isinstance(journal, RedisJournal):
-            raise TypeError(f"workers share a RedisJournal, not {type(journal).__name__}: it has their lanes")
+            raise TypeError(
+                f"journal must be a RedisJournal, which workers share, not {type(journal).__name__}"
+            )
         self.journal = journal
         self._make_session = session
         self._session: OAuth1Session | None = None
@@ -80,23 +82,23 @@ class PostingWorker:
         self._stop_after = stop_after
         self._held: dict[str, str] = {}
         self._renewing: asyncio.Task[None] | None = None
-        self._troubles: dict[str, int] = {}  # by id, of posts that were put back
+        self._troubles: dict[str, int] = {}  # by post id: failed attempts
         self._rejected: set[str] = set()
 
     async def enqueue(self, posts: Iterable[Post] | AsyncIterable[Post]) -> AsyncIterable[str]:
-        """Put posts into the lanes of their users, and give the messages that wake those lanes.
+        """Add posts to their users' lanes, and yield the messages that wake those lanes.
 
-        A post that is known already, with the same content, is passed over.
+        Posts that were enqueued before, with the same content, are skipped.
 
         Args:
-            posts: The posts, of any number.
+            posts: Any number of posts.
 
         Yields:
-            JSON, to be sent through a task queue to `deliver`. One that is lost is made up for.
+            JSON, to be sent through a task queue to `deliver`. Lost messages are repeated by `wake`.
 
         Raises:
-            InputChanged: If a post's id is known with another content.
-            TypeError: If it is no post.
+            InputChanged: If a post with the same id and other content was enqueued before.
+            TypeError: If an item is not a Post.
             StoreUnavailable: If Redis does not answer.
         """
         await self.journal.runner.warn_if_forgetful()
@@ -115,16 +117,16 @@ class PostingWorker:
                 yield message
 
     async def deliver(self, message: str | bytes | Mapping[str, Any]) -> float | None:
-        """Send the posts of a lane, as many as may be sent now.
+        """Send the posts of one lane, as many as the limits allow now.
 
         Args:
-            message: A post's JSON, as `enqueue` gives it, or the object that it stands for.
+            message: A post's JSON, as yielded by `enqueue`, or the parsed object.
 
         Returns:
-            Seconds after which there is more to do in that lane: 0 for at once. None: nothing.
+            Seconds until the lane has more to send, 0 for at once, or None if it is empty.
 
         Raises:
-            ValueError: If the message is no post's JSON.
+            ValueError: If the message is not a post's JSON.
             StoreUnavailable: If Redis does not answer.
         """
         post = Post.from_json(message)
@@ -134,7 +136,7 @@ class PostingWorker:
             who = secrets.token_hex(8)
             again = "again" if number else ""
             claim = await self.journal.runner.run(CLAIM, user, who, _LEASE, again, name)
-            if claim[0] == b"unknown":  # it comes from somebody who did not enqueue it
+            if claim[0] == b"unknown":  # it was sent without enqueue()
                 await self._add([post])
                 claim = await self.journal.runner.run(CLAIM, user, who, _LEASE, again, name)
             if claim[0] == b"none":
@@ -149,7 +151,7 @@ class PostingWorker:
         return 0.0
 
     async def due(self) -> tuple[list[str], float]:
-        """Return the messages of lanes that are to be woken, and in how many seconds to ask again."""
+        """Return the messages that wake the lanes that are due, and the seconds until the next look."""
         wait, *found = await self.journal.runner.run(DUE, _BATCH, _ON_ITS_WAY)
         messages: list[str] = [message.decode() for message in found]
         if len(messages) >= _BATCH:
@@ -158,7 +160,7 @@ class PostingWorker:
         return messages, max(_SHORTEST_LOOK, seconds)
 
     async def wake(self, send: Callable[[str], Awaitable[object]]) -> None:
-        """Wake lanes when they are due: after a rate limit, after another worker's death; for ever.
+        """Wake lanes when they are due, for example after a rate limit or a worker's death, until cancelled.
 
         Args:
             send: Sends a message through the task queue.
@@ -170,13 +172,13 @@ class PostingWorker:
                 for start in range(0, len(messages), _AT_ONCE):
                     await asyncio.gather(*map(send, messages[start : start + _AT_ONCE]))
                 if messages:
-                    seconds = _SHORTEST_LOOK  # more of the same lanes is due soon
-            except Exception as error:  # noqa: BLE001  the queue's own: what was not sent is due again soon
+                    seconds = _SHORTEST_LOOK  # these lanes are due again soon
+            except Exception as error:  # noqa: BLE001  the queue's own: unsent messages are due again
                 _log.warning("lanes could not be woken: %s", type(error).__name__)
             await asyncio.sleep(seconds)
 
     async def stopped(self) -> str | None:
-        """Return why the run was stopped for all workers; None: it was not. Enqueueing lets it go on."""
+        """Return why the run was stopped for all workers, or None. Enqueueing resumes it."""
         reason = await self._ask(self.journal.runner.client.get, self._key("stopped"))
         return None if reason is None else reason.decode()
 
@@ -198,11 +200,11 @@ class PostingWorker:
         results = await self.journal.runner.run_all(ENQUEUE, calls)
         for post, result in zip(posts, results, strict=True):
             if result < 0:
-                raise InputChanged(f"post {post.id!r} was enqueued before, with another content")
+                raise InputChanged(f"post {post.id!r} was enqueued before with other content: use a new id")
         return [message for message, result in zip(messages, results, strict=True) if result]
 
     def _spec(self, post: Post) -> str:
-        """Return the route of a post and the rules that cover it, as the scripts read them."""
+        """Return a post's route and the rules that cover it, in the form that the scripts read."""
         provider = self._open().provider
         lines = [route_of(post.method, post.url)]
         path = urlsplit(urljoin("" if provider is None else provider.base_url, post.url)).path
@@ -213,14 +215,14 @@ class PostingWorker:
         return "\n".join(lines)
 
     async def _go_on(self, post: Post, who: str, *, in_doubt: bool) -> None:
-        """Send a post, or find out what became of it; note what came of it."""
+        """Send a post, or reconcile one in doubt, and record the result."""
         attempt: Attempt | None = None
         if not in_doubt:
             attempt = await self._attempt(post)
             if attempt.meaning is not Meaning.IN_DOUBT or self._reconcile is None:
                 await self._note(post, who, attempt)
                 return
-            await asyncio.sleep(2.0)  # the provider may be at work on it
+            await asyncio.sleep(2.0)  # the provider may still be working on it
         is_there, error = None, None if attempt is None else attempt.error
         if self._reconcile is not None:
             try:
@@ -238,7 +240,7 @@ class PostingWorker:
             await self._finish(post, who, STATES["waiting"])
 
     async def _ask_again_later(self, post: Post, who: str, trouble: Exception) -> bool:
-        """Leave a post in doubt, in a lane that is claimed again after a while; say whether it was."""
+        """Keep a post in doubt until a later claim of its lane; return False if it has failed too often."""
         troubles = self._troubles[post.id] = self._troubles.get(post.id, 0) + 1
         is_limited = isinstance(trouble, RateLimited)
         if troubles >= (_MOST_REFUSALS if is_limited else _MOST_ATTEMPTS):
@@ -285,7 +287,7 @@ class PostingWorker:
         await self._finish(post, who, state, status, error=attempt.error, windows=windows, how="taken")
 
     async def _is_hopeless(self, post: Post, attempt: Attempt) -> bool:
-        """See whether no post of any user can be sent: then the run stops, and this one waits too."""
+        """Stop the run for all workers if no post of any user can be sent; return whether that is so."""
         reason = ""
         if attempt.consumer_refused:
             reason = f"the provider refuses the consumer: {attempt.error}"
@@ -327,13 +329,13 @@ class PostingWorker:
             windows[-1],
         )
         if not noted:
-            _log.warning("post %r took longer than its lease: another worker has it by now", post.id)
+            _log.warning("post %r took longer than its lease: another worker has taken over", post.id)
 
     def _open(self) -> OAuth1Session:
         if self._session is None:
             session = self._make_session()
             if session.provider is None or session.store is None:
-                raise TypeError("posts are sent for users: give the session provider= and store=")
+                raise TypeError("posts are sent for users: pass provider= and store= to the session")
             self._session = session
         return self._session
 
@@ -343,7 +345,7 @@ class PostingWorker:
             self._renewing = asyncio.create_task(self._renew())
 
     async def _renew(self) -> None:
-        """Keep the lanes of posts that are on their way."""
+        """Renew the leases of lanes whose posts are being sent, until cancelled."""
         while True:
             await asyncio.sleep(_RENEWAL)
             if held := [part for user, who in self._held.items() for part in (_name(user), who)]:
@@ -364,7 +366,7 @@ def _name(text: str) -> bytes:
 
 
 def _told(window: RateLimitWindow | None) -> tuple[str | int, str | int]:
-    """Return what is left of a window, and the milliseconds to its reset, as the scripts read them."""
+    """Return the requests left in a window and the milliseconds to its reset, as the scripts read them."""
     if window is None or window.remaining is None or window.wait is None:
         return "", ""
     return int(window.remaining), int(window.wait * 1000)

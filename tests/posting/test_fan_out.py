@@ -1,150 +1,91 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections import Counter
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from posted import numbered, posts, sent_texts, store_for
 
-from aiooauth1 import (
-    Consumer,
-    MemoryStore,
-    OAuth1Session,
-    OutcomeUnknown,
-    RateLimited,
-    StoreUnavailable,
-    UnknownUser,
-)
+from aiooauth1 import Consumer, OAuth1Session, OutcomeUnknown, RateLimited, StoreUnavailable, UnknownUser
 from aiooauth1.posting import (
     InputChanged,
     Journal,
     JournalReport,
-    Outcome,
     Post,
     RedisJournal,
     SQLiteJournal,
     post_all,
 )
-from aiooauth1.posting.journal import Numbered
-from aiooauth1.posting.post import digest
-from aiooauth1.testing import FakeProvider, drop
 
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
 
     from aiohttp import web
 
+    from aiooauth1.posting import Outcome
+    from aiooauth1.testing import FakeProvider
+
 pytestmark = pytest.mark.socket
-USERS = ("ann", "ben", "cleo")
-
-
-@asynccontextmanager
-async def service(
-    fake: FakeProvider, *, users: tuple[str, ...] = USERS, consumer: Consumer | None = None
-) -> AsyncIterator[OAuth1Session]:
-    store = MemoryStore()
-    for user in users:
-        await store.put_access_token(fake.provider.name, user, fake.issue_access_token(user))
-    async with OAuth1Session(consumer or fake.consumer, provider=fake.provider, store=store) as session:
-        yield session
-
-
-def posts(count: int, users: tuple[str, ...] = USERS) -> list[Post]:
-    return [
-        Post(str(number), users[number % len(users)], "posts", data={"status": f"No. {number}"})
-        for number in range(count)
-    ]
-
-
-def dropping_once() -> Callable[[web.BaseRequest], Awaitable[None]]:
-    """A hook that drops the connection of the first request."""
-    dropped: list[web.BaseRequest] = []
-
-    async def hook(request: web.BaseRequest) -> None:
-        if not dropped:
-            dropped.append(request)
-            await drop(request)
-
-    return hook
+MANY = tuple(f"user {number}" for number in range(40))
 
 
 async def outcomes(run: AsyncIterator[Outcome]) -> list[Outcome]:
     return [outcome async for outcome in run]
 
 
-def texts(fake: FakeProvider, user: str) -> list[str]:
-    return [post.text for post in fake.posts if post.user == user]
+@pytest.mark.parametrize(
+    ("concurrency", "at_once"),
+    [pytest.param(100, 3, id="one for each user"), pytest.param(2, 2, id="concurrency requests")],
+)
+async def test_each_post_arrives_once_in_its_user_s_order_with_at_once_no_more_than(
+    concurrency: int, at_once: int, fake: FakeProvider, session: OAuth1Session
+) -> None:
+    now, most, gate = 0, 0, asyncio.Event()
 
+    async def before(_: Any) -> None:
+        nonlocal now, most
+        now += 1
+        most = max(most, now)
+        if now == at_once:
+            gate.set()
+        await asyncio.wait_for(gate.wait(), 20)
+        await asyncio.sleep(0)
+        now -= 1
 
-async def test_each_post_arrives_once_and_each_user_s_in_order() -> None:
-    async with FakeProvider() as fake, service(fake) as session:
-        found = await outcomes(post_all(session, posts(60)))
-        assert Counter(outcome.status for outcome in found) == {"done": 60}
-        assert {outcome.http_status for outcome in found} == {201}
-        assert all(b'"id"' in outcome.body and outcome.attempts == 1 for outcome in found)
-        for number, user in enumerate(USERS):
-            assert texts(fake, user) == [f"No. {one}" for one in range(number, 60, 3)]
-
-
-async def test_a_user_s_posts_go_one_at_a_time_and_users_side_by_side() -> None:
-    at_once: Counter[str] = Counter()
-    most: Counter[str] = Counter()
-    gate = asyncio.Event()
-    async with FakeProvider() as fake, service(fake) as session:
-
-        async def before(_: Any) -> None:
-            most["all"] = max(most["all"], sum(at_once.values()) + 1)
-            at_once["now"] += 1
-            if most["all"] == 3:
-                gate.set()
-            await asyncio.wait_for(gate.wait(), 20)
-            at_once["now"] -= 1
-
-        fake.before = before
-        await outcomes(post_all(session, posts(30)))
-    assert most["all"] == 3
-
-
-async def test_no_more_requests_are_on_their_way_than_concurrency_allows() -> None:
-    now, most = 0, 0
-    async with FakeProvider() as fake, service(fake) as session:
-
-        async def before(_: Any) -> None:
-            nonlocal now, most
-            now += 1
-            most = max(most, now)
-            await asyncio.sleep(0)
-            now -= 1
-
-        fake.before = before
-        await outcomes(post_all(session, posts(30), concurrency=2))
-    assert most <= 2
-
-
-async def test_errors_are_values() -> None:
-    async with FakeProvider() as fake, service(fake) as session:
-        given = [
-            Post("1", "nobody", "posts"),
-            Post("2", "ann", "posts/77", method="DELETE"),
-            Post("3", "ann", "https://elsewhere.example/"),
-            Post("4", "ann", "posts", data={"status": "well"}),
-        ]
-        found = {outcome.post.id: outcome for outcome in await outcomes(post_all(session, given))}
-    assert {one: outcome.status for one, outcome in found.items()} == {
-        "1": "failed",
-        "2": "refused",
-        "3": "failed",
-        "4": "done",
+    fake.before = before
+    found = await outcomes(post_all(session, posts(60), concurrency=concurrency))
+    assert Counter((outcome.status, outcome.http_status, outcome.attempts) for outcome in found) == {
+        ("done", 201, 1): 60
     }
-    assert isinstance(found["1"].error, UnknownUser)
-    assert found["2"].http_status == 404
+    assert all(b'"id"' in outcome.body for outcome in found)
+    assert list(sent_texts(fake).values()) == [
+        [f"No. {n}" for n in range(first, 60, 3)] for first in range(3)
+    ]
+    assert most == at_once
 
 
-async def test_an_iterable_of_either_kind_is_read_no_further_ahead_than_read_ahead() -> None:
+async def test_errors_are_values(session: OAuth1Session) -> None:
+    given = [
+        Post("1", "nobody", "posts"),
+        Post("2", "ann", "posts/77", method="DELETE"),
+        Post("3", "ann", "https://elsewhere.example/"),
+        Post("4", "ann", "posts", data={"status": "well"}),
+    ]
+    found = sorted(await outcomes(post_all(session, given)), key=lambda outcome: outcome.post.id)
+    assert [outcome.status for outcome in found] == ["failed", "refused", "failed", "done"]
+    assert isinstance(found[0].error, UnknownUser)
+    assert found[1].http_status == 404
+
+
+async def test_an_iterable_of_either_kind_is_read_no_further_ahead_than_read_ahead(
+    session: OAuth1Session,
+) -> None:
     taken = 0
 
     def endless() -> Iterator[Post]:
@@ -157,204 +98,248 @@ async def test_an_iterable_of_either_kind_is_read_no_further_ahead_than_read_ahe
         for post in posts(9):
             yield post
 
-    async with FakeProvider() as fake, service(fake) as session:
-        assert len(await outcomes(post_all(session, given()))) == 9
-        run = post_all(session, endless(), read_ahead=50)
-        for _ in range(5):
-            await anext(run)
-        await run.aclose()
+    assert len(await outcomes(post_all(session, given()))) == 9
+    run = post_all(session, endless(), read_ahead=50)
+    for _ in range(5):
+        await anext(run)
+    await run.aclose()
     assert taken < 50 + 2 * 100 + 200
 
 
-async def test_what_the_caller_s_iterable_raises_is_raised_after_what_is_on_its_way_has_ended() -> None:
-    def given() -> Iterator[Post]:
-        yield from posts(6)
-        raise LookupError("no more")
-
-    async with FakeProvider() as fake, service(fake) as session:
-        run = post_all(session, given())
-        with pytest.raises(LookupError, match="no more"):
-            await outcomes(run)
-        assert len(fake.posts) == run.counts["done"]
+def breaking() -> Iterator[Post]:
+    yield from posts(6)
+    raise LookupError("no more")
 
 
 @pytest.mark.parametrize(
     ("given", "error", "message"),
     [
-        (posts(1) + posts(1), ValueError, "post 2 of the input has the id '0' of another"),
-        (["text"], TypeError, r"posts\[0\] must be a Post, not str"),
+        pytest.param(breaking, LookupError, "no more", id="that raises"),
+        pytest.param(
+            lambda: posts(1) * 2, ValueError, "post 2 of the input has the id '0'", id="with an id twice"
+        ),
+        pytest.param(lambda: ["text"], TypeError, r"posts\[0\] must be a Post, not str", id="without posts"),
     ],
 )
-async def test_a_wrong_input_is_an_error(given: Any, error: type[Exception], message: str) -> None:
-    async with FakeProvider() as fake, service(fake) as session:
-        with pytest.raises(error, match=message):
-            await outcomes(post_all(session, given))
+async def test_an_iterable_ends_the_run_with_an_error_after_requests_under_way(
+    given: Callable[[], Any], error: type[Exception], message: str, fake: FakeProvider, session: OAuth1Session
+) -> None:
+    run = post_all(session, given())
+    with pytest.raises(error, match=message):
+        await outcomes(run)
+    assert len(fake.posts) == run.counts["done"]
 
 
-async def test_wrong_arguments_are_errors_at_once() -> None:
-    async with FakeProvider() as fake, service(fake) as session:
-        with pytest.raises(TypeError, match="posts must be an iterable"):
-            post_all(session, 7)  # type: ignore[arg-type]
-        with pytest.raises(TypeError, match="give the session provider= and store="):
-            post_all(OAuth1Session(fake.consumer), [])
-        for option in ("concurrency", "stop_after", "read_ahead"):
-            with pytest.raises(ValueError, match=option):
-                post_all(session, [], **{option: 0})  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"posts": 7}, TypeError, "posts must be an iterable"),
+        (
+            {"session": OAuth1Session(Consumer("k", "s"))},
+            TypeError,
+            "pass provider= and store= to the session",
+        ),
+        ({"concurrency": 0}, ValueError, "concurrency must be 1 or more"),
+        ({"stop_after": 0}, ValueError, "stop_after must be 1 or more"),
+        ({"read_ahead": 0}, ValueError, "read_ahead must be 1 or more"),
+        ({"settle": -1}, ValueError, "settle must be a number of seconds"),
+        ({"journal": "run.db"}, TypeError, "journal must be a Journal, such as SQLiteJournal, not str"),
+        ({"reconcile": True}, TypeError, "reconcile must be an asynchronous function, not bool"),
+        ({"concurrency": 1.5}, TypeError, "concurrency must be an int, not float"),
+        ({"stop_after": True}, TypeError, "stop_after must be an int, not bool"),
+        ({"settle": "2"}, TypeError, "settle must be a number of seconds, not str"),
+    ],
+    ids=str,
+)
+async def test_an_argument_that_cannot_be_used_is_refused_at_once(
+    options: dict[str, Any], error: type[Exception], message: str, session: OAuth1Session
+) -> None:
+    with pytest.raises(error, match=message):
+        post_all(**{"session": session, "posts": [], **options})
 
 
-async def test_a_refused_consumer_ends_the_run_and_leaves_the_rest_untouched(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("consumer", "reason"),
+    [
+        pytest.param(Consumer("nobody", "secret"), "refuses the consumer", id="that refuses the consumer"),
+        pytest.param(None, "5 users in a row were rejected, .*503", id="that is out of order"),
+    ],
+)
+async def test_a_provider_stops_the_run_and_the_next_run_sends_what_was_refused(
+    consumer: Consumer | None, reason: str, fake: FakeProvider, tmp_path: Path
+) -> None:
     journal = SQLiteJournal(tmp_path / "run.db")
-    async with FakeProvider() as fake:
-        async with service(fake, consumer=Consumer("nobody", "secret")) as session:
-            run = post_all(session, posts(300), journal=journal, concurrency=3)
-            found = await outcomes(run)
-        assert run.stopped is not None
-        assert "refuses the consumer" in run.stopped
-        assert 1 <= len(found) <= 20
-        assert {outcome.status for outcome in found} == {"refused"}
-        report = await journal.report()
-        assert (report.refused, report.done) == (0, 0)  # they are sent again when the consumer is mended
-        async with service(fake) as session:
-            assert len(await outcomes(post_all(session, posts(300), journal=journal))) == 300
-        assert len(fake.posts) == 300
-
-
-async def test_several_users_rejected_in_a_row_end_the_run() -> None:
-    users = tuple(f"user {number}" for number in range(40))
-    async with FakeProvider() as fake, service(fake, users=users) as session:
-        for user in users:
-            token = await session._store.get_access_token(fake.provider.name, user)  # type: ignore[union-attr]  # noqa: SLF001
-            assert token is not None
-            fake.revoke(token.key)
-        run = post_all(session, posts(400, users), concurrency=1, stop_after=5)
+    store = await store_for(fake, MANY)
+    async with OAuth1Session(fake.consumer, provider=fake.provider, store=store) as session:
+        first = session if consumer is None else session.replace(consumer=consumer)
+        if consumer is None:
+            fake.fail_next(503, times=5)
+        run = post_all(first, posts(200, MANY), journal=journal, concurrency=1, stop_after=5)
         found = await outcomes(run)
+        assert re.search(reason, run.stopped or "")
+        assert found[0].status == "refused"
+        assert len(found) <= 10  # some were begun already
+        assert (await journal.report()).refused == 0
+        await outcomes(post_all(session, posts(200, MANY), journal=journal))
+    assert len(fake.posts) == 200
+
+
+@pytest.mark.parametrize("cause", ["revoked tokens", "a provider that cannot be reached"])
+async def test_several_users_rejected_in_a_row_end_the_run_for(cause: str, fake: FakeProvider) -> None:
+    ticks = iter(range(10**9))
+    async with OAuth1Session(
+        fake.consumer, provider=fake.provider, store=await store_for(fake, MANY)
+    ) as session:
+        if cause == "revoked tokens":
+            assert [fake.revoke_user(user) for user in MANY] == [1] * len(MANY)
+        else:
+            await fake.aclose()
+        options: dict[str, Any] = {"clock": lambda: float(next(ticks)), "sleep": lambda _: asyncio.sleep(0)}
+        run = post_all(session, posts(400, MANY), concurrency=1, stop_after=5, **options)
+        found = await outcomes(run)
+    assert {outcome.status for outcome in found} == {"refused" if cause == "revoked tokens" else "failed"}
     assert run.stopped is not None
     assert "5 users in a row were rejected" in run.stopped
-    assert len(found) == 5
 
 
-async def test_one_rejected_user_among_others_does_not_end_the_run() -> None:
-    async with FakeProvider() as fake, service(fake) as session:
-        token = await session._store.get_access_token(fake.provider.name, "ann")  # type: ignore[union-attr]  # noqa: SLF001
-        assert token is not None
-        fake.revoke(token.key)
-        run = post_all(session, posts(90), stop_after=2)
-        found = await outcomes(run)
+async def test_one_rejected_user_among_others_does_not_end_the_run(
+    fake: FakeProvider, session: OAuth1Session
+) -> None:
+    fake.revoke_user("ann")
+    run = post_all(session, posts(90), stop_after=2)
+    found = await outcomes(run)
     assert run.stopped is None
     assert Counter(outcome.status for outcome in found) == {"done": 60, "refused": 1, "failed": 29}
 
 
-@pytest.mark.parametrize("verdict", [True, False, None])
-async def test_a_post_whose_answer_is_lost_is_reconciled(verdict: bool | None) -> None:
-    asked = []
-    async with FakeProvider() as fake, service(fake) as session:
-
-        async def reconcile(given: OAuth1Session, post: Post) -> bool | None:
-            assert given is session
-            asked.append(post.id)
-            return verdict
-
-        fake.before = dropping_once()
-        found = await outcomes(post_all(session, posts(1), reconcile=reconcile, settle=0))
-    assert asked == ["0"]
-    expected = {True: ("done", 1), False: ("done", 2), None: ("unknown", 1)}[verdict]
-    assert [(outcome.status, outcome.attempts) for outcome in found] == [expected]
+LIMITED = RateLimited("too many", status=429, retry_after=0.01)
 
 
-async def test_without_reconcile_a_post_whose_answer_is_lost_is_unknown_and_sent_once() -> None:
-    async with FakeProvider() as fake, service(fake) as session:
-        fake.before = dropping_once()
-        found = await outcomes(post_all(session, posts(1)))
-        assert [outcome.status for outcome in found] == ["unknown"]
-        assert isinstance(found[0].error, OutcomeUnknown)
-        assert len(fake.ledger.select(endpoint="posts")) == 1
+@pytest.mark.parametrize(
+    ("answers", "status", "attempts"),
+    [
+        pytest.param([True], "done", 1, id="that is there"),
+        pytest.param([False], "done", 2, id="that is not there, and is sent again"),
+        pytest.param([None], "unknown", 1, id="of which nothing can be found out"),
+        pytest.param([*[LIMITED] * 5, True], "done", 1, id="again after the reset of a spent window"),
+        pytest.param([], "unknown", 1, id="never without reconcile"),
+    ],
+)
+async def test_reconcile_is_asked_about_a_post_whose_reply_is_lost(
+    answers: list[bool | Exception | None],
+    status: str,
+    attempts: int,
+    fake: FakeProvider,
+    session: OAuth1Session,
+) -> None:
+    left = list(answers)
+
+    async def reconcile(given: OAuth1Session, post: Post) -> bool | None:
+        assert (given, post.id) == (session, "0")
+        answer = left.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    fake.drop_next("before" if answers == [False] else "after")
+    [outcome] = await outcomes(
+        post_all(session, posts(1), reconcile=reconcile if answers else None, settle=0)
+    )
+    assert (outcome.status, outcome.attempts, left) == (status, attempts, [])
+    assert len(fake.ledger.select(endpoint="posts")) == attempts
+    assert isinstance(outcome.error, OutcomeUnknown) == (status == "unknown")
 
 
-async def test_a_spent_window_is_waited_for_without_a_connection_and_nothing_is_lost() -> None:
+async def test_a_spent_window_is_waited_for_without_a_connection_and_nothing_is_lost(
+    fake: FakeProvider, session: OAuth1Session
+) -> None:
     waits: list[float] = []
     used: Counter[str] = Counter()
-    async with FakeProvider() as fake, service(fake) as session:
+    now = 1000.0
 
-        async def after(_: web.BaseRequest, reply: web.StreamResponse) -> web.StreamResponse:
-            user = fake.posts[-1].user
-            used[user] += 1
-            reply.headers["x-rate-limit-limit"] = "3"
-            reply.headers["x-rate-limit-remaining"] = str(2 - (used[user] - 1) % 3)
-            reply.headers["x-rate-limit-reset"] = "60"
-            return reply
+    async def after(_: web.BaseRequest, reply: web.StreamResponse) -> web.StreamResponse:
+        user = fake.posts[-1].user
+        used[user] += 1
+        reply.headers["x-rate-limit-limit"] = "3"
+        reply.headers["x-rate-limit-remaining"] = str(2 - (used[user] - 1) % 3)
+        reply.headers["x-rate-limit-reset"] = "60"
+        return reply
 
-        now = 1000.0
+    async def sleep(seconds: float) -> None:
+        nonlocal now
+        waits.append(seconds)
+        now += seconds
 
-        async def sleep(seconds: float) -> None:
-            nonlocal now
-            waits.append(seconds)
-            now += seconds
-
-        fake.after = after
-        found = await outcomes(post_all(session, posts(18), clock=lambda: now, sleep=sleep))
+    fake.after = after
+    found = await outcomes(post_all(session, posts(18), clock=lambda: now, sleep=sleep))
     assert Counter((outcome.status, outcome.attempts) for outcome in found) == {("done", 1): 18}
     assert 60 <= sum(waits) <= 180  # once for all, or for each user after the other
 
 
-async def test_leaving_the_loop_ends_the_run_and_the_journal_knows_what_was_sent(tmp_path: Path) -> None:
-    path = tmp_path / "run.db"
-    async with FakeProvider() as fake, service(fake) as session:
-        async for _ in post_all(session, posts(90), journal=SQLiteJournal(path)):
+async def report_when_free(path: Path) -> JournalReport:
+    async with asyncio.timeout(20):
+        while True:
+            with suppress(StoreUnavailable):
+                return await SQLiteJournal(path).report()
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("raises", [False, True], ids=["by break", "by an error in its body"])
+async def test_leaving_the_loop_ends_the_run_and_the_journal_knows_what_was_sent(
+    raises: bool, tmp_path: Path, fake: FakeProvider, session: OAuth1Session
+) -> None:
+    async def leave() -> None:
+        async for _ in post_all(session, posts(90), journal=SQLiteJournal(tmp_path / "run.db")):
+            if raises:
+                raise LookupError("mine")
             break
-        async with asyncio.timeout(20):
-            report = await _report_when_free(path)
-        assert report.done == len(fake.posts) < 90
-        assert report.in_doubt == ()
+
+    with suppress(LookupError):
+        await leave()
+    report = await report_when_free(tmp_path / "run.db")
+    assert report.done == len(fake.posts) < 90
+    assert report.in_doubt == ()
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "redis"])
 async def test_a_cancelled_run_leaves_the_journal_true_and_can_be_resumed(
-    tmp_path: Path, redis_url: str, kind: str
+    tmp_path: Path, redis_url: str, kind: str, fake: FakeProvider, session: OAuth1Session
 ) -> None:
     journal: Journal = SQLiteJournal(tmp_path / "run.db")
     if kind == "redis":
         journal = RedisJournal(redis_url, "cancelled")
     arrived, go = asyncio.Event(), asyncio.Event()
-    async with FakeProvider() as fake, service(fake) as session:
 
-        async def hold(_: Any) -> None:
-            arrived.set()
-            await go.wait()
+    async def hold(_: Any) -> None:
+        arrived.set()
+        await go.wait()
 
-        fake.before = hold
-        task = asyncio.create_task(outcomes(post_all(session, posts(9), journal=journal, drain=0)))
-        await asyncio.wait_for(arrived.wait(), 20)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        report = await journal.report()
-        assert report.begun == len(report.in_doubt) > 0
-        assert report.done == 0
-        go.set()
-        fake.before = None
+    async def reconcile(_: OAuth1Session, post: Post) -> bool:
+        return any(post.data == {"status": one.text} for one in fake.posts)
 
-        async def reconcile(_: OAuth1Session, post: Post) -> bool:
-            return any(post.data == {"status": one.text} for one in fake.posts)
-
-        run = post_all(session, posts(9), journal=journal, reconcile=reconcile, settle=0.2)
-        assert {outcome.status for outcome in await outcomes(run)} == {"done"}
-        assert sorted(post.text for post in fake.posts) == sorted(f"No. {number}" for number in range(9))
-        assert (await journal.report()).done == 9
-        run = post_all(session, posts(9), journal=journal)
-        assert Counter(outcome.status for outcome in await outcomes(run)) == {"skipped": 9}
-        changed = [*posts(4), Post("4", "ben", "posts"), *posts(9)[5:]]
-        with pytest.raises(InputChanged, match="post 5 of the input"):
-            await outcomes(post_all(session, changed, journal=journal))
-        with pytest.raises(InputChanged, match="the input ends after 8 posts"):
-            await outcomes(post_all(session, posts(8), journal=journal))
-        await journal.aclose()
-
-
-async def _report_when_free(path: Path) -> JournalReport:
-    while True:
-        with suppress(StoreUnavailable):
-            return await SQLiteJournal(path).report()
-        await asyncio.sleep(0.01)
+    fake.before = hold
+    task = asyncio.create_task(outcomes(post_all(session, posts(9), journal=journal, drain=0)))
+    await asyncio.wait_for(arrived.wait(), 20)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    report = await journal.report()
+    assert report.begun == len(report.in_doubt) > 0
+    assert report.done == 0
+    go.set()
+    fake.before = None
+    run = post_all(session, posts(9), journal=journal, reconcile=reconcile, settle=0.2)
+    assert {outcome.status for outcome in await outcomes(run)} == {"done"}
+    assert sorted(post.text for post in fake.posts) == sorted(f"No. {number}" for number in range(9))
+    assert (await journal.report()).done == 9
+    run = post_all(session, posts(9), journal=journal)
+    assert Counter(outcome.status for outcome in await outcomes(run)) == {"skipped": 9}
+    changed = [*posts(4), Post("4", "ben", "posts"), *posts(9)[5:]]
+    with pytest.raises(InputChanged, match="post 5 of the input"):
+        await outcomes(post_all(session, changed, journal=journal))
+    with pytest.raises(InputChanged, match="the input ends after 8 posts"):
+        await outcomes(post_all(session, posts(8), journal=journal))
+    await journal.aclose()
 
 
 @pytest.mark.parametrize(
@@ -368,158 +353,86 @@ async def _report_when_free(path: Path) -> JournalReport:
         (403, {}, "refused"),
     ],
 )
-async def test_a_refusal_is_sent_again_only_where_nothing_was_done(
-    status: int, headers: dict[str, str], expected: str
+async def test_a_refusal_is_sent_again_only_if_nothing_was_done(
+    status: int, headers: dict[str, str], expected: str, fake: FakeProvider, session: OAuth1Session
 ) -> None:
-    async with FakeProvider() as fake, service(fake) as session:
-        fake.fail_next(status, headers=headers)
-        (found,) = await outcomes(post_all(session, posts(1)))
-        assert found.status == expected
-        assert len(fake.posts) == (expected == "done")
+    fake.fail_next(status, headers=headers)
+    (found,) = await outcomes(post_all(session, posts(1)))
+    assert found.status == expected
+    assert len(fake.posts) == (expected == "done")
 
 
-async def test_a_provider_whose_clock_is_far_off_is_posted_to(tmp_path: Path) -> None:
-    async with FakeProvider() as fake, service(fake) as session:
-        fake.skew(7200)
-        found = await outcomes(post_all(session, posts(9), journal=SQLiteJournal(tmp_path / "run.db")))
-        assert {outcome.status for outcome in found} == {"done"}
+async def test_a_provider_whose_clock_is_far_off_is_posted_to(
+    tmp_path: Path, fake: FakeProvider, session: OAuth1Session
+) -> None:
+    fake.skew(7200)
+    found = await outcomes(post_all(session, posts(9), journal=SQLiteJournal(tmp_path / "run.db")))
+    assert {outcome.status for outcome in found} == {"done"}
 
 
-async def test_a_provider_that_cannot_be_reached_fails_the_posts_and_ends_the_run() -> None:
-    async def sleep(_: float) -> None:
-        await asyncio.sleep(0)
-
-    async with FakeProvider() as fake, service(fake) as session:
-        await fake.aclose()
-        now = iter(range(10**9))
-        run = post_all(session, posts(6), stop_after=3, clock=lambda: float(next(now)), sleep=sleep)
-        found = await outcomes(run)
-    assert {outcome.status for outcome in found} == {"failed"}
-    assert run.stopped is not None
-    assert "3 users in a row were rejected" in run.stopped
-
-
-async def test_a_run_is_iterated_over_once_and_may_be_closed_before_that() -> None:
-    async with FakeProvider() as fake, service(fake) as session:
-        run = post_all(session, posts(3))
-        assert len(await outcomes(run)) == 3
-        with pytest.raises(RuntimeError, match="iterated over once"):
-            await outcomes(run)
-        await run.aclose()
-        await post_all(session, posts(3)).aclose()
-        post_all(session, posts(3))
-        assert len(fake.posts) == 3
-
-
-async def test_an_error_in_the_loop_s_body_ends_the_run() -> None:
-    async with FakeProvider() as fake, service(fake) as session:
-        run = post_all(session, posts(600))
-
-        async def fail() -> None:
-            async for _ in run:
-                raise LookupError("mine")
-
-        with pytest.raises(LookupError, match="mine"):
-            await fail()
-        await run.aclose()
-        assert len(fake.posts) < 600
+async def test_a_run_is_iterated_over_once_and_may_be_closed_before_that(
+    fake: FakeProvider, session: OAuth1Session
+) -> None:
+    run = post_all(session, posts(3))
+    assert len(await outcomes(run)) == 3
+    with pytest.raises(RuntimeError, match="iterated over already"):
+        await outcomes(run)
+    await run.aclose()
+    await post_all(session, posts(3)).aclose()
+    post_all(session, posts(3))
+    assert len(fake.posts) == 3
 
 
 @pytest.mark.parametrize("kind", ["SQLite", "Redis"])
 async def test_a_run_that_is_started_again_knows_whose_windows_are_spent(
-    kind: str, tmp_path: Path, redis_url: str
+    kind: str, tmp_path: Path, redis_url: str, fake: FakeProvider, session: OAuth1Session
 ) -> None:
-    async with FakeProvider() as fake, service(fake) as session:
-        fake.rate_limit(1, 600)
+    fake.rate_limit(1, 600)
+    is_waiting = asyncio.Event()
 
-        journal = SQLiteJournal(tmp_path / "run.db") if kind == "SQLite" else RedisJournal(redis_url, "pace")
-        async with asyncio.timeout(20), journal:
-            first = post_all(session, posts(6), journal=journal)
-            for _ in range(3):
-                await anext(first)
-            await first.aclose()
-            is_waiting = asyncio.Event()
+    async def sleep(_: float) -> None:
+        is_waiting.set()
+        await asyncio.Event().wait()
 
-            async def sleep(_: float) -> None:
-                is_waiting.set()
-                await asyncio.Event().wait()
-
-            second = post_all(session, posts(6), journal=journal, sleep=sleep)
-            assert [(await anext(second)).status for _ in range(3)] == ["skipped"] * 3
-            await is_waiting.wait()
-            await second.aclose()
-        assert [arrival.verdict for arrival in fake.ledger] == ["accepted"] * 3
+    journal = SQLiteJournal(tmp_path / "run.db") if kind == "SQLite" else RedisJournal(redis_url, "pace")
+    async with asyncio.timeout(20), journal:
+        first = post_all(session, posts(6), journal=journal)
+        for _ in range(3):
+            await anext(first)
+        await first.aclose()
+        second = post_all(session, posts(6), journal=journal, sleep=sleep)
+        assert [(await anext(second)).status for _ in range(3)] == ["skipped"] * 3
+        await is_waiting.wait()
+        await second.aclose()
+    assert [arrival.verdict for arrival in fake.ledger] == ["accepted"] * 3
 
 
-async def test_a_reconcile_that_meets_a_spent_window_is_asked_again_after_the_reset() -> None:
-    asked = 0
-
-    async def reconcile(_: OAuth1Session, __: Post) -> bool:
-        nonlocal asked
-        asked += 1
-        if asked < 6:
-            raise RateLimited("too many", status=429, retry_after=0.01)
-        return True
-
-    async with FakeProvider() as fake, service(fake) as session:
-        fake.drop_next("after")
-        [outcome] = await outcomes(post_all(session, posts(1), reconcile=reconcile, settle=0))
-    assert (outcome.status, asked) == ("done", 6)
-
-
-async def test_an_outage_stops_the_run_and_the_next_one_sends_what_it_refused(tmp_path: Path) -> None:
-    users = tuple(f"user {number}" for number in range(40))
-    async with FakeProvider() as fake, service(fake, users=users) as session:
-        journal = SQLiteJournal(tmp_path / "run.db")
-        fake.fail_next(503, times=5)
-        run = post_all(session, posts(40, users), journal=journal, stop_after=5, concurrency=1)
-        await outcomes(run)
-        assert run.stopped is not None
-        assert "503" in run.stopped
-        assert (await journal.report()).refused == 0
-        await outcomes(post_all(session, posts(40, users), journal=journal))
-        assert len(fake.posts) == (await journal.report()).done == 40
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"journal": "run.db"}, "journal must be a Journal, such as SQLiteJournal, not str"),
-        ({"reconcile": True}, "reconcile must be an asynchronous function, not bool"),
-        ({"concurrency": 1.5}, "concurrency must be an int, not float"),
-        ({"stop_after": True}, "stop_after must be an int, not bool"),
-        ({"settle": "2"}, "settle must be a number of seconds, not str"),
-    ],
-)
-async def test_an_argument_of_another_type_is_refused_at_once(options: dict[str, Any], message: str) -> None:
-    async with FakeProvider() as fake, service(fake) as session:
-        with pytest.raises(TypeError, match=message):
-            post_all(session, [], **options)
-
-
-async def test_a_clock_that_is_put_back_during_a_run_moves_no_window(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with FakeProvider() as fake, service(fake) as session, asyncio.timeout(20):
-        fake.rate_limit(1, 1)
-        run = post_all(session, posts(2, ("ann",)))
+async def test_a_clock_that_is_put_back_during_a_run_moves_no_window(
+    monkeypatch: pytest.MonkeyPatch, fake: FakeProvider, session: OAuth1Session
+) -> None:
+    fake.rate_limit(1, 1)
+    run = post_all(session, posts(2, ("ann",)))
+    async with asyncio.timeout(20):
         assert (await anext(run)).status == "done"
         real = time.time
         monkeypatch.setattr("time.time", lambda: real() - 3600)
         second = await anext(run)
         monkeypatch.undo()
         await run.aclose()
-        assert second.status == "done"
+    assert second.status == "done"
 
 
-async def test_a_post_begun_in_the_future_is_reconciled_after_settle_seconds(tmp_path: Path) -> None:
-    async with FakeProvider() as fake, service(fake) as session, asyncio.timeout(20):
-        ahead = SQLiteJournal(tmp_path / "run.db", clock=lambda: time.time() + 3600)
-        [post] = posts(1)
-        await ahead.open()
-        await ahead.begin(Numbered(0, post, digest(post)))
-        await ahead.release()
+async def test_a_post_begun_in_the_future_is_reconciled_after_settle_seconds(
+    tmp_path: Path, session: OAuth1Session
+) -> None:
+    ahead = SQLiteJournal(tmp_path / "run.db", clock=lambda: time.time() + 3600)
+    await ahead.open()
+    await ahead.begin(numbered(0))
+    await ahead.release()
 
-        async def reconcile(*_: object) -> bool:
-            return True
+    async def reconcile(*_: object) -> bool:
+        return True
 
-        run = post_all(session, [post], journal=ahead, reconcile=reconcile, settle=0.01)
+    async with asyncio.timeout(20):
+        run = post_all(session, [numbered(0).post], journal=ahead, reconcile=reconcile, settle=0.01)
         assert [outcome.status for outcome in await outcomes(run)] == ["done"]

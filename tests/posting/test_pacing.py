@@ -18,6 +18,11 @@ class Rule(NamedTuple):
         return (method, path) == ("POST", "/2/posts")
 
 
+def pace_and_route() -> tuple[Pace, str]:
+    pace = Pace()
+    return pace, pace.route("POST", "posts")
+
+
 def said(remaining: float, reset_in: float, limit: float = 10) -> RateLimit:
     return RateLimit(windows=(RateLimitWindow(limit, remaining, reset_in),))
 
@@ -30,8 +35,7 @@ def send(pace: Pace, user: str, route: str, limit: RateLimit, now: float) -> Non
 
 
 def test_a_user_whose_window_is_spent_waits_for_its_reset_and_others_do_not() -> None:
-    pace = Pace()
-    route = pace.route("POST", "posts")
+    pace, route = pace_and_route()
     send(pace, "ann", route, said(0, 60), 100.0)
     assert pace.user_opens("ann", route, 101.0) == 160.0
     assert pace.user_opens("ben", route, 101.0) is None
@@ -39,8 +43,7 @@ def test_a_user_whose_window_is_spent_waits_for_its_reset_and_others_do_not() ->
 
 
 def test_the_earliest_of_several_looks_at_one_reset_counts() -> None:
-    pace = Pace()
-    route = pace.route("POST", "posts")
+    pace, route = pace_and_route()
     send(pace, "ann", route, said(1, 60), 100.9)  # whole seconds: the reset is at 160.2
     send(pace, "ann", route, said(0, 59), 101.2)
     assert pace.user_opens("ann", route, 102.0) == pytest.approx(160.2)
@@ -84,50 +87,40 @@ def test_a_window_of_an_earlier_run_is_left(now: float, rule: Rule) -> None:
     assert second.user_opens("ann", second.route("POST", "/2/posts"), now) is None
 
 
-def test_users_who_never_see_the_same_number_share_one_window() -> None:
-    pace = Pace()
-    route = pace.route("POST", "posts")
-    for number in range(10):
-        send(pace, f"user {number % 4}", route, said(9 - number, 60), 100.0)
-    assert not pace.app_ready(route, 101.0)
-    assert pace.app_opens(route) == 160.0
+@pytest.mark.parametrize(
+    ("lookers", "is_shared"),
+    [pytest.param(1, True, id="if no two see the same number"), pytest.param(4, False, id="not if they do")],
+)
+def test_users_share_one_window(lookers: int, *, is_shared: bool) -> None:
+    pace, route = pace_and_route()
+    for number in range(10 * lookers):
+        send(pace, f"user {number % 4}", route, said(9 - number // lookers, 60), 100.0)
+    assert pace.app_ready(route, 101.0) != is_shared
+    assert pace.app_opens(route) == (160.0 if is_shared else None)
+    assert pace.user_opens("user 1", route, 101.0) == (None if is_shared else 160.0)
+    assert pace.user_opens("user 9", route, 101.0) is None
     assert pace.app_ready(route, 160.0)
 
 
-def test_users_who_see_the_same_numbers_have_a_window_each() -> None:
-    pace = Pace()
-    route = pace.route("POST", "posts")
-    for number in range(40):
-        send(pace, f"user {number % 4}", route, said(9 - number // 4, 60), 100.0)
-    assert pace.app_ready(route, 101.0)
-    assert pace.user_opens("user 1", route, 101.0) == 160.0
-    assert pace.user_opens("user 9", route, 101.0) is None
-
-
-def test_several_users_refused_in_a_row_close_the_route_for_all() -> None:
-    pace = Pace()
-    route = pace.route("POST", "posts")
-    for number in range(3):
-        user = f"user {number}"
-        pace.take(user, route, 100.0)
-        pace.refused(user, route, SAYS_NOTHING, 30.0, 100.0)
-    assert not pace.app_ready(route, 110.0)
-    assert pace.app_opens(route) == 130.0
-
-
-def test_one_user_refused_again_and_again_closes_the_route_for_that_user_alone() -> None:
-    pace = Pace()
-    route = pace.route("POST", "posts")
-    for now in (100.0, 140.0, 180.0, 220.0):
-        pace.take("ann", route, now)
-        pace.refused("ann", route, SAYS_NOTHING, 30.0, now)
-    assert pace.app_ready(route, 221.0)
-    assert pace.user_opens("ann", route, 221.0) == 250.0
+@pytest.mark.parametrize(
+    ("users", "closes_for_all"),
+    [
+        pytest.param(["ann", "ben", "cleo"], True, id="all if different users are refused in a row"),
+        pytest.param(["ann", "ann", "ann"], False, id="one if that one is refused again and again"),
+    ],
+)
+def test_refusals_close_the_route_for(users: list[str], *, closes_for_all: bool) -> None:
+    pace, route = pace_and_route()
+    for user, now in zip(users, (100.0, 140.0, 180.0), strict=True):
+        pace.take(user, route, now)
+        pace.refused(user, route, SAYS_NOTHING, 30.0, now)
+    assert pace.app_ready(route, 181.0) != closes_for_all
+    assert pace.app_opens(route) == (210.0 if closes_for_all else None)
+    assert pace.user_opens("ann", route, 181.0) == (None if closes_for_all else 210.0)
 
 
 def test_after_a_reset_one_request_goes_first() -> None:
-    pace = Pace()
-    route = pace.route("POST", "posts")
+    pace, route = pace_and_route()
     for number in range(10):
         send(pace, f"user {number}", route, said(9 - number, 60), 100.0)
     assert pace.app_ready(route, 161.0)
@@ -175,8 +168,7 @@ def test_routes_beyond_a_bound_share_one() -> None:
 
 
 def test_windows_that_are_the_application_s_by_name_close_the_route_for_all() -> None:
-    pace = Pace()
-    route = pace.route("POST", "posts")
+    pace, route = pace_and_route()
     told = RateLimit(windows=(RateLimitWindow(10, 9, 60.0, "unknown"), RateLimitWindow(100, 0, 600.0, "app")))
     send(pace, "ann", route, told, 100.0)
     assert not pace.app_ready(route, 101.0)

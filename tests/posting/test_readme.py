@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from posted import posts
 
-from aiooauth1.posting import Post, RedisJournal
+from aiooauth1.posting import RedisJournal
 from aiooauth1.stores.redis import RedisStore
 from aiooauth1.stores.sqlite import SQLiteStore
 from aiooauth1.testing import FakeProviderProcess
@@ -24,10 +25,9 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.socket
 ROOT = Path(__file__).parents[2]
-POSTS = [
-    Post(str(number), ("ann", "ben")[number % 2], "posts", data={"status": f"No. {number}"})
-    for number in range(20)
-]
+USERS = ("ann", "ben")
+POSTS = posts(20, USERS)
+LINES = "".join(post.to_json() + "\n" for post in POSTS)
 
 
 def program(name: str) -> str:
@@ -72,9 +72,9 @@ def test_no_program_has_more_than_twenty_lines(name: str) -> None:
 
 async def test_the_bot_posts_each_post_once_however_often_it_is_started(tmp_path: Path) -> None:
     (tmp_path / "bot.py").write_text(program("bot.py"), "utf-8")
-    (tmp_path / "posts.jsonl").write_text("".join(post.to_json() + "\n" for post in POSTS), "utf-8")
+    (tmp_path / "posts.jsonl").write_text(LINES, "utf-8")
     async with FakeProviderProcess() as fake, SQLiteStore(tmp_path / "tokens.db") as store:
-        for user in ("ann", "ben"):
+        for user in USERS:
             await store.put_access_token("blog", user, await fake.issue_access_token(user))
         for _ in range(2):
             assert await run(["bot.py"], tmp_path, environment(fake)) == ("", "")
@@ -83,18 +83,17 @@ async def test_the_bot_posts_each_post_once_however_often_it_is_started(tmp_path
 
 async def test_the_tasks_post_what_is_enqueued(tmp_path: Path, own_redis: RedisServer) -> None:
     (tmp_path / "tasks.py").write_text(program("tasks.py"), "utf-8")
-    lines = "".join(post.to_json() + "\n" for post in POSTS)
     enqueueing = (
         "import asyncio\nfrom tasks import broker, task\nfrom aiooauth1.posting import Post\n"
         "from aiooauth1.posting.taskiq import enqueue\n"
         "async def main():\n    await broker.startup()\n"
-        f"    await enqueue(task, map(Post.from_json, {lines!r}.splitlines()))\n"
+        f"    await enqueue(task, map(Post.from_json, {LINES!r}.splitlines()))\n"
         "    await broker.shutdown()\nasyncio.run(main())\n"
     )
     async with FakeProviderProcess() as fake:
         variables = environment(fake, REDIS_URL=own_redis.url)
         async with RedisStore.from_url(own_redis.url) as store:
-            for user in ("ann", "ben"):
+            for user in USERS:
                 await store.put_access_token("blog", user, await fake.issue_access_token(user))
         await run(["-c", enqueueing], tmp_path, variables)
         worker = await asyncio.create_subprocess_exec(

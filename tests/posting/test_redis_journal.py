@@ -1,43 +1,32 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from posted import numbered
 from redis.asyncio import Redis
 
-from aiooauth1.posting import Post, RedisJournal
-from aiooauth1.posting.journal import Numbered
-from aiooauth1.posting.post import digest
+from aiooauth1.posting import RedisJournal
 
 
 if TYPE_CHECKING:
     from real_redis.server import RedisServer
 
 pytestmark = pytest.mark.socket
-POST = Post("1", "ann", "posts", data={"status": "Hello"})
 
 
 @pytest.mark.parametrize(
     ("options", "warning"),
     [
-        pytest.param(
-            ["--appendonly", "yes", "--appendfsync", "always"],
-            "",
-            id="no warning of one that forgets nothing",
-        ),
-        pytest.param(
-            ["--appendonly", "yes"],
-            "has appendonly yes and appendfsync everysec:",
-            id="a warning of everysec",
-        ),
-        pytest.param(
-            [], "has appendonly no and appendfsync everysec:", id="a warning of one that keeps no file"
-        ),
-        pytest.param(["--rename-command", "CONFIG", ""], "", id="no warning of one that does not tell"),
+        (["--appendonly", "yes", "--appendfsync", "always"], ""),
+        (["--appendonly", "yes"], "has appendonly yes and appendfsync everysec:"),
+        ([], "has appendonly no and appendfsync everysec:"),
+        (["--rename-command", "CONFIG", ""], ""),
     ],
+    ids=["never if it is durable", "with everysec", "without a file", "never if it hides its settings"],
 )
-async def test_a_redis_that_may_forget_posts_is_warned_of_once(
+async def test_a_warning_says_once_that_redis_may_lose_posts(
     options: list[str], warning: str, own_redis: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     own_redis.kill()
@@ -52,13 +41,28 @@ async def test_a_redis_that_may_forget_posts_is_warned_of_once(
     assert all(warning in message for message in messages)
 
 
-async def test_a_run_that_lost_the_journal_to_another_one_begins_no_post(redis_url: str) -> None:
-    numbered = Numbered(0, POST, digest(POST))
+async def test_a_run_whose_lock_another_run_has_taken_begins_no_post(redis_url: str) -> None:
     async with Redis.from_url(redis_url) as client, RedisJournal(redis_url, "lost") as journal:
         await journal.open()
         await client.set(journal.runner.prefix + b"owner", b"the other")
         with pytest.raises(RuntimeError, match="was taken by another run"):
-            await journal.begin(numbered)
+            await journal.begin(numbered(0))
         await journal.release()
         assert await client.get(journal.runner.prefix + b"owner") == b"the other"
         assert (await journal.report()).total == 0
+
+
+@pytest.mark.parametrize(
+    ("redis", "run", "error", "message"),
+    [
+        (7, "run", TypeError, "redis must be a client of redis.asyncio or a URL, not int"),
+        ("redis://127.0.0.1", 7, TypeError, "run must be a str, not int"),
+        ("redis://127.0.0.1", "", ValueError, "run must not be empty"),
+        (Redis(decode_responses=True), "run", ValueError, "without decode_responses=True"),
+    ],
+)
+def test_an_argument_that_cannot_be_used_is_refused_at_once(
+    redis: Any, run: Any, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        RedisJournal(redis, run)

@@ -8,20 +8,16 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from posted import numbered
 
 from aiooauth1 import StoreCorrupt, StoreUnavailable
-from aiooauth1.posting import InputChanged, Outcome, Post, SQLiteJournal
-from aiooauth1.posting.journal import Numbered
-from aiooauth1.posting.post import digest
+from aiooauth1.posting import InputChanged, Outcome, SQLiteJournal
 
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-
-def numbered(position: int, name: str | None = None, text: str = "Hello") -> Numbered:
-    post = Post(str(position) if name is None else name, "ann", "posts", data={"status": text})
-    return Numbered(position, post, digest(post))
+    from aiooauth1.posting.journal import Numbered
 
 
 async def begun(journal: SQLiteJournal, *posts: Numbered) -> None:
@@ -39,18 +35,12 @@ async def test_a_journal_knows_each_state_again(tmp_path: Path) -> None:
     await journal.release()
     assert await journal.open() == 5
     entries = await journal.look_up([numbered(position) for position in range(6)])
-    assert [None if entry is None else entry.state for entry in entries] == [
-        "done",
-        "refused",
-        "failed",
-        "unknown",
-        "begun",
-        None,
-    ]
+    states = ["done", "refused", "failed", "unknown", "begun"]
+    assert [entry and entry.state for entry in entries] == [*states, None]
     assert entries[1] is not None
     assert (entries[1].http_status, entries[1].error) == (201, "ValueError: why")
     report = await journal.report()
-    assert [report[state] for state in ("begun", "done", "refused", "failed", "unknown")] == [1, 1, 1, 1, 1]
+    assert [report[state] for state in states] == [1] * 5  # type: ignore[index]
     assert report.in_doubt == ("3", "4")
     await journal.aclose()
 
@@ -59,8 +49,8 @@ async def test_a_journal_knows_each_state_again(tmp_path: Path) -> None:
     ("changed", "message"),
     [
         (numbered(1, text="Goodbye"), "post 2 of the input, '1', differs from what the journal began with"),
-        (numbered(1, "new"), "post 2 of the input is 'new', and was '1' before"),
-        (numbered(3, "1"), "post '1' is number 4 of the input, and was number 2 before"),
+        (numbered(1, "new"), "post 2 of the input is 'new', but was '1' before"),
+        (numbered(3, "1"), "post '1' is number 4 of the input, but was number 2 before"),
     ],
 )
 async def test_a_changed_input_is_refused_where_it_is_read_and_where_it_is_sent(
@@ -78,46 +68,38 @@ async def test_a_changed_input_is_refused_where_it_is_read_and_where_it_is_sent(
     await journal.aclose()
 
 
-async def test_a_post_that_is_done_is_not_begun_again(tmp_path: Path) -> None:
-    journal = SQLiteJournal(tmp_path / "run.db")
+async def test_one_run_at_a_time_locks_a_journal_and_begins_no_post_that_is_done(tmp_path: Path) -> None:
+    path = tmp_path / "run.db"
+    journal = SQLiteJournal(path)
     await begun(journal, numbered(0))
     await journal.finish(numbered(0), Outcome(numbered(0).post, "done"))
     with pytest.raises(InputChanged, match="was sent already"):
         await journal.begin(numbered(0))
-    await journal.aclose()
-
-
-async def test_one_run_at_a_time_has_a_journal(tmp_path: Path) -> None:
-    path = tmp_path / "run.db"
-    journal = SQLiteJournal(path)
-    await journal.open()
     with pytest.raises(RuntimeError, match="in use: one run at a time"):
         await journal.open()
-    with pytest.raises(StoreUnavailable, match="in use by another process"):
+    with pytest.raises(StoreUnavailable, match="in use by another run"):
         await SQLiteJournal(path).open()
     await journal.aclose()
     async with SQLiteJournal(path) as next_one:
-        assert await next_one.open() == 0
+        assert await next_one.open() == 1
 
 
-async def test_what_is_no_journal_is_refused(tmp_path: Path) -> None:
+async def test_a_file_that_is_not_a_journal_is_refused(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("no database " * 100)
     with pytest.raises(StoreCorrupt, match="damaged, or not a journal"):
         await SQLiteJournal(tmp_path / "text").open()
     connection = sqlite3.connect(tmp_path / "other.db")
     connection.execute("CREATE TABLE t (a)")
     connection.close()
-    with pytest.raises(StoreCorrupt, match="database of something else"):
+    with pytest.raises(StoreCorrupt, match="another application's database"):
         await SQLiteJournal(tmp_path / "other.db").open()
     with pytest.raises(StoreUnavailable):
         await SQLiteJournal(tmp_path / "nowhere" / "run.db").open()
-    with pytest.raises(ValueError, match="path of a file"):
+    with pytest.raises(ValueError, match="path must name a file"):
         SQLiteJournal(":memory:")
 
 
-async def test_a_journal_is_for_its_owner_only_and_of_an_absent_one_the_report_is_empty(
-    tmp_path: Path,
-) -> None:
+async def test_a_journal_is_private_and_an_absent_one_counts_as_empty(tmp_path: Path) -> None:
     journal = SQLiteJournal(tmp_path / "run.db")
     assert (await journal.report()).total == 0
     assert not (tmp_path / "run.db").exists()
@@ -126,7 +108,7 @@ async def test_a_journal_is_for_its_owner_only_and_of_an_absent_one_the_report_i
     await journal.aclose()
 
 
-async def test_what_was_begun_is_known_after_kill_9(tmp_path: Path) -> None:
+async def test_a_begun_post_is_in_doubt_after_kill_9(tmp_path: Path) -> None:
     code = (
         "import asyncio, sys, time\n"
         "from aiooauth1.posting import SQLiteJournal, Post\n"

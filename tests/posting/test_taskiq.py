@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from posted import posts, sent_texts, store_for
 from taskiq import InMemoryBroker
 
-from aiooauth1 import Consumer, MemoryStore, OAuth1Session
-from aiooauth1.posting import Post, RedisJournal, SQLiteJournal
+from aiooauth1 import OAuth1Session
+from aiooauth1.posting import RedisJournal
 from aiooauth1.posting.taskiq import enqueue, posting_task
 from aiooauth1.stores.redis import RedisStore
 from aiooauth1.testing import FakeProvider, FakeProviderProcess
@@ -27,19 +28,9 @@ SUPPORT = Path(__file__).parents[1] / "support"
 USERS = ("ann", "ben", "cleo", "dora")
 
 
-def posts(count: int) -> list[Post]:
-    return [
-        Post(str(number), USERS[number % 4], "posts", data={"status": f"No. {number}"})
-        for number in range(count)
-    ]
-
-
 async def test_a_broker_in_memory_posts_all_and_enqueueing_again_posts_nothing(redis_url: str) -> None:
     async with FakeProvider() as fake:
-        store = MemoryStore()
-        for user in USERS:
-            await store.put_access_token(fake.provider.name, user, fake.issue_access_token(user))
-        broker = InMemoryBroker()
+        store, broker = await store_for(fake, USERS), InMemoryBroker()
         journal = RedisJournal(redis_url, "memory")
         task = posting_task(
             broker,
@@ -48,29 +39,21 @@ async def test_a_broker_in_memory_posts_all_and_enqueueing_again_posts_nothing(r
         )
         await broker.startup()
         for _ in range(2):
-            await enqueue(task, posts(40))
+            await enqueue(task, posts(40, USERS))
         async with asyncio.timeout(30):
             while (await journal.report()).done < 40:  # noqa: ASYNC110  it is in Redis
                 await asyncio.sleep(0.02)
-        for number, user in enumerate(USERS):
-            sent = [post.text for post in fake.posts if post.user == user]
-            assert sent == [f"No. {one}" for one in range(number, 40, 4)]
+        assert sent_texts(fake, USERS) == {
+            user: [f"No. {number}" for number in range(first, 40, 4)] for first, user in enumerate(USERS)
+        }
         await broker.shutdown()
 
 
-async def test_a_task_of_somebody_else_and_a_journal_that_is_not_shared_are_refused(tmp_path: Path) -> None:
-    broker = InMemoryBroker()
-
+async def test_enqueue_refuses_another_task() -> None:
     async def other(_: str) -> None: ...
 
-    with pytest.raises(TypeError, match="enqueue needs a task of posting_task"):
-        await enqueue(broker.register_task(other, "other"), [])
-    with pytest.raises(TypeError, match="workers share a RedisJournal, not SQLiteJournal"):
-        posting_task(
-            broker,
-            session=lambda: OAuth1Session(Consumer("key", "secret")),
-            journal=SQLiteJournal(tmp_path / "run.db"),  # type: ignore[arg-type]
-        )
+    with pytest.raises(TypeError, match=r"enqueue needs the task that posting_task\(\) returned"):
+        await enqueue(InMemoryBroker().register_task(other, "other"), [])
 
 
 async def test_killed_workers_lose_nothing_and_send_nothing_twice(
@@ -91,7 +74,7 @@ async def test_killed_workers_lose_nothing_and_send_nothing_twice(
             monkeypatch.setenv(name, value)
         tasks = importlib.import_module("posting_workers.tasks")
         await tasks.broker.startup()
-        await enqueue(tasks.task, posts(80))
+        await enqueue(tasks.task, posts(80, USERS))
         await fake.slow(0.05)
         running = [await _worker(), await _worker()]
         try:

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from posted import USERS, posts, sent_texts, store_for
 from redis.asyncio import Redis
 
-from aiooauth1 import Consumer, MemoryStore, OAuth1Session, RateLimited
+from aiooauth1 import Consumer, OAuth1Session, RateLimited
 from aiooauth1.posting import InputChanged, Post, RedisJournal, SQLiteJournal
 from aiooauth1.posting.worker import PostingWorker
 from aiooauth1.testing import FakeProvider, drop
@@ -20,14 +21,6 @@ if TYPE_CHECKING:
     from aiohttp import web
 
 pytestmark = pytest.mark.socket
-USERS = ("ann", "ben", "cleo")
-
-
-def posts(count: int) -> list[Post]:
-    return [
-        Post(str(number), USERS[number % 3], "posts", data={"status": f"No. {number}"})
-        for number in range(count)
-    ]
 
 
 class Team:
@@ -82,10 +75,7 @@ async def team(
 ) -> AsyncIterator[Team]:
     async with AsyncExitStack() as stack:
         fake = await stack.enter_async_context(FakeProvider())
-        store = MemoryStore()
-        for user in USERS:
-            await store.put_access_token(fake.provider.name, user, fake.issue_access_token(user))
-
+        store = await store_for(fake)
         troubles: list[Exception] = []
 
         async def reconcile(_: OAuth1Session, post: Post) -> bool:
@@ -115,12 +105,12 @@ async def test_workers_send_each_post_once_and_each_user_s_in_order(redis_url: s
             found.queue.put_nowait(post.to_json())  # and messages that come twice
         await found.run()
         assert (await found.journal.report()).done == 60
-        for number, user in enumerate(USERS):
-            sent = [post.text for post in found.fake.posts if post.user == user]
-            assert sent == [f"No. {one}" for one in range(number, 60, 3)]
+        assert sent_texts(found.fake) == {
+            user: [f"No. {number}" for number in range(first, 60, 3)] for first, user in enumerate(USERS)
+        }
 
 
-async def test_a_message_that_nobody_enqueued_is_sent_and_a_lost_one_made_up_for(
+async def test_a_message_is_sent_without_enqueue_and_a_lost_one_is_repeated(
     redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("aiooauth1.posting.worker._ON_ITS_WAY", 100)
@@ -137,13 +127,20 @@ async def test_a_message_that_nobody_enqueued_is_sent_and_a_lost_one_made_up_for
 async def test_a_known_id_with_other_content_is_refused(redis_url: str) -> None:
     async with team(redis_url, "changed", size=1) as found:
         await found.enqueue(posts(2))
-        with pytest.raises(InputChanged, match="post '1' was enqueued before, with another content"):
+        with pytest.raises(InputChanged, match="post '1' was enqueued before with other content"):
             await found.enqueue([Post("1", "ben", "posts", data={"status": "Other"})])
 
 
-async def test_a_spent_window_of_a_user_is_waited_for_by_nobody(redis_url: str) -> None:
-    async with team(redis_url, "user window") as found:
-        found.fake.rate_limit(2, 1, per="user")
+@pytest.mark.parametrize(
+    ("limit", "per", "style"),
+    [(2, "user", "x"), (6, "app", "x"), (6, "app", "retry-after"), (6, "app", "ietf")],
+    ids=["of each user", "of the application", "known by Retry-After alone", "told by IETF's fields"],
+)
+async def test_posts_wait_in_redis_for_the_reset_of_a_spent_window(
+    redis_url: str, limit: int, per: Any, style: Any
+) -> None:
+    async with team(redis_url, f"window {per} {style}") as found:
+        found.fake.rate_limit(limit, 1, per=per, style=style)
         await found.enqueue(posts(12))
         await found.run()
         report = await found.journal.report()
@@ -151,19 +148,8 @@ async def test_a_spent_window_of_a_user_is_waited_for_by_nobody(redis_url: str) 
         assert len(found.fake.refused("posts")) <= 6
 
 
-@pytest.mark.parametrize("style", ["x", "retry-after", "ietf"])
-async def test_a_spent_window_of_the_application_stops_all_users_until_its_reset(
-    redis_url: str, style: str
-) -> None:
-    async with team(redis_url, f"app window {style}") as found:
-        found.fake.rate_limit(6, 1, per="app", style=style)  # type: ignore[arg-type]
-        await found.enqueue(posts(12))
-        await found.run()
-        assert (await found.journal.report()).done == 12
-
-
 @pytest.mark.parametrize("reconciles", [False, True])
-async def test_what_a_dead_worker_had_begun_is_reconciled_or_named(
+async def test_a_post_that_a_dead_worker_had_begun_is_reconciled_or_unknown(
     redis_url: str, reconciles: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("aiooauth1.posting.worker._LEASE", 300)
@@ -223,6 +209,6 @@ async def test_a_reconcile_of_a_worker_that_fails_or_is_limited_is_asked_again(r
         assert (await found.journal.report()).done == len(found.fake.posts) == 1
 
 
-def test_workers_need_a_journal_that_they_share(tmp_path: Path) -> None:
-    with pytest.raises(TypeError, match="workers share a RedisJournal, not SQLiteJournal"):
+def test_a_journal_that_workers_cannot_share_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="journal must be a RedisJournal, which workers share"):
         PostingWorker(lambda: OAuth1Session(Consumer("k", "s")), SQLiteJournal(tmp_path / "run.db"))  # type: ignore[arg-type]
