@@ -139,7 +139,7 @@ class _Headers(Mapping[str, str]):
         return NotImplemented if not isinstance(other, Mapping) else dict(self) == dict(other)
 
     def getall(self, name: str) -> list[str]:
-        """Return every value of a field in the order of arrival, an empty list if there is none."""
+        """Return every value of a field in the order of arrival; an empty list if it is not there."""
         name = name.lower()
         return [value for field, value in self._fields if field.lower() == name]
 
@@ -290,7 +290,7 @@ class RateLimited(ProviderError):
     """Too many requests.
 
     Attributes:
-        retry_after: How many seconds to wait, as the provider's header fields say, in whatever form; None if
+        retry_after: How many seconds to wait, as the provider's header fields say, in any known form; None if
             it does not say.
     """
 

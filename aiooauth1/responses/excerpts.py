@@ -30,7 +30,7 @@ _ECHOED = re.compile(
 )
 _UNPRINTABLE = re.compile(r"[^ -~]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
-_MOST_BYTES = 4  # times as much is looked at as may be shown: what is taken out makes room
+_MOST_BYTES = 4  # times as many are looked at as may be shown, since secrets are taken out
 
 
 def printable(text: str, length: int) -> str:
@@ -63,7 +63,7 @@ def excerpt(text: str, length: int, matcher: SecretMatcher = _NO_SECRETS) -> str
 
 
 def is_clear(text: str, matcher: SecretMatcher) -> bool:
-    """Say whether a text can be shown as it is, but for its length and line breaks."""
+    """Say whether a text can be shown once it is cut to length and its line breaks are replaced."""
     line = text.replace("\n", "")
     return not (
         _UNPRINTABLE.search(line)
@@ -94,12 +94,12 @@ _MOST_MARKS = 4
 
 
 def find_base_string(text: str, matcher: SecretMatcher = _NO_SECRETS, *, cut: bool = False) -> str | None:
-    """Return the base string that the provider says that it has signed; None: there is none.
+    """Return the base string that the provider says that it has signed, or None.
 
     Args:
         text: Header fields or the beginning of a body.
         matcher: The secrets, which are taken out.
-        cut: Whether more followed: half a base string is none.
+        cut: Whether more followed: half a base string is of no use.
 
     >>> find_base_string("oauth_problem=signature_invalid&debug_sbs=GET&http%3A%2F%2Fa.example%2F&b%3D1")
     'GET&http%3A%2F%2Fa.example%2F&b%3D1'

@@ -95,7 +95,7 @@ class Problem:
             object.__setattr__(self, "meaning", meaning)
 
     def __reduce__(self) -> tuple[object, ...]:
-        # Made anew from what was given: a read-only mapping is neither pickled nor deeply copied.
+        # From what was given, since a read-only mapping is neither pickled nor deeply copied.
         given = {one.name: getattr(self, one.name) for one in fields(self)}
         return partial(type(self), **given | {"parameters": dict(self.parameters)}), ()
 
@@ -200,7 +200,7 @@ def _differences(ours: str | None, theirs: str | None) -> list[str]:
 
 
 def _request(method: str | None, url: str | None, user: str | None) -> str:
-    """Name a request in a message. A query may hold what is nobody's business, and a name anything at all."""
+    """Name a request in a message. The query is left out, which may be private; a name may hold anything."""
     place = url.partition("#")[0].partition("?")[0] if url else ""
     named = [printable(method, _NAME_LENGTH)] if method else []
     named += [printable(place, _PLACE_LENGTH)] if place else []
@@ -228,7 +228,7 @@ def read_problem(
         headers: The header fields.
         body: The beginning of the body, decompressed.
         secrets: What must not come back out of it, should the provider echo our request.
-        now: Seconds since the epoch by our own clock; None: it is not known how the clocks differ.
+        now: Seconds since the epoch by our own clock; None if it is not known how the clocks differ.
         at_token_endpoint: Whether a token endpoint answers: some sentences mean the request token only there.
 
     >>> read_problem(401, [], b"oauth_problem=token_revoked&oauth_problem_advice=Ask%20again").name
@@ -266,7 +266,7 @@ def read_success(
         at_token_endpoint: Whether a token endpoint answers.
 
     Returns:
-        The problem. None: it is no refusal.
+        The problem, or None if it is not a refusal.
 
     >>> read_success(200, [], b'{"stat": "fail", "code": 98, "message": "Invalid auth token"}').meaning
     'token_rejected'
@@ -378,7 +378,7 @@ def _normalized(report: ProblemReport) -> ProblemReport:
     """Return a report whose name can be looked up."""
     name = report.name.strip()
     if report.form == "challenge" and ERROR_TYPES.get(CANONICAL_NAMES.get(name, "")) is TokenRejected:
-        # NetSuite says so of whatever is wrong, so that it names nothing.
+        # NetSuite says so of every mistake, so it names none of them.
         return replace(report, name="", advice=f"{name}: {report.advice}")
     line = _BREAK.split(name, maxsplit=1)[0].strip()
     if line not in CANONICAL_NAMES and (word := _WORD.match(line)) and word[0] in CANONICAL_NAMES:

@@ -77,7 +77,7 @@ _CODES: Mapping[str, str] = MappingProxyType(
         "mwoauthserver-invalid-request-token": "token_rejected",
         "maxlag": "rate_limited",  # MediaWiki's servers are behind: it says Retry-After
         "ratelimited": "rate_limited",
-        # NetSuite. It says so whatever is wrong with a request: signature, realm, role or token.
+        # NetSuite says so of every mistake in a request: signature, realm, role or token.
         "INVALID_LOGIN": "signature_invalid",
         "INVALID_LOGIN_ATTEMPT": "signature_invalid",
         "InvalidSignature": "signature_invalid",
@@ -113,7 +113,7 @@ _PROBLEMS: Mapping[str, str] = MappingProxyType(
     {name: name for name in (*ERROR_TYPES, *_OTHER_PROBLEMS)}
     | {"rate limit exceeded": "rate_limited"}  # Xero
 )
-# In a challenge, NetSuite says `error="token_rejected"` of whatever is wrong.
+# In a challenge, NetSuite says `error="token_rejected"` of every mistake.
 _CHALLENGES: Mapping[str, str] = MappingProxyType(
     {name: meaning for name, meaning in _PROBLEMS.items() if ERROR_TYPES.get(meaning) is not TokenRejected}
 )
@@ -137,7 +137,7 @@ _FORMS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     }
 )
 CANONICAL_NAMES: Mapping[str, str] = MappingProxyType({**_X, **_CODES, **_ERRORS, **_PROBLEMS})
-"""What a name means, whoever uses it."""
+"""What a name means, at every provider."""
 
 # Names that stand for several faults. The sentence beside one says which.
 _SENTENCE_NAMES = frozenset(
@@ -202,7 +202,7 @@ def _from_sentence(report: ProblemReport, status: int, *, at_token_endpoint: boo
 
 _MIXED_UP = "check that consumer key, consumer secret, token and token secret belong together"
 _NETSUITE = (
-    "NetSuite says this whatever is wrong: its Login Audit Trail names the reason",
+    "NetSuite says this of every mistake: its Login Audit Trail names the reason",
     "the realm is the account ID with its letters in capitals and an underscore, as in 1234567_SB1",
     "the signature method must be HMAC-SHA256",
 )

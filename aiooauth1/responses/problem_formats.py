@@ -1,7 +1,7 @@
-"""What a refusal says of itself, in whatever form: parameters, JSON, markup or a sentence. Pure functions.
+"""What a refusal says of itself, in every known form: parameters, JSON, markup or a sentence. Pure functions.
 
-What it means is the business of `meanings`. The text is the provider's and may be hostile: whatever it is,
-nothing here raises, and the time that it takes grows as its length does and no faster. Hence patterns that
+What it means is decided in `problem_catalog`. The text is the provider's and may be hostile:
+nothing here raises in any case, and the time that it takes grows as its length does and no faster. Hence patterns that
 never look at the same characters again and again.
 """
 
@@ -139,7 +139,7 @@ def from_body(text: str) -> ProblemReport:
     for value, embedded in _objects(text):
         report = replace(_in_object(value), embedded=embedded)
         if report.name or not embedded:
-            return report  # what is JSON is no form and no markup
+            return report  # JSON is neither a form nor markup
         found = found if found.advice else report
     text = unescaped(text)
     report = _in_form(text)
@@ -219,7 +219,7 @@ def _in_form(text: str) -> ProblemReport:
     return ProblemReport()
 
 
-# A parameter in the midst of other text. In a URL or in another value it is no report.
+# A parameter in the midst of other text. In a URL or in another value it reports nothing.
 _FRAGMENT = re.compile(
     rf'(?<![\w%=?/+.-])({"|".join(sorted(_REPORTED, reverse=True))})=(?:"([^"<>]*+)"|([^\s&<>"\'(),;\]]++))',
     re.ASCII,

@@ -41,7 +41,7 @@ _DEAD_TOKENS: Mapping[str, str] = MappingProxyType(
         "no approved grant was found for that authorization token": "token_rejected",  # MediaWiki
     }
 )
-# Likewise, by the plain meaning of the words: only with status 401, which says that it is about credentials.
+# The same, by the plain meaning of the words: only with status 401, which says that it is about credentials.
 _DEAD_IF_UNAUTHORIZED: Mapping[str, str] = MappingProxyType(
     {
         "access token revoked": "token_revoked",
@@ -83,7 +83,7 @@ _AMBIGUOUS = frozenset(
     {
         "invalid / used nonce",  # pump.io, of an unknown consumer too
         "invalid oauth request",  # ruby-oauth's servers, of everything
-        "invalid timestamp size",  # oauthlib, of what is no number of ten digits
+        "invalid timestamp size",  # oauthlib, unless it is a number of ten digits
     }
 )
 _INTRODUCTIONS = (

@@ -1,4 +1,4 @@
-"""What a response says of rate limits, by whatever names: pure functions of its header fields.
+"""What a response says of rate limits, under all known names: pure functions of its header fields.
 
 This is the only parser of `Retry-After` and of rate-limit fields: retries, `RateLimited.retry_after` and
 posting all ask it.
@@ -92,7 +92,7 @@ class RateLimit:
             return self.retry_after
         if spent:
             return spent
-        # A refusal by a window that claims to have room: the next reset is the earliest that can help.
+        # Refused although the window has some left: the next reset is the earliest that can help.
         return min((one.reset_in for one in self.windows if one.reset_in is not None), default=None)
 
     def wait_after(self, status: int) -> float | None:
@@ -292,7 +292,7 @@ def _reset(text: str, now: float | None, name: str = "") -> float | None:
 
 
 def retry_after(value: str, now: float | None) -> float | None:
-    """Read a Retry-After field (RFC 9110 section 10.2.3): ASCII digits or an HTTP date; None: it is neither.
+    """Read a Retry-After field (RFC 9110 section 10.2.3): ASCII digits or an HTTP date, else None.
 
     >>> retry_after("120", now=0.0), retry_after("-5", now=0.0), retry_after("nan", now=0.0)
     (120.0, None, None)
@@ -304,7 +304,7 @@ def retry_after(value: str, now: float | None) -> float | None:
 
 
 def http_date(value: str) -> float | None:
-    """Read an HTTP date (RFC 9110 section 5.6.7) as seconds since the epoch; None: it is none.
+    """Read an HTTP date (RFC 9110 section 5.6.7) as seconds since the epoch; None if it is not one.
 
     >>> http_date("Thu, 01 Jan 1970 00:01:00 GMT")
     60.0
@@ -313,7 +313,7 @@ def http_date(value: str) -> float | None:
         return None
     try:
         date = parsedate_to_datetime(value)
-        # One of the three forms names no zone, and is in GMT too: not in whatever the machine is set to.
+        # One of the three forms names no zone. It is in GMT too, not in the machine's own zone.
         return (date if date.tzinfo is not None else date.replace(tzinfo=UTC)).timestamp()
     except (ValueError, TypeError, OverflowError, IndexError):
         return None

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 __all__ = ["parse_access_token", "parse_request_token"]
 
 _TOKEN = "oauth_token"  # noqa: S105  a parameter's name
-_SECRET = "oauth_token_secret"  # noqa: S105  likewise
+_SECRET = "oauth_token_secret"  # noqa: S105  a parameter's name
 _CONFIRMED = "oauth_callback_confirmed"
 _EXPIRES_IN = "oauth_expires_in"  # of the OAuth Session extension, in seconds
 _MOST_FIELDS = 64
 _LONGEST_FLAG = 16
 _LONGEST_NEEDED = 2048  # bytes, as they will be stored: a token that no store takes is a lost one
-_MOST_PARAMS = 4096  # likewise
+_MOST_PARAMS = 4096  # bytes
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _SECONDS = re.compile(r"[0-9]{1,10}")
@@ -163,7 +163,7 @@ def _json_fields(body: bytes) -> dict[str, list[str]]:
     fields: dict[str, list[str]] = {}
     for name, value in pairs:
         if _SURROGATE.search(name):
-            continue  # no text, like the values that are none
+            continue  # left out, like every value that is not text
         if isinstance(value, str) and not _SURROGATE.search(value):
             fields.setdefault(name, []).append(value)
         elif name in {_TOKEN, _SECRET}:
@@ -188,11 +188,11 @@ def _utf8(raw: bytes) -> str:
 def _params(fields: Mapping[str, list[str]]) -> dict[str, str]:
     """Return the first of each, as many as fit: they are stored with the token, which has its bounds."""
     params: dict[str, str] = {}
-    room = _MOST_PARAMS
+    left = _MOST_PARAMS
     for name, values in fields.items():
         shown, value = _printable(name), _printable(values[0])
-        room -= _stored(shown) + _stored(value)
-        if room >= 0:
+        left -= _stored(shown) + _stored(value)
+        if left >= 0:
             params.setdefault(shown, value)
     return params
 

@@ -26,7 +26,7 @@ def system_time() -> float:
 
 
 def server_time(acceptable: str, date: str) -> float | None:
-    """Return the server's time as its refusal tells it, in seconds since the epoch; None: it does not.
+    """Return the server's time as its refusal tells it, in seconds since the epoch, or None.
 
     Args:
         acceptable: The `oauth_acceptable_timestamps` of the Problem Reporting extension, `first-last`.
@@ -82,7 +82,7 @@ class ProviderClock:
 
         Args:
             origin: Whose clock it is.
-            server: Its time in seconds since the epoch; None: it told none.
+            server: Its time in seconds since the epoch; None if it told none.
             is_guess: Whether the refusal did not say that the time was the reason.
         """
         if server is None or abs(server - self._clock()) > MAX_SKEW:

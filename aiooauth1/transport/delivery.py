@@ -51,10 +51,10 @@ _Kind = TypeVar("_Kind", bound="ObservedRequest")
 
 
 class ObservedRequest(ClientRequest):
-    """A request that knows whether it began to be written, and that shows its signature to nobody.
+    """A request that knows whether it began to be written, and that never shows its signature.
 
     Attributes:
-        has_begun: Whether bytes of this request may have been written; whoever sends it again sets it back.
+        has_begun: Whether bytes of this request may have been written; to be reset before it is sent again.
         unsigned_url: What aiohttp shows in place of `url` while that has a signature in its query; else None.
     """
 
@@ -103,7 +103,7 @@ def _mixed(kind: type[ClientRequest], given: type[ClientRequest]) -> type[Client
 
 
 def is_network_error(error: BaseException) -> bool:
-    """Say whether an error is of the network: aiohttp's, the system's, or of a connector of somebody else's.
+    """Say whether an error is of the network: aiohttp's, the system's, or that of a connector from elsewhere.
 
     Python's own errors for mistakes in a program are not, nor are ours.
     """

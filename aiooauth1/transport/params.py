@@ -55,7 +55,7 @@ class ParamsEncoder(NamedTuple):
         return _sorted(query) if self.is_sorted else query
 
     def encode_form(self, data: Any) -> bytes | None:
-        """Write `data=` if it is a form; None: it is something else, aiohttp's to send.
+        """Write `data=` if it is a form; return None if it is something else, which aiohttp sends.
 
         Raises:
             TypeError: If it is a list of something else than pairs, or a value is neither text nor number,

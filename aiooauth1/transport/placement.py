@@ -43,7 +43,7 @@ class UnechoedResponse(ClientResponse):
     """A response to a request that was signed in its query, without our parameters in its Location.
 
     A provider may copy the query of a request into the Location that it redirects to. aiohttp shows that URL
-    in errors, trace hooks and histories, and sends it to whatever is there.
+    in errors, trace hooks and histories, and sends it to the server of that URL.
     """
 
     _unechoed: CIMultiDictProxy[str] | None = None
@@ -76,7 +76,7 @@ def _without_ours_in_url(url: str) -> str:
 class SlowSigningLimit:
     """Bounds how many slow signatures are computed at once.
 
-    More than there are processors are no faster, and the event loop would wait for its turn among them.
+    More threads than processors are no faster, and the event loop would have to wait among them.
     """
 
     __slots__ = ("_limiter", "_total")
@@ -111,7 +111,7 @@ def check_placement(request: ClientRequest) -> None:
     """Refuse a request whose body cannot hold the parameters.
 
     Raises:
-        SigningError: If it is no form and not empty, or the method has no body.
+        SigningError: If it is neither a form nor empty, or the method has no body.
     """
     has_form = is_form(request) and request.method not in _WITHOUT_BODY
     if not has_form and (has_body(request) or request.method not in _WITH_BODY):
@@ -124,7 +124,7 @@ async def apply_signature(request: ClientRequest, signature: Signature, placemen
     """Write a signature into the request (RFC 5849 section 3.5).
 
     Raises:
-        SigningError: If it must go into a body that is no form.
+        SigningError: If it must go into a body that is not a form.
     """
     if placement == "header":
         request.headers[hdrs.AUTHORIZATION] = signature.header()

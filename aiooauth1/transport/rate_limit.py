@@ -18,7 +18,7 @@ __all__ = ["rate_limit"]
 
 
 def rate_limit(response: ClientResponse, *, now: float | None = None) -> RateLimit:
-    """Read what a response of any status says of rate limits, by whatever names.
+    """Read what a response of any status says of rate limits, under all known names.
 
     Args:
         response: The response. Only its header fields are read.

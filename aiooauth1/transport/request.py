@@ -112,11 +112,11 @@ def set_user_agent(request: ClientRequest, user_agent: str | None, *, needed: bo
 
     Args:
         request: The request.
-        user_agent: What to say; None: nothing.
+        user_agent: What to say, or None.
         needed: Whether the provider refuses requests that do not say it.
 
     Raises:
-        SigningError: If it is needed and nobody says it.
+        SigningError: If it is needed and given nowhere.
     """
     if request.headers.get(hdrs.USER_AGENT, SERVER_SOFTWARE) != SERVER_SOFTWARE:
         return
