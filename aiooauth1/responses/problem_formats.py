@@ -1,8 +1,8 @@
 """What a refusal says of itself, in every known form: parameters, JSON, markup or a sentence. Pure functions.
 
-What it means is decided in `problem_catalog`. The text is the provider's and may be hostile:
-nothing here raises in any case, and the time that it takes grows as its length does and no faster. Hence patterns that
-never look at the same characters again and again.
+What it means is decided in `problem_catalog`. The text is the provider's and may be hostile. So nothing here
+raises, and the time that it takes grows with the text's length and no faster: no pattern looks at the same
+characters again and again.
 """
 
 from __future__ import annotations
