@@ -118,7 +118,8 @@ class ConnectionPool:
         self.refuse_unsafe_proxy(self._options)
         self.clocks: ProviderClock = clocks
         self.clock: Callable[[], float] = clock
-        self.sleep: Callable[[float], Awaitable[object]] = sleep
+        self._sleep = sleep
+        self._pauses: set[asyncio.Timeout] = set()
         self.budget: RetryBudget = RetryBudget()
         self.gates: RateGates = RateGates()
         self.turns: LoopTurns = LoopTurns()
@@ -212,8 +213,28 @@ class ConnectionPool:
         """Return the header fields of the last response for a user, if it is known."""
         return self._last_headers.get(user)
 
+    async def pause(self, seconds: float) -> None:
+        """Wait before a retry.
+
+        Raises:
+            RuntimeError: If the pool is closed; if it is closed meanwhile, at that moment.
+        """
+        try:
+            async with asyncio.timeout(None) as end:
+                self._pauses.add(end)
+                await self._sleep(seconds)
+        except TimeoutError:
+            if not end.expired():
+                raise
+        finally:
+            self._pauses.discard(end)
+        self.check_open()
+
     async def close(self) -> None:
-        """Close the connections; a second time it does nothing."""
+        """Close the connections and end the pauses before retries; a second time it does nothing."""
+        if self._affinity.is_current():
+            while self._pauses:
+                self._pauses.pop().reschedule(0)
         if self._affinity.close() and self._http is not None:
             owns_connections = self._options.get("connector_owner", True)
             await self._http.close()

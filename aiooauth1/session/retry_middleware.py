@@ -261,8 +261,7 @@ class RetryMiddleware(UserCall):
         await request.close()  # what may still be writing the body of this attempt
         self._pool.check_open()  # the session may have been closed since the call began
         if seconds:
-            await self._pool.sleep(seconds)
-            self._pool.check_open()
+            await self._pool.pause(seconds)
 
     def _after_error(
         self, error: Exception, request: SigningRequest, attempt: int

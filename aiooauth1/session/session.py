@@ -251,9 +251,8 @@ class OAuth1Session:
     async def close(self) -> None:
         """Close the connections. A view closes nothing.
 
-        Calls under way end with an error, also those that read a body; one that pauses before a retry ends
-        when its pause is over, and sends nothing. An `on_token_rejected` that runs is waited for, at most
-        five seconds.
+        Calls under way end with an error, also those that read a body or pause before a retry. An
+        `on_token_rejected` that runs is waited for, at most five seconds.
         """
         if self._owns_pool:
             await self._rejections.drain()

@@ -77,15 +77,34 @@ async def test_a_closed_session_says_so(
     assert len(listener.arrivals) == arrived
 
 
+async def test_a_cancelled_pause_is_a_cancellation_though_the_session_closes_as_well(
+    listener: Listener,
+) -> None:
+    began = asyncio.Event()
+
+    async def sleep(_: float) -> None:
+        began.set()
+        await asyncio.Event().wait()
+
+    listener.answer = lambda _: reply(429)
+    async with asyncio.timeout(1), signing(sleep=sleep, retry=Retry()) as session:
+        call = asyncio.ensure_future(session.get(listener.origin))
+        await began.wait()
+        call.cancel()
+        await session.close()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+
+
 @pytest.mark.parametrize("is_pausing", [True, False])
 async def test_a_call_that_is_under_way_when_its_session_closes_says_so(
     listener: Listener, *, is_pausing: bool
 ) -> None:
-    began, on = asyncio.Event(), asyncio.Event()
+    began = asyncio.Event()
 
     async def sleep(_: float) -> None:
         began.set()
-        await on.wait()
+        await asyncio.Event().wait()  # no pause is longer
 
     async def waiting(arrival: Arrival) -> AsyncIterator[bytes]:
         began.set()
@@ -98,7 +117,6 @@ async def test_a_call_that_is_under_way_when_its_session_closes_says_so(
     async with asyncio.timeout(1):
         await began.wait()
         await session.close()
-        on.set()
         with pytest.raises(RuntimeError, match="the session is closed"):
             await call
     assert len(listener.arrivals) == 1
