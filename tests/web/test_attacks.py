@@ -9,123 +9,55 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from aiohttp import web
 from web_services.browser import ORIGIN
-from web_services.services import CALLBACK, serve
+from web_services.services import CALLBACK
 
-from aiooauth1 import AuthorizationDenied, CallbackError, Handshake, HandshakeError, OAuth1Error
+from aiooauth1 import AuthorizationDenied, CallbackError, HandshakeError, OAuth1Error
 from aiooauth1.testing import FakeProvider
 from aiooauth1.web.accounts import account_name
 
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from web_services.stage import Stage
 
 
 pytestmark = [pytest.mark.socket]
-
-OPEN_REDIRECTS = [
-    "//evil.example",
-    "///evil.example",
-    "////evil.example/..",
-    "/\\evil.example",
-    "\\\\evil.example",
-    "\\/evil.example",
-    "/\\/evil.example",
-    "https://evil.example",
-    "https:evil.example",
-    "https:/evil.example",
-    "http:\\\\evil.example",
-    "javascript:alert(1)",
-    "data:text/html,evil",
-    "evil.example",
-    "@evil.example",
-    ".evil.example",
-    "tweetexpress.example@evil.example",
-    "https://tweetexpress.example@evil.example/",
-    "\t//evil.example",
-    " //evil.example",
-    "/\t/evil.example",
-    "/\n/evil.example",
-    "/\r\nLocation: https://evil.example",
-    "/%09/evil.example",
-    "/%2f/evil.example",
-    "/%5cevil.example",
-    "/%252f/evil.example",
-    "/.//evil.example",
-    "/..//evil.example",
-    "/a/..//evil.example",
-    "/\uff0fevil.example",
-    "/\u2215/evil.example/\\",
-    "\uff0f\uff0fevil.example",
-    "/\u200b/evil.example",
-    "?next=//evil.example",
-    "/x\x00//evil.example",
-]
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 async def test_h1_fixation_by_a_callback_without_verifier_exchanges_nothing(stage: Stage) -> None:
-    await stage.serve()
-    browser = stage.browser()
-    started = await browser.start()
-    (request_token,) = parse_qs(urlsplit(started.location).query)["oauth_token"]
-    await stage.fake.approve(started.location)
-    for verifier in ("", "&oauth_verifier="):
-        page = await browser.open(f"{CALLBACK}?oauth_token={request_token}{verifier}")
-        assert page.status == 400
+    browser, callback = await stage.browser_with_callback()
+    for query in (callback.partition("&oauth_verifier=")[0], callback.partition("oauth_verifier=")[0]):
+        assert (await browser.open(query)).status == 400
     assert stage.fake.exchanges == []
     assert stage.told.connected == []
 
 
-async def test_h1_a_provider_that_does_not_confirm_the_callback_gets_no_browser(stage: Stage) -> None:
-    async def unconfirmed(_request: Any, _reply: Any) -> web.Response:
-        return web.Response(text="oauth_token=rt&oauth_token_secret=s&oauth_callback_confirmed=false")
-
-    stage.fake.after = unconfirmed
-    await stage.serve()
-    page = await stage.browser().start()
-    assert page.status == 502
-    assert not page.location
-
-
-async def test_h2_swapped_browsers_the_stranger_is_refused_and_the_owner_still_succeeds(stage: Stage) -> None:
-    await stage.serve()
-    ann, eve = stage.browser(), stage.browser()
-    callback = await stage.approved(ann)
+async def test_h2_h4_a_callback_in_another_browser_is_refused_and_its_own_still_succeeds(
+    stage: Stage,
+) -> None:
+    ann, callback = await stage.browser_with_callback()
+    eve = stage.browser()
     await eve.start()  # she has a cookie of her own
     for stranger in (eve, stage.browser()):
-        page = await stranger.open(callback)
-        assert page.status == 400
+        assert (await stranger.open(callback)).status == 400
     assert stage.fake.exchanges == []
     assert (await ann.open(callback)).status == 303
     assert [connected.user for connected in stage.told.connected] == ["1000"]
     assert {type(error) for error, _ in stage.told.failed} == {CallbackError}
 
 
-@pytest.mark.parametrize("change", [lambda c: c[:-1], lambda c: c + "A", lambda _: "", lambda c: f'"{c}"'])
-async def test_h2_a_changed_cookie_completes_nothing(stage: Stage, change: Any) -> None:
-    await stage.serve()
-    browser = stage.browser()
-    callback = await stage.approved(browser)
-    ((name, value),) = browser.cookies.items()
-    browser.cookies[name] = change(value)
-    assert (await browser.open(callback)).status == 400
-    browser.cookies[name] = value
-    assert (await browser.open(callback)).status == 303
-
-
 @pytest.mark.parametrize(
     "headers",
     [
-        {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"},
         {"Sec-Fetch-Site": "cross-site"},
-        {"Sec-Fetch-Site": "same-site", "Origin": "https://blog.tweetexpress.example"},
         {"Origin": "https://evil.example"},
-        {"Origin": "null"},
-        {"Origin": "http://tweetexpress.example"},
-        {"Origin": "https://tweetexpress.example.evil.example"},
-        {"Referer": "https://evil.example/?https://tweetexpress.example/"},
+        {"Referer": "https://evil.example/"},
     ],
+    ids=lambda headers: next(iter(headers)),
 )
-async def test_h3_start_of_flow_csrf_asks_the_provider_nothing(stage: Stage, headers: dict[str, str]) -> None:
+async def test_h3_a_start_from_another_site_is_refused_by(stage: Stage, headers: dict[str, str]) -> None:
     await stage.serve()
     page = await stage.browser().start("/settings", headers=headers)
     assert page.status == 403
@@ -134,39 +66,31 @@ async def test_h3_start_of_flow_csrf_asks_the_provider_nothing(stage: Stage, hea
     assert [type(error) for error, _ in stage.told.failed] == [HandshakeError]
 
 
-async def test_h3_a_link_cannot_start_a_sign_in(stage: Stage) -> None:
-    await stage.serve()
-    for method in ("GET", "HEAD", "PUT"):
-        assert (await stage.browser().request(method, "/oauth/start")).status == 405
+@pytest.mark.parametrize("allow_get_start", [False, True])
+async def test_h3_a_link_starts_a_sign_in_only_if_allowed_and_never_from_another_site(
+    stage: Stage, *, allow_get_start: bool
+) -> None:
+    await stage.serve(allow_get_start=allow_get_start)
+    browser, own = stage.browser(), {"Sec-Fetch-Site": "same-origin"}
+    for method in ("HEAD", "PUT"):
+        assert (await browser.request(method, "/oauth/start")).status == 405
+    for headers, status in (
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({**own, "Sec-Purpose": "prefetch;prerender"}, 503),
+    ):
+        page = await browser.request("GET", "/oauth/start", headers=headers)
+        assert page.status == (status if allow_get_start else 405)
     assert len(stage.fake.ledger) == 0
-
-
-async def test_h3_a_link_on_another_site_cannot_start_one_even_where_get_is_allowed(stage: Stage) -> None:
-    await stage.serve(allow_get_start=True)
-    browser = stage.browser()
-    page = await browser.request("GET", "/oauth/start", headers={"Sec-Fetch-Site": "cross-site"})
-    assert page.status == 403
-    prefetch = {"Sec-Fetch-Site": "same-origin", "Sec-Purpose": "prefetch;prerender"}
-    assert (await browser.request("GET", "/oauth/start", headers=prefetch)).status == 503
-    assert (await browser.request("HEAD", "/oauth/start")).status == 405
-    assert len(stage.fake.ledger) == 0
-    own = {"Sec-Fetch-Site": "same-origin"}
     page = await browser.request("GET", "/oauth/start?return_to=%2Fx", headers=own)
-    assert page.status == 303
-    await browser.open(await stage.fake.approve(page.location))
-    assert [connected.return_to for connected in stage.told.connected] == ["/x"]
-
-
-async def test_h4_another_flows_token_with_the_victims_cookie_is_refused(stage: Stage) -> None:
-    await stage.serve()
-    victim, eve = stage.browser(), stage.browser()
-    await stage.approved(victim)
-    evil = await stage.approved(eve, "eve")
-    assert (await victim.open(evil)).status == 400
-    assert stage.fake.exchanges == []
+    assert page.status == (303 if allow_get_start else 405)
+    if allow_get_start:
+        await browser.open(await stage.fake.approve(page.location))
+        assert [connected.return_to for connected in stage.told.connected] == ["/x"]
 
 
 async def test_h5_two_providers_with_the_same_token_string_each_get_their_own_verifier(stage: Stage) -> None:
+    verifiers: dict[str, str] = {}
+
     async def same_token(request: Any, _reply: Any) -> web.Response | None:
         if not request.path.endswith("request_token"):
             return None
@@ -175,105 +99,80 @@ async def test_h5_two_providers_with_the_same_token_string_each_get_their_own_ve
     async def exchanged(request: Any) -> web.Response | None:
         if not request.path.endswith("access_token"):
             return None
-        verifiers.append((request.host, request.headers["Authorization"]))
+        verifiers[request.host] = request.headers["Authorization"]
         return web.Response(text=f"oauth_token=at-{request.url.port}&oauth_token_secret=s")
 
-    verifiers: list[tuple[str, str]] = []
     async with FakeProvider() as other:
         for fake in (stage.fake, other):
             fake.after, fake.before = same_token, exchanged
-        second = Handshake(other.provider, other.consumer, store=stage.store)
-        first = stage.handshake, {**stage.told.hooks, "start_path": "/a", "callback_url": f"{ORIGIN}/cb/a"}
-        more = second, {**stage.told.hooks, "start_path": "/b", "callback_url": f"{ORIGIN}/cb/b"}
-        stage.url = await stage.enter(serve(stage.framework, first, more, handshake=second))
+        await stage.serve_two(other)
         browser = stage.browser()
         for path in ("/a", "/b"):
             assert (await browser.start(path=path)).status == 303
-        query = "oauth_token=same&oauth_verifier="
-        assert (await browser.open(f"/cb/b?{query}for-b")).status == 303
-        assert (await browser.open(f"/cb/a?{query}for-a")).status == 303
+        for name in ("b", "a"):
+            assert (
+                await browser.open(f"/cb/{name}?oauth_token=same&oauth_verifier=for-{name}")
+            ).status == 303
         keys = [connected.token.key for connected in stage.told.connected]
         assert keys == [f"at-{urlsplit(fake.url).port}" for fake in (other, stage.fake)]
-        sent = dict(verifiers)
-        assert "for-a" not in sent[urlsplit(other.url).netloc]
-        assert "for-b" not in sent[urlsplit(stage.fake.url).netloc]
+        assert "for-a" not in verifiers[urlsplit(other.url).netloc]
+        assert "for-b" not in verifiers[urlsplit(stage.fake.url).netloc]
 
 
 async def test_h5_a_callback_on_the_route_of_another_provider_is_refused(stage: Stage) -> None:
     async with FakeProvider() as other:
-        second = Handshake(other.provider, other.consumer, store=stage.store)
-        first = stage.handshake, {**stage.told.hooks, "start_path": "/a", "callback_url": f"{ORIGIN}/cb/a"}
-        more = second, {**stage.told.hooks, "start_path": "/b", "callback_url": f"{ORIGIN}/cb/b"}
-        stage.url = await stage.enter(serve(stage.framework, first, more, handshake=second))
+        await stage.serve_two(other)
         browser = stage.browser()
-        started = await browser.start(path="/a")
-        callback = await stage.fake.approve(started.location)
+        callback = await stage.fake.approve((await browser.start(path="/a")).location)
         assert (await browser.open(callback.replace("/cb/a", "/cb/b"))).status == 400
         assert other.exchanges == []
         assert (await browser.open(callback)).status == 303
 
 
-async def test_h6_parallel_callbacks_are_one_exchange_and_all_succeed(stage: Stage) -> None:
-    await stage.serve()
-    browser = stage.browser()
-    callback = await stage.approved(browser, return_to="/done")
+async def test_h6_parallel_callbacks_and_a_reload_are_one_exchange_and_all_succeed(stage: Stage) -> None:
+    browser, callback = await stage.browser_with_callback("/done")
     pages = await asyncio.gather(*(browser.open(callback) for _ in range(20)))
+    pages.append(await browser.open(callback))
     assert {(page.status, page.location) for page in pages} == {(303, "/done")}
     assert len(stage.fake.exchanges) == 1
-    assert len({connected.token.key for connected in stage.told.connected}) == 1
+    assert len({connected.token for connected in stage.told.connected}) == 1
 
 
 @pytest.mark.parametrize(
-    "pollution",
+    ("pollution", "status"),
     [
-        "&oauth_token=other",
-        "&oauth_verifier=other",
-        f"&oauth_problem={'x' * 5000}",
-        "&oauth_problem=%00",
-        "&oauth_problem=a%0d%0ab",
-        "&denied=%ed%a0%80",
+        ("&oauth_token=other", 400),
+        ("&oauth_verifier=other", 400),
+        (f"&oauth_problem={'x' * 5000}", 400),
+        ("&oauth_problem=%00", 400),
+        ("&oauth_problem=a%0d%0ab", 400),
+        ("&denied=%ed%a0%80", 400),
+        ("&self=1&request=2&request_token=x", 303),
+        ("&oauth_token_secret=EVIL", 303),
+        ("&save_as=eve&bind=x&user=eve", 303),
+        ("&%zz=%", 303),
     ],
 )
-async def test_h7_parameter_pollution_is_a_400_and_never_a_500(stage: Stage, pollution: str) -> None:
+async def test_h7_parameter_pollution_is_refused_or_changes_nothing(
+    stage: Stage, pollution: str, status: int
+) -> None:
+    browser, callback = await stage.browser_with_callback()
+    assert (await browser.open(callback + pollution)).status == status
+    assert len(stage.fake.exchanges) == len(stage.fake.accepted("access_token")) == (status == 303)
+    assert [connected.user for connected in stage.told.connected] == ["1000"] * (status == 303)
+
+
+async def test_h8_a_hostile_start_form_is_refused_before_the_provider_is_asked(stage: Stage) -> None:
+    async def in_chunks() -> AsyncIterator[bytes]:
+        for _ in range(20):
+            yield b"&a=" + b"x" * 1000
+
     await stage.serve()
-    browser = stage.browser()
-    callback = await stage.approved(browser)
-    assert (await browser.open(callback + pollution)).status == 400
-    assert stage.fake.exchanges == []
-
-
-@pytest.mark.parametrize(
-    "pollution",
-    [
-        "&self=1&request=2&request_token=x",
-        "&oauth_token_secret=EVIL",
-        "&save_as=eve&bind=x&user=eve",
-        "&%zz=%",
-    ],
-)
-async def test_h7_foreign_parameters_of_the_callback_change_nothing(stage: Stage, pollution: str) -> None:
-    await stage.serve()
-    browser = stage.browser()
-    callback = await stage.approved(browser)
-    assert (await browser.open(callback + pollution)).status == 303
-    assert [connected.user for connected in stage.told.connected] == ["1000"]
-    assert len(stage.fake.accepted("access_token")) == 1
-
-
-async def test_h8_open_redirects_are_refused_before_the_provider_is_asked(stage: Stage) -> None:
-    await stage.serve()
-    browser = stage.browser()
-    pages = [(text, await browser.start(text)) for text in OPEN_REDIRECTS]
-    assert len(pages) > 30
-    assert [text for text, page in pages if page.status != 400 or page.location] == []
+    two_paths, too_long = b"return_to=/a&return_to=/b", b"a=" + b"x" * 20_000
+    for body in (b"return_to=//evil.example", two_paths, too_long, in_chunks()):
+        page = await stage.browser().request("POST", "/oauth/start", body, FORM)
+        assert (page.status, page.location) == (400, "")
     assert len(stage.fake.ledger) == 0
-
-
-async def test_h8_two_return_paths_are_refused(stage: Stage) -> None:
-    await stage.serve()
-    headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    page = await stage.browser().request("POST", "/oauth/start", b"return_to=/a&return_to=/b", headers)
-    assert page.status == 400
 
 
 async def test_h8_a_forged_host_does_not_change_the_callback(stage: Stage) -> None:
@@ -295,11 +194,7 @@ async def test_h8_a_forged_host_does_not_change_the_callback(stage: Stage) -> No
 
 async def test_h9_two_tenants_with_the_same_user_id_keep_their_own_tokens(stage: Stage) -> None:
     async with FakeProvider() as other:
-        second = Handshake(other.provider, other.consumer, store=stage.store)
-        options = {**stage.told.hooks, "save_as": lambda token: token.params["user_id"]}
-        first = stage.handshake, {**options, "start_path": "/a", "callback_url": f"{ORIGIN}/cb/a"}
-        more = second, {**options, "start_path": "/b", "callback_url": f"{ORIGIN}/cb/b"}
-        stage.url = await stage.enter(serve(stage.framework, first, more, handshake=second))
+        await stage.serve_two(other)
         browser = stage.browser()
         for path, fake, user in (("/a", stage.fake, "ann"), ("/b", other, "ben")):
             await browser.open(await fake.approve((await browser.start(path=path)).location, user))
@@ -311,91 +206,42 @@ async def test_h9_two_tenants_with_the_same_user_id_keep_their_own_tokens(stage:
 
 async def test_h9_another_person_in_the_same_browser_completes_nothing(stage: Stage) -> None:
     who = ["ann"]
-    await stage.serve(person=lambda _: who[0])
-    browser = stage.browser()
-    callback = await stage.approved(browser)
+    browser, callback = await stage.browser_with_callback(person=lambda _: who[0])
     who[0] = "eve"  # a forged sign-in form has signed the browser in to her account meanwhile
     assert (await browser.open(callback)).status == 400
     assert stage.fake.exchanges == []
     who[0] = "ann"
     assert (await browser.open(callback)).status == 303
-    assert [user async for user in stage.store.users(stage.fake.provider.name)] == [
-        account_name("ann", "1000")
-    ]
+    users = [user async for user in stage.store.users(stage.fake.provider.name)]
+    assert users == [account_name("ann", "1000")]
 
 
 @pytest.mark.parametrize(
-    "planted",
-    [
-        "aiooauth1={}",
-        " __Secure-aiooauth1={}",
-        "\u2000__Host-aiooauth1={}",
-        "\xa0__Host-aiooauth1={}",
-        "$Version=1,__Host-aiooauth1={}",
-        "__host-aiooauth1={}",
-        "__Host-aiooauth1 ={}",
-    ],
+    "planted", ["\xa0{cookie}", f"__Host-aiooauth1={'x' * 43}; {{cookie}}"], ids=["hidden", "doubled"]
 )
-async def test_h9_a_cookie_that_another_subdomain_can_set_binds_nothing(stage: Stage, planted: str) -> None:
-    await stage.serve()
-    eve, victim = stage.browser(), stage.browser()
-    callback = await stage.approved(eve, "eve")
+async def test_h9_a_cookie_planted_by_another_subdomain_binds_nothing(stage: Stage, planted: str) -> None:
+    eve, callback = await stage.browser_with_callback()
     ((name, value),) = eve.cookies.items()
-    assert name == "__Host-aiooauth1"
-    page = await victim.open(callback, Cookie=planted.format(value))
+    page = await stage.browser().open(callback, Cookie=planted.format(cookie=f"{name}={value}"))
     assert page.status == 400
     assert stage.fake.exchanges == []
 
 
-async def test_h9_a_second_cookie_of_our_name_is_believed_by_nobody(stage: Stage) -> None:
-    await stage.serve()
-    browser = stage.browser()
-    callback = await stage.approved(browser)
-    ((name, value),) = browser.cookies.items()
-    page = await browser.open(callback, Cookie=f"{name}={'x' * 43}; {name}={value}")
-    assert page.status == 400
-
-
-async def test_the_cookie_is_host_only_and_not_for_scripts(stage: Stage) -> None:
-    await stage.serve()
-    browser = stage.browser()
-    await browser.start()
-    (cookie,) = browser.set_cookies
-    name, *attributes = cookie.split("; ")
-    assert name.startswith("__Host-aiooauth1=")
-    assert set(attributes) == {"Path=/", "HttpOnly", "SameSite=Lax", "Secure", "Max-Age=86400"}
-
-
 async def test_a_denial_counts_for_its_own_browser_only(stage: Stage) -> None:
-    await stage.serve()
-    ann, eve = stage.browser(), stage.browser()
-    started = await ann.start("/settings")
-    (request_token,) = parse_qs(urlsplit(started.location).query)["oauth_token"]
-    forged = f"{CALLBACK}?oauth_token={request_token}&oauth_problem=user_refused"
-    assert (await eve.open(forged)).status == 400
-    callback = await stage.fake.approve(started.location)
+    ann, callback = await stage.browser_with_callback("/settings")
+    forged = callback.partition("&oauth_verifier")[0] + "&oauth_problem=user_refused"
+    assert (await stage.browser().open(forged)).status == 400
     assert (await ann.open(callback)).status == 303
 
 
 async def test_the_verifier_leaks_into_no_reply_and_no_referrer(stage: Stage) -> None:
-    await stage.serve()
-    ann, eve = stage.browser(), stage.browser()
-    callback = await stage.approved(ann)
+    ann, callback = await stage.browser_with_callback()
     (verifier,) = parse_qs(urlsplit(callback).query)["oauth_verifier"]
-    for page in (await eve.open(callback), await ann.open(callback)):
+    for page in (await stage.browser().open(callback), await ann.open(callback)):
         assert page.headers["Referrer-Policy"] == "no-referrer"
         assert page.headers["Cache-Control"] == "no-store"
         assert verifier not in page.text + str(page.headers)
-    assert all(verifier not in str(error) for error, _ in stage.told.failed)
-    assert all(not isinstance(error, AuthorizationDenied) for error, _ in stage.told.failed)
-    assert all(isinstance(error, OAuth1Error) for error, _ in stage.told.failed)
-
-
-async def test_text_of_a_callback_is_not_in_the_page(stage: Stage) -> None:
-    await stage.serve()
-    browser = stage.browser()
-    await browser.start()
-    for evil in ("oauth_problem", "error", "denied"):
-        page = await browser.open(f"{CALLBACK}?{evil}=%3Cscript%3Ealert(1)%3C/script%3E&oauth_token=x")
-        assert page.status == 400
-        assert "alert(1)" not in page.text
+    (error,) = [error for error, _ in stage.told.failed]
+    assert verifier not in str(error)
+    assert isinstance(error, OAuth1Error)
+    assert not isinstance(error, AuthorizationDenied)

@@ -2,7 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from aiooauth1.web.checks import check_return_to, foreign_origin, is_prefetch, read_cookie, read_form
+from aiooauth1.web.checks import (
+    check_return_to,
+    foreign_origin,
+    is_prefetch,
+    read_cookie,
+    read_form,
+    read_return_to,
+)
 
 
 SECRET = "s" * 43
@@ -26,10 +33,34 @@ def test_a_path_of_this_site_is_kept_and_percent_encoded(given: str, kept: str) 
     assert check_return_to(given) == kept
 
 
-def test_a_long_return_path_is_refused() -> None:
+OPEN_REDIRECTS = r"""
+    //evil.example ///evil.example ////evil.example/.. /.//evil.example /..//evil.example /a/..//evil.example
+    /\evil.example \\evil.example \/evil.example /\/evil.example http:\\evil.example
+    https://evil.example https:evil.example https:/evil.example javascript:alert(1) data:text/html,evil
+    evil.example @evil.example .evil.example ?next=//evil.example me.example@evil.example
+    https://me.example@evil.example/ /%09/evil.example /%2f/evil.example /%5cevil.example /%252f/evil.example
+"""
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        *OPEN_REDIRECTS.split(),
+        *("\t//evil.example", " //evil.example", "/\t/evil.example", "/\n/evil.example", "/x\x00//evil.test"),
+        *("/\r\nLocation: https://evil.example", "/\uff0fevil.example", "\uff0f\uff0fevil.example"),
+        *("/\u200b/evil.example", "/\u2215/evil.example/\\", "/" + "a" * 2048),
+    ],
+    ids=lambda given: ascii(given)[:40],
+)
+def test_an_open_redirect_or_a_long_path_is_refused(given: str) -> None:
     assert check_return_to("/" + "a" * 2047)
-    with pytest.raises(ValueError, match="longer than 2048"):
-        check_return_to("/" + "a" * 2048)
+    with pytest.raises(ValueError, match="return_to"):
+        check_return_to(given)
+
+
+@pytest.mark.parametrize("given", [[], [("return_to", "")]])
+def test_without_a_return_path_a_sign_in_ends_at_the_root(given: list[tuple[str, str]]) -> None:
+    assert read_return_to([("other", "/x"), *given]) == "/"
 
 
 @pytest.mark.parametrize(
@@ -47,13 +78,17 @@ def test_a_long_return_path_is_refused() -> None:
         (["cross-site"], [OWN], [], False),
         (["same-origin", "cross-site"], [OWN], [], False),
         ([""], [OWN], [], False),
+        (["same-site"], ["https://blog.me.example"], [], False),
         ([], ["null"], [f"{OWN}/x"], False),
+        ([], ["http://me.example"], [], False),
+        ([], ["https://me.example.evil.example"], [], False),
+        ([], [], ["https://evil.example/?https://me.example/"], False),
         ([], [OWN, "https://evil.example"], [], False),
         ([], [f"{OWN}:444"], [], False),
         ([], [], ["https://me.example.evil.example/"], False),
     ],
 )
-def test_only_requests_of_this_site_or_of_no_browser_start_a_sign_in(
+def test_a_sign_in_starts_only_from_this_site_or_without_a_browser(
     fetch_site: list[str], origin: list[str], referer: list[str], *, is_own: bool
 ) -> None:
     reason = foreign_origin(OWN, fetch_site=fetch_site, origin=origin, referer=referer)
@@ -91,7 +126,12 @@ def test_prefetches_are_told_apart_from_navigations(name: str, value: str, *, is
         ([f"n={SECRET}; n="], None),
         ([f"N={SECRET}"], None),
         ([f"\u2000n={SECRET}"], None),
+        ([f"\xa0n={SECRET}"], None),
+        ([f"__Secure-n={SECRET}"], None),
+        ([f"$Version=1,n={SECRET}"], None),
+        ([f"n ={SECRET}"], None),
         ([f"n={SECRET}x"], None),
+        ([f"n={SECRET[1:]}"], None),
         ([f'n="{SECRET}"'], None),
         (["n=" + "ü" * 43], None),
         (["n"], None),
@@ -111,7 +151,7 @@ def test_the_cookie_is_read_byte_by_byte(cookies: list[str], found: str | None) 
         (b"a=%ff", ""),
     ],
 )
-def test_a_start_form_that_is_no_text_form_is_refused(body: bytes, kind: str) -> None:
+def test_a_start_form_of_another_type_or_encoding_is_refused(body: bytes, kind: str) -> None:
     with pytest.raises(ValueError, match=r"x-www-form-urlencoded|codec"):
         read_form(body, kind)
 

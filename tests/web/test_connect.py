@@ -2,63 +2,32 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import logging
 from typing import TYPE_CHECKING, Any
 
-import aiohttp
 import pytest
 from aiohttp import web
 from starlette.exceptions import HTTPException
-from web_services.services import CALLBACK, FRAMEWORKS, Told, reply, serve
+from web_services.services import CALLBACK, FRAMEWORKS, Told, reply
 
 import aiooauth1.web.aiohttp as on_aiohttp
 import aiooauth1.web.starlette as on_starlette
 from aiooauth1 import (
-    CallbackError,
     Consumer,
     Handshake,
     MemoryStore,
-    OutcomeUnknown,
     Provider,
-    ProviderError,
-    RateLimited,
-    StoreCorrupt,
     StoreUnavailable,
-    TokenResponseError,
-    TooManyHandshakes,
-    VerifierRejected,
 )
-from aiooauth1.testing import FakeProvider, drop
+from aiooauth1.testing import drop
 from aiooauth1.web.accounts import account_name
 
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from web_services.stage import Stage
 
 
 pytestmark = [pytest.mark.socket]
-
-
-async def test_a_sign_in_ends_where_it_began(stage: Stage) -> None:
-    await stage.serve(data=lambda _: {"plan": "gold"})
-    browser = stage.browser()
-    page = await browser.open(await stage.approved(browser, return_to="/straße?x=1"))
-    assert (page.status, page.location) == (303, "/stra%C3%9Fe?x=1")
-    (connected,) = stage.told.connected
-    assert (connected.user, connected.return_to, connected.data) == ("1000", page.location, {"plan": "gold"})
-    assert await stage.store.get_access_token(stage.fake.provider.name, "1000") == connected.token
-
-
-async def test_without_a_return_path_a_sign_in_ends_at_the_root(stage: Stage) -> None:
-    await stage.serve()
-    for return_to in (None, ""):
-        browser = stage.browser()
-        page = await browser.open(await stage.approved(browser, return_to=return_to))
-        assert page.location == "/"
 
 
 async def test_two_tabs_both_finish(stage: Stage) -> None:
@@ -69,20 +38,8 @@ async def test_two_tabs_both_finish(stage: Stage) -> None:
     assert len(browser.cookies) == 1
 
 
-async def test_a_reload_gives_the_same(stage: Stage) -> None:
-    await stage.serve()
-    browser = stage.browser()
-    callback = await stage.approved(browser, return_to="/x")
-    pages = [await browser.open(callback) for _ in range(3)]
-    assert [(page.status, page.location) for page in pages] == [(303, "/x")] * 3
-    assert len({connected.token for connected in stage.told.connected}) == 1
-    assert len(stage.fake.exchanges) == 1
-
-
 async def test_head_and_prefetches_of_the_callback_consume_nothing(stage: Stage) -> None:
-    await stage.serve()
-    browser = stage.browser()
-    callback = await stage.approved(browser)
+    browser, callback = await stage.browser_with_callback()
     assert (await browser.request("HEAD", callback)).status == 200
     for purpose in ({"Sec_Purpose": "prefetch"}, {"Purpose": "prefetch"}, {"X_Moz": "prefetch"}):
         page = await browser.open(callback, **purpose)
@@ -109,14 +66,6 @@ async def test_a_denial_gets_a_page_that_leads_back_and_again(stage: Stage) -> N
     assert stage.fake.exchanges == []
 
 
-async def test_a_denial_that_names_no_request_token_is_one(stage: Stage) -> None:
-    await stage.serve()
-    browser = stage.browser()
-    callback = await stage.approved(browser)
-    assert (await browser.open(f"{CALLBACK}?error=access_denied")).status == 403
-    assert (await browser.open(callback)).status == 303
-
-
 async def test_the_applications_own_handlers_answer_and_their_replies_are_hardened(stage: Stage) -> None:
     own = {
         name: lambda *given, name=name: reply(stage.framework, f"{name} {given[-1]}", 418)
@@ -126,9 +75,7 @@ async def test_the_applications_own_handlers_answer_and_their_replies_are_harden
     async def on_connected(_request: Any, connected: Any) -> Any:
         return reply(stage.framework, f"hello {connected.user}", 201)
 
-    await stage.serve(**own, on_connected=on_connected)
-    browser = stage.browser()
-    callback = await stage.approved(browser)
+    browser, callback = await stage.browser_with_callback(**own, on_connected=on_connected)
     denied = await stage.fake.deny((await browser.start("/x")).location)
     pages = [
         await browser.open(callback),
@@ -149,95 +96,41 @@ async def test_responses_that_a_handler_raises_are_hardened(stage: Stage) -> Non
             raise web.HTTPFound("/there")
         raise HTTPException(302, headers={"Location": "/there"})
 
-    await stage.serve(on_connected=on_connected)
-    browser = stage.browser()
-    page = await browser.open(await stage.approved(browser))
+    browser, callback = await stage.browser_with_callback(on_connected=on_connected)
+    page = await browser.open(callback)
     assert (page.status, page.location) == (302, "/there")
     assert page.headers["Referrer-Policy"] == "no-referrer"
 
 
 async def test_routes_below_a_prefix_work_where_the_prefix_is_taken_off(stage: Stage) -> None:
     # The provider and the browser know the prefix; a proxy has taken it off before the routes see a request.
-    await stage.serve(prefix="/auth", callback_url="https://tweetexpress.example/auth/cb")
-    browser = stage.browser()
-    callback = await stage.approved(browser)
+    browser, callback = await stage.browser_with_callback(
+        prefix="/auth", callback_url="https://tweetexpress.example/auth/cb"
+    )
     assert callback.startswith("https://tweetexpress.example/auth/cb?")
     page = await browser.open("/cb?oauth_token=x&oauth_verifier=y")
     assert 'action="/auth/oauth/start"' in page.text
     assert (await browser.open(callback.replace("/auth/cb", "/cb"))).status == 303
 
 
-FAILURES = [
-    (StoreUnavailable("x"), 503, "Load again", "5"),
-    (StoreCorrupt("x"), 500, "Go back", None),
-    (OutcomeUnknown("x"), 502, "Load again", None),
-    (TokenResponseError("x"), 502, "Try again", None),
-    (ProviderError("<script>", status=500), 502, "Try again", None),
-    (VerifierRejected("x", status=401), 400, "Try again", None),
-    (RateLimited("x", status=429, retry_after=7.2), 503, "Try again", "8"),
-    (RateLimited("x", status=429), 503, "Try again", "60"),
-    (TooManyHandshakes("x"), 503, "Try again", "60"),
-    (CallbackError("<script>"), 400, "Try again", None),
-    (aiohttp.ServerDisconnectedError("<script>"), 504, "Load again", None),
-    (TimeoutError("x"), 504, "Load again", None),
-]
-
-
-@pytest.mark.parametrize("framework", FRAMEWORKS)
-async def test_each_failure_has_its_status_and_says_what_to_do(framework: str) -> None:
-    raised: list[Exception] = []
-
-    class Broken(Handshake):
-        async def complete(self, *_: Any, **__: Any) -> Any:
-            raise raised[-1]
-
-    async with FakeProvider() as fake, aiohttp.ClientSession() as http:
-        handshake, told = Broken(fake.provider, fake.consumer, store=MemoryStore()), Told()
-        async with serve(framework, (handshake, told.hooks), handshake=handshake) as url:
-            for error, status, action, retry_after in FAILURES:
-                raised.append(error)
-                async with http.get(f"{url}/oauth/callback?oauth_token=x&oauth_verifier=y") as page:
-                    text = await page.text()
-                    assert (page.status, error) == (status, error)
-                    assert f">{action}</" in text
-                    assert "<script>" not in text
-                    assert page.headers["Content-Security-Policy"].startswith("default-src 'none'")
-                    assert page.headers["Cache-Control"] == "no-store"
-                    assert page.headers.get("Retry-After") == retry_after
-    assert [error for error, _ in told.failed] == raised
-
-
-async def test_a_store_that_fails_while_looking_is_a_503_and_a_reload_succeeds(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("cause", ["the store does not answer", "the provider's answer is lost"])
+async def test_a_callback_can_be_loaded_again_after(
+    stage: Stage, cause: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await stage.serve()
-    browser = stage.browser()
-    callback = await stage.approved(browser)
-    get_pending = stage.store.get_pending
-    fails = [True]
+    async def failing(*_: Any) -> Any:
+        raise StoreUnavailable("the store did not answer")
 
-    async def failing(*given: Any) -> Any:
-        if fails:
-            fails.pop()
-            raise StoreUnavailable("the store did not answer")
-        return await get_pending(*given)
-
-    monkeypatch.setattr(stage.store, "get_pending", failing)
+    browser, callback = await stage.browser_with_callback("/x")
+    is_store = cause == "the store does not answer"
+    if is_store:
+        monkeypatch.setattr(stage.store, "get_pending", failing)
+    else:
+        monkeypatch.setattr(stage.fake, "before", drop)
     page = await browser.open(callback)
-    assert (page.status, page.headers["Retry-After"]) == (503, "5")
-    assert (await browser.open(callback)).status == 303
-
-
-async def test_a_lost_answer_is_said_and_one_reload_may_finish(stage: Stage) -> None:
-    await stage.serve()
-    browser = stage.browser()
-    callback = await stage.approved(browser, return_to="/x")
-    stage.fake.before = drop
-    page = await browser.open(callback)
-    assert page.status == 502
+    assert (page.status, page.headers.get("Retry-After")) == ((503, "5") if is_store else (502, None))
     assert '<a class="do" href="">Load again</a>' in page.text
-    assert '<a href="/x">Go back</a>' in page.text
-    stage.fake.before = None
+    assert f'<a href="{"/" if is_store else "/x"}">Go back</a>' in page.text
+    monkeypatch.undo()
     assert (await browser.open(callback)).location == "/x"
 
 
@@ -250,25 +143,9 @@ async def test_a_provider_that_is_down_is_said_at_the_start(stage: Stage) -> Non
     assert ">Try again</button>" in page.text
 
 
-async def test_the_start_reads_no_form_without_end(stage: Stage) -> None:
-    await stage.serve()
-
-    async def in_chunks() -> AsyncIterator[bytes]:
-        for _ in range(20):
-            yield b"&a=" + b"x" * 1000
-
-    headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    for body in (b"a=" + b"x" * 20_000, in_chunks()):
-        page = await stage.browser().request("POST", "/oauth/start", body, headers)
-        assert page.status == 400
-    assert len(stage.fake.ledger) == 0
-
-
 async def test_a_session_id_of_the_application_binds_in_place_of_our_cookie(stage: Stage) -> None:
     session_id: list[str | None] = ["s1"]
-    await stage.serve(bind=lambda _: session_id[0])
-    browser = stage.browser()
-    callback = await stage.approved(browser)
+    browser, callback = await stage.browser_with_callback(bind=lambda _: session_id[0])
     assert browser.cookies == {}
     for other in ("s2", "", None):
         session_id[0] = other
@@ -294,44 +171,29 @@ async def test_a_person_connects_accounts_under_a_name_of_their_own(stage: Stage
     assert [connected.user for connected in stage.told.connected] == [account_name("a/b", "1000")]
 
 
-async def test_on_loopback_http_the_cookie_is_a_plain_one(stage: Stage) -> None:
-    await stage.serve(callback_url="http://127.0.0.1:8080/oauth/callback")
-    browser = stage.browser("http://127.0.0.1:8080")
-    callback = await stage.approved(browser)
-    ((name, _),) = browser.cookies.items()
-    assert name == "aiooauth1"
-    assert "Secure" not in browser.set_cookies[0]
+@pytest.mark.parametrize(
+    ("origin", "cookie", "attributes"),
+    [
+        ("https://tweetexpress.example", "__Host-aiooauth1", {"Secure"}),
+        ("http://127.0.0.1:8080", "aiooauth1", set()),
+    ],
+)
+async def test_the_cookie_is_host_only_not_for_scripts_and_plain_over_http_on_loopback(
+    stage: Stage, origin: str, cookie: str, attributes: set[str]
+) -> None:
+    url = f"{origin}/oauth/callback"
+    browser, callback = await stage.browser_with_callback(origin=origin, callback_url=url)
+    name, *found = browser.set_cookies[0].split("; ")
+    assert name.partition("=")[0] == cookie
+    assert set(found) == {"Path=/", "HttpOnly", "SameSite=Lax", "Max-Age=86400", *attributes}
     assert (await browser.open(callback)).status == 303
-
-
-async def test_a_client_that_gives_up_loses_no_sign_in(stage: Stage) -> None:
-    await stage.serve()
-    browser = stage.browser()
-    callback = await stage.approved(browser)
-    reached, go_on = asyncio.Event(), asyncio.Event()
-
-    async def slow(_request: Any) -> None:
-        reached.set()
-        await go_on.wait()
-
-    stage.fake.before = slow
-    request = asyncio.create_task(browser.open(callback))
-    await reached.wait()
-    request.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await request
-    go_on.set()
-    assert (await browser.open(callback)).status == 303
-    assert len(stage.fake.exchanges) == 1
 
 
 async def test_log_records_name_the_event_and_no_secret(
     stage: Stage, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    await stage.serve()
-    browser = stage.browser()
-    callback = await stage.approved(browser)
+    browser, callback = await stage.browser_with_callback()
     await browser.open(callback)
     await browser.open(await stage.fake.deny((await browser.start()).location))
     await browser.open(f"{CALLBACK}?oauth_token=x&oauth_verifier=y")
@@ -348,36 +210,28 @@ async def test_log_records_name_the_event_and_no_secret(
 
 
 @pytest.mark.parametrize(
-    "callback_url",
+    ("option", "values", "message"),
     [
-        "/oauth/callback",
-        "http://tweetexpress.example/cb",
-        "https://tweetexpress.example",
-        "https://tweetexpress.example/",
-        "https://ann:pw@tweetexpress.example/cb",
-        "https://tweetexpress.example/cb#x",
-        "https://tweetexpress.example/{cb}",
-        "ftp://tweetexpress.example/cb",
-        "oob",
-        "",
+        ("callback_url", ["/oauth/callback", "ftp://t.example/cb", "oob", ""], "must be an absolute http"),
+        ("callback_url", ["http://t.example/cb"], "must be https"),
+        (
+            "callback_url",
+            ["https://t.example", "https://t.example/", f"{CALLBACK}/{{cb}}"],
+            "must have a path",
+        ),
+        ("callback_url", ["https://ann:pw@t.example/cb", f"{CALLBACK}#x"], "no user and no fragment"),
+        ("start_path", ["start", "//start", "/oauth/callback"], "start_path must begin with one '/'"),
+        ("prefix", ["oauth", "/other", "/oau"], "must begin with prefix"),
+        ("person", [lambda _: "ann"], "person= needs save_as="),
     ],
 )
 @pytest.mark.parametrize("framework", FRAMEWORKS)
-def test_an_unusable_callback_url_is_refused_at_once(framework: str, callback_url: str) -> None:
-    with pytest.raises(ValueError, match="callback_url"):
-        routes_of(framework, callback_url=callback_url)
-
-
-@pytest.mark.parametrize("framework", FRAMEWORKS)
-def test_misused_options_are_refused_at_once(framework: str) -> None:
-    for path in ("start", "//start", "/oauth/callback"):
-        with pytest.raises(ValueError, match="start_path"):
-            routes_of(framework, start_path=path)
-    for prefix in ("oauth", "/other", "/oau"):
-        with pytest.raises(ValueError, match="prefix"):
-            routes_of(framework, prefix=prefix)
-    with pytest.raises(TypeError, match="save_as"):
-        routes_of(framework, person=lambda _: "ann")
+def test_an_option_that_cannot_be_used_is_refused_at_once(
+    framework: str, option: str, values: list[Any], message: str
+) -> None:
+    for value in values:
+        with pytest.raises((TypeError, ValueError), match=message):
+            routes_of(framework, **{option: value})
 
 
 def test_plain_http_elsewhere_needs_a_handshake_that_allows_it() -> None:

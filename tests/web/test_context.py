@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 from starlette.applications import Starlette
 
-from aiooauth1 import AccessToken, Consumer, Handshake, MemoryStore, OAuth1Session, Provider
+from aiooauth1 import Consumer, Handshake, MemoryStore, OAuth1Session, Provider
 from aiooauth1.web import aiohttp as on_aiohttp
 from aiooauth1.web.starlette import oauth_context
 
@@ -19,17 +19,12 @@ if TYPE_CHECKING:
 PROVIDER = Provider("p", "https://p.example/r", "https://p.example/a", "https://p.example/x")
 
 
-class Told(MemoryStore):
-    def __init__(self, closed: list[str]) -> None:
-        super().__init__()
-        self._closed = closed
-
-    async def aclose(self) -> None:
-        self._closed.append("store")
-
-
 def parts(closed: list[str]) -> dict[str, Any]:
-    """A session, a handshake and a store that tell when they are closed."""
+    """Return a session, a handshake and a store that record when they are closed."""
+
+    class Store(MemoryStore):
+        async def aclose(self) -> None:
+            closed.append("store")
 
     class Session(OAuth1Session):
         async def close(self) -> None:
@@ -41,7 +36,7 @@ def parts(closed: list[str]) -> dict[str, Any]:
             closed.append("handshake")
             await super().aclose()
 
-    store, consumer = Told(closed), Consumer("k", "s")
+    store, consumer = Store(), Consumer("k", "s")
     return {
         "session": Session(consumer, provider=PROVIDER, store=store),
         "handshake": Shake(PROVIDER, consumer, store=store),
@@ -49,43 +44,42 @@ def parts(closed: list[str]) -> dict[str, Any]:
     }
 
 
-async def test_an_aiohttp_application_has_them_and_closes_the_handshake_first() -> None:
-    closed: list[str] = []
-    given, app = parts(closed), web.Application()
-    app.cleanup_ctx.append(on_aiohttp.oauth_context(**given))
-    app.cleanup_ctx.append(on_aiohttp.oauth_context(handshake=parts([])["handshake"]))  # a second provider
-    runner = web.AppRunner(app)
-    await runner.setup()
-    assert app[on_aiohttp.SESSION] is given["session"]
-    assert app[on_aiohttp.HANDSHAKE] is given["handshake"]
-    assert app[on_aiohttp.STORE] is given["store"]
-    await runner.cleanup()
-    assert closed == ["handshake", "session", "store"]
-
-
-@pytest.mark.parametrize("is_own", [False, True])
-async def test_a_starlette_application_has_them_and_closes_the_handshake_first(*, is_own: bool) -> None:
-    closed: list[str] = []
-    given = parts(closed)
+@asynccontextmanager
+async def application(kind: str, given: dict[str, Any]) -> AsyncIterator[list[Any]]:
+    """Run an application with these parts, and yield those that it offers its handlers."""
+    if kind == "aiohttp":
+        app = web.Application()
+        app.cleanup_ctx.append(on_aiohttp.oauth_context(**given))
+        app.cleanup_ctx.append(
+            on_aiohttp.oauth_context(handshake=parts([])["handshake"])
+        )  # a second provider
+        runner = web.AppRunner(app)
+        await runner.setup()
+        yield [app[on_aiohttp.SESSION], app[on_aiohttp.HANDSHAKE], app[on_aiohttp.STORE]]
+        await runner.cleanup()
+        return
 
     @asynccontextmanager
     async def own(app: Starlette) -> AsyncIterator[None]:
         async with oauth_context(**given) as app.state.oauth1:
             yield
 
-    app = Starlette(lifespan=own if is_own else oauth_context(**given))
-    async with app.router.lifespan_context(app):
-        oauth1 = app.state.oauth1
-        assert {"session": oauth1.session, "handshake": oauth1.handshake, "store": oauth1.store} == given
+    asgi = Starlette(lifespan=oauth_context(**given) if kind == "Starlette" else own)
+    async with asgi.router.lifespan_context(asgi):
+        yield [asgi.state.oauth1.session, asgi.state.oauth1.handshake, asgi.state.oauth1.store]
+
+
+@pytest.mark.parametrize("kind", ["aiohttp", "Starlette", "Starlette with a lifespan of its own"])
+async def test_an_application_offers_its_parts_and_closes_the_handshake_first(kind: str) -> None:
+    closed: list[str] = []
+    given = parts(closed)
+    async with application(kind, given) as offered:
+        assert offered == list(given.values())
         assert closed == []
     assert closed == ["handshake", "session", "store"]
 
 
-async def test_a_store_without_a_close_of_its_own_will_do() -> None:
-    class Bare:
-        async def get_access_token(self, _provider: str, _user: str) -> AccessToken | None:
-            return None
-
-    store: Any = Bare()
+async def test_a_store_without_aclose_is_accepted() -> None:
+    store: Any = object()
     async with oauth_context(store=store) as oauth1:
         assert (oauth1.store, oauth1.session) == (store, None)

@@ -16,11 +16,7 @@ from uuid import uuid4
 import aiohttp
 import pytest
 from web_services.browser import Browser
-from web_services.services import FRAMEWORKS, Told, serve
-from web_services.stage import account_of
 
-from aiooauth1 import Handshake
-from aiooauth1.stores.redis import RedisStore
 from aiooauth1.testing import FakeProvider
 
 
@@ -33,8 +29,6 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.socket, pytest.mark.timeout(120)]
 
 SUPPORT = Path(__file__).parents[1] / "support"
-SIGN_INS = int(os.environ.get("AIOOAUTH1_TEST_SIGN_INS", "60"))
-AT_ONCE = int(os.environ.get("AIOOAUTH1_TEST_SIGN_INS_AT_ONCE", "30"))
 
 
 @contextlib.asynccontextmanager
@@ -102,9 +96,7 @@ async def test_two_worker_processes_on_redis_finish_each_others_sign_ins(redis_u
 
 
 async def test_a_shutdown_waits_for_a_sign_in_that_its_browser_has_given_up(stage: Stage) -> None:
-    await stage.serve()
-    browser = stage.browser()
-    callback = await stage.approved(browser)
+    browser, callback = await stage.browser_with_callback()
     reached, go_on = asyncio.Event(), asyncio.Event()
 
     async def slow(_request: Any) -> None:
@@ -127,45 +119,25 @@ async def test_a_shutdown_waits_for_a_sign_in_that_its_browser_has_given_up(stag
     assert len(stage.fake.accepted("access_token")) == 1
 
 
-@pytest.mark.parametrize("framework", FRAMEWORKS)
-async def test_many_whole_sign_ins_at_once_on_redis_mix_nobody_up(
-    framework: str, redis_url: str, record_property: Any
-) -> None:
-    free = asyncio.Semaphore(AT_ONCE)
-    told = Told()
-    connector = aiohttp.TCPConnector(limit=0)
-    async with (
-        FakeProvider() as fake,
-        RedisStore.from_url(redis_url, prefix=f"{uuid4()}:") as store,
-        aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as http,
-    ):
-        handshake = Handshake(fake.provider, fake.consumer, store=store)
-        options = {
-            **told.hooks,
-            "save_as": account_of,
-            "data": lambda request: {"me": request.headers["X-Me"]},
-        }
-        async with serve(framework, (handshake, options), handshake=handshake) as url:
+async def test_many_sign_ins_at_once_mix_no_users_up(stage: Stage) -> None:
+    await stage.serve(data=lambda request: {"me": request.headers["X-Me"]})
 
-            async def sign_in(user: str) -> tuple[str, str]:
-                async with free:
-                    browser = Browser(url, http)
-                    own = {"Sec-Fetch-Site": "same-origin", "X-Me": user}
-                    started = await browser.start(f"/home/{user}", headers=own)
-                    callback = await fake.approve(started.location, user, http=http)
-                    page = await browser.open(callback)
-                    assert page.status == 303, page.text
-                    return user, page.location
+    async def sign_in(user: str) -> tuple[str, str]:
+        browser = stage.browser()
+        started = await browser.start(
+            f"/straße/{user}?x=1", headers={"Sec-Fetch-Site": "same-origin", "X-Me": user}
+        )
+        page = await browser.open(await stage.fake.approve(started.location, user))
+        return user, page.location
 
-            began = asyncio.get_running_loop().time()
-            users = [f"user-{number}" for number in range(SIGN_INS)]
-            ended = await asyncio.gather(*(sign_in(user) for user in users))
-            record_property("seconds", asyncio.get_running_loop().time() - began)
-        assert ended == [(user, f"/home/{user}") for user in users]
-        assert {(one.token.params["screen_name"], one.data["me"]) for one in told.connected} == {
-            (user, user) for user in users
-        }
-        assert len(fake.exchanges) == SIGN_INS
-        for one in told.connected:
-            assert one.user is not None
-            assert await store.get_access_token(fake.provider.name, one.user) == one.token
+    users = [f"user-{number}" for number in range(60)]
+    assert await asyncio.gather(*map(sign_in, users)) == [
+        (user, f"/stra%C3%9Fe/{user}?x=1") for user in users
+    ]
+    told = stage.told.connected
+    assert {(one.token.params["screen_name"], one.data["me"]) for one in told} == {
+        (user, user) for user in users
+    }
+    for one in told:
+        assert await stage.store.get_access_token(stage.fake.provider.name, one.user or "") == one.token
+    assert len(stage.fake.exchanges) == len(users)

@@ -39,8 +39,22 @@ class Stage:
             serve(self.framework, sign_in, handshake=self.handshake)
         )
 
-    async def enter(self, context: Any) -> Any:
-        return await self._open.enter_async_context(context)
+    async def serve_two(self, other: FakeProvider) -> None:
+        """Serve routes for two providers: `/a` and `/cb/a` for ours, `/b` and `/cb/b` for the other one."""
+        second = Handshake(other.provider, other.consumer, store=self.store)
+        sign_ins = [
+            (
+                handshake,
+                {
+                    **self.told.hooks,
+                    "save_as": account_of,
+                    "start_path": f"/{name}",
+                    "callback_url": f"{ORIGIN}/cb/{name}",
+                },
+            )
+            for name, handshake in (("a", self.handshake), ("b", second))
+        ]
+        self.url = await self._open.enter_async_context(serve(self.framework, *sign_ins, handshake=second))
 
     def browser(self, origin: str = ORIGIN) -> Browser:
         return Browser(self.url, self._http, origin)
@@ -51,10 +65,18 @@ class Stage:
         assert started.status == 303, started.text
         return await self.fake.approve(started.location, user)
 
+    async def browser_with_callback(
+        self, return_to: str | None = None, *, origin: str = ORIGIN, **options: Any
+    ) -> tuple[Browser, str]:
+        """Serve the routes; return a browser whose user has approved, and the callback URL to open in it."""
+        await self.serve(**options)
+        browser = self.browser(origin)
+        return browser, await self.approved(browser, return_to=return_to)
+
     async def aclose(self) -> None:
         await self._open.aclose()
         await self.handshake.aclose()
 
 
 def account_of(token: Any) -> str:
-    return str(token.params["user_id"])
+    return str(token.params.get("user_id", "1"))
