@@ -67,7 +67,7 @@ async def test_a_denial_gets_a_page_that_leads_back_and_again(stage: Stage) -> N
 
 
 async def test_the_applications_own_handlers_answer_and_their_replies_are_hardened(stage: Stage) -> None:
-    own = {
+    own: dict[str, Any] = {
         name: lambda *given, name=name: reply(stage.framework, f"{name} {given[-1]}", 418)
         for name in ("on_denied", "on_failed")
     }
