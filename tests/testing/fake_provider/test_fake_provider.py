@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import re
 from dataclasses import replace
 from urllib.parse import parse_qsl, urlsplit
 
@@ -52,12 +53,11 @@ async def test_the_three_legs_give_a_token_that_posts(method: str) -> None:
         assert fake.refused() == []
 
 
-async def test_a_pin_is_shown_where_the_callback_is_oob() -> None:
+async def test_without_a_callback_approval_gives_a_pin_and_denial_nothing() -> None:
     async with running() as caller:
         asking, page = await caller.begin("oob")
         pin = await caller.fake.approve(page)
-        assert pin.isdecimal()
-        assert len(pin) == 7
+        assert re.fullmatch("[0-9]{7}", pin)
         assert (await asking.exchange(pin)).form["screen_name"] == "ann"
         _, page = await caller.begin("oob")
         assert await caller.fake.deny(page) == ""
@@ -82,18 +82,20 @@ async def test_the_callback_keeps_its_own_query(callback: str, begin: str, end: 
         assert location.endswith(end)
 
 
-@pytest.mark.parametrize("denial", sorted(DENIALS))
-async def test_a_denial_comes_back_in_the_form_that_was_chosen(denial: str) -> None:
+@pytest.mark.parametrize(
+    ("denial", "wanted"),
+    [
+        ("oauth_problem", {"oauth_problem": "user_refused", "oauth_token": "KEY"}),
+        ("denied", {"denied": "KEY"}),
+        ("error", {"error": "access_denied", "error_description": "The user said no"}),
+        ("empty_verifier", {"oauth_token": "KEY", "oauth_verifier": ""}),
+    ],
+)
+async def test_a_denial_comes_back_in_the_form_that_was_chosen(denial: str, wanted: dict[str, str]) -> None:
+    assert denial in DENIALS
     async with running(denial=denial) as caller:
         asking, page = await caller.begin()
-        key = verifier_of(page)
-        query = urlsplit(await caller.fake.deny(page)).query
-        wanted = {
-            "oauth_problem": {"oauth_problem": "user_refused", "oauth_token": key},
-            "denied": {"denied": key},
-            "error": {"error": "access_denied", "error_description": "The user said no"},
-            "empty_verifier": {"oauth_token": key, "oauth_verifier": ""},
-        }[denial]
+        query = urlsplit(await caller.fake.deny(page)).query.replace(verifier_of(page), "KEY")
         assert dict(parse_qsl(query, keep_blank_values=True)) == {"s": "1", **wanted}
         refused(await asking.exchange("x"), "permission_denied")
 
@@ -139,20 +141,12 @@ async def test_a_token_is_bound_to_its_consumer() -> None:
         assert (await stranger.holding(own)("GET", "posts")).status == 200
 
 
-async def test_a_request_token_expires() -> None:
-    now = NOW
-    async with running(clock=lambda: now, request_token_ttl=60) as caller:
-        asking, page = await caller.begin(timestamp=str(now))
-        verifier = verifier_of(await caller.fake.approve(page))
-        now += 61
-        refused(await replace(asking, options={"timestamp": str(now)}).exchange(verifier), "token_expired")
-
-
 @pytest.mark.parametrize(
     ("callback", "problem"),
     [
-        *[(absent, "parameter_absent") for absent in (None, "")],
-        *[(wrong, "parameter_rejected") for wrong in ("/cb", "https:", "OOB", "https://x.example/a b")],
+        (None, "parameter_absent"),
+        ("", "parameter_absent"),
+        *((wrong, "parameter_rejected") for wrong in ("/cb", "https:", "OOB", "https://x.example/a b")),
         ("https://x.example/\r\nSet-Cookie: a=b", "parameter_rejected"),
     ],
 )
@@ -227,10 +221,12 @@ async def test_timestamps_are_checked_by_the_provider_s_clock() -> None:
         assert reply.headers["Date"] == "Tue, 14 Nov 2023 22:13:20 GMT"
 
 
-async def test_nonces_are_kept_while_their_timestamps_are_accepted() -> None:
+async def test_request_tokens_and_nonces_are_kept_for_their_time() -> None:
     now = NOW
-    async with running(clock=lambda: now, window=100) as caller:
+    async with running(clock=lambda: now, window=100, request_token_ttl=100) as caller:
         ann = caller.of("ann")
+        asking, page = await caller.begin(timestamp=str(now))
+        verifier = verifier_of(await caller.fake.approve(page))
         url, headers, _ = ann.sign("GET", "posts", timestamp=str(now))
         assert (await ann.send("GET", url, headers)).status == 200
         for _ in range(2):
@@ -241,6 +237,7 @@ async def test_nonces_are_kept_while_their_timestamps_are_accepted() -> None:
             now += 1
             refused(await ann.send("GET", url, headers), "timestamp_refused")
             assert (await ann("GET", "posts", timestamp=str(now))).status == 200
+        refused(await replace(asking, options={"timestamp": str(now)}).exchange(verifier), "token_expired")
 
 
 async def test_consumers_and_tokens_must_be_known_and_valid() -> None:
@@ -272,16 +269,16 @@ async def test_consumers_and_tokens_must_be_known_and_valid() -> None:
 
 @pytest.mark.parametrize("method", ["HMAC-SHA1", "HMAC-SHA256", "HMAC-SHA512", "PLAINTEXT"])
 @pytest.mark.parametrize("placement", ["AUTH_HEADER", "QUERY", "BODY"])
-async def test_every_method_is_verified_in_every_place(method: str, placement: str) -> None:
+async def test_every_method_is_verified_in_every_placement(method: str, placement: str) -> None:
     async with running(consumer=Consumer("key", "secret")) as caller:
-        fake = caller.fake
         more = {"signature_method": method, "signature_type": placement}
         reply = await caller.of("ann")("POST", "echo?a=%20b&a=", "status=a%20%2B", FORM, **more)
         assert reply.status == 200, reply.body
         assert json.loads(reply.body)["user"] == "ann"
-        assert fake.ledger[-1].signature_method == method
-        place = fake.ledger[-1].body if placement == "BODY" else fake.ledger[-1].target
-        assert (b"oauth_signature=" in place) == (placement != "AUTH_HEADER")
+        (arrival,) = caller.fake.ledger
+        assert arrival.signature_method == method
+        signed = arrival.body if placement == "BODY" else arrival.target
+        assert (b"oauth_signature=" in signed) == (placement != "AUTH_HEADER")
 
 
 async def test_plaintext_may_come_without_timestamp_and_nonce() -> None:
@@ -347,16 +344,14 @@ async def test_posts_belong_to_their_user() -> None:
         assert fake.posts[-1] == Post(4, "ann", "")
 
 
-async def test_the_json_of_a_post_may_be_hostile() -> None:
+async def test_malformed_json_is_posted_as_text() -> None:
     async with running() as caller:
-        fake = caller.fake
         for body in (b'{"text": ' + b"[" * 100_000, b'{"text": 1}', b"{", b'{"text": "a"', b"\xff\xfe"):
             assert (await caller.of("ann")("POST", "posts", body)).status == 201
-        assert fake.posts[1].text == '{"text": 1}'
-        assert json.loads(json.dumps([post.text for post in fake.posts]))
+        assert caller.fake.posts[1].text == '{"text": 1}'
 
 
-async def test_head_and_options_are_answered_properly() -> None:
+async def test_head_options_wrong_methods_and_unknown_paths_are_answered() -> None:
     async with running() as caller:
         fake = caller.fake
         ann = caller.of("ann")
@@ -385,13 +380,8 @@ async def test_the_echo_tells_what_arrived(method: str) -> None:
         sent = (body or "").encode()
         assert (told["body_length"], told["body_sha256"]) == (len(sent), hashlib.sha256(sent).hexdigest())
         assert (told["user"], told["consumer_key"]) == ("ann", caller.fake.consumer.key)
-
-
-async def test_the_echo_also_answers_a_consumer_by_itself() -> None:
-    async with running() as caller:
-        told = json.loads((await caller("GET", "echo")).body)
+        told = json.loads((await caller("GET", "echo?oauth_extra=1")).body)  # a consumer without a token
         assert (told["user"], told["token_key"]) == (None, None)
-        assert (await caller("GET", "echo?oauth_extra=1")).status == 200
 
 
 @pytest.mark.parametrize("options", [{"denial": "shrug"}, {"base_path": "v1"}, {"base_path": "/v1/"}])

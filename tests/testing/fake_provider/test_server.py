@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import gzip
 import hashlib
-import hmac
 import json
 import re
 import ssl
@@ -53,11 +51,8 @@ async def test_the_authorize_page_is_html_without_scripts() -> None:
     assert reply.headers["Cache-Control"] == "no-store"
     page = reply.body
     assert escape("<b>&\"'") in page
-    assert "<b>" not in page
-    assert "<script" not in page
-    assert not re.search(r"<[^>]*\son\w+=", page)
-    assert page.count("<form ") == 1
-    assert 'method="post"' in page
+    assert not re.search(r"<b>|<script|<[^>]*\son\w+=", page)
+    assert page.count("<form ") == page.count('<form method="post"') == 1
     assert '<input type="text" name="user"' in page
     assert re.findall(r'<button type="submit" name="answer" value="(\w+)">', page) == ["approve", "deny"]
 
@@ -83,27 +78,23 @@ async def test_an_answer_needs_the_value_of_its_page() -> None:
             pages.append(dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page)))
         good = {**pages[0], "user": "ann", "answer": "approve"}
         form = urlencode(good)
-        cases: list[tuple[int, str, str]] = [
-            *[
-                (403, "page_rejected", urlencode({**good, "page": page}))
-                for page in (pages[1]["page"], "", "0")
-            ],
-            (403, "page_rejected", urlencode({**good, "page": good["page"][:-1]})),
-            (400, "form_rejected", urlencode({**good, "answer": "maybe"})),
-            (400, "token_rejected", urlencode({**good, "oauth_token": "unknown"})),
-            (400, "form_rejected", form + "&more=1"),
-            (400, "form_rejected", urlencode({name: good[name] for name in good if name != "page"})),
-            (400, "user_absent", urlencode({**good, "user": "  "})),
-            (400, "form_rejected", form + "&user=bob"),
-            (400, "form_rejected", "user=%ff"),
+        cases = [
+            *((403, "page_rejected", good | {"page": page}) for page in (pages[1]["page"], "", "0")),
+            (403, "page_rejected", good | {"page": good["page"][:-1]}),
+            (400, "form_rejected", good | {"answer": "maybe"}),
+            (400, "token_rejected", good | {"oauth_token": "unknown"}),
+            (400, "form_rejected", {name: good[name] for name in good if name != "page"}),
+            (400, "user_absent", good | {"user": "  "}),
+            *((400, "form_rejected", body) for body in (form + "&more=1", form + "&user=bob", "user=%ff")),
         ]
-        for status, why, body in cases:
-            reply = await caller.send("POST", caller.fake.provider.authorize_url, FORM, body)
+        target = caller.fake.provider.authorize_url
+        for status, why, answer in cases:
+            body = answer if isinstance(answer, str) else urlencode(answer)
+            reply = await caller.send("POST", target, FORM, body)
             assert (reply.status, "Location" in reply.headers) == (status, False)
             assert caller.fake.ledger[-1].why == why
-        plain = {"Content-Type": "text/plain"}
-        assert (await caller.send("POST", caller.fake.provider.authorize_url, plain, form)).status == 400
-        assert (await caller.send("POST", caller.fake.provider.authorize_url, FORM, form)).status == 302
+        assert (await caller.send("POST", target, {"Content-Type": "text/plain"}, form)).status == 400
+        assert (await caller.send("POST", target, FORM, form)).status == 302
 
 
 async def test_a_page_is_answered_once_and_in_time() -> None:
@@ -206,53 +197,33 @@ async def test_a_compressed_or_chunked_form_is_verified_by_what_it_says() -> Non
         assert [post.text for post in caller.fake.posts] == ["a b", "c"]
 
 
-@pytest.mark.parametrize(
-    "target",
-    [
-        *[b"/echo?a[]=1&a[]=2", b"/echo?a={\"b\"|'c'}^`\\", b"/echo?a=%zz&%&%4", b"/echo?&&a&=b&"],
-        *[b"/echo?a=1;b=2", b"/echo?%ff=%C3%28", b"/echo/../posts/%2e%2e//x;y=z"],
-        b"/echo?" + b"&".join(b"n%d=v" % number for number in range(10_000)),
-        b"http://Other.Example:80/echo?x=1",
-    ],
-    ids=lambda target: target[:24].decode(),
-)
-async def test_odd_targets_are_verified_unchanged(target: bytes) -> None:
-    """Signed by hand: oauthlib refuses most of these."""
-    async with FakeProvider(clock=lambda: 1_700_000_000.0) as fake:
-        host = b"Other.Example:80" if target.startswith(b"http:") else b"HOST.example"
-        path, _, query = target.removeprefix(b"http://" + host).partition(b"?")
-        protocol = {
-            b"oauth_consumer_key": fake.consumer.key.encode(),
-            b"oauth_nonce": b"n",
-            b"oauth_signature_method": b"HMAC-SHA1",
-            b"oauth_timestamp": b"1700000000",
-        }
-        pairs = [_decoded(part) for part in query.split(b"&") if part] + list(protocol.items())
-        encoded = sorted((_escaped(name), _escaped(value)) for name, value in pairs)
-        uri = b"http://" + host.lower().removesuffix(b":80") + path
-        base = b"&".join((b"GET", _escaped(uri), _escaped(b"&".join(b"%b=%b" % pair for pair in encoded))))
-        key = _escaped(fake.consumer.secret.encode()) + b"&"
-        protocol[b"oauth_signature"] = base64.b64encode(hmac.digest(key, base, "sha1"))
-        header = b", ".join(b'%b="%b"' % (name, _escaped(value)) for name, value in protocol.items())
-        head = b"GET %b HTTP/1.1\r\nHost: %b\r\nConnection: close\r\nAuthorization: OAuth %b\r\n\r\n"
-        answer = await _raw(fake, head % (target, host, header))
+ODD_TARGETS = {
+    b"/echo?a[]=1&a[]=2": b"echo&a%255B%255D%3D1%26a%255B%255D%3D2%26",
+    b"/echo?a={\"b\"|'c'}^`\\": b"echo&a%3D%257B%2522b%2522%257C%2527c%2527%257D%255E%2560%255C%26",
+    b"/echo?a=%zz&%&%4": b"echo&%2525%3D%26%25254%3D%26a%3D%2525zz%26",
+    b"/echo?&&a&=b&": b"echo&%3Db%26a%3D%26",
+    b"/echo?a=1;b=2": b"echo&a%3D1%253Bb%253D2%26",
+    b"/echo?%ff=%C3%28": b"echo&%25FF%3D%25C3%2528%26",
+    b"/echo/../posts/%2e%2e//x;y=z": b"echo%2F..%2Fposts%2F%252e%252e%2F%2Fx%3By%3Dz&",
+    b"/echo?"
+    + b"&".join(b"n=%d" % number for number in range(9999, 0, -1)): b"echo&n%3D1%26n%3D10%26n%3D100%26",
+    b"http://Other.Example:80/echo?x=1": b"echo&",
+}
+
+
+@pytest.mark.parametrize("target", ODD_TARGETS, ids=lambda target: target[:24].decode())
+async def test_an_odd_target_arrives_and_is_signed_as_it_was_sent(target: bytes) -> None:
+    """Sent by hand: clients mend most of these. PLAINTEXT needs no signature over them."""
+    async with FakeProvider(consumer=Consumer("key", "s")) as fake:
+        host = "Other.Example:80" if target.startswith(b"http:") else "HOST.example"
+        header = 'OAuth oauth_consumer_key="key", oauth_signature_method="PLAINTEXT", oauth_signature="s%26"'
+        head = f"Host: {host}\r\nConnection: close\r\nAuthorization: {header}\r\n\r\n"
+        answer = await _raw(fake, b"GET " + target + b" HTTP/1.1\r\n" + head.encode())
         assert answer.startswith(b"HTTP/1.1 200 "), answer
-        assert fake.ledger[0].target == target
-        assert fake.ledger[0].base_string.encode() == base
-
-
-def _escaped(text: bytes) -> bytes:
-    unreserved = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
-    return b"".join(bytes([byte]) if byte in unreserved else b"%%%02X" % byte for byte in text)
-
-
-def _decoded(part: bytes) -> tuple[bytes, bytes]:
-    def decode(text: bytes) -> bytes:
-        text = text.replace(b"+", b" ")
-        return re.sub(rb"%([0-9A-Fa-f]{2})", lambda found: bytes([int(found[1], 16)]), text)
-
-    name, _, value = part.partition(b"=")
-    return decode(name), decode(value)
+        (arrival,) = fake.ledger
+        assert arrival.target == target
+        base = f"GET&http%3A%2F%2F{host.lower().removesuffix(':80')}%2F{ODD_TARGETS[target].decode()}"
+        assert arrival.base_string.startswith(base)
 
 
 async def test_expect_100_continue_is_answered() -> None:
@@ -277,7 +248,7 @@ async def test_an_incomplete_body_is_refused() -> None:
         assert (await caller("GET", "echo")).status == 200
 
 
-async def test_before_can_answer_instead_of_the_endpoint() -> None:
+async def test_before_and_after_may_replace_the_answer() -> None:
     async with running() as caller:
         fake, ann, seen = caller.fake, caller.of("ann"), list[str]()
 
@@ -285,26 +256,17 @@ async def test_before_can_answer_instead_of_the_endpoint() -> None:
             seen.append(request.path)
             return web.Response(status=503, headers={"Retry-After": "1"}) if len(seen) == 1 else None
 
-        fake.before = busy
-        assert fake.before is busy
+        async def spoil(_: web.BaseRequest, reply: web.StreamResponse) -> web.StreamResponse | None:
+            return web.Response(text="<html>") if reply.status == 200 else None
+
+        fake.before, fake.after = busy, spoil
+        assert (fake.before, fake.after) == (busy, spoil)
         assert [(await ann("POST", "posts", "x")).status for _ in range(2)] == [503, 201]
-        assert seen == ["/posts", "/posts"]
+        assert (await ann("GET", "echo")).body == "<html>"
+        assert seen == ["/posts", "/posts", "/echo"]
         told = [(arrival.verdict, arrival.status) for arrival in fake.ledger]
-        assert told == [("intercepted", 503), ("accepted", 201)]
+        assert told == [("intercepted", 503), ("accepted", 201), ("accepted", 200)]
         assert len(fake.posts) == 1
-
-
-async def test_after_may_replace_the_reply() -> None:
-    async with running() as caller:
-
-        async def spoil(request: web.BaseRequest, reply: web.StreamResponse) -> web.StreamResponse | None:
-            assert reply.status == 200
-            return web.Response(text="<html>") if request.path == "/oauth/request_token" else None
-
-        caller.fake.after = spoil
-        assert caller.fake.after is spoil
-        assert (await caller("POST", "oauth/request_token", callback_uri="oob")).body == "<html>"
-        assert (await caller("GET", "echo")).body != "<html>"
 
 
 async def test_a_restart_keeps_port_and_state() -> None:
