@@ -10,7 +10,7 @@ import re
 import ssl
 from dataclasses import FrozenInstanceError
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import aiohttp
@@ -78,7 +78,7 @@ async def test_an_answer_needs_the_value_of_its_page() -> None:
             pages.append(dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page)))
         good = {**pages[0], "user": "ann", "answer": "approve"}
         form = urlencode(good)
-        cases = [
+        cases: list[tuple[int, str, Any]] = [
             *((403, "page_rejected", good | {"page": page}) for page in (pages[1]["page"], "", "0")),
             (403, "page_rejected", good | {"page": good["page"][:-1]}),
             (400, "form_rejected", good | {"answer": "maybe"}),
