@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
+from handshakes.faulty_store import FaultyStore
 from handshakes.stage import BIND, CALLBACK, LEASE, Clock, Stage, at_exchange
 from patience import PATIENCE
-from store_handshakes.deadly_store import DeadlyStore
 from store_handshakes.job import Call, Job, Where
 from store_handshakes.processes import workers
 
@@ -129,7 +129,7 @@ async def test_killed_at_any_store_operation_a_user_can_go_on(
     async with AsyncExitStack() as stack:
         died: list[list[Awaitable[str]]] = []
         for where in stores:
-            watched = DeadlyStore(await stack.enter_async_context(where.open()))
+            watched = FaultyStore(await stack.enter_async_context(where.open()))
             stage = Stage(fake, watched, Clock())
             async with stage.handshake() as handshake:
                 step = await stage.approved(handshake)
@@ -246,7 +246,7 @@ async def sooner(own_redis: RedisServer, fake: FakeProvider) -> AsyncIterator[St
 async def test_a_frozen_redis_loses_no_token(
     own_redis: RedisServer, sooner: Stage, save_as: str | None
 ) -> None:
-    stage, watched = sooner, DeadlyStore(sooner.store)
+    stage, watched = sooner, FaultyStore(sooner.store)
     others: list[asyncio.Task[AccessToken]] = []
 
     async with stage.handshake(store=watched) as handshake:

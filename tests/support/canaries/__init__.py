@@ -1,3 +1,1 @@
-"""What the sweep for secrets stands on: the places where one could show, and a provider that tells all."""
-
-from __future__ import annotations
+"""The sweep for secrets: the places where one could show, and a provider that repeats them all."""

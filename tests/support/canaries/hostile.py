@@ -1,4 +1,4 @@
-"""A provider that tells everybody all that it knows of a consumer, in every answer that it can give."""
+"""A provider that repeats all that it knows of a consumer, in every answer that it can give."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["BROKEN", "REDIRECTS", "REFUSALS", "all_told", "telling"]
 
 Words = Callable[[str, str], "bytes | AsyncIterator[bytes]"]
-"""Makes an answer of what is told and of a secret to be told in a place of its own."""
+"""Makes an answer from a text with everything in it, and from the secrets alone."""
 
 
 def all_told(arrival: Arrival, secrets: Iterable[str]) -> str:
@@ -31,7 +31,7 @@ def all_told(arrival: Arrival, secrets: Iterable[str]) -> str:
 
 
 def telling(words: Words, secrets: Iterable[str]) -> Answer:
-    """Answer so, and tell these secrets."""
+    """Answer with these words and secrets."""
     secrets = tuple(secrets)
     return lambda arrival: words(all_told(arrival, secrets), " ".join(secrets))
 
@@ -53,8 +53,12 @@ def _field(name: str, value: str, status: int = 401) -> Words:
     )
 
 
-def _lost(octets: bytes) -> Words:
-    return lambda *_: octets
+def _broken(text: str) -> Words:
+    return lambda told, secret: broken(text.replace("TOLD", told).replace("SECRET", secret).encode("latin-1"))
+
+
+def _gzip(body: Callable[[bytes], bytes]) -> Words:
+    return lambda told, _: reply(401, {"Content-Encoding": "gzip"}, body(told.encode("latin-1")))
 
 
 _BASE_STRING = "POST&http%3A%2F%2Fa.example%2F&status%3D"
@@ -100,15 +104,9 @@ REFUSALS: Mapping[str, Words] = MappingProxyType(
         "a cookie that tells": _field("Set-Cookie", "told=SECRET"),
         "a content type that tells": _field("Content-Type", "text/SECRET"),
         "a reason that tells": lambda told, _: reply(418).replace(b"Reason", told.encode("latin-1"), 1),
-        "gzip that tells": lambda told, _: reply(
-            401, {"Content-Encoding": "gzip"}, gzip.compress(told.encode())
-        ),
-        "gzip that does not decompress": lambda told, _: reply(
-            401, {"Content-Encoding": "gzip"}, told.encode("latin-1")
-        ),
-        "a refusal that breaks off": lambda told, _: broken(
-            b"HTTP/1.1 401 No\r\nContent-Length: 99999\r\n\r\n" + told.encode("latin-1")
-        ),
+        "gzip that tells": _gzip(gzip.compress),
+        "gzip that does not decompress": _gzip(bytes),
+        "a refusal that breaks off": _broken("HTTP/1.1 401 No\r\nContent-Length: 99999\r\n\r\nTOLD"),
     }
 )
 """Refusals, whose status the caller sees whatever else they are."""
@@ -116,15 +114,15 @@ REFUSALS: Mapping[str, Words] = MappingProxyType(
 REDIRECTS: Mapping[str, Words] = MappingProxyType(
     {
         "to another origin": _field("Location", "http://127.0.0.1:9/", 307),
-        "with a user name": lambda _, secret: reply(
-            302, {"Location": f"http://{quote(secret, safe='')}:x@127.0.0.1/"}
-        ),
-        "with a password": lambda _, secret: reply(
-            307, {"Location": f"http://x:{quote(secret, safe='')}@127.0.0.1/"}
-        ),
+        "with a user name": lambda _, secret: _to_user(302, f"{quote(secret, safe='')}:x"),
+        "with a password": lambda _, secret: _to_user(307, f"x:{quote(secret, safe='')}"),
     }
 )
-"""Redirects on which nobody goes along."""
+"""Redirects that are never followed."""
+
+
+def _to_user(status: int, user: str) -> bytes:
+    return reply(status, {"Location": f"http://{user}@127.0.0.1/"})
 
 
 async def _half(told: str) -> AsyncIterator[bytes]:
@@ -132,32 +130,22 @@ async def _half(told: str) -> AsyncIterator[bytes]:
     raise ConnectionError
 
 
+_OK = "HTTP/1.1 200 OK\r\n"
+
 BROKEN: Mapping[str, Words] = MappingProxyType(
     {
-        "dropped": _lost(DROP),
-        "reset": _lost(RESET),
+        "dropped": lambda *_: DROP,
+        "reset": lambda *_: RESET,
         "silent": lambda *_: silent(None),  # type: ignore[arg-type]  # it looks at none
         "half a head": lambda told, _: _half(told),
-        "no HTTP": lambda told, _: broken(told.encode("latin-1") + b"\r\n\r\n"),
-        "a status that is none": lambda told, _: broken(f"HTTP/1.1 {told}\r\n\r\n".encode("latin-1")),
-        "a header field without a name": lambda told, _: broken(
-            f"HTTP/1.1 200 OK\r\n{told}\r\n\r\n".encode("latin-1")
-        ),
-        "a header field whose name has a control character": lambda _, secret: broken(
-            f"HTTP/1.1 200 OK\r\n{secret}\x01: told\r\n\r\n".encode("latin-1")
-        ),
-        "a length that is none": lambda _, secret: broken(
-            f"HTTP/1.1 200 OK\r\nContent-Length: {secret}\r\n\r\n".encode("latin-1")
-        ),
-        "a header field of 100 KB": lambda told, _: broken(
-            f"HTTP/1.1 200 OK\r\nX-Told: {told * 100}\r\n\r\n".encode("latin-1")
-        ),
-        "a body that is too short": lambda told, _: broken(
-            b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n" + told.encode("latin-1")
-        ),
-        "a bad chunk": lambda told, _: broken(
-            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + told.encode("latin-1") + b"\r\n"
-        ),
+        "no HTTP": _broken("TOLD\r\n\r\n"),
+        "an invalid status": _broken("HTTP/1.1 TOLD\r\n\r\n"),
+        "a header field without a name": _broken(f"{_OK}TOLD\r\n\r\n"),
+        "a control character in a header field's name": _broken(f"{_OK}SECRET\x01: told\r\n\r\n"),
+        "an invalid length": _broken(f"{_OK}Content-Length: SECRET\r\n\r\n"),
+        "a header field of 100 KB": lambda told, _: broken(f"{_OK}X: {told * 100}\r\n\r\n".encode("latin-1")),
+        "a body that is too short": _broken(f"{_OK}Content-Length: 99999\r\n\r\nTOLD"),
+        "a bad chunk": _broken(f"{_OK}Transfer-Encoding: chunked\r\n\r\nTOLD\r\n"),
     }
 )
-"""Answers of which there is no whole one."""
+"""Answers that are not whole or not HTTP."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import logging
 import pickle
 import traceback
@@ -11,16 +10,16 @@ import warnings
 from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import quote
 
 import aiohttp
 from aiohttp import TraceConfig
+from wire.leaks import chain, forms
 
 import aiooauth1
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
 
 __all__ = ["SINKS", "Sinks"]
@@ -130,7 +129,7 @@ class Sinks(logging.Handler):
         """Take in errors with all that hangs on them, responses, and the reprs of other objects."""
         for thing in things:
             if isinstance(thing, BaseException):
-                for number, error in enumerate(_chain(thing)):
+                for number, error in enumerate(chain(thing)):
                     self._look_at(error, is_linked=number > 0)
             elif isinstance(thing, aiohttp.ClientResponse):
                 self.shown["response"] += [repr(thing.request_info), repr(thing.url), repr(thing.history)]
@@ -167,14 +166,14 @@ class Sinks(logging.Handler):
         """
         for params in self._seen:
             self.shown["trace hooks"] += _texts_of_params(params)
-        forms = {form: secret for secret in secrets for form in _forms(secret)}
+        found = {form: secret for secret in secrets for form in forms(secret)}
         return sorted(
             {
                 f"{sink} shows {secret!r}: …{text[max(0, text.index(form) - 90) : text.index(form) + 30]}…"
                 for sink, texts in self.shown.items()
                 if sink != without
                 for text in texts
-                for form, secret in forms.items()
+                for form, secret in found.items()
                 if form in text
             }
         )
@@ -188,25 +187,3 @@ def _texts_of_params(params: Any) -> list[str]:
     if response is not None:
         texts += [repr(response.request_info), repr(response.url)]
     return texts
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    seen: set[int] = set()
-    waiting = [error]
-    while waiting:
-        current = waiting.pop(0)
-        if id(current) in seen:
-            continue
-        seen.add(id(current))
-        yield current
-        waiting += [one for one in (current.__cause__, current.__context__) if one is not None]
-        waiting += getattr(current, "exceptions", ())
-
-
-def _forms(secret: str) -> set[str]:
-    once = quote(secret, safe="~")
-    lower = once.replace("%2F", "%2f").replace("%2B", "%2b")
-    whole = base64.b64encode(secret.encode()).decode().rstrip("=")[:-1]
-    # Within a longer text that is in base64, it may begin at any of three places.
-    shifted = [base64.b64encode(b"x" * by + secret.encode()).decode()[4:-4] for by in (1, 2)]
-    return {secret, once, quote(once, safe="~"), lower, repr(secret)[1:-1], whole, *shifted}

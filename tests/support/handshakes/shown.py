@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import traceback
 from typing import TYPE_CHECKING
 
 from wire.leaks import leaks as leaks_in
+from wire.leaks import shown_by
 
 
 if TYPE_CHECKING:
@@ -13,21 +13,8 @@ if TYPE_CHECKING:
 
 
 def shown(error: BaseException) -> str:
-    """Return the texts of an error, its causes and its contexts."""
-    texts, seen, waiting = [], set[int](), [error]
-    while waiting:
-        one = waiting.pop()
-        if id(one) not in seen:
-            seen.add(id(one))
-            texts += [
-                str(one),
-                repr(one),
-                repr(one.args),
-                repr(vars(one)),
-                *traceback.format_exception_only(one),
-            ]
-            waiting += [linked for linked in (one.__cause__, one.__context__) if linked is not None]
-    return "\n".join(texts)
+    """Return the texts of an error and of those that it is linked to, without the variables of its frames."""
+    return shown_by(error, with_locals=False)
 
 
 def leaks(error: BaseException, secrets: Iterable[str]) -> list[str]:

@@ -1,3 +1,1 @@
-"""Replies that are made to take the time and memory of whoever reads them, and a child that reads them."""
-
-from __future__ import annotations
+"""Replies made to take the time and memory of their reader, and a program that reads them."""

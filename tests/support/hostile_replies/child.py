@@ -1,7 +1,7 @@
-"""A process that has replies of each kind sent to it, and tells what came of them.
+"""A program that reads hostile replies, and prints what each led to as a line of JSON.
 
-Each is read in a process of its own, forked off when all code is loaded: the most memory that it ever had
-says what this reply took, whatever those before it left behind.
+Each reply is read in a process of its own, forked when all code is loaded: its peak memory is what this reply
+took, whatever those before it left behind.
 """
 
 from __future__ import annotations
@@ -77,13 +77,13 @@ async def _measure(
 
 
 def _most_memory() -> float:
-    """Return the most that this process ever had, in MiB."""
+    """Return the peak memory of this process in MiB."""
     octets = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * octets / (1 << 20)
 
 
 def _tell(reader: str, url: str, name: str) -> None:
-    # A time in which nothing ends by itself: what is no slow one has to end by another bound.
+    # The long timeout ends no reply in time: all but the slow ones must be ended by another bound.
     seconds = 0.5 if name.partition("/")[2] in SLOW[reader] else 10
     told = asyncio.run(_READERS[reader](url, name, seconds))
     print(json.dumps({"name": name, **told}), flush=True)  # noqa: T201  to its parent

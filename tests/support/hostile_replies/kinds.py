@@ -1,10 +1,11 @@
-"""The replies, each a function of the status and of where to write."""
+"""Hostile replies, each a function that writes one with a given status."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
 import zlib
+from collections.abc import Awaitable, Callable
 from functools import cache, partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -18,25 +19,20 @@ else:
     from backports import zstd
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Mapping
 
 
 __all__ = ["BOMBS", "KINDS", "SLOW", "zeros"]
 
 Writer = asyncio.StreamWriter
-_PIECE = b"x" * 0x1000
+Kind = Callable[[int, Writer], Awaitable[None]]
 _ZEROS = bytes(1 << 20)
-_TOLD = b"oauth_problem=token_revoked&"
-
-
-def _head(status: int, *fields: str) -> bytes:
-    return "\r\n".join([f"HTTP/1.1 {status} Reason", *fields, "", ""]).encode()
 
 
 def _by_zlib(window: int, size: int) -> bytes:
-    """Compress in a moment: after a full flush the same bytes may come again and again.
+    """Compress fast: after a full flush the same compressed bytes may be repeated.
 
-    The checksum at the end is that of 2 MiB; of a bomb nobody gets so far.
+    The checksum at the end is that of 2 MiB: no reader of a bomb gets so far.
     """
     stream = zlib.compressobj(9, wbits=window)
     first = stream.compress(_ZEROS) + stream.flush(zlib.Z_FULL_FLUSH)
@@ -45,7 +41,7 @@ def _by_zlib(window: int, size: int) -> bytes:
 
 
 def _by_brotli(size: int) -> bytes:
-    """Compress to next to nothing, all of which is in one piece off the wire."""
+    """Compress to so little that one read from the socket gets all of it."""
     stream = brotli.Compressor(quality=5)
     return b"".join([stream.process(_ZEROS) for _ in range(size)]) + bytes(stream.finish())
 
@@ -66,109 +62,75 @@ def zeros(coding: str, size: int) -> bytes:
     return _CODINGS[coding](size)
 
 
-async def _bomb(coding: str, size: int, status: int, writer: Writer) -> None:
-    body = zeros(coding, size)
-    writer.write(_head(status, f"Content-Encoding: {coding}", f"Content-Length: {len(body)}") + body)
+def _head(*fields: str) -> bytes:
+    """Return the head of a reply, in which STATUS stands for its status."""
+    return "\r\n".join(["HTTP/1.1 STATUS Reason", *fields, "", ""]).encode()
 
 
-async def _endless(status: int, writer: Writer) -> None:
-    writer.write(_head(status, "Transfer-Encoding: chunked"))
-    while True:
-        writer.write(b"1000\r\n" + _PIECE + b"\r\n")
-        await writer.drain()
+def _bomb(coding: str, size: int) -> Kind:
+    async def kind(status: int, writer: Writer) -> None:
+        body = zeros(coding, size)
+        await _once(_head(f"Content-Encoding: {coding}", f"Content-Length: {len(body)}") + body)(
+            status, writer
+        )
+
+    return kind
 
 
-async def _endless_octets(status: int, writer: Writer) -> None:
-    writer.write(_head(status, "Transfer-Encoding: chunked"))
-    while True:
-        writer.write(b"1\r\nx\r\n" * 1000)
-        await writer.drain()
+def _once(reply: bytes) -> Kind:
+    async def kind(status: int, writer: Writer) -> None:
+        writer.write(reply.replace(b"STATUS", str(status).encode(), 1))
+
+    return kind
 
 
-async def _endless_length(status: int, writer: Writer) -> None:
-    writer.write(_head(status, "Content-Length: 99999999999"))
-    while True:
-        writer.write(_PIECE)
-        await writer.drain()
+def _with_body(body: bytes) -> Kind:
+    return _once(_head(f"Content-Length: {len(body)}") + body)
 
 
-async def _drip(status: int, writer: Writer) -> None:
-    writer.write(_head(status, "Content-Length: 100000"))
-    while True:
-        writer.write(b"x")
-        await writer.drain()
-        await asyncio.sleep(0.2)
+def _without_end(start: bytes, piece: bytes, pause: float = 0) -> Kind:
+    """Send a start, and then one piece after another, with a pause between them."""
+
+    async def kind(status: int, writer: Writer) -> None:
+        await _once(start)(status, writer)
+        while True:
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(pause)
+
+    return kind
 
 
-async def _drip_of_a_head(status: int, writer: Writer) -> None:
-    writer.write(f"HTTP/1.1 {status} Reason\r\nX-Long: ".encode())
-    while True:
-        writer.write(b"x")
-        await writer.drain()
-        await asyncio.sleep(0.2)
+_CHUNKED = _head("Transfer-Encoding: chunked")
+_OPEN_HEAD = _head("Content-Length: 0").removesuffix(b"\r\n")
+_CHALLENGE = b'WWW-Authenticate: OAuth oauth_problem="' + b"x" * 7000 + b'"\r\n'
 
-
-async def _long_field(status: int, writer: Writer) -> None:
-    writer.write(f"HTTP/1.1 {status} Reason\r\nX-Long: ".encode() + b"x" * 10_000_000 + b"\r\n\r\n")
-
-
-async def _long_challenge(status: int, writer: Writer) -> None:
-    line = b'WWW-Authenticate: OAuth oauth_problem="' + b"x" * 7000 + b'"\r\n'
-    writer.write(f"HTTP/1.1 {status} Reason\r\nContent-Length: 0\r\n".encode() + line * 100 + b"\r\n")
-
-
-async def _many_fields(status: int, writer: Writer) -> None:
-    fields = b"".join(b"X-%d: y\r\n" % number for number in range(100_000))
-    writer.write(f"HTTP/1.1 {status} Reason\r\nContent-Length: 0\r\n".encode() + fields + b"\r\n")
-
-
-async def _endless_fields(status: int, writer: Writer) -> None:
-    writer.write(f"HTTP/1.1 {status} Reason\r\n".encode())
-    while True:
-        writer.write(b"a:\r\n" * 1000)
-        await writer.drain()
-
-
-async def _endless_interim(_status: int, writer: Writer) -> None:
-    while True:
-        writer.write(_head(103) * 1000)
-        await writer.drain()
-
-
-async def _many_parameters(status: int, writer: Writer) -> None:
-    body = _TOLD + b"&".join(b"%d=y" % number for number in range(8_000))
-    writer.write(_head(status, f"Content-Length: {len(body)}") + body)
-
-
-async def _deep(status: int, writer: Writer) -> None:
-    body = b'{"errors": ' + b"[" * 60_000
-    writer.write(_head(status, f"Content-Length: {len(body)}") + body)
-
-
-KINDS: Mapping[str, Callable[[int, Writer], Awaitable[None]]] = MappingProxyType(
+KINDS: Mapping[str, Kind] = MappingProxyType(
     {
-        "gzip": partial(_bomb, "gzip", 1024),
-        "deflate": partial(_bomb, "deflate", 1024),
-        "br": partial(_bomb, "br", 128),
-        "zstd": partial(_bomb, "zstd", 1024),
-        "endless": _endless,
-        "endless-bytes": _endless_octets,
-        "endless-length": _endless_length,
-        "drip": _drip,
-        "drip-of-a-head": _drip_of_a_head,
-        "long-field": _long_field,
-        "long-challenge": _long_challenge,
-        "many-fields": _many_fields,
-        "endless-fields": _endless_fields,
-        "endless-interim": _endless_interim,
-        "many-parameters": _many_parameters,
-        "deep-json": _deep,
+        "gzip": _bomb("gzip", 1024),
+        "deflate": _bomb("deflate", 1024),
+        "br": _bomb("br", 128),
+        "zstd": _bomb("zstd", 1024),
+        "endless": _without_end(_CHUNKED, b"1000\r\n" + b"x" * 0x1000 + b"\r\n"),
+        "endless-bytes": _without_end(_CHUNKED, b"1\r\nx\r\n" * 1000),
+        "endless-length": _without_end(_head("Content-Length: 99999999999"), b"x" * 0x1000),
+        "drip": _without_end(_head("Content-Length: 100000"), b"x", 0.2),
+        "drip-of-a-head": _without_end(_OPEN_HEAD + b"X-Long: ", b"x", 0.2),
+        "long-field": _once(_OPEN_HEAD + b"X-Long: " + b"x" * 10_000_000 + b"\r\n\r\n"),
+        "long-challenge": _once(_OPEN_HEAD + _CHALLENGE * 100 + b"\r\n"),
+        "many-fields": _once(_OPEN_HEAD + b"".join(b"X-%d: y\r\n" % n for n in range(100_000)) + b"\r\n"),
+        "endless-fields": _without_end(_OPEN_HEAD, b"a:\r\n" * 1000),
+        "endless-interim": _without_end(b"", _head().replace(b"STATUS", b"103") * 1000),
+        "many-parameters": _with_body(
+            b"oauth_problem=token_revoked&" + b"&".join(b"%d=y" % n for n in range(8_000))
+        ),
+        "deep-json": _with_body(b'{"errors": ' + b"[" * 60_000),
     }
 )
-"""By name, which goes into a URL."""
+"""The replies by their names, which go into a URL."""
 
 BOMBS = frozenset(_CODINGS)
-"""Those which are compressed, each named for its content coding."""
+"""The replies that are compressed, each named for its content coding."""
 
 SLOW: Mapping[str, frozenset[str]] = MappingProxyType(
     {
@@ -176,4 +138,4 @@ SLOW: Mapping[str, frozenset[str]] = MappingProxyType(
         "session": frozenset({"drip", "drip-of-a-head", "endless-interim"}),
     }
 )
-"""Those which nothing ends but a timeout, by who reads them."""
+"""The replies that only a timeout ends, by the reader."""

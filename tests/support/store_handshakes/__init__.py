@@ -1,3 +1,1 @@
-"""Whole handshakes over stores in Redis and SQLite, by several processes: what their tests stand on."""
-
-from __future__ import annotations
+"""Handshakes over stores in Redis and SQLite, by several processes."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from aiooauth1.stores.encryption import Encryption
 from aiooauth1.stores.redis import RedisStore
 from aiooauth1.stores.sqlite import SQLiteStore
+from aiooauth1.testing.process.provider_json import dump_provider
 
 
 if TYPE_CHECKING:
@@ -43,34 +44,24 @@ class Call(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """Calls to make, all at once."""
+    """Calls to make, all at once, each so many times, and where the store kills the process meanwhile."""
 
     where: Where
-    provider: dict[str, str]
+    provider: str
     consumer: tuple[str, str]
     calls: list[Call] = field(default_factory=list)
     times: int = 1
-    """How often to make each."""
     dies_at: int = 0
-    """The operation of the store at which the process dies, counted from 1; 0: it lives."""
     dies_after: bool = False
-    """Whether that operation is still done."""
 
     @classmethod
     def of(
         cls, where: Where, provider: Provider, consumer: Consumer, calls: list[Call], **options: Any
     ) -> Self:
-        names = (
-            "name",
-            "request_token_url",
-            "authorize_url",
-            "access_token_url",
-            "renew_url",
-            "renew_method",
-        )
-        told = {name: getattr(provider, name) for name in names}
         credentials = (consumer.key, consumer.secret)
-        return cls(where=where, provider=told, consumer=credentials, calls=calls, **options)
+        return cls(
+            where=where, provider=dump_provider(provider), consumer=credentials, calls=calls, **options
+        )
 
     def line(self) -> bytes:
         return json.dumps(asdict(self)).encode() + b"\n"

@@ -1,4 +1,4 @@
-"""Workers: processes of their own, from the side of the test."""
+"""Worker processes, seen from the test."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Worker:
         self.pid = process.pid
 
     async def do(self, job: Job) -> list[tuple[str, str, int]] | int:
-        """Have a job done; what the worker tells of it, or the status with which it died."""
+        """Have a job done; return what the worker tells of it, or the status with which it died."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(job.line())
@@ -42,7 +42,7 @@ class Worker:
 
 @asynccontextmanager
 async def workers(number: int) -> AsyncIterator[list[Worker]]:
-    """Start so many, and see to their end."""
+    """Start worker processes, and end them."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     processes: list[asyncio.subprocess.Process] = []
     try:

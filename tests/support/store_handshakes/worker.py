@@ -1,4 +1,4 @@
-"""A process that completes handshakes and renews tokens as it is told to. Run by the tests."""
+"""A program that completes handshakes and renews tokens: a job a line. Run by the tests."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ import json
 import sys
 from collections import Counter
 
-from aiooauth1 import Consumer, Handshake, Provider
+from handshakes.faulty_store import FaultyStore
+
+from aiooauth1 import Consumer, Handshake
 from aiooauth1.errors import OAuth1Error
-from store_handshakes.deadly_store import DeadlyStore
+from aiooauth1.testing.process.provider_json import load_provider
 from store_handshakes.job import Call, Job
 
 
 async def make_all(job: Job) -> list[tuple[str, str, int]]:
-    """Make every call so many times, all at once, and tell how often each user's ended how."""
-    provider = Provider(**job.provider)  # type: ignore[arg-type]  # all of them are texts
+    """Make every call the given number of times, all at once, and count how each user's ended."""
     async with job.where.open() as inner:
-        store = DeadlyStore(inner, dies_at=job.dies_at, dies_after=job.dies_after)
-        async with Handshake(provider, Consumer(*job.consumer), store=store) as handshake:
+        store = FaultyStore(inner, dies_at=job.dies_at, dies_after=job.dies_after)
+        async with Handshake(load_provider(job.provider), Consumer(*job.consumer), store=store) as handshake:
             ends = await asyncio.gather(*[_end(handshake, call) for call in job.calls * job.times])
     return [(user, end, count) for (user, end), count in Counter(ends).items()]
 

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
@@ -17,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oauthlib import oauth1
+from vectors import VECTORS
 
 from aiooauth1.testing.fake_provider.base_string import (
     PROTOCOL_PARAMETERS,
@@ -43,7 +42,6 @@ Client: Any = oauth1.Client  # its stubs know fewer methods and placements than 
 
 HOST = (b"Host", b"h")
 FORM = b"application/x-www-form-urlencoded"
-VECTORS = json.loads((Path(__file__).parents[2] / "data" / "vectors.json").read_text(encoding="utf-8"))
 AGREED = [case for case in VECTORS["cases"] if case["consensus"]]
 
 steady = settings(derandomize=True, deadline=None, max_examples=300)
