@@ -15,6 +15,7 @@ from aiooauth1.signing.sign import Signer
 from aiooauth1.transport.clock import system_time
 from aiooauth1.transport.delivery import SAFE_METHODS, is_network_error, observe, outcome_unknown
 from aiooauth1.transport.origin import Origin, RequestTarget, require_secure_transport
+from aiooauth1.transport.request import check_fields
 
 
 if TYPE_CHECKING:
@@ -99,6 +100,7 @@ class OAuth1Middleware:
             return await handler(request)
         signed = observe(request, SigningRequest)
         signed.has_begun = False
+        check_fields(signed.headers)
         call = SignedCall(self._options, self._signer, RequestTarget(signed.url, origin))
         await call.prepare(signed)
         try:

@@ -17,6 +17,7 @@ from aiooauth1.session.rate_gate import RateGates
 from aiooauth1.session.retry import RetryBudget
 from aiooauth1.session.signing_request import SigningRequest
 from aiooauth1.transport.public_only import public_connector
+from aiooauth1.transport.request import check_fields
 
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ class ConnectionPool:
             raise SigningError(
                 "the session's options write Authorization (auth= or headers=): only we do that"
             )
+        check_fields(headers)
         for name in sorted(options.keys() - ClientSessionOptions.__annotations__.keys()):
             hint = _OTHER_NAMES.get(name)
             raise TypeError(f"OAuth1Session has no option {name!r}{f': {hint}' if hint else ''}")

@@ -28,7 +28,7 @@ from aiooauth1.signing.rules import SigningRules
 from aiooauth1.signing.sign import Signature, Signer
 from aiooauth1.transport.clock import ProviderClock, system_time
 from aiooauth1.transport.placement import compute_signature
-from aiooauth1.transport.request import FORM
+from aiooauth1.transport.request import FORM, check_fields
 
 
 if TYPE_CHECKING:
@@ -477,6 +477,9 @@ class OAuth1Session:
         who = self._no_user if user is None else self._who(user)
         if "data" in options and (form := targets.pairs.encode_form(options["data"])) is not None:
             options["data"] = BytesPayload(form, content_type=FORM)
+        if options.get("headers"):
+            options["headers"] = CIMultiDict(options["headers"])
+            check_fields(options["headers"])
         retry = self._retry
         if "retry" in options:
             retry = options.pop("retry")

@@ -30,6 +30,7 @@ from aiooauth1.transport.placement import (
 from aiooauth1.transport.request import (
     check_authority,
     check_framing,
+    check_uncompressed,
     has_body,
     is_form,
     read_body,
@@ -168,6 +169,7 @@ class SignedCall:
         ):
             return False
         check_authority(headers[hdrs.HOST])
+        check_framing(request)
         if "oauth" in request.url.raw_query_string:
             return False
         self._sent = _UNSIGNED
@@ -221,8 +223,10 @@ class SignedCall:
                 )
             check_placement(request)
         form = None
-        if is_form(request):
+        if is_first:
             check_framing(request)
+        if is_form(request):
+            check_uncompressed(request)
             form = await signed_form_bytes(request)
         elif options.sign_multipart_text:
             form = await signed_form_bytes(request, with_multipart=True)

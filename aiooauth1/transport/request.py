@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import string
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -15,13 +17,16 @@ from aiooauth1.signing.encoding import encode_form
 
 if TYPE_CHECKING:
     from aiohttp import ClientRequest
+    from multidict import MultiMapping
 
 
 __all__ = [
     "FORM",
     "can_resend",
     "check_authority",
+    "check_fields",
     "check_framing",
+    "check_uncompressed",
     "has_body",
     "is_form",
     "read_body",
@@ -31,6 +36,9 @@ __all__ = [
 ]
 
 FORM = "application/x-www-form-urlencoded"
+_TOKEN = frozenset("!#$%&'*+-.^_`|~" + string.digits + string.ascii_letters)  # RFC 9110 section 5.6.2
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_CONNECTION = frozenset({"", "close", "keep-alive"})
 _AUTHORITY = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~%:[]!$&'()*+,;=")
 
 
@@ -129,21 +137,71 @@ def set_user_agent(request: ClientRequest, user_agent: str | None, *, needed: bo
 
 
 def check_framing(request: ClientRequest) -> None:
-    """Refuse a form whose header fields make the server read other bytes than are signed.
+    """Refuse header fields by which a server would find another end of the body than is sent.
+
+    What a server takes for the next request of the connection, which may be another user's, begins there
+    (RFC 9112 section 6.3 and 11.2).
 
     Raises:
-        SigningError: If it is compressed, or a Content-Length or Transfer-Encoding of the caller's differs.
+        SigningError: If a Content-Length or Transfer-Encoding of the caller's differs from the body.
     """
     headers = request.headers
-    if hdrs.CONTENT_ENCODING in headers:
-        raise SigningError("a compressed form cannot be signed: leave compress= and Content-Encoding out")
     if hdrs.TRANSFER_ENCODING in headers and not request.chunked:
-        raise SigningError("Transfer-Encoding changes how a signed form is read: leave it out")
+        raise SigningError(
+            "the headers have a Transfer-Encoding, which changes how the body is read: leave it out, or give"
+            " chunked=True"
+        )
     length = headers.get(hdrs.CONTENT_LENGTH)
+    if length is None:
+        return
     body = request.body
     size = body.size if isinstance(body, Payload) else len(body)
-    if length is not None and size is not None and length != str(size):
-        raise SigningError(f"Content-Length is {length}, the signed form has {size} bytes: leave it out")
+    if size is not None and length != str(size):
+        raise SigningError(f"Content-Length is {length!r}, and the body has {size} bytes: leave it out")
+
+
+def check_uncompressed(request: ClientRequest) -> None:
+    """Refuse a form that is compressed: servers sign what they read.
+
+    Raises:
+        SigningError: If it is.
+    """
+    if hdrs.CONTENT_ENCODING in request.headers:
+        raise SigningError("a compressed form cannot be signed: leave compress= and Content-Encoding out")
+
+
+def check_fields(fields: MultiMapping[str]) -> None:
+    """Check header fields of the caller's, of which a server, or a proxy before it, reads another request.
+
+    Args:
+        fields: The header fields.
+
+    Raises:
+        TypeError: If a value is not a `str`.
+        SigningError: If a name or value cannot stand in a header, Connection names a field that proxies then
+            remove, another protocol is asked for, or Content-Type, Content-Length or Host stands there twice.
+    """
+    for name, value in fields.items():
+        if not isinstance(value, str):
+            raise TypeError(f"the header {name!r} must be a str, not {type(value).__name__}")
+        if not name or not _TOKEN.issuperset(name):
+            raise SigningError(
+                f"{name!r} is not the name of a header field: letters, digits and hyphens may stand in one"
+            )
+        if _CONTROL.search(value):
+            raise SigningError(f"the header {name!r} has a control character: leave it out")
+    if hdrs.CONNECTION in fields:
+        named = {one.strip().lower() for one in ",".join(fields.getall(hdrs.CONNECTION)).split(",")}
+        if others := sorted(named - _CONNECTION):
+            raise SigningError(
+                f"the header Connection names {others[0]!r}, which proxies remove or act on: only close and"
+                " keep-alive may stand there"
+            )
+    if hdrs.UPGRADE in fields:
+        raise SigningError("the header Upgrade asks for another protocol: use session.http.ws_connect")
+    for once in (hdrs.CONTENT_TYPE, hdrs.CONTENT_LENGTH, hdrs.HOST):
+        if len(fields.getall(once, ())) > 1:
+            raise SigningError(f"the headers have {once} twice, of which servers take either: give it once")
 
 
 def is_form(request: ClientRequest) -> bool:
