@@ -18,7 +18,13 @@ from aiooauth1.errors import ProviderError, RateLimited, SignatureRejected, Toke
 from aiooauth1.responses.excerpts import MAX_SCANNED, excerpt, find_base_string, printable
 from aiooauth1.responses.headers import request_id, shown_headers
 from aiooauth1.responses.problem_catalog import CANONICAL_NAMES, ERROR_TYPES, HINTS, canonical_name
-from aiooauth1.responses.problem_formats import ProblemReport, from_body, from_challenges, from_success
+from aiooauth1.responses.problem_formats import (
+    ProblemReport,
+    from_body,
+    from_challenges,
+    from_fields,
+    from_success,
+)
 from aiooauth1.responses.problem_sentences import is_plain_sentence, server_time
 from aiooauth1.responses.rate_limit import http_date, rate_limit_of
 from aiooauth1.responses.redaction import SecretMatcher, safe_prefix
@@ -239,7 +245,8 @@ def read_problem(
     'token_rejected'
     """
     given = _Given.of(headers, body, secrets)
-    report = _merged(from_challenges(given.challenges), _report_in(given.text, status))
+    header = from_challenges(given.challenges)
+    report = _merged(header if header.name else from_fields(given.headers), _report_in(given.text, status))
     return _problem(status, given, report, now, at_token_endpoint=at_token_endpoint)
 
 

@@ -84,15 +84,45 @@ _CODES: Mapping[str, str] = MappingProxyType(
         "InvalidTimestamp": "timestamp_refused",
         "NonceUsed": "nonce_used",
         "SSS_REQUEST_LIMIT_EXCEEDED": "rate_limited",
+        # Mashery, the gateway of many providers: its list of error messages, in mashery-v3-go-client.
+        "ERR_400_UNSUPPORTED_SIGNATURE_METHOD": "signature_method_rejected",
+        "ERR_401_INVALID_CONSUMER_KEY": "consumer_key_unknown",
+        "ERR_401_INVALID_NONCE": "nonce_used",
+        "ERR_401_INVALID_OR_EXPIRED_TOKEN": "token_rejected",
+        "ERR_401_INVALID_SIGNATURE": "signature_invalid",
+        "ERR_401_TIMESTAMP_IS_INVALID": "timestamp_refused",
+        "ERR_403_DEVELOPER_INACTIVE": "consumer_key_refused",
+        "ERR_403_DEVELOPER_OVER_QPS": "rate_limited",
+        "ERR_403_DEVELOPER_OVER_RATE": "rate_limited",
+        "ERR_403_SERVICE_OVER_QPS": "rate_limited",
+        # XING's `error_name`: the tests of its client xing_api. The last four: servers of payments.
+        "INVALID_OAUTH_CONSUMER": "consumer_key_unknown",
+        "INVALID_OAUTH_SIGNATURE": "signature_invalid",
+        "INVALID_OAUTH_SIGNATURE_METHOD": "signature_method_rejected",
+        "INVALID_OAUTH_VERSION": "version_rejected",
+        "INVALID_TIMESTAMP": "timestamp_refused",
+        "NONCE_ALREADY_USED": "nonce_used",
+        "RATE_LIMIT_EXCEEDED": "rate_limited",
+        "REQUIRED_PARAMETER_MISSING": "parameter_absent",
+        "TIMESTAMP_EXPIRED": "timestamp_refused",
+        "INVALID_OAUTH_CONSUMER_KEY": "consumer_key_unknown",
+        "INVALID_OAUTH_NONCE": "nonce_used",
+        "INVALID_OAUTH_TIMESTAMP": "timestamp_refused",
+        "SIGNATURE_VERIFICATION_FAILED": "signature_invalid",
     }
 )
-# Authlib's and oauthlib's servers.
+# Authlib's and oauthlib's servers, and the last reasons of OKAPI (its okapi/core/Exception).
 _ERRORS: Mapping[str, str] = MappingProxyType(
     {
+        "invalid_consumer": "consumer_key_unknown",
         "invalid_nonce": "nonce_used",
         "invalid_signature": "signature_invalid",
         "invalid_signature_method": "signature_method_rejected",
+        "invalid_timestamp": "timestamp_refused",
         "invalid_token": "token_rejected",
+        "missing_parameter": "parameter_absent",
+        "nonce_already_used": "nonce_used",
+        "unsupported_oauth_version": "version_rejected",
         "unsupported_signature_method": "signature_method_rejected",
     }
 )
@@ -123,6 +153,14 @@ _STAT: Mapping[str, str] = MappingProxyType(
         "96": "signature_invalid",  # "Invalid signature"
         "98": "token_rejected",  # "Invalid auth token" or "Login failed / Invalid auth token"
         "100": "consumer_key_unknown",  # "Invalid API Key"
+        # Vimeo's Advanced API: the codes of its client for Android.
+        "301": "consumer_key_unknown",
+        "302": "token_rejected",  # "Invalid / expired token"
+        "303": "signature_invalid",
+        "304": "nonce_used",
+        "305": "signature_invalid",
+        "306": "signature_method_rejected",
+        "999": "rate_limited",
     }
 )
 _FORMS: Mapping[str, Mapping[str, str]] = MappingProxyType(
@@ -175,7 +213,8 @@ def canonical_name(report: ProblemReport, status: int, *, at_token_endpoint: boo
     meaning = meaning or _from_sentence(report, status, at_token_endpoint=at_token_endpoint)
     if ERROR_TYPES.get(meaning) is not TokenRejected:
         return meaning
-    if report.form == "errors" and report.advice and "token" not in report.advice.lower():
+    is_number = report.form == "errors" or (report.form == "stat" and report.name == "302")
+    if is_number and report.advice and "token" not in report.advice.lower():
         return ""  # another provider's number
     if report.embedded:
         return meaning if status == _UNAUTHORIZED else ""

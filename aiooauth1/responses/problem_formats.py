@@ -18,10 +18,10 @@ from aiooauth1.signing.encoding import parse_form
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 
-__all__ = ["ProblemReport", "from_body", "from_challenges", "from_success", "unescaped"]
+__all__ = ["ProblemReport", "from_body", "from_challenges", "from_fields", "from_success", "unescaped"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +95,36 @@ def from_challenges(text: str) -> ProblemReport:
         if name and quoted is None and bare is None:
             scheme = name.lower()
         elif name in _REPORTED:
-            reported.setdefault(name, _decoded(_ESCAPED.sub(r"\1", quoted) if quoted else bare or ""))
+            reported.setdefault(name, _decoded(_unquoted(quoted, bare)))
         elif scheme == "oauth" and name in {"error", "error_description"}:
-            error.setdefault(name, _ESCAPED.sub(r"\1", quoted) if quoted else bare or "")
+            error.setdefault(name, _unquoted(quoted, bare))
     if _PROBLEM in reported or not error:
         return _problem(reported)
     return ProblemReport("challenge", error.get("error", ""), error.get("error_description", ""))
+
+
+def _unquoted(quoted: str | None, bare: str | None) -> str:
+    return _ESCAPED.sub(r"\1", quoted) if quoted else (bare or "").strip("'")  # mixi writes 'expired_token'
+
+
+# Mashery (TIBCO Cloud API Management), a gateway: a code and its explanation. The body is a page.
+_GATEWAY_CODE, _GATEWAY_DETAIL = "x-mashery-error-code", "x-error-detail-header"
+_DETAIL = "x-error-detail"  # Etsy's: what the body says as well
+
+
+def from_fields(headers: Iterable[tuple[str, str]]) -> ProblemReport:
+    """Return what header fields besides WWW-Authenticate report.
+
+    Args:
+        headers: All header fields.
+
+    >>> from_fields([("X-Mashery-Error-Code", "ERR_403_DEVELOPER_OVER_QPS")]).name
+    'ERR_403_DEVELOPER_OVER_QPS'
+    """
+    fields = {name.lower(): value for name, value in headers if name.lower().startswith("x-")}
+    if code := fields.get(_GATEWAY_CODE, "").strip():
+        return ProblemReport("code", code, fields.get(_GATEWAY_DETAIL, ""))
+    return from_body(fields.get(_DETAIL, ""))
 
 
 # Bodies
@@ -237,6 +261,8 @@ _CODED = re.compile(
     rf"{_HEAD}<error\b[^<>]*+>\s*+<code>(\d{{1,5}})</code>\s*+<message>([^<]*+)", re.ASCII | re.IGNORECASE
 )
 _MEDIAWIKI_IDS = re.compile(r"(?<=OAuth/Errors#)E\d{3}\b|(?<![\w-])mwoauth[a-z]*+-[a-z-]{1,64}+", re.ASCII)
+# The error pages of Tomcat and Jetty, which Java's servers answer with.
+_ERROR_PAGE = re.compile(r"<h[12]>HTTP (?:Status|ERROR:?) \d{3}(?: [-\u2013])? ([^<]++)</h[12]>")
 _TAG = re.compile(r"<[^<>]*+>|\[https?://\S++|\]", re.ASCII)
 
 
@@ -246,15 +272,17 @@ def _in_text(text: str) -> ProblemReport:
         return ProblemReport(
             "mediawiki", found[0] if found else "", _TAG.sub("", text.removeprefix("Error: "))
         )
-    if found := _XML.match(text):
-        return ProblemReport("errors", found[1], found[2])
+    for form, pattern in (("errors", _XML), ("stat", _RSP), ("code", _CODED)):
+        if found := pattern.match(text):
+            return ProblemReport(form, found[1], found[2])
     if found := _HASH.match(text):
         return ProblemReport("message", "", found[1])
-    if found := _RSP.match(text):
-        return ProblemReport("stat", found[1], found[2])
-    if found := _CODED.match(text):
-        return ProblemReport("code", found[1], found[2])
-    return _in_elements(text) if _FAULT.match(text) else _fragments(text)
+    if _FAULT.match(text):
+        return _in_elements(text)
+    report = _fragments(text)
+    if not report.name and (found := _ERROR_PAGE.search(text)):
+        return ProblemReport("message", "", found[1].strip())
+    return report
 
 
 # Gateways and LinkedIn: an element that is named for an error, and in it elements that hold text alone.
@@ -287,7 +315,7 @@ _OBJECT = re.compile(r'\{\s{0,64}+"')
 _MOST_TRIED = 8  # objects of one text: each may be as long as the rest of it
 _SAYING = (
     *("error_description", "message", "faultstring", "info", "text", "detail", "description", "msg"),
-    *("error_text", "reason"),
+    *("error_text", "reason", "developer_message", "errormessage"),
 )
 _NAME = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 _STATUS = re.compile(r"[1-5]\d\d", re.ASCII)
@@ -361,6 +389,7 @@ def _codes(value: Mapping[str, object]) -> Iterator[ProblemReport]:
     for item in _list(errors):
         yield _coded(_lower(item), form="errors")
     yield _in_meta(_lower(value.get("meta")))
+    yield _in_reasons(_lower(value.get("error")))
     for item in [*_list(details), value.get("error"), value]:
         yield _coded(_lower(item), form="code")
 
@@ -386,12 +415,23 @@ def _in_meta(meta: Mapping[str, object]) -> ProblemReport:
     return ProblemReport("meta", name, description)
 
 
+def _in_reasons(error: Mapping[str, object]) -> ProblemReport:
+    """Read OKAPI's `{"error": {"reason_stack": ["bad_request", …, "invalid_timestamp"], …}}`."""
+    reasons = [reason for reason in _list(error.get("reason_stack")) if isinstance(reason, str)]
+    return ProblemReport("error", reasons[-1], _advice(error)) if reasons else ProblemReport()
+
+
 def _coded(item: Mapping[str, object], *, form: str) -> ProblemReport:
     code = next(
-        (item[name] for name in ("code", "o:errorcode", "errorkey", "reasoncode") if name in item), None
+        (
+            item[name]
+            for name in ("code", "o:errorcode", "errorkey", "reasoncode", "error_name")
+            if name in item
+        ),
+        None,
     )
-    if not isinstance(code, str) or not code:
-        return ProblemReport()
+    if not isinstance(code, str) or not code.strip("0"):
+        return ProblemReport()  # Tumblr says 0 where it has no code
     if form == "errors" and not (code.isascii() and code.isdigit() and not item.keys() & {"detail", "title"}):
         form = "code"  # Tumblr has numbers of its own, with a title
     if form == "code" and _STATUS.fullmatch(code):

@@ -91,6 +91,7 @@ _INTRODUCTIONS = (
     "The authorization headers in your request are not valid: ",  # MediaWiki
     "Error processing your OAuth request: ",  # X
     "[unauthorized]. ",  # LinkedIn
+    "Unauthorized: ",  # Schoology
 )
 _NUMBER = re.compile(r"\d{5}:")  # Plurk's
 _BLANKS = re.compile(r"\s+")
@@ -193,6 +194,7 @@ _RULES: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...] = (
     # Plurk's 40004. Sent again with another nonce, it is the clock if it comes again.
     ("nonce_used", (("timestamp or nonce",), ("invalid",))),
     ("timestamp_refused", (("timestamp",), _OLD)),
+    ("signature_invalid", (("invalid signature for ",),)),  # Spring, which then names the method
     ("signature_method_rejected", (("signature method", "signature_method"), _WRONG)),
     ("verifier_invalid", (("verifier",), _WRONG)),
     ("signature_invalid", (("signature",), _WRONG)),

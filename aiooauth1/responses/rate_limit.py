@@ -161,7 +161,7 @@ def rate_limit_of(headers: Iterable[tuple[str, str]], now: float | None = None) 
         )
     windows = (
         tuple(_windows(fields, now))
-        if any("limit" in name or "-remaining-" in name for name in fields)
+        if any("limit" in name or "-remaining-" in name or "-allotted" in name for name in fields)
         else ()
     )
     if not windows:
@@ -187,6 +187,9 @@ def _windows(fields: Mapping[str, str], now: float | None) -> Iterator[RateLimit
     yield from _ietf(fields.get("ratelimit", ""), policies, now)
     for family in FAMILIES:
         limit, remaining = _first(fields, family.limit), _first(fields, family.remaining)
+        used_up = _first(fields, family.used)
+        if remaining is None and limit is not None and used_up is not None:
+            remaining = max(0.0, limit - used_up)
         reset = next(
             (at for name in family.reset if (at := _reset(fields.get(name, ""), now, name)) is not None), None
         )
@@ -294,12 +297,14 @@ def _reset(text: str, now: float | None, name: str = "") -> float | None:
 def retry_after(value: str, now: float | None) -> float | None:
     """Read a Retry-After field (RFC 9110 section 10.2.3): ASCII digits or an HTTP date, else None.
 
+    Shopify writes seconds with a fraction.
+
     >>> retry_after("120", now=0.0), retry_after("-5", now=0.0), retry_after("nan", now=0.0)
     (120.0, None, None)
     """
     value = value.strip()
-    if _NUMBER.fullmatch(value):
-        return float(value)
+    if (seconds := _AMOUNT.fullmatch(value)) is not None:
+        return float(seconds[1])
     return _from(now, http_date(value))
 
 

@@ -21,6 +21,7 @@ class Family(NamedTuple):
     limit: tuple[str, ...]
     remaining: tuple[str, ...]
     reset: tuple[str, ...] = ()
+    used: tuple[str, ...] = ()  # of providers that count upwards
     scope: Scope = "unknown"
     window: float | None = None
     window_field: str = ""
@@ -30,14 +31,18 @@ _SECOND, _MINUTE, _HOUR, _DAY, _MONTH = 1.0, 60.0, 3_600.0, 86_400.0, 2_592_000.
 
 
 def _family(prefix: str, scope: Scope = "unknown", window: float | None = None) -> Family:
-    return Family((f"{prefix}limit",), (f"{prefix}remaining",), (f"{prefix}reset",), scope, window)
+    return Family(
+        (f"{prefix}limit",), (f"{prefix}remaining",), (f"{prefix}reset",), scope=scope, window=window
+    )
 
 
 _TRELLO: tuple[tuple[str, Scope], ...] = (("api-token", "user"), ("api-key", "app"), ("member", "user"))
 
+_MASHERY: tuple[tuple[str, Scope], ...] = (("packagekey", "app"), ("plan", "app"), ("accesstoken", "user"))
+
 FAMILIES = (
-    # X: docs.x.com, "Rate limits"; Okta, Zendesk and others use the same names.
-    _family("x-rate-limit-"),
+    # X: docs.x.com, "Rate limits"; Okta and others use the same names, Zendesk a shorter one for the limit.
+    Family(("x-rate-limit-limit", "x-rate-limit"), ("x-rate-limit-remaining",), ("x-rate-limit-reset",)),
     # X, of posts: plhery/node-twitter-api-v2 issues 495 and 553.
     _family("x-user-limit-24hour-", "user", _DAY),
     _family("x-app-limit-24hour-", "app", _DAY),
@@ -74,6 +79,24 @@ FAMILIES = (
     # Etsy, for each application.
     Family(("x-limit-per-second",), ("x-remaining-this-second",), scope="app", window=_SECOND),
     Family(("x-limit-per-day",), ("x-remaining-today",), scope="app", window=_DAY),
+    # Imgur: of the user, the application, and of posts ("Rate Limits" of its API's documentation).
+    Family(
+        ("x-ratelimit-userlimit",), ("x-ratelimit-userremaining",), ("x-ratelimit-userreset",), scope="user"
+    ),
+    Family(("x-ratelimit-clientlimit",), ("x-ratelimit-clientremaining",), scope="app", window=_DAY),
+    _family("x-post-rate-limit-"),
+    # Mashery, a gateway: queries a second and a quota, of a key or (Egnyte) of a user's token.
+    *(
+        Family(
+            (f"x-{name}-{kind}-allotted",),
+            (),
+            used=(f"x-{name}-{kind}-current",),
+            scope=scope,
+            window=_SECOND if kind == "qps" else None,
+        )
+        for name, scope in _MASHERY
+        for kind in ("qps", "quota")
+    ),
     # BigCommerce, in milliseconds.
     Family(
         ("x-rate-limit-requests-quota",),

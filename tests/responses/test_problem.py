@@ -151,7 +151,10 @@ def test_short_header_fields_are_masked_too() -> None:
     [
         ("17", 17.0),
         (" 0 ", 0.0),
-        *((unread, None) for unread in ("-1", "1.5", "nan", "inf", "9" * 400, "\N{FULLWIDTH DIGIT ONE}", "")),
+        *(
+            (unread, None)
+            for unread in ("-1", "1.5s", "nan", "inf", "9" * 400, "\N{FULLWIDTH DIGIT ONE}", "")
+        ),
         ("Fri, 31 Dec 1999 23:59:59 GMT", None),
     ],
 )

@@ -17,6 +17,7 @@ from real_refusals import BASE_STRING, FORMS, Form
 from aiooauth1.errors import (
     NonceRejected,
     ProviderError,
+    RateLimited,
     SignatureRejected,
     TimestampRefused,
     TokenRejected,
@@ -97,6 +98,32 @@ def test_what_is_said_about_it_is_kept() -> None:
 def test_what_repeats_the_status_or_is_of_another_scheme_names_nothing(headers: Headers, body: str) -> None:
     problem = read_problem(401, headers, body.encode())
     assert (problem.name, problem.advice, problem.meaning) == (None, None, "")
+
+
+@pytest.mark.parametrize(
+    ("code", "detail", "kind"),
+    [
+        ("ERR_403_DEVELOPER_OVER_QPS", "Account Over Queries Per Second Limit", RateLimited),
+        ("ERR_403_DEVELOPER_OVER_RATE", "Account Over Rate Limit", RateLimited),
+        ("ERR_403_DEVELOPER_INACTIVE", "", ProviderError),
+        ("ERR_401_INVALID_SIGNATURE", "", SignatureRejected),
+        ("ERR_401_TIMESTAMP_IS_INVALID", "", TimestampRefused),
+        ("ERR_401_INVALID_NONCE", "", NonceRejected),
+        ("ERR_401_INVALID_OR_EXPIRED_TOKEN", "", TokenRejected),
+    ],
+)
+def test_a_gateway_names_the_problem_in_a_field_of_its_own_beside_a_page(
+    code: str, detail: str, kind: type[ProviderError]
+) -> None:
+    headers = [("X-Mashery-Error-Code", code), ("X-Error-Detail-Header", detail), ("Retry-After", "1")]
+    problem = read_problem(int(code[4:7]), headers, b"<h1>Developer Over Qps</h1>")
+    assert (type(problem.error()), problem.name, problem.advice) == (kind, code, detail or None)
+    assert problem.retry_after == 1.0
+
+
+def test_a_detail_in_a_field_is_read_where_the_body_says_nothing() -> None:
+    problem = read_problem(403, [("X-Error-Detail", "oauth_problem=token_rejected")], b"")
+    assert (problem.name, problem.meaning) == ("token_rejected", "token_rejected")
 
 
 def test_a_sentence_may_end_in_a_full_stop() -> None:
@@ -182,6 +209,7 @@ def test_the_fake_provider_is_understood_by_each_of_its_two_reports(name: str) -
 
 DEAD = {
     "89",
+    "ERR_401_INVALID_OR_EXPIRED_TOKEN",
     "E004",
     "invalid_token",
     "json_oauth1_expired_token",
@@ -404,6 +432,7 @@ SAYS_DEAD = re.compile(
             "OAuth request token has expired",
             "Access Token expired",
             "The token used in the OAuth request is not valid",
+            'code="302"',
         ]
     )
 )

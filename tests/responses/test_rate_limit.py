@@ -38,7 +38,10 @@ def response(**headers: str) -> SimpleNamespace:
         ("Mon Sep 21 14:14:20 2026", 60.0),
         ("-5", None),
         ("+5", None),
-        ("1.5", None),
+        ("2.0", 2.0),  # Shopify
+        ("1.", None),
+        (".5", None),
+        ("1.5.2", None),
         ("nan", None),
         ("inf", None),
         ("1e9", None),
@@ -229,6 +232,42 @@ FIELDS: dict[str, tuple[dict[str, str], tuple[object, ...]]] = {
         (5, 0, 1.25, "user", None, 1.25),
     ),
     "Shopify": ({"X-Shopify-Shop-Api-Call-Limit": "39/40"}, (40, 1, None, "unknown", None, None)),
+    "Zendesk": (
+        {"X-Rate-Limit": "700", "X-Rate-Limit-Remaining": "0"},
+        (700, 0, None, "unknown", None, None),
+    ),
+    "Imgur": (
+        {
+            "X-RateLimit-UserLimit": "500",
+            "X-RateLimit-UserRemaining": "0",
+            "X-RateLimit-UserReset": "1790000300",
+            "X-RateLimit-ClientLimit": "12500",
+            "X-RateLimit-ClientRemaining": "12000",
+        },
+        (500, 0, 300, "user", None, 300),
+    ),
+    "Imgur's posts": (
+        {
+            "X-Post-Rate-Limit-Limit": "1250",
+            "X-Post-Rate-Limit-Remaining": "0",
+            "X-Post-Rate-Limit-Reset": "3600",
+        },
+        (1250, 0, 3600, "unknown", None, 3600),
+    ),
+    "Mashery counts upwards": (
+        {
+            "X-Packagekey-Qps-Allotted": "2",
+            "X-Packagekey-Qps-Current": "3",
+            "X-Packagekey-Quota-Allotted": "5000",
+            "X-Packagekey-Quota-Current": "17",
+        },
+        (2, 0, None, "app", 1, 1),
+    ),
+    "Mashery at Egnyte": (
+        {"X-Accesstoken-Qps-Allotted": "2", "X-Accesstoken-Qps-Current": "1"},
+        (2, 1, None, "user", 1, None),
+    ),
+    "Shopify's pause": ({"Retry-After": "2.0"}, (None, None, None, "unknown", None, 2)),
     "Zotero's Backoff": ({"Backoff": "30"}, (None, None, None, "unknown", None, 30)),
     "epoch milliseconds": (
         {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1790000005000"},

@@ -552,6 +552,64 @@ FORMS: list[Form] = [
         "timestamp_refused",
     ),
     Form("Intuit", 401, INTUIT, ProviderError, None),
+    *(
+        Form(
+            "OKAPI",
+            status,
+            json.dumps({"error": {"developer_message": "x", "reason_stack": ["bad_request", reason]}}),
+            kind,
+            reason,
+        )
+        for status, reason, kind in (
+            (400, "nonce_already_used", NonceRejected),
+            (400, "invalid_timestamp", TimestampRefused),
+            (400, "unsupported_signature_method", SignatureRejected),
+            (401, "invalid_signature", SignatureRejected),
+            (401, "invalid_token", TokenRejected),
+            (401, "invalid_consumer", ProviderError),
+        )
+    ),
+    *(
+        Form("XING", status, json.dumps({"message": "x", "error_name": name}), kind, name)
+        for status, name, kind in (
+            (401, "INVALID_OAUTH_SIGNATURE", SignatureRejected),
+            (401, "TIMESTAMP_EXPIRED", TimestampRefused),
+            (401, "NONCE_ALREADY_USED", NonceRejected),
+            (401, "CONSUMER_MISMATCH", ProviderError),
+            (403, "RATE_LIMIT_EXCEEDED", RateLimited),
+        )
+    ),
+    Form(
+        "payments", 401, '{"code":"INVALID_OAUTH_NONCE","message":"x"}', NonceRejected, "INVALID_OAUTH_NONCE"
+    ),
+    *(
+        Form("Vimeo", 401, f'<rsp stat="fail"><err code="{code}" expl="x" msg="{text}" /></rsp>', kind, code)
+        for code, text, kind in (
+            ("302", "Invalid / Expired token", TokenRejected),
+            ("302", "another list", ProviderError),
+            ("303", "Invalid signature", SignatureRejected),
+            ("304", "Invalid nonce", NonceRejected),
+        )
+    ),
+    Form("Garmin", 401, '{"errorMessage":"OAuth token not found"}', ProviderError, None),
+    Form("Tumblr", 429, '{"errors":[{"title":"Limit Exceeded","code":0,"detail":"x"}]}', RateLimited, None),
+    Form("mixi", 401, "", ProviderError, "expired_token", "OAuth error='expired_token'"),
+    Form("Schoology", 401, "Unauthorized: Invalid access token: k", TokenRejected, "token_rejected"),
+    Form(
+        "Spring on Tomcat",
+        401,
+        "<html><head><title>Error</title></head><body><h1>HTTP Status 401 - Invalid signature for signature"
+        " method HMAC-SHA1</h1></body></html>",
+        SignatureRejected,
+        "signature_invalid",
+    ),
+    Form(
+        "Spring on Jetty",
+        401,
+        "<html><body><h2>HTTP ERROR 401 Nonce already used: n</h2></body></html>",
+        NonceRejected,
+        "nonce_used",
+    ),
     Form(
         "a server by hand",
         401,
