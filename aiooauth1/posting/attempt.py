@@ -27,6 +27,7 @@ from aiooauth1.errors import (
 from aiooauth1.posting.pacing import SAYS_NOTHING
 from aiooauth1.posting.post import MAX_BODY
 from aiooauth1.responses.rate_limit import rate_limit
+from aiooauth1.responses.rate_limit_fields import TOO_MANY
 from aiooauth1.session.problem_reader import has_problem, raise_for_problem
 from aiooauth1.session.retry import Retry
 
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
 __all__ = ["STATUSES", "Attempt", "Meaning", "Sender", "backoff"]
 
 _FIRST_REDIRECT, _FIRST_REFUSAL = 300, 400
-_TOO_MANY_REQUESTS = frozenset({420, 429, 509})  # 420 of X's older API, 509 of OpenStreetMap
 _UNAVAILABLE = 503
 _GATEWAY = frozenset({502, 504})  # sent by a proxy: the server behind it may have done the work
 _SERVER_ERRORS = frozenset({500, 502, 503, 504})
@@ -184,7 +184,7 @@ async def _read(response: ClientResponse, method: str) -> Attempt:
 
 def _meaning(status: int, method: str, error: ProviderError | None, wait: float | None) -> Meaning:
     """Return what a refusal means for the post."""
-    is_limited = status in _TOO_MANY_REQUESTS or isinstance(error, RateLimited)
+    is_limited = status in TOO_MANY or isinstance(error, RateLimited)
     if is_limited or (status == _UNAVAILABLE and wait is not None):
         return Meaning.LIMITED
     if isinstance(error, (NonceRejected, TimestampRefused)):

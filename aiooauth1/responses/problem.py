@@ -27,6 +27,7 @@ from aiooauth1.responses.problem_formats import (
 )
 from aiooauth1.responses.problem_sentences import is_plain_sentence, server_time
 from aiooauth1.responses.rate_limit import http_date, rate_limit_of
+from aiooauth1.responses.rate_limit_fields import TOO_MANY
 from aiooauth1.responses.redaction import SecretMatcher, safe_prefix
 
 
@@ -45,7 +46,6 @@ _BODY_LENGTH = 500
 _PLACE_LENGTH = 200
 _FIRST_REFUSAL = 400
 _UNAUTHORIZED = 401
-_TOO_MANY = frozenset({420, 429, 509})  # 420 of X's older API, 509 of OpenStreetMap
 
 _COMPARE = (
     "compare server_base_string with the base_string that signing the same request gives: if they differ in"
@@ -97,7 +97,7 @@ class Problem:
         object.__setattr__(self, "parameters", MappingProxyType(dict(self.parameters)))
         if self.meaning is None:
             known = ProblemReport("oauth_problem", CANONICAL_NAMES.get(self.name or "", ""))
-            meaning = "rate_limited" if self.status in _TOO_MANY else canonical_name(known, self.status)
+            meaning = "rate_limited" if self.status in TOO_MANY else canonical_name(known, self.status)
             object.__setattr__(self, "meaning", meaning)
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -332,7 +332,7 @@ def _problem(
         meaning = "signature_invalid"  # why else would it tell
     if not report.name:
         report = replace(report, name=meaning)
-    if status in _TOO_MANY:
+    if status in TOO_MANY:
         meaning = "rate_limited"
     hints = HINTS.get(report.name) or HINTS.get(meaning, ())
     if given.base_string is not None:

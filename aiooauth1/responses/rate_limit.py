@@ -12,7 +12,15 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Protocol
 
-from aiooauth1.responses.rate_limit_fields import BACKOFF, FAMILIES, POLICIES, SCOPE, SCOPES, SHOPIFY
+from aiooauth1.responses.rate_limit_fields import (
+    BACKOFF,
+    FAMILIES,
+    POLICIES,
+    SCOPE,
+    SCOPES,
+    SHOPIFY,
+    TOO_MANY,
+)
 
 
 if TYPE_CHECKING:
@@ -104,7 +112,7 @@ class RateLimit:
         Args:
             status: The status of the refusal.
         """
-        is_reason = status in _TOO_MANY or (
+        is_reason = status in TOO_MANY or (
             status == _UNAVAILABLE
             and (
                 any(one.is_spent for one in self.windows)
@@ -114,7 +122,6 @@ class RateLimit:
         return self.wait if is_reason else self.retry_after
 
 
-_TOO_MANY = frozenset({420, 429, 509})  # 420 of X's older API, 509 of OpenStreetMap
 _UNAVAILABLE = 503
 
 

@@ -1,4 +1,4 @@
-"""The names of rate-limit fields, as data, each with where it is from."""
+"""The names of rate-limit fields, and the statuses beside them, as data, each with its source."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-__all__ = ["BACKOFF", "FAMILIES", "POLICIES", "SCOPE", "SCOPES", "SHOPIFY", "Family", "Scope"]
+__all__ = ["BACKOFF", "FAMILIES", "POLICIES", "SCOPE", "SCOPES", "SHOPIFY", "TOO_MANY", "Family", "Scope"]
+
+TOO_MANY = frozenset({420, 429, 509})
+"""The statuses that say "too many requests": 420 of X's older API, 509 of OpenStreetMap."""
 
 Scope = Literal["user", "app", "unknown"]
 """Whom a limit counts: one user's token, the whole application, or the provider does not say."""

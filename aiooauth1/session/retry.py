@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from aiooauth1.responses.rate_limit_fields import TOO_MANY
+
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Retry", "RetryBudget", "backoff", "is_rate_limit", "may_retry_error", "may_retry_response"]
 
-_TOO_MANY = frozenset({420, 429})  # 420 of X's older API
 _UNAVAILABLE = 503
 _SERVER_ERRORS = frozenset({500, 502, 504, _UNAVAILABLE})
 _UNDATED = 2.0  # seconds of the longest first pause after a rate limit without a time
@@ -29,10 +30,11 @@ _ORIGINS_KEPT = 1024
 class Retry:
     """When a session sends a request again by itself. It has no state, so one value may serve many sessions.
 
-    A request is retried if no byte was sent, if the provider answered 429 (or 503 with `Retry-After`), if it
-    rejected the nonce or timestamp, and on other server errors if the method is one of `resend`. Pauses count
-    towards the request's total timeout: a pause that would outlast it is not made, and the caller gets the
-    reply. A session refuses a `max_wait` other than the default that is longer than its total timeout.
+    A request is retried if no byte was sent, if the provider answered 429 (or 420, or 509; or 503 with
+    `Retry-After`; or refused for the rate of requests by another status with `Retry-After`), if it rejected
+    the nonce or timestamp, and on other server errors if the method is one of `resend`. Pauses count towards
+    the request's total timeout: a pause that would outlast it is not made, and the caller gets the reply. A
+    session refuses a `max_wait` other than the default that is longer than its total timeout.
 
     Args:
         attempts: How many times a request is sent at the most, the first time included.
@@ -104,7 +106,7 @@ def may_retry_response(
     """
     if wait is not None and not wait <= retry.max_wait:  # written so, it refuses NaN as well
         return False
-    if problem.status in _TOO_MANY:
+    if problem.status in TOO_MANY or is_rate_limit(problem, wait):
         return True  # refused before any work
     if problem.status == _UNAVAILABLE and wait is not None:
         return True  # the server says when to come again
@@ -116,7 +118,7 @@ def is_rate_limit(problem: Problem, wait: float | None) -> bool:
 
     Such a refusal is no sign of an outage, so a retry after it does not spend the retry budget.
     """
-    return wait is not None and problem.status in _TOO_MANY
+    return wait is not None and (problem.status in TOO_MANY or problem.meaning == "rate_limited")
 
 
 def backoff(

@@ -151,6 +151,16 @@ REPLIES: dict[str, tuple[bytes, set[str]]] = {
         reply(429, {"x-rate-limit-remaining": "0", "x-rate-limit-reset": "30"}),
         set(KINDS),
     ),
+    "509 with Retry-After, of OpenStreetMap": (reply(509, {"Retry-After": "7"}), set(KINDS)),
+    "403 for the rate of requests with Retry-After, of Mashery": (
+        reply(403, {"X-Mashery-Error-Code": "ERR_403_DEVELOPER_OVER_QPS", "Retry-After": "1"}),
+        set(KINDS),
+    ),
+    "403 for the rate of requests without a word of when": (
+        reply(403, {"X-Mashery-Error-Code": "ERR_403_DEVELOPER_OVER_RATE"}),
+        set(),
+    ),
+    "403 with Retry-After, for no known reason": (reply(403, {"Retry-After": "1"}), set()),
     "429 that asks for too much": (reply(429, {"Retry-After": "61"}), set()),
     "503 with Retry-After": (reply(503, {"Retry-After": "0"}), set(KINDS)),
     "503 with a window that ends": (
