@@ -9,19 +9,20 @@ from yarl import URL
 from aiooauth1.errors import SigningError
 from aiooauth1.session.signing_request import SignedCall, SigningOptions, SigningRequest
 from aiooauth1.signing.base_string import parse_url
-from aiooauth1.signing.methods import HMAC_SHA1
+from aiooauth1.signing.methods import HMAC_SHA1, method_of
 from aiooauth1.signing.rules import SigningRules
 from aiooauth1.signing.sign import Signer
-from aiooauth1.transport.clock import system_time
+from aiooauth1.transport.clock import ProviderClock, system_time
 from aiooauth1.transport.delivery import SAFE_METHODS, is_network_error, observe, outcome_unknown
 from aiooauth1.transport.origin import Origin, RequestTarget, require_secure_transport
-from aiooauth1.transport.request import check_fields
+from aiooauth1.transport.placement import remove_signature
+from aiooauth1.transport.request import basic_authorization, check_fields, sort_query
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
+    from aiohttp import BasicAuth, ClientHandlerType, ClientRequest, ClientResponse
 
     from aiooauth1.credentials import AccessToken, Consumer
     from aiooauth1.providers.provider import Provider
@@ -46,18 +47,24 @@ class OAuth1Middleware:
         origins: The origins to sign for, each `https://host` or `https://host:port`. Needed unless there is a
             provider, whose origins they are then by default.
         provider: How to sign: its method, realm, placement and quirks.
-        signature_method: How to sign. None: as the provider says, else HMAC-SHA1.
+        signature_method: How to sign, or the name of an HMAC method or PLAINTEXT. None: as the provider says,
+            else HMAC-SHA1.
         realm: The realm of the Authorization header. None: the provider's.
         allow_http: Whether an origin may be plain http other than loopback, or PLAINTEXT go over http.
+        basic_auth: Name and password for a gateway in front of the provider, for the origins alone; only with
+            a provider whose `placement` is `query` or `body`.
         clock: Seconds since the epoch.
         nonce: A new text at each call, letters and digits. None: random ones as long as the provider wants.
 
     Raises:
-        SigningError: If an origin is malformed, would show the signature to others (http), or the realm is
-            malformed.
+        TypeError: If an argument is of another type, or `basic_auth` comes without such a placement.
+        ValueError: If `basic_auth` has a character that its encoding lacks.
+        SigningError: If an origin is malformed, would show the signature to others (http), the realm is
+            malformed, or the provider takes no signed calls, or is `public_only`: only a session sees to
+            which address it connects.
     """
 
-    __slots__ = ("_options", "_origins", "_signer")
+    __slots__ = ("_options", "_origins", "_signer", "_strips_query")
 
     def __init__(
         self,
@@ -66,9 +73,10 @@ class OAuth1Middleware:
         *,
         origins: Iterable[str] = (),
         provider: Provider | None = None,
-        signature_method: SignatureMethod | None = None,
+        signature_method: SignatureMethod | str | None = None,
         realm: str | None = None,
         allow_http: bool = False,
+        basic_auth: BasicAuth | None = None,
         clock: Callable[[], float] = system_time,
         nonce: Callable[[], str] | None = None,
     ) -> None:
@@ -78,15 +86,27 @@ class OAuth1Middleware:
         if not named:
             raise SigningError("there is no origin to sign for: give origins= or a provider")
         self._origins = frozenset(Origin.of(URL(parse_url(origin).origin)) for origin in named)
-        method = signature_method or (provider.signature_method if provider is not None else HMAC_SHA1)
+        default = provider.signature_method if provider is not None else HMAC_SHA1
+        method = method_of(signature_method or default)
+        is_monotonic = strips = False
         if provider is not None:
+            _check_provider(provider)
+            is_monotonic, strips = provider.monotonic_timestamps, provider.placement == "query"
             allow_http = allow_http or provider.allow_http
             realm = provider.realm if realm is None else realm
         for origin in self._origins:
             require_secure_transport(origin, method, allow_http=allow_http)
         rules = SigningRules() if provider is None else provider.rules
         self._signer = Signer(consumer, token, signature_method=method, rules=rules, realm=realm)
-        self._options = SigningOptions.of(provider, clock=lambda _: clock(), nonce=nonce)
+        self._strips_query = strips
+        self._options = SigningOptions.of(
+            provider,
+            clock=ProviderClock(clock, never_back=is_monotonic).now,
+            nonce=nonce,
+            basic_auth=basic_authorization(basic_auth),
+        )
+        if basic_auth is not None and self._options.placement == "header":
+            raise TypeError("basic_auth= needs a provider with placement='query' or 'body'")
 
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
         """Sign the request if it goes to one of the origins.
@@ -101,6 +121,11 @@ class OAuth1Middleware:
         signed = observe(request, SigningRequest)
         signed.has_begun = False
         check_fields(signed.headers)
+        if self._strips_query:
+            # A provider that wants our parameters there copies them into its links to other pages.
+            await remove_signature(signed, "query")
+        if self._options.is_sorted:
+            signed.url = sort_query(signed.url)
         call = SignedCall(self._options, self._signer, RequestTarget(signed.url, origin))
         await call.prepare(signed)
         try:
@@ -112,3 +137,16 @@ class OAuth1Middleware:
             failure = outcome_unknown(what, error, method=signed.method, url=str(signed.url))
         # Raised outside the handler: aiohttp's error holds the whole request and must not become its context.
         raise failure
+
+
+def _check_provider(provider: Provider) -> None:
+    if not provider.signs_calls:
+        raise SigningError(
+            f"{provider.name!r} takes no signed calls: its access token is a key, to be sent as it says"
+        )
+    if provider.public_only:
+        raise SigningError(
+            f"{provider.name!r} is public_only, and a middleware cannot see to which address a request goes:"
+            " use OAuth1Session"
+        )
+    provider.warn_of_sunset()

@@ -7,7 +7,7 @@ import inspect
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Never, NoReturn, Self, TypedDict, Unpack, cast
 
-from aiohttp import BasicAuth, BytesPayload, hdrs
+from aiohttp import BytesPayload, hdrs
 from multidict import CIMultiDict
 from yarl import URL
 
@@ -23,18 +23,18 @@ from aiooauth1.session.signing_request import SigningOptions
 from aiooauth1.session.token_rejection import TokenRejection, TokenRejectionHandler
 from aiooauth1.session.urls import TargetResolver
 from aiooauth1.session.user_call import CallUser
-from aiooauth1.signing.methods import HMAC_SHA1, HMAC_SHA256, HMAC_SHA512, PLAINTEXT
+from aiooauth1.signing.methods import HMAC_SHA1, method_of
 from aiooauth1.signing.rules import SigningRules
 from aiooauth1.signing.sign import Signature, Signer
 from aiooauth1.transport.clock import ProviderClock, system_time
 from aiooauth1.transport.placement import compute_signature
-from aiooauth1.transport.request import FORM, check_fields
+from aiooauth1.transport.request import FORM, basic_authorization, check_fields
 
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
-    from aiohttp import ClientResponse, ClientSession
+    from aiohttp import BasicAuth, ClientResponse, ClientSession
 
     from aiooauth1.providers.provider import Placement, Provider
     from aiooauth1.responses.rate_limit import RateLimit
@@ -48,7 +48,6 @@ __all__ = ["OAuth1Session", "raise_for_problem"]
 _RENEWED_BEFORE = 30.0  # seconds before a token expires: a call takes its time
 _SIGNERS_KEPT = 1024
 _OPTIONS = frozenset(CallOptions.__annotations__) | {"auth"}  # which is refused with a better reason
-_METHODS = {method.name: method for method in (HMAC_SHA1, HMAC_SHA256, HMAC_SHA512, PLAINTEXT)}
 _DEFAULT_MAX_WAIT = Retry().max_wait
 
 
@@ -164,16 +163,12 @@ class OAuth1Session:
         self._set_retry(retry)
         if provider is not None:
             provider.warn_of_sunset()
-        if basic_auth is not None and not isinstance(basic_auth, BasicAuth):
-            raise TypeError(
-                f"basic_auth must be an aiohttp.BasicAuth or None, not {type(basic_auth).__name__}"
-            )
         self._options = SigningOptions.of(
             provider,
             clock=self._clocks.now,
             nonce=nonce,
             placement=placement,
-            basic_auth=None if basic_auth is None else basic_auth.encode(),
+            basic_auth=basic_authorization(basic_auth),
         )
         if basic_auth is not None and (provider is None or self._options.placement == "header"):
             raise TypeError("basic_auth= needs a provider, and placement='query' or 'body'")
@@ -214,7 +209,7 @@ class OAuth1Session:
         self._consumer = consumer
         self._token = token
         default = HMAC_SHA1 if provider is None else provider.signature_method
-        self._signature_method = _signature_method(signature_method or default)
+        self._signature_method = method_of(signature_method or default)
         self._realm = provider.realm if realm is None and provider is not None else realm
         make = partial(
             Signer,
@@ -554,19 +549,6 @@ def _check_types(provider: object, store: object, on_token_rejected: object) -> 
     is_plain = inspect.isfunction(on_token_rejected) or inspect.ismethod(on_token_rejected)
     if not callable(on_token_rejected) or (is_plain and not inspect.iscoroutinefunction(on_token_rejected)):
         raise TypeError("on_token_rejected must be an `async def` that takes a TokenRejection")
-
-
-def _signature_method(given: SignatureMethod | str) -> SignatureMethod:
-    if isinstance(given, str):
-        if given not in _METHODS:
-            raise TypeError(
-                f"no signature method is called {given!r}: give one of {', '.join(_METHODS)}, or"
-                " aiooauth1.signing.rsa.RSA_SHA1(key) and the like"
-            )
-        return _METHODS[given]
-    if isinstance(given, type) or not hasattr(given, "name") or not hasattr(given, "sign"):
-        raise TypeError(f"signature_method must be a SignatureMethod or its name, not {given!r}")
-    return given
 
 
 def _checked(token: AccessToken | None) -> AccessToken | None:

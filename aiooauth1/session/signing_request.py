@@ -37,6 +37,7 @@ from aiooauth1.transport.request import (
     sent_url,
     set_user_agent,
     signed_form_bytes,
+    sort_form,
 )
 
 
@@ -69,6 +70,7 @@ class SigningOptions:
         placement: Where the parameters go.
         body_hash: Whether a body that is not a form is hashed.
         sign_multipart_text: Whether the text fields of multipart bodies are signed as if they were a form's.
+        is_sorted: Whether a form goes out in the order in which it is signed.
         needs_user_agent: Whether a request must name its consumer in User-Agent.
         user_agent: That name, if the request has none.
         basic_auth: The value of an Authorization header for a gateway in front of the provider.
@@ -85,6 +87,7 @@ class SigningOptions:
     placement: Placement = "header"
     body_hash: bool = False
     sign_multipart_text: bool = False
+    is_sorted: bool = False
     needs_user_agent: bool = False
     user_agent: str | None = None
     basic_auth: str | None = None
@@ -123,6 +126,7 @@ class SigningOptions:
             placement=placement or provider.placement,
             body_hash=provider.rules.body_hash,
             sign_multipart_text=provider.sign_multipart_text,
+            is_sorted=provider.rules.sorted_parameters,
             needs_user_agent=provider.needs_user_agent,
             user_agent=provider.user_agent,
             basic_auth=basic_auth,
@@ -188,7 +192,8 @@ class SignedCall:
         is_first = url is self._url and not self._attempted
         if hdrs.AUTHORIZATION in request.headers:
             raise SigningError(
-                "the request has an Authorization already (headers= or auth=): only we write it"
+                "the request has an Authorization already (headers= or auth=): only we write it; for a"
+                " gateway in front of the provider there is basic_auth="
             )
         if not is_first:
             request.unsigned_url = None
@@ -227,6 +232,8 @@ class SignedCall:
             check_framing(request)
         if is_form(request):
             check_uncompressed(request)
+            if options.is_sorted:
+                await sort_form(request)
             form = await signed_form_bytes(request)
         elif options.sign_multipart_text:
             form = await signed_form_bytes(request, with_multipart=True)

@@ -6,6 +6,7 @@ import hashlib
 from binascii import b2a_base64
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
 from aiooauth1.errors import SigningError
@@ -26,6 +27,7 @@ __all__ = [
     "SignatureMethod",
     "body_hash_value",
     "keyed",
+    "method_of",
 ]
 
 
@@ -114,6 +116,30 @@ HMAC_SHA1 = Hmac("HMAC-SHA1", "sha1")
 HMAC_SHA256 = Hmac("HMAC-SHA256", "sha256")
 HMAC_SHA512 = Hmac("HMAC-SHA512", "sha512")
 PLAINTEXT = Plaintext()
+
+
+_BY_NAME = MappingProxyType({one.name: one for one in (HMAC_SHA1, HMAC_SHA256, HMAC_SHA512, PLAINTEXT)})
+
+
+def method_of(given: SignatureMethod | str) -> SignatureMethod:
+    """Return a signature method, which may be given by its name if it needs no key.
+
+    Raises:
+        TypeError: If it is neither a method nor such a name.
+
+    >>> method_of("HMAC-SHA256").name
+    'HMAC-SHA256'
+    """
+    if isinstance(given, str):
+        if given not in _BY_NAME:
+            raise TypeError(
+                f"no signature method is called {given!r}: give one of {', '.join(_BY_NAME)}, or"
+                " aiooauth1.signing.rsa.RSA_SHA1(key) and the like"
+            )
+        return _BY_NAME[given]
+    if isinstance(given, type) or not hasattr(given, "name") or not hasattr(given, "sign"):
+        raise TypeError(f"signature_method must be a SignatureMethod or its name, not {given!r}")
+    return given
 
 
 def keyed(method: SignatureMethod, consumer_secret: str, token_secret: str) -> Callable[[str], str]:

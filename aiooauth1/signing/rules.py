@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from types import NoneType
 
 from aiooauth1.errors import SigningError
 from aiooauth1.signing.base_string import parse_url
@@ -32,6 +33,7 @@ class SigningRules:
             them, so that a value with a literal `%41` counts as `A` (WordPress's OAuth1 plugin, WooCommerce).
 
     Raises:
+        TypeError: If a value is of another type.
         ValueError: If scheme or origin is none, the origin has a query or fragment, or natural order is
             combined with `sorted_parameters`.
     """
@@ -48,6 +50,11 @@ class SigningRules:
     decodes_twice: bool = False
 
     def __post_init__(self) -> None:
+        for one in fields(self):
+            value, is_text = getattr(self, one.name), one.name.startswith("signed_")
+            if not isinstance(value, (str, NoneType) if is_text else bool):
+                accepted = "a str or None" if is_text else "True or False"
+                raise TypeError(f"{one.name} must be {accepted}, not {type(value).__name__}")
         if self.signed_scheme not in {None, "http", "https"}:
             raise ValueError(f"signed_scheme must be 'http' or 'https', not {self.signed_scheme!r}")
         if self.natural_order and self.sorted_parameters:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from aiooauth1.errors import SigningError
 from aiooauth1.signing.base_string import base_string_prefix, encode_normalized, join_normalized
 from aiooauth1.signing.encoding import decoded_again, percent_encode
-from aiooauth1.signing.methods import HMAC_SHA1, Hmac, body_hash_value, keyed
+from aiooauth1.signing.methods import HMAC_SHA1, Hmac, body_hash_value, keyed, method_of
 from aiooauth1.signing.parameters import (
     extra_pairs,
     form_bytes,
@@ -76,11 +76,11 @@ class Signer:
         consumer: Consumer,
         token: RequestToken | AccessToken | None = None,
         *,
-        signature_method: SignatureMethod = HMAC_SHA1,
+        signature_method: SignatureMethod | str = HMAC_SHA1,
         rules: SigningRules = SigningRules(),
         realm: str | None = None,
     ) -> None:
-        self._method = signature_method
+        self._method = signature_method = method_of(signature_method)
         # Set first, since __repr__ needs it and an error report may show a half-made signer.
         self._constant: tuple[tuple[str, str], ...] = (("oauth_consumer_key", consumer.key),)
         if realm is not None and (unfit := _NO_REALM_CHARACTER.search(realm)):
@@ -213,7 +213,7 @@ def sign(
     nonce: str,
     timestamp: int,
     form: bytes | Iterable[tuple[str, str]] | None = None,
-    signature_method: SignatureMethod = HMAC_SHA1,
+    signature_method: SignatureMethod | str = HMAC_SHA1,
     rules: SigningRules = SigningRules(),
     realm: str | None = None,
     callback: str | None = None,
@@ -233,7 +233,7 @@ def sign(
         timestamp: Seconds since the epoch, a whole number.
         form: The body if its content type is exactly `application/x-www-form-urlencoded`, as bytes, or as
             pairs, which `Signature.body` encodes. None for any other body and for none.
-        signature_method: How to sign.
+        signature_method: How to sign, or the name of an HMAC method or PLAINTEXT.
         rules: How the provider departs from RFC 5849.
         realm: The realm of the header, of visible ASCII and spaces. It is not signed.
         callback: `oauth_callback` of a request for a request token: an absolute URI or `oob`.

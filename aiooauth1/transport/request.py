@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 import string
+from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from aiohttp import BytesPayload, MultipartWriter, Payload, hdrs
+from aiohttp import BasicAuth, BytesPayload, MultipartWriter, Payload, hdrs
 from aiohttp.http import SERVER_SOFTWARE
 from aiohttp.multipart import content_disposition_filename, parse_content_disposition
+from yarl import URL
 
 from aiooauth1.errors import SigningError
-from aiooauth1.signing.encoding import encode_form
+from aiooauth1.signing.base_string import join_normalized
+from aiooauth1.signing.encoding import encode_form, encoded_pairs
 
 
 if TYPE_CHECKING:
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FORM",
+    "basic_authorization",
     "can_resend",
     "check_authority",
     "check_fields",
@@ -33,6 +37,8 @@ __all__ = [
     "sent_url",
     "set_user_agent",
     "signed_form_bytes",
+    "sort_form",
+    "sort_query",
 ]
 
 FORM = "application/x-www-form-urlencoded"
@@ -202,6 +208,45 @@ def check_fields(fields: MultiMapping[str]) -> None:
     for once in (hdrs.CONTENT_TYPE, hdrs.CONTENT_LENGTH, hdrs.HOST):
         if len(fields.getall(once, ())) > 1:
             raise SigningError(f"the headers have {once} twice, of which servers take either: give it once")
+
+
+def basic_authorization(given: BasicAuth | None) -> str | None:
+    """Return the Authorization for a gateway in front of the provider, if there is one.
+
+    Raises:
+        TypeError: If it is not an `aiohttp.BasicAuth` or None.
+        ValueError: If name or password has a character that its encoding lacks.
+    """
+    if given is None:
+        return None
+    if not isinstance(given, BasicAuth):
+        kind = f"the class {given.__name__}" if isinstance(given, type) else type(given).__name__
+        raise TypeError(f"basic_auth must be an aiohttp.BasicAuth or None, not {kind}")
+    with suppress(UnicodeEncodeError):
+        return given.encode()
+    # Raised outside the handler, since the codec's error holds the password.
+    raise ValueError(
+        f"basic_auth has a character that {given.encoding} lacks: give BasicAuth(name, password, 'utf-8')"
+    )
+
+
+def sort_query(url: URL) -> URL:
+    """Return a URL whose query is in the order in which it is signed: itself, if it is so already."""
+    query = url.raw_query_string
+    ordered = join_normalized(encoded_pairs(query.encode()))
+    return url if ordered == query else URL(f"{str(url).partition('?')[0]}?{ordered}", encoded=True)
+
+
+async def sort_form(request: ClientRequest) -> None:
+    """Send a form in the order in which it is signed.
+
+    Raises:
+        SigningError: If it can be read only once.
+    """
+    raw = await read_body(request)
+    ordered = join_normalized(encoded_pairs(raw)).encode()
+    if ordered != raw:
+        await request.update_body(BytesPayload(ordered, content_type=FORM))
 
 
 def is_form(request: ClientRequest) -> bool:

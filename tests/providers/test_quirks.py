@@ -17,7 +17,7 @@ from urllib.parse import quote, unquote
 
 import aiohttp
 import pytest
-from aiohttp import FormData, TCPConnector
+from aiohttp import BytesPayload, FormData, TCPConnector
 from wire.certificates import client_tls, server_tls
 from wire.listener import Names
 
@@ -96,6 +96,12 @@ async def _post_json(fake: FakeProvider, provider: Provider) -> None:
 
 async def _post_form(fake: FakeProvider, provider: Provider) -> None:
     await _call(fake, provider, "POST", "echo", data=[("b", "1"), ("a", "2"), ("a", "10")])
+
+
+async def _post_form_bytes(fake: FakeProvider, provider: Provider) -> None:
+    # PHP makes nested arrays of these, and their items keep the order in which they came.
+    form = BytesPayload(b"filter[z]=1&filter[a]=x+y", content_type="application/x-www-form-urlencoded")
+    await _call(fake, provider, "POST", "echo", data=form)
 
 
 async def _post_array(fake: FakeProvider, provider: Provider) -> None:
@@ -330,6 +336,13 @@ QUIRKS = {
         "parameter_rejected",
         "echo",
         lambda seen: seen.body == b"a=10&a=2&b=1",
+    ),
+    "a sorted form that was given as bytes": Quirk(
+        {"rules": SigningRules(sorted_parameters=True)},
+        _post_form_bytes,
+        "parameter_rejected",
+        "echo",
+        lambda seen: seen.body == b"filter%5Ba%5D=x%20y&filter%5Bz%5D=1",
     ),
     "sorted, with the signature in the query": Quirk(
         {"rules": SigningRules(sorted_parameters=True), "placement": "query"},

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
-from aiohttp import ClientSession, hdrs
+from aiohttp import BasicAuth, ClientSession, hdrs
 from wire.leaks import leaks
-from wire.listener import DROP, Listener, reply
-from wire.oracle import verified
+from wire.listener import DROP, Arrival, Listener, reply
+from wire.oracle import oauth_parameters, verified
 from wire.people import CONSUMER, SECRETS, TOKEN, signing
 from yarl import URL
 
@@ -173,6 +174,83 @@ async def test_the_middleware_goes_by_a_providers_placement_rules_and_origins(
     assert [name for name, text in texts.items() if "oauth_nonce" in text] == [placement]
     assert "oauth_version" not in arrival.octets.decode()
     assert arrival.header("User-Agent") == "service/1.0"
+
+
+def basic(password: str) -> BasicAuth:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # newer versions of aiohttp take a header too
+        return BasicAuth("ann", password)
+
+
+async def by_middleware(listener: Listener, target: str, quirks: dict[str, Any], **options: Any) -> Arrival:
+    """Send a POST by a middleware for a provider with quirks; return what arrived."""
+    provider = Provider("home", base_url=f"{listener.origin}/", **quirks)
+    middleware = OAuth1Middleware(CONSUMER, TOKEN, provider=provider, **options)
+    async with ClientSession(middlewares=(middleware,)) as http:
+        await http.post(listener.origin + target, data=b"z=1&b=2", headers=FORM)
+    return listener.arrivals[-1]
+
+
+@pytest.mark.parametrize("placement", ["query", "body"])
+async def test_the_middleware_passes_a_gateway_in_front_of_the_provider(
+    listener: Listener, placement: str
+) -> None:
+    arrival = await by_middleware(listener, "/r", {"placement": placement}, basic_auth=basic("pässword"))
+    assert arrival.header("Authorization") == "Basic YW5uOnDkc3N3b3Jk"
+    assert b"oauth_signature=" in arrival.octets
+
+
+async def test_the_middleware_takes_old_parameters_out_of_a_link_that_repeats_them(
+    listener: Listener,
+) -> None:
+    """WooCommerce's Link fields do (woocommerce/wc-api-python#24)."""
+    link = "/r?page=2&oauth_consumer_key=k&oauth_nonce=old&oauth_signature=old&oauth_token=t"
+    arrival = await by_middleware(listener, link, {"placement": "query"})
+    assert arrival.target.startswith("/r?page=2&oauth_")
+    assert arrival.target.count("oauth_nonce") == 1
+    assert "old" not in arrival.target
+
+
+async def test_the_middleware_sends_query_and_form_in_the_order_in_which_they_are_signed(
+    listener: Listener,
+) -> None:
+    rules = SigningRules(sorted_parameters=True)
+    arrival = await by_middleware(listener, "/r?f%5Bz%5D=1&f%5Ba%5D=2", {"rules": rules})
+    assert (arrival.target, arrival.body) == ("/r?f%5Ba%5D=2&f%5Bz%5D=1", b"b=2&z=1")
+    verified(arrival, CONSUMER, TOKEN)
+
+
+async def test_the_timestamps_of_the_middleware_do_not_go_back_where_the_provider_minds(
+    listener: Listener,
+) -> None:
+    times = iter((500.0, 400.0))
+    provider = Provider("home", base_url=f"{listener.origin}/", monotonic_timestamps=True)
+    middleware = OAuth1Middleware(CONSUMER, TOKEN, provider=provider, clock=lambda: next(times))
+    async with ClientSession(middlewares=(middleware,)) as http:
+        for _ in range(2):
+            await http.get(listener.origin)
+    stamps = [oauth_parameters(arrival)["oauth_timestamp"] for arrival in listener.arrivals]
+    assert stamps == ["500", "500"]
+
+
+@pytest.mark.parametrize(
+    ("quirks", "options", "error", "words"),
+    [
+        ({"signs_calls": False}, {}, SigningError, "takes no signed calls"),
+        ({"public_only": True}, {}, SigningError, "use OAuth1Session"),
+        ({}, {"basic_auth": basic("p")}, TypeError, "placement='query' or 'body'"),
+        ({"placement": "query"}, {"basic_auth": "ann:p"}, TypeError, "BasicAuth or None, not str$"),
+        ({"placement": "query"}, {"basic_auth": basic("€")}, ValueError, "latin1 lacks"),
+        ({}, {"signature_method": "HMAC-MD5"}, TypeError, "no signature method is called 'HMAC-MD5'"),
+    ],
+    ids=str,
+)
+def test_the_middleware_refuses_a_provider_or_option_that_it_cannot_honour(
+    quirks: dict[str, Any], options: dict[str, Any], error: type[Exception], words: str
+) -> None:
+    provider = Provider("home", base_url="https://home.example/", **quirks)
+    with pytest.raises(error, match=words):
+        OAuth1Middleware(CONSUMER, TOKEN, provider=provider, **options)
 
 
 async def test_an_error_of_a_query_signed_by_the_middleware_shows_no_signature(listener: Listener) -> None:

@@ -815,10 +815,10 @@ def test_a_session_shows_no_secret() -> None:
     assert not any(secret in repr(signing()) + str(vars(signing())) for secret in SECRETS)
 
 
-def basic() -> BasicAuth:
+def basic(password: str = "password") -> BasicAuth:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # newer versions of aiohttp take a header too
-        return BasicAuth("ann", "password")
+        return BasicAuth("ann", password)
 
 
 # What people write by mistake, and what they are told
@@ -923,6 +923,13 @@ async def test_a_path_that_leaves_the_path_of_base_url_is_warned_of(listener: Li
 
 
 # HTTP Basic for a gateway in front of the provider
+
+
+def test_basic_auth_that_its_encoding_lacks_is_refused_without_showing_it() -> None:
+    with pytest.raises(ValueError, match="give BasicAuth") as raised:
+        OAuth1Session(CONSUMER, basic_auth=basic("€uro"))
+    assert "uro" not in str(raised.value)
+    assert raised.value.__context__ is None
 
 
 @pytest.mark.parametrize("placement", ["query", "body"])

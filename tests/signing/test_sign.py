@@ -5,7 +5,7 @@ import hashlib
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import FrozenInstanceError
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -758,3 +758,29 @@ def test_a_second_signature_in_query_or_form_is_refused_when_ours_would_join_it(
         stale.url()
     with pytest.raises(SigningError, match="the form has an oauth_signature already"):
         stale.body()
+
+
+def test_a_method_without_a_key_may_be_given_by_its_name() -> None:
+    def signed(method: SignatureMethod | str) -> str:
+        options = {"consumer": Consumer("k", "s"), "nonce": "n", "timestamp": 1, "signature_method": method}
+        return sign("GET", "https://h/", **cast("Any", options)).value
+
+    assert signed("HMAC-SHA256") == signed(HMAC_SHA256)
+    for wrong in ("RSA-SHA1", "hmac-sha1", type(HMAC_SHA1), 5):
+        with pytest.raises(TypeError, match=r"^(signature_method must be|no signature method is called)"):
+            signed(cast("Any", wrong))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "accepted"),
+    [
+        ("natural_order", 1, "True or False, not int"),
+        ("body_hash", "yes", "True or False, not str"),
+        ("realm_is_url", None, "True or False, not NoneType"),
+        ("signed_origin", b"https://h", "a str or None, not bytes"),
+        ("signed_scheme", True, "a str or None, not bool"),
+    ],
+)
+def test_rules_of_another_type_are_refused(name: str, value: Any, accepted: str) -> None:
+    with pytest.raises(TypeError, match=f"{name} must be {accepted}"):
+        SigningRules(**{name: value})

@@ -8,7 +8,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
 
-from aiohttp import BasicAuth, ClientSession, DummyCookieJar
+from aiohttp import ClientSession, DummyCookieJar
 from yarl import URL
 
 from aiooauth1._internal.lifecycle import LoopAffinity
@@ -37,10 +37,13 @@ from aiooauth1.transport.origin import Origin, require_secure_transport
 from aiooauth1.transport.params import ParamsEncoder
 from aiooauth1.transport.placement import compute_signature
 from aiooauth1.transport.public_only import public_connector
+from aiooauth1.transport.request import basic_authorization
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from aiohttp import BasicAuth
 
     from aiooauth1.providers.provider import EndpointName
     from aiooauth1.signing.signature import Prepared
@@ -420,10 +423,9 @@ class Legs:
 
 
 def _basic_auth(provider: Provider, given: BasicAuth | None) -> str | None:
-    if given is None:
+    value = basic_authorization(given)
+    if value is None:
         return None
-    if not isinstance(given, BasicAuth):
-        raise TypeError(f"basic_auth must be an aiohttp.BasicAuth or None, not {_kind(given)}")
     names: tuple[EndpointName, ...] = ("request_token", "access_token")
     for name in names:
         endpoint = provider.endpoint(name)
@@ -431,7 +433,7 @@ def _basic_auth(provider: Provider, given: BasicAuth | None) -> str | None:
             raise TypeError(
                 f"basic_auth= needs {name}_placement='query' or 'body': the signature takes Authorization"
             )
-    return given.encode()
+    return value
 
 
 def _kind(given: object) -> str:

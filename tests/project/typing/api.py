@@ -130,7 +130,8 @@ def signing() -> None:
     )
     sign("GET", "https://h/", consumer=consumer, nonce="n")  # type: ignore[call-arg]  # timestamp
     sign("GET", "https://h/", consumer=consumer, nonce="n", timestamp=1, form={"a": "b"})  # type: ignore[dict-item]
-    sign("GET", "https://h/", consumer=consumer, nonce="n", timestamp=1, signature_method="PLAINTEXT")  # type: ignore[arg-type]
+    sign("GET", "https://h/", consumer=consumer, nonce="n", timestamp=1, signature_method="PLAINTEXT")
+    sign("GET", "https://h/", consumer=consumer, nonce="n", timestamp=1, signature_method=1)  # type: ignore[arg-type]
 
 
 # Stores
