@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import time
+from pathlib import Path
 
 from real_redis.fixtures import own_redis, redis_cluster, redis_url
 
@@ -37,10 +39,19 @@ _UNSET = {
 }
 
 
+# What the tests themselves are told by the environment.
+_KEPT = {"AIOOAUTH1_CHAOS_SECONDS", "AIOOAUTH1_TEST_REDIS_URL"}
+
+
 def pytest_configure() -> None:
     """Give the tests, and every process that they start, one environment on any machine."""
-    for name in [name for name in os.environ if name.lower() in _UNSET]:
-        del os.environ[name]
+    for name in list(os.environ):
+        if name.lower() in _UNSET or (name.startswith("AIOOAUTH1_") and name not in _KEPT):
+            del os.environ[name]
+    for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME"):  # the user's own providers and tokens
+        os.environ[name] = str(Path(__file__).parent / "no-such-folder")
+    if hasattr(time, "tzset"):
+        time.tzset()  # this process has read TZ at its start
     # A shell script's `command &` and nohup leave SIGINT ignored, and children inherit that.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
