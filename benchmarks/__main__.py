@@ -32,23 +32,23 @@ SUBJECTS: Mapping[str, Callable[[Effort], Subject]] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure the subjects asked for and print what came out; the marks never change the exit status."""
+    """Measure the given subjects and print the figures. A missed mark does not change the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description="Measure aiooauth1 beside its peers."
     )
     parser.add_argument(
-        "subjects", nargs="*", metavar="subject", help=f"of {', '.join(SUBJECTS)}; all if none"
+        "subjects", nargs="*", metavar="subject", help=f"one of {', '.join(SUBJECTS)} (default: all)"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON document instead of tables")
     less = parser.add_mutually_exclusive_group()
     less.add_argument(
-        "--quick", action="store_true", help="few short samples: to see that it runs, not how fast"
+        "--quick", action="store_true", help="few short samples: shows that it runs, not how fast"
     )
-    less.add_argument("--minimal", action="store_true", help="the least there is to see that it runs")
+    less.add_argument("--minimal", action="store_true", help="the least work that shows that it runs")
     chosen = parser.parse_args(arguments)
     for name in chosen.subjects:
         if name not in SUBJECTS:
-            parser.error(f"there is no subject {name!r}: choose of {', '.join(SUBJECTS)}")
+            parser.error(f"there is no subject {name!r}: choose from {', '.join(SUBJECTS)}")
     effort = QUICK if chosen.quick else MINIMAL if chosen.minimal else FULL
     subjects = [SUBJECTS[name](effort) for name in dict.fromkeys(chosen.subjects or SUBJECTS)]
     print((as_json if chosen.json else as_text)(subjects, effort))

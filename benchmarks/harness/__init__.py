@@ -1,1 +1,1 @@
-"""What measures: repetition, report, servers and back ends."""
+"""The tools of the subjects: repetition, report, servers and back ends."""

@@ -1,4 +1,4 @@
-"""The stores that are measured, each empty and on a back end of its own."""
+"""The measured stores, each empty and with a back end of its own."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ PACKAGES = ("aiosqlite", "redis", "cryptography")
 
 
 class BackEnds:
-    """The stores by their names, and what they keep their tokens in."""
+    """The stores by name, and their back ends."""
 
     def __init__(self) -> None:
         self.stores: dict[str, TokenStore] = {"MemoryStore": MemoryStore()}
         self.notes: list[str] = []
         self.file: Path | None = None
-        self.urls: dict[str, str] = {}  # of the Redis of each store that has one
+        self.urls: dict[str, str] = {}  # of each RedisStore's Redis, by the store's name
 
 
 @asynccontextmanager
 async def running() -> AsyncIterator[BackEnds]:
-    """Open every store that there is something for; the others are named in the notes."""
+    """Open every store whose packages and server are installed, and note the others."""
     back_ends = BackEnds()
     missing = [package for package in PACKAGES if find_spec(package) is None]
     back_ends.notes += [f"{package} is not installed: its stores are not measured" for package in missing]
@@ -71,10 +71,10 @@ async def _open_redis(back_ends: BackEnds, server: str, stack: AsyncExitStack, *
 
 
 def user(number: int) -> str:
-    """Return the name of a user, a text of its own each time, as from a request."""
+    """Return the name of a user, a new string each time, as from a request."""
     return f"user-{number:06d}"
 
 
 def token(number: int) -> AccessToken:
-    """Return that user's token, no text of which another shares."""
+    """Return that user's token, which shares no string with another token."""
     return AccessToken(f"{number:09d}-{TOKEN[10:]}", f"{number:09d}{TOKEN_SECRET[9:]}")

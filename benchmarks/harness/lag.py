@@ -1,4 +1,4 @@
-"""How far an event loop is behind: what everything else in the process feels of long callbacks."""
+"""Measures how late an event loop is: how long callbacks delay everything else in the process."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ class Lags:
 
     @property
     def late(self) -> float:
-        """The 99th percentile."""
+        """The 99th percentile in seconds."""
         return statistics.quantiles(self.ticks, n=100, method="inclusive")[-1]
 
     @property
     def longest(self) -> float:
-        """The longest."""
+        """The longest delay in seconds."""
         return max(self.ticks)
 
 
 @asynccontextmanager
 async def watched(tick: float) -> AsyncIterator[Lags]:
-    """Watch the running loop until the block ends, with a look at the clock every so many seconds."""
+    """Watch the running loop until the block ends. `tick` is the time between two measurements in seconds."""
     lags = Lags()
     watch = asyncio.create_task(_watch(lags.ticks, tick))
     await asyncio.sleep(0)
     try:
         yield lags
-        await asyncio.sleep(2 * tick)  # so that the last look is not missed
+        await asyncio.sleep(2 * tick)  # so that the last measurement is made
     finally:
         watch.cancel()
 
 
 async def _watch(ticks: list[float], tick: float) -> None:
-    """Note how late each tick was; of one long delay every tick that fell into it, not only the first."""
+    """Record how late each tick was. A long delay counts for every tick that falls into it."""
     due = time.perf_counter() + tick
     while True:
         await asyncio.sleep(max(0.0, due - time.perf_counter()))

@@ -1,4 +1,4 @@
-"""Measuring two things alternately, in pairs, so that what the machine does meanwhile meets both."""
+"""Measures two things alternately, in pairs, so that other load on the machine affects both."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class Effort:
     """How much is measured.
 
     Args:
-        name: What it is called.
-        pairs: How many pairs of samples.
-        seconds: How long a sample takes at least, where it is as many calls as that takes.
-        share: How much of the work is done where a sample is a fixed amount of it: 1.0 is all.
+        name: The effort's name.
+        pairs: The number of pairs of samples.
+        seconds: The shortest time of a sample whose number of calls is free.
+        share: The share of the work that is done in a sample of a fixed amount of it: 1.0 is all.
     """
 
     name: str
@@ -32,12 +32,7 @@ class Effort:
     share: float
 
     def of(self, amount: int, least: int = 1) -> int:
-        """Return how much of an amount of work is done.
-
-        Args:
-            amount: All of it.
-            least: The least that makes sense.
-        """
+        """Return the share of an amount of work, but not less than `least`."""
         return max(least, round(amount * self.share))
 
 
@@ -48,11 +43,11 @@ MINIMAL = Effort("minimal", pairs=2, seconds=0.0, share=0.001)
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What came of measuring two things in pairs.
+    """The result of measuring two things in pairs.
 
     Args:
-        first: Seconds a call of the first, the median of its samples.
-        second: Likewise of the second.
+        first: The cost of one call of the first, the median of its samples.
+        second: The same for the second.
         ratios: First to second, pair by pair.
     """
 
@@ -67,13 +62,13 @@ class Comparison:
 
     @property
     def spread(self) -> tuple[float, float]:
-        """The quartiles between which the middle half of the ratios lies."""
+        """The lower and the upper quartile of the ratios."""
         low, _, high = statistics.quantiles(self.ratios, n=4, method="inclusive")
         return low, high
 
 
 def compare(first: Callable[[], object], second: Callable[[], object], effort: Effort) -> Comparison:
-    """Measure two calls in pairs, in CPU time: other programs on the machine do not count."""
+    """Measure two calls in pairs, in CPU time, which other programs on the machine do not count towards."""
     with _without_garbage_collection():
         loops = _loops(first, effort.seconds), _loops(second, effort.seconds)
         return compared(
@@ -87,13 +82,7 @@ def compare(first: Callable[[], object], second: Callable[[], object], effort: E
 async def compare_async(
     first: Callable[[], Awaitable[float]], second: Callable[[], Awaitable[float]], pairs: int
 ) -> Comparison:
-    """Measure two things in pairs that tell themselves what they cost.
-
-    Args:
-        first: Does it once and returns the cost.
-        second: Likewise.
-        pairs: How many times each.
-    """
+    """Measure two functions in pairs, each of which returns the cost of one sample."""
     costs = []
     for number in range(pairs):
         if number % 2:
@@ -105,7 +94,7 @@ async def compare_async(
 
 
 def compared(costs: Iterable[tuple[float, float]]) -> Comparison:
-    """Return what comes of pairs of costs."""
+    """Compare pairs of costs."""
     pairs = list(costs)
     return Comparison(
         statistics.median(first for first, _ in pairs),
@@ -115,7 +104,7 @@ def compared(costs: Iterable[tuple[float, float]]) -> Comparison:
 
 
 async def in_flight(call: Callable[[int], Awaitable[object]], count: int, width: int) -> None:
-    """Make so many calls, with the numbers from 0 up, and so many of them at once."""
+    """Make `count` calls, numbered from 0, at most `width` of them at once."""
     numbers = iter(range(count))
 
     async def work() -> None:
@@ -135,17 +124,17 @@ def _sample(call: Callable[[], object], loops: int) -> float:
 
 
 def _loops(call: Callable[[], object], seconds: float) -> int:
-    """Find how many calls take that long; it warms up what is to be measured as well."""
+    """Find how many calls take that long. This also warms up the measured code."""
     loops = 1
     while (taken := _sample(call, loops) * loops) < seconds:
-        # The clock is coarse where little time has passed: ten times as many at most.
+        # The clock is coarse for short times, so the number grows at most tenfold.
         loops = max(loops + 1, min(10 * loops, int(loops * 1.1 * seconds / max(taken, 1e-9))))
     return loops
 
 
 @contextmanager
 def _without_garbage_collection() -> Iterator[None]:
-    """Collect first and not during the samples: neither side pays for the other's rubbish."""
+    """Collect before the samples and not during them: neither side pays for the other's garbage."""
     gc.collect()
     enabled = gc.isenabled()
     gc.disable()

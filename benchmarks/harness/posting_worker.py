@@ -1,4 +1,4 @@
-"""Workers of taskiq that post for the benchmark, and the program that times them."""
+"""The taskiq workers of the benchmark `posting`, and the program that times them."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ task = posting_task(broker, session=_session, journal=RedisJournal(url, run))
 
 
 async def _timed(workers: int, number: int) -> float:
-    """Enqueue posts, and return how many seconds workers take from the first that is done to the last."""
+    """Enqueue posts, and return the seconds from the first post that is done to the last."""
     async with RedisStore.from_url(url) as store:
         for user in range(USERS):
             await store.put_access_token(back_ends.PROVIDER, back_ends.user(user), back_ends.token(user))
@@ -76,6 +76,6 @@ async def _timed(workers: int, number: int) -> float:
 
 
 def main(workers: int, number: int) -> None:
-    """Print how long so many workers take."""
-    logging.disable(logging.WARNING)  # this Redis may forget
+    """Print how many seconds that number of workers takes for that number of posts."""
+    logging.disable(logging.WARNING)  # it warns that this Redis may evict keys
     print(json.dumps(asyncio.run(_timed(workers, number))))

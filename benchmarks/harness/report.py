@@ -1,4 +1,4 @@
-"""What was measured, as a table for people and as JSON for programs."""
+"""The figures, as tables for people and as JSON for programs."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What a ratio must be.
+    """The bound that a ratio must keep.
 
     Args:
-        kind: `at most` so many times what the other takes, or `at least` so many times faster than it.
+        kind: `at most` this many times the cost of the other, or `at least` this many times faster.
         factor: How many times.
     """
 
@@ -35,7 +35,7 @@ class Mark:
         return f"{self.kind} {self.factor:.4g}"
 
     def met(self, ratio: float) -> bool:
-        """Say whether a ratio is what it must be."""
+        """Say whether a ratio keeps the bound."""
         return ratio <= self.factor if self.kind == "at most" else ratio >= self.factor
 
 
@@ -44,12 +44,12 @@ class Row:
     """One figure: a case of ours, what it was measured against, and the mark.
 
     Args:
-        case: What was done.
-        against: With what it is compared.
+        case: What was measured.
+        against: What it is compared with.
         comparison: Ours and the other, measured in pairs.
-        mark: What the ratio must be. `at least` turns the ratio round: how many times faster ours is. None:
-            there is none.
-        unit: What is compared: seconds, bytes, or how many there are.
+        mark: The bound of the ratio, if there is one. With `at least` the ratio is the other's to ours: how
+            many times faster ours is.
+        unit: What is compared: seconds, bytes or a number.
     """
 
     case: str
@@ -71,7 +71,7 @@ class Row:
 
     @property
     def met(self) -> bool | None:
-        """Whether the mark is met; None: there is none."""
+        """Whether the mark is met, or None without a mark."""
         return None if self.mark is None else self.mark.met(self.ratio)
 
     def _turned(self, ratio: float) -> float:
@@ -83,11 +83,11 @@ class Subject:
     """One subject's rows.
 
     Args:
-        name: What it is called on the command line.
-        about: What is measured, in a sentence, and whether by CPU time or by the clock on the wall.
+        name: Its name on the command line.
+        about: What is measured, in a sentence, and whether in CPU time or by wall clock.
         rows: The figures.
         packages: The distributions whose versions matter.
-        notes: What the reader must know besides, such as a peer that is not there.
+        notes: Whatever else the reader must know, such as a peer that is not installed.
     """
 
     name: str
@@ -98,12 +98,12 @@ class Subject:
 
 
 def as_text(subjects: Sequence[Subject], effort: Effort) -> str:
-    """Lay the figures out as plain text tables under what they were measured with."""
+    """Render the figures as plain text tables, below the versions and the machine."""
     about = environment(subjects)
     lines = [
         f"{about['python']} on {about['machine']}, {about['date']}",
         ", ".join(f"{name} {number}" for name, number in about["versions"].items()),
-        f"{effort.name}: {effort.pairs} pairs each, in turns: the median; spread: its quartiles",
+        f"{effort.name}: {effort.pairs} pairs each, measured alternately: the median; spread: the quartiles",
     ]
     for subject in subjects:
         header = ("case", "against", "ours", "theirs", "ratio", "spread", "mark", "met")
@@ -125,7 +125,7 @@ def as_text(subjects: Sequence[Subject], effort: Effort) -> str:
 
 
 def as_json(subjects: Sequence[Subject], effort: Effort) -> str:
-    """Write the figures as one JSON document; times are in seconds a call, sizes in bytes."""
+    """Render the figures as one JSON document. Times are in seconds a call, sizes in bytes."""
     document = {
         "environment": environment(subjects),
         "effort": {"name": effort.name, "pairs": effort.pairs, "seconds": effort.seconds},
@@ -156,7 +156,7 @@ def as_json(subjects: Sequence[Subject], effort: Effort) -> str:
 
 
 def environment(subjects: Sequence[Subject]) -> dict[str, Any]:
-    """Say with what and on what was measured."""
+    """Return the date, the interpreter, the machine and the versions of the packages."""
     packages = dict.fromkeys(package for subject in subjects for package in subject.packages)
     return {
         "date": datetime.now(UTC).date().isoformat(),
@@ -193,7 +193,7 @@ def _quantity(value: float, unit: Literal["s", "B", "number"]) -> str:
 
 
 def _table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Set columns under each other: words to the left, numbers to the right."""
+    """Align the columns: words to the left, numbers to the right."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     numbers = {2, 3, 4, 5}
     lines = [

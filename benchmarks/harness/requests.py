@@ -1,4 +1,4 @@
-"""The requests that are signed, and the plain calculation of what their signature must be."""
+"""The requests that are signed, and a plain calculation of their right signature."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Request:
 
     Args:
         url: Without a port, as it goes over the wire.
-        form: The form's pairs; None: the body is no form, and so not signed.
+        form: The form's pairs, or None if the body is not a form and so is not signed.
     """
 
     url: str
@@ -56,7 +56,7 @@ FORM_POST = Request(  # X's documented example
 
 
 def form_of(count: int) -> Request:
-    """Make a form POST of so many parameters, in no order that sorts itself."""
+    """Make a form POST of that many parameters, which are not in sorted order."""
     pairs = tuple((f"p{number * 7919 % count:05d}", f"value {number} & more") for number in range(count))
     return Request("https://api.x.com/1.1/lists/members/create_all.json", pairs)
 
@@ -70,10 +70,10 @@ def base_string(request: Request, parameters: Iterable[tuple[str, str]]) -> byte
 
 
 def check(request: Request, parameters: Iterable[tuple[str, str]], who: str) -> None:
-    """See that protocol parameters are a right signature of the request.
+    """Check that protocol parameters sign the request rightly.
 
     Raises:
-        ValueError: If they are not.
+        ValueError: If they do not.
     """
     sent = dict(parameters)
     signature = sent.pop("oauth_signature", "")

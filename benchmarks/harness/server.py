@@ -1,7 +1,7 @@
-"""The server that all requests go to: the least that HTTP/1.1 needs, in a process of its own.
+"""The server that all requests go to: the minimum of HTTP/1.1, in a process of its own.
 
-It answers by path: `/echo` with the head of the request, `/later` after `DELAY`, the two token endpoints with
-a token, and anything else at once with the same few bytes.
+The path decides the answer: `/echo` returns the head of the request, `/later` answers after `DELAY`, the two
+token endpoints return a token, and all other paths are answered at once with the same few bytes.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class _Connection(asyncio.Protocol):
 
 @contextmanager
 def running() -> Iterator[str]:
-    """Run the server in a process of its own, which ends with ours; its origin is the value."""
+    """Run the server in a process of its own, which ends with this one, and yield its origin."""
     with subprocess.Popen(
         [sys.executable, "-m", "benchmarks.harness.server"],
         cwd=Path(__file__).parents[2],
@@ -93,7 +93,7 @@ async def _serve() -> None:
     server = await loop.create_server(_Connection, "127.0.0.1", 0, backlog=1024)
     print(server.sockets[0].getsockname()[1], flush=True)
     over = asyncio.Event()
-    loop.add_reader(sys.stdin.fileno(), over.set)  # the pipe ends with whoever began us
+    loop.add_reader(sys.stdin.fileno(), over.set)  # the pipe is closed when the parent ends
     await over.wait()
 
 

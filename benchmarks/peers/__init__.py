@@ -1,9 +1,9 @@
-"""What is measured beside each other: one adapter a file, all with the same functions.
+"""The libraries that are compared: one adapter a file, all with the same functions.
 
-An adapter's `DISTRIBUTION` is what its version is known by. `sign(request)` returns a call that signs the
-request anew each time, with a fresh nonce and timestamp, in the fastest public way: what can be prepared
-once is. `parameters(result)` reads the protocol parameters out of what such a call returned. An adapter that
-sends has `sender(limit)` instead, and a `NAME` for the table.
+An adapter's `DISTRIBUTION` names the package whose version is reported. `sign(request)` returns a function
+that signs the request again at each call, with a new nonce and timestamp, in the fastest public way: whatever
+can be prepared once is. `parameters(result)` reads the protocol parameters from the result of such a call. An
+adapter that sends has `sender(limit)` instead, and a `NAME` for the table.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ class SigningPeer(Protocol):
     DISTRIBUTION: str
 
     def sign(self, request: Request) -> Callable[[], Any]:
-        """Return a call that signs the request anew each time."""
+        """Return a function that signs the request again at each call."""
 
     def parameters(self, result: Any) -> list[tuple[str, str]]:
-        """Return the protocol parameters, decoded, of what the call returned."""
+        """Return the protocol parameters, decoded, from the result of a call."""
 
 
 class SendingPeer(Protocol):
@@ -40,16 +40,11 @@ class SendingPeer(Protocol):
     NAME: str
 
     def sender(self, limit: int) -> AbstractAsyncContextManager[Callable[[str, object], Awaitable[bytes]]]:
-        """Return what posts to a URL a body as JSON, with so many connections at the most."""
+        """Return a function that posts JSON to a URL, over at most `limit` connections."""
 
 
 def load(name: str, *modules: str) -> ModuleType | None:
-    """Load an adapter; None if its peer is not installed.
-
-    Args:
-        name: The adapter's module here.
-        modules: The modules that the peer is imported as.
-    """
+    """Load an adapter, or return None if one of the modules that it imports is not installed."""
     if any(find_spec(module) is None for module in modules):
         return None
     return import_module(f"benchmarks.peers.{name}")

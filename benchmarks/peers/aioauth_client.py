@@ -1,7 +1,7 @@
-"""The OAuth 1.0 client of aioauth-client up to where it would send.
+"""The OAuth 1.0 client of aioauth-client, up to the point where it would send.
 
-It knows no form and no query in a URL: all parameters go into one dict, which it signs and sends as a query.
-`escape` is its switch for the encoding that RFC 5849 wants; without it a space is signed as a plus.
+It signs neither a form nor a query in a URL: all parameters go into one dict, which it signs and sends as a
+query. Its switch `escape` turns on the encoding of RFC 5849. Without it a space is signed as a plus.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 DISTRIBUTION = "aioauth-client"
 
-_library: Any = import_module("aioauth_client")  # not everywhere where the types are checked
+_library: Any = import_module("aioauth_client")  # not installed everywhere that types are checked
 
 
 def sign(request: Request) -> Callable[[], Any]:
-    """Sign through its public `request`, whose last step is replaced by returning what it would send."""
+    """Sign through its public `request`, whose last step is replaced: it returns what it would send."""
     client = _library.OAuth1Client(
         CONSUMER_KEY, CONSUMER_SECRET, oauth_token=TOKEN, oauth_token_secret=TOKEN_SECRET
     )
@@ -39,5 +39,5 @@ def sign(request: Request) -> Callable[[], Any]:
 
 
 def parameters(result: Any) -> list[tuple[str, str]]:
-    """Pick the protocol parameters out of the rest; it renders no header."""
+    """Select the protocol parameters, since it makes no header."""
     return [(name, value) for name, value in result.items() if name.startswith("oauth_")]

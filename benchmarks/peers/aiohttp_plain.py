@@ -1,4 +1,4 @@
-"""aiohttp alone, which signs nothing: what signing is measured over."""
+"""aiohttp alone, which signs nothing: the base that signing is compared with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ours: a prepared signer, called as the session calls it for each attempt."""
+"""aiooauth1: a prepared signer, called as the session calls it for each attempt."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DISTRIBUTION = "aiooauth1"
 
 
 def sign(request: Request) -> Callable[[], Any]:
-    """Sign with what is constant for consumer and token prepared once."""
+    """Sign with a signer that is prepared once for consumer and token."""
     signer = Signer(Consumer(CONSUMER_KEY, CONSUMER_SECRET), AccessToken(TOKEN, TOKEN_SECRET))
     header, nonce, clock, url = signer.header, random_nonce, time.time, request.url
     form = None if request.body is None else request.body.encode()

@@ -1,4 +1,4 @@
-"""Ours: `OAuth1Session` as it comes, everything on."""
+"""aiooauth1: `OAuth1Session` with its defaults."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Authlib's clients for httpx and requests sign with, one object for all requests."""
+"""The signer of Authlib's clients for httpx and requests, one object for all requests."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _rfc5849: Any = import_module("authlib.oauth1.rfc5849.client_auth")  # it has no
 
 
 def sign(request: Request) -> Callable[[], Any]:
-    """Sign without a body hash, which it adds to bodies that it is told of."""
+    """Sign without a body hash, which it would add to a body that is not a form."""
     client = _rfc5849.ClientAuth(CONSUMER_KEY, CONSUMER_SECRET, TOKEN, TOKEN_SECRET)
     url, body = request.url, request.body
     headers = {} if body is None else {"Content-Type": "application/x-www-form-urlencoded"}

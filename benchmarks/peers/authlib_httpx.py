@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 DISTRIBUTION = "Authlib"
 NAME = "Authlib on httpx"
 
-_httpx: Any = import_module("httpx")  # not everywhere where the types are checked
-with warnings.catch_warnings(record=True):  # it asks for a newer httpx by another name, and takes this one
+_httpx: Any = import_module("httpx")  # not installed everywhere that types are checked
+with warnings.catch_warnings(record=True):  # it warns of httpx's version
     _client: Any = import_module("authlib.integrations.httpx_client")  # it has no types
 
 

@@ -1,4 +1,4 @@
-"""The least that any signer must do: the keyed hash of a base string that is there already."""
+"""The least that any signer must do: the keyed hash of a base string that already exists."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def digest(request: Request) -> Callable[[], bytes]:
-    """Return the call, on a base string as long as the one that ours has."""
+    """Return a function that hashes a base string as long as ours."""
     protocol = {
         "oauth_consumer_key": CONSUMER_KEY,
         "oauth_token": TOKEN,

@@ -1,4 +1,4 @@
-"""Reading an Authorization header back, for the adapters whose peers return one."""
+"""Reads an Authorization header, for the adapters whose peers return one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The client of oauthlib, one object for all requests, which most other Python libraries sign with."""
+"""The client of oauthlib, which most other Python libraries sign with: one object for all requests."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DISTRIBUTION = "oauthlib"
 
 
 def sign(request: Request) -> Callable[[], Any]:
-    """Sign without a body hash, which it adds to bodies that it is told of."""
+    """Sign without a body hash, which it would add to a body that is not a form."""
     client: Any = oauth1.Client(CONSUMER_KEY, CONSUMER_SECRET, TOKEN, TOKEN_SECRET)
     url, body = request.url, request.body
     headers = {} if body is None else {"Content-Type": "application/x-www-form-urlencoded"}

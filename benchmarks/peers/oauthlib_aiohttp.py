@@ -1,4 +1,4 @@
-"""oauthlib by hand on aiohttp: one client of each for all requests."""
+"""oauthlib and aiohttp put together by hand: one client of each for all requests."""
 
 from __future__ import annotations
 

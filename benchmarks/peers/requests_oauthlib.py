@@ -1,4 +1,4 @@
-"""requests-oauthlib in threads, as many as there are requests in flight, each with a session of its own."""
+"""requests-oauthlib in threads, one for each request in flight."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 DISTRIBUTION = "requests-oauthlib"
 NAME = "requests-oauthlib, threads"
 
-_library: Any = import_module("requests_oauthlib")  # not everywhere where the types are checked
+_library: Any = import_module("requests_oauthlib")  # not installed everywhere that types are checked
 
 
 @asynccontextmanager
 async def sender(limit: int) -> AsyncIterator[Callable[[str, object], Awaitable[bytes]]]:
-    """Post from a pool of threads: a session of requests is not made to be shared by several."""
+    """Post from a pool of threads, each with its own session: requests' sessions are not thread-safe."""
     local = threading.local()
     sessions: list[Any] = []
 

@@ -1,4 +1,4 @@
-"""The shape of tweepy's AsyncClient: for each request a client of oauthlib and a session of aiohttp."""
+"""What tweepy's AsyncClient does: a new client of oauthlib and a new session of aiohttp for each request."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NAME = "tweepy's shape"
 
 @asynccontextmanager
 async def sender(limit: int) -> AsyncIterator[Callable[[str, object], Awaitable[bytes]]]:  # noqa: ARG001  none
-    """Post with a session, and so a connection, for each request: no pool has a limit to keep."""
+    """Post with a new session, and so a new connection, for each request. The limit has no effect."""
 
     async def post(url: str, body: object) -> bytes:
         client: Any = oauth1.Client(CONSUMER_KEY, CONSUMER_SECRET, TOKEN, TOKEN_SECRET)

@@ -1,4 +1,4 @@
-"""Subject `handshake`: what a whole handshake costs over the two requests for tokens that it makes."""
+"""Subject `handshake`: what a whole handshake costs, compared with its two requests alone."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def measure(effort: Effort) -> Subject:
         rows = asyncio.run(_measured(origin, effort))
     return Subject(
         "handshake",
-        f"begin and complete over MemoryStore, {WIDTH} at a time, beside two unsigned POSTs to the same URLs",
+        f"begin and complete over MemoryStore, {WIDTH} at a time, compared with its two POSTs unsigned",
         tuple(rows),
         ("aiohttp",),
         (f"{1 / rows[0].comparison.first:,.0f} handshakes a second.",),
@@ -45,7 +45,7 @@ def measure(effort: Effort) -> Subject:
 
 
 def provider_at(origin: str) -> Provider:
-    """Return the provider that the server plays."""
+    """Return the provider whose token endpoints the server has."""
     return Provider(
         "benchmark",
         request_token_url=f"{origin}{server.REQUEST_TOKEN}",

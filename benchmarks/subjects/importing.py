@@ -1,4 +1,4 @@
-"""Subject `import`: what importing the session costs over importing aiohttp alone."""
+"""Subject `import`: what importing the session costs, compared with importing aiohttp alone."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ print(json.dumps([taken, after and after - before]))
 def measure(effort: Effort) -> Subject:
     """Measure every row of the subject."""
     with TemporaryDirectory() as cache:
-        _import(OURS, cache), _import(THEIRS, cache)  # compiles them, as whoever installs a package does
+        _import(OURS, cache), _import(THEIRS, cache)  # compiles them, as installing a package does
         pairs = []
         for number in range(effort.pairs):
             if number % 2:
@@ -54,19 +54,19 @@ def measure(effort: Effort) -> Subject:
         rows.append(Row(f"{OURS}: memory", THEIRS, compared(sizes), MARK, unit="B"))
     return Subject(
         "import",
-        "in a process of its own each, and only what the import adds to it; by wall clock",
+        "each in a process of its own: only what the import adds to it; by wall clock",
         tuple(rows),
         ("aiohttp",),
-        () if sizes else ("this system does not tell how much memory a process has",),
+        ()
+        if sizes
+        else ("this system does not tell how much memory a process has: only the time is measured",),
     )
 
 
 def _import(statement: str, cache: str) -> tuple[float, float | None]:
-    """Return the seconds that an import takes in a fresh process, and the bytes that are resident by it.
+    """Return the seconds that an import takes in a fresh process, and the memory in bytes that it adds.
 
-    Args:
-        statement: The import.
-        cache: A folder for what was compiled.
+    `cache` is a folder for the compiled modules.
     """
     environment = {**os.environ, "PYTHONPYCACHEPREFIX": cache}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)

@@ -1,4 +1,4 @@
-"""Subject `memory`: the bytes of a call in flight, of a stored token, and of a handshake that is pending."""
+"""Subject `memory`: the bytes of a call in flight, of a stored token, and of a pending handshake."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 CALLS = 10_000
 LIMIT = 100  # connections: the other calls wait for one
-PAIRS = 3  # sizes hardly differ from one time to the next
+PAIRS = 3  # sizes hardly differ from one sample to the next
 OVER_UNSIGNED = 1.3
 TOKENS = 20_000
 TOKEN_BYTES = 400.0
@@ -54,7 +54,7 @@ async def _measured(origin: str, effort: Effort) -> list[Row]:
     calls = effort.of(CALLS, LIMIT)
     async with aiooauth1_session.opened(LIMIT) as ours, aiohttp_plain.opened(LIMIT) as plain:
         for session in (ours, plain):
-            await _in_flight(session, origin, LIMIT)  # what is made once is there
+            await _in_flight(session, origin, LIMIT)  # now everything exists that is made once
         over = await compare_async(
             lambda: _in_flight(ours, origin, calls),
             lambda: _in_flight(plain, origin, calls),
@@ -71,7 +71,7 @@ async def _measured(origin: str, effort: Effort) -> list[Row]:
 
 
 async def _in_flight(session: OAuth1Session | ClientSession, origin: str, count: int) -> float:
-    """Return the bytes of each call while so many are in flight, before any is over."""
+    """Return the bytes of each call while `count` calls are in flight and none is over."""
 
     async def call() -> None:
         async with session.post(f"{origin}/2/tweets", json=BODY) as response:

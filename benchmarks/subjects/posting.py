@@ -1,4 +1,4 @@
-"""Subject `posting`: `post_all` beside a bare loop, its memory, and its time beside what the limits allow."""
+"""Subject `posting`: `post_all` compared with a bare loop, its memory, and its time under rate limits."""
 
 from __future__ import annotations
 
@@ -58,9 +58,9 @@ def measure(effort: Effort) -> Subject:
     rows += _workers(effort, notes)
     return Subject(
         "posting",
-        f"{effort.of(POSTS, WIDTH):,} posts for {USERS} users, {WIDTH} at a time, beside a bare loop"
+        f"{effort.of(POSTS, WIDTH):,} posts for {USERS} users, {WIDTH} at a time, compared with a bare loop"
         f" (wall clock with replies after {server.DELAY * 1e3:.0f} ms, and CPU time); peak memory; wall clock"
-        " beside what the limits allow, and beside one worker",
+        " compared with the shortest time that the limits allow, and with one worker",
         tuple(rows),
         ("aiohttp", "anyio", "aiosqlite", "redis", "taskiq", "taskiq-redis"),
         tuple(notes),
@@ -68,7 +68,7 @@ def measure(effort: Effort) -> Subject:
 
 
 def posts(number: int, url: str = "posts") -> Iterator[Post]:
-    """Make so many posts up, the users' in turn."""
+    """Make that many posts, for one user after another."""
     for one in range(number):
         yield Post(str(one), back_ends.user(one % USERS), url, json={"text": "Hello Ladies + Gentlemen"})
 
@@ -116,7 +116,7 @@ async def _session(origin: str, stack: AsyncExitStack) -> OAuth1Session:
 
 
 async def _bare(session: OAuth1Session, number: int, url: str, clock: Clock) -> float:
-    """Post as a user would without us: in no order, without a journal, without limits."""
+    """Post as an application would without `post_all`: in no order, without journal and limits."""
     free = asyncio.Semaphore(WIDTH)
 
     async def send(post: Post) -> None:
@@ -147,7 +147,7 @@ async def _ours(
 
 
 def _memory(origin: str, number: int) -> Row:
-    """Measure by how much a process grows from 1,000 posts to so many."""
+    """Measure by how much a process grows from its first 1,000 posts to the last."""
     code = "from benchmarks.subjects import posting; import sys; posting.grow(sys.argv[1], int(sys.argv[2]))"
     grown = float(
         subprocess.run(  # noqa: S603  our own program
@@ -162,7 +162,7 @@ def _memory(origin: str, number: int) -> Row:
 
 
 def grow(origin: str, number: int) -> None:
-    """Print by how many bytes this process has grown at its largest, from 1,000 posts on to so many."""
+    """Print by how many bytes this process grew at most after its first 1,000 posts."""
     page = os.sysconf("SC_PAGE_SIZE")
 
     def resident() -> int:
@@ -189,7 +189,7 @@ async def _pace(effort: Effort) -> Row:
     windows = 3 if is_full else 2
     limit = effort.of(LIMIT, 5)
     window = WINDOW if is_full else 1.0
-    least = limit * windows  # posts, each of another user as far as there are users
+    least = limit * windows  # posts, each for another user as long as there are users
     async with FakeProviderProcess() as fake, AsyncExitStack() as stack:
         await fake.rate_limit(limit, window, per="app")
         store = MemoryStore()
@@ -204,7 +204,7 @@ async def _pace(effort: Effort) -> Row:
     ideal = window * max(1, -(-len(times) // limit) - 1)
     taken = max(times) - min(times)
     case = f"{len(times)} posts, {limit} each {window:g} s"
-    # Providers tell of resets in whole seconds: of a short window that is much.
+    # Providers report resets in whole seconds, which is much of a short window.
     mark = Mark("at most", 1.1) if is_full else None
     return Row(case, "ideal", Comparison(taken, ideal, (taken / ideal,) * 2), mark)
 
@@ -217,8 +217,8 @@ def _workers(effort: Effort, notes: list[str]) -> list[Row]:
         return []
     number = effort.of(POSTS, WIDTH)
     notes.append(
-        f"taskiq workers share the {os.cpu_count()} cores with Redis and the provider's server: where these"
-        " fill the cores, more workers are no faster"
+        f"taskiq workers share the {os.cpu_count()} cores with Redis and the provider's server: once the"
+        " cores are full, more workers are no faster"
     )
     chosen = WORKERS if effort.share > 0.01 else WORKERS[:1]  # noqa: PLR2004
     with server.running() as origin, redis_server.running(program) as url:

@@ -1,4 +1,4 @@
-"""Subject `rsa`: what RSA costs with many requests in flight, and how late the event loop gets by it."""
+"""Subject `rsa`: what RSA costs with many requests in flight, and how far it delays the event loop."""
 
 from __future__ import annotations
 
@@ -38,22 +38,22 @@ if TYPE_CHECKING:
 
 SIZES = (2048, 4096)
 IN_FLIGHT = 20
-PAIRS = 3  # with 4096 bits a round of oauthlib's takes five seconds
+PAIRS = 3  # with 4096 bits a sample of oauthlib takes five seconds
 SECONDS = 1.0
-ANSWER = (0.02, 0.08)  # seconds that a request waits for its answer, where the loop is watched
-TICK = 0.01  # seconds between two looks at the clock
+ANSWER = (0.02, 0.08)  # seconds that a request waits for its answer, when the lag is measured
+TICK = 0.01  # seconds between two measurements
 ALLOWED_LAG = 0.015  # seconds
-LEAST_LAG = 1e-4  # seconds: what is less cannot be told from nothing
+LEAST_LAG = 1e-4  # seconds: less cannot be measured
 FASTER = 50.0
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What came of signing for a while.
+    """The result of signing for a while.
 
     Args:
-        each: Seconds for each signature.
-        lag: Seconds by which the event loop was late, at the 99th percentile.
+        each: The seconds for each signature.
+        lag: By how many seconds the event loop was late, at the 99th percentile.
     """
 
     each: float
@@ -64,7 +64,7 @@ def measure(effort: Effort) -> Subject:
     """Measure every row of the subject.
 
     Raises:
-        ValueError: If one of those compared signs wrongly.
+        ValueError: If one of the compared libraries signs wrongly.
     """
     missing = [name for name in ("cryptography", "oauthlib", "jwt") if find_spec(name) is None]
     sizes = () if "cryptography" in missing else SIZES[:1] if effort is MINIMAL else SIZES
@@ -76,8 +76,8 @@ def measure(effort: Effort) -> Subject:
         ("cryptography", "oauthlib", "PyJWT"),
         (
             f"{min(effort.pairs, PAIRS)} pairs.",
-            "late: how far behind the event loop is at the 99th percentile, beyond what it is when idle,",
-            "where each task waits 20 to 80 ms between signatures, as for an answer.",
+            "late: how late the event loop is at the 99th percentile, more than when idle, if each task",
+            "waits 20 to 80 ms between two signatures, as for an answer.",
             *(note for _, note in measured),
             *(f"{name} is not installed: not compared" for name in missing),
         ),
@@ -85,7 +85,7 @@ def measure(effort: Effort) -> Subject:
 
 
 def _measured(bits: int, effort: Effort, *, with_oauthlib: bool) -> tuple[list[Row], str]:
-    """Measure with keys of one size; return the rows, and what is to be said besides."""
+    """Measure with keys of one size, and return the rows and a note."""
     from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key  # noqa: PLC0415  an extra
 
     key = generate_private_key(65537, bits)
@@ -93,10 +93,10 @@ def _measured(bits: int, effort: Effort, *, with_oauthlib: bool) -> tuple[list[R
     theirs = _checked(_oauthlib(key), key, "oauthlib") if with_oauthlib else None
     tasks, seconds = (IN_FLIGHT, SECONDS) if effort is FULL else (2, 0.1)
     pairs = min(effort.pairs, PAIRS)
-    # What else runs on the machine only ever adds: the quietest look shows the loop as it is.
+    # Other programs on the machine only add to the lag: the smallest sample is that of the loop itself.
     idle = min(asyncio.run(_run(_nothing, 1, seconds, ANSWER)).lag for _ in range(pairs))
-    looks = [asyncio.run(_run(ours, tasks, seconds, ANSWER)).lag for _ in range(pairs)]
-    added = [max(lag - idle, LEAST_LAG) for lag in looks]
+    lags_of_ours = [asyncio.run(_run(ours, tasks, seconds, ANSWER)).lag for _ in range(pairs)]
+    added = [max(lag - idle, LEAST_LAG) for lag in lags_of_ours]
     fast, slow = [], []
     for _ in range(pairs):
         fast.append(asyncio.run(_run(ours, tasks, seconds)))
@@ -111,13 +111,13 @@ def _measured(bits: int, effort: Effort, *, with_oauthlib: bool) -> tuple[list[R
         rows.insert(0, Row(case, "oauthlib", rates, Mark("at least", FASTER)))
         rows.append(Row(f"{case}: late", "oauthlib", lags, Mark("at least", 1.0)))
     full = [max(one.lag - idle, LEAST_LAG) for one in fast]
-    note = f"{case}: late by {min(full) * 1e3:.2f} ms where no task ever waits."
+    note = f"{case}: late by {min(full) * 1e3:.2f} ms if no task waits."
     return rows, note
 
 
 def _ours(key: RSAPrivateKey) -> Sign:
     consumer, token = Consumer(CONSUMER_KEY, CONSUMER_SECRET), AccessToken(TOKEN, TOKEN_SECRET)
-    session = OAuth1Session(consumer, token, signature_method=RSA_SHA256(key))  # opens nothing to sign
+    session = OAuth1Session(consumer, token, signature_method=RSA_SHA256(key))  # signing opens no connection
 
     async def sign() -> str:
         return (await session.sign("POST", JSON_POST.url)).header()
@@ -127,7 +127,7 @@ def _ours(key: RSAPrivateKey) -> Sign:
 
 def _oauthlib(key: RSAPrivateKey) -> Sign:
     from cryptography.hazmat.primitives import serialization  # noqa: PLC0415  an extra
-    from oauthlib import oauth1  # noqa: PLC0415  not everywhere
+    from oauthlib import oauth1  # noqa: PLC0415  an extra
 
     pem = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -153,7 +153,7 @@ async def _nothing() -> str:
 
 
 def _checked(sign: Sign, key: RSAPrivateKey, who: str) -> Sign:
-    """Return the call, which has shown that it signs rightly."""
+    """Return the function after a check that it signs rightly."""
     from cryptography.exceptions import InvalidSignature  # noqa: PLC0415  an extra
     from cryptography.hazmat.primitives import hashes  # noqa: PLC0415  likewise
     from cryptography.hazmat.primitives.asymmetric import padding  # noqa: PLC0415  likewise
@@ -172,13 +172,13 @@ def _checked(sign: Sign, key: RSAPrivateKey, who: str) -> Sign:
 
 
 async def _run(sign: Sign, tasks: int, seconds: float, answer: tuple[float, float] = (0.0, 0.0)) -> Sample:
-    """Sign in so many tasks at once, each again and again until the time is over, and watch the loop.
+    """Sign in many tasks at once until the time is over, and watch the loop.
 
     Args:
-        sign: What each does.
-        tasks: How many there are.
-        seconds: How long; each signs once at least.
-        answer: Between which seconds a task waits after each signature.
+        sign: Makes one signature.
+        tasks: The number of tasks.
+        seconds: For how long. Each task signs at least once.
+        answer: The bounds of the time in seconds that a task waits after each signature.
     """
     start = time.perf_counter()
 

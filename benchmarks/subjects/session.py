@@ -1,4 +1,4 @@
-"""Subject `session`: what a signed POST costs over an unsigned one, and how many there are in a second."""
+"""Subject `session`: what a signed request costs, compared with an unsigned one and with peers."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ if TYPE_CHECKING:
 WIDTH = 64  # requests in flight
 LIMIT = 100  # connections, which is aiohttp's own limit
 BODY = {"text": "Hello Ladies + Gentlemen, a signed OAuth request!"}
-POSTS = 2_000  # a sample of what is compared in CPU time
+POSTS = 2_000  # a sample in CPU time
 LAG_POSTS = 5_000
 LAG_PAIRS = PEER_PAIRS = 15
 OVER_LAG = 1.2
-TICK = 0.001  # seconds between two looks at the clock
-SECONDS = 0.2  # that a sample of what is compared by the clock takes
+TICK = 0.001  # seconds between two measurements
+SECONDS = 0.2  # of a sample by wall clock
 CALLS: dict[str, tuple[str, dict[str, Any]]] = {
     "JSON POST": ("POST", {"json": BODY}),
     "form POST": ("POST", {"data": BODY}),
@@ -58,7 +58,7 @@ def measure(effort: Effort) -> Subject:
     """Measure every row of the subject.
 
     Raises:
-        ValueError: If one of those compared signs wrongly.
+        ValueError: If one of the compared libraries signs wrongly.
     """
     found = {name: load(name, *modules) for name, (modules, _) in PEERS.items()}
     peers: dict[str, SendingPeer] = {name: peer for name, peer in found.items() if peer is not None}
@@ -66,7 +66,7 @@ def measure(effort: Effort) -> Subject:
         rows = asyncio.run(_measured(origin, peers, effort))
     return Subject(
         "session",
-        f"{WIDTH} calls in flight, at most {LIMIT} connections; beside peers a JSON POST, by wall clock",
+        f"{WIDTH} calls in flight, at most {LIMIT} connections; with peers a JSON POST, by wall clock",
         tuple(rows),
         ("aiohttp", *(peer.DISTRIBUTION for peer in peers.values()), "httpx", "requests"),
         tuple(f"{name}: its peer is not installed: not compared" for name, peer in found.items() if not peer),
@@ -81,7 +81,7 @@ async def _measured(origin: str, peers: dict[str, SendingPeer], effort: Effort) 
             await _cpu(plain, name, origin, effort)
             await _cpu(ours, name, origin, effort)
         gc.collect()
-        gc.freeze()  # the modules of the peers are no rubbish to look through
+        gc.freeze()  # so that collections do not look through the modules of the peers
         rows = [await _cpu_row(ours, plain, name, origin, effort) for name in CALLS]
         rows += await _lag_rows(ours, plain, origin, effort)
         rows += await _peer_rows(origin, peers, effort)
@@ -97,7 +97,7 @@ async def _cpu_row(ours: OAuth1Session, plain: ClientSession, name: str, origin:
 
 
 async def _lag_rows(ours: OAuth1Session, plain: ClientSession, origin: str, effort: Effort) -> list[Row]:
-    """Compare by how much the event loop is late while there are many posts."""
+    """Compare how late the event loop is during many posts."""
     found: list[tuple[Lags, Lags]] = []
     for number in range(min(effort.pairs, LAG_PAIRS)):
         pair = [
@@ -140,10 +140,10 @@ async def _peer_rows(origin: str, peers: dict[str, SendingPeer], effort: Effort)
 
 
 async def _check(post: Post, origin: str, who: str) -> None:
-    """See twice that what arrives is signed rightly and anew.
+    """Check two requests: each is signed rightly, with a nonce of its own.
 
     Raises:
-        ValueError: If it is not.
+        ValueError: If one is not.
     """
     nonces = set()
     for _ in range(2):
@@ -158,14 +158,14 @@ async def _check(post: Post, origin: str, who: str) -> None:
 
 
 async def _posts(post: Post, url: str, effort: Effort) -> int:
-    """Return how many posts make a sample."""
+    """Return the number of posts in a sample."""
     count = WIDTH
     each = await _wall(post, url, count)
     return max(count, int(effort.share * SECONDS / each))
 
 
 async def _cpu(session: OAuth1Session | ClientSession, name: str, origin: str, effort: Effort) -> float:
-    """Return the seconds of CPU that each call takes here; those of the server do not count."""
+    """Return the CPU seconds that each call takes in this process, so without the server's."""
     method, options = CALLS[name]
     count, url = effort.of(POSTS, WIDTH), f"{origin}/2/tweets"
 
@@ -185,7 +185,7 @@ async def _lags(session: OAuth1Session | ClientSession, origin: str, effort: Eff
 
 
 async def _wall(post: Post, url: str, count: int) -> float:
-    """Return the seconds that each post takes, many at once."""
+    """Return the seconds that each post takes with many in flight."""
     start = time.perf_counter()
     await in_flight(lambda _: post(url, BODY), count, WIDTH)
     return (time.perf_counter() - start) / count

@@ -32,7 +32,7 @@ def measure(effort: Effort) -> Subject:
     """Measure every row of the subject.
 
     Raises:
-        ValueError: If one of those compared signs wrongly.
+        ValueError: If one of the compared libraries signs wrongly.
     """
     found = {name: load(name, module) for name, module in PEERS.items()}
     peers: dict[str, SigningPeer] = {name: peer for name, peer in found.items() if peer is not None}
@@ -48,7 +48,7 @@ def measure(effort: Effort) -> Subject:
     rows += [_growth(few, many, ours, effort) for few, many in pairwise(counts)]
     return Subject(
         "sign",
-        "a header with HMAC-SHA1, fresh nonce and timestamp, as the session makes it; by CPU time",
+        "a header with HMAC-SHA1, a new nonce and timestamp, as the session makes it; in CPU time",
         tuple(rows),
         tuple(peer.DISTRIBUTION for peer in peers.values()),
         tuple(f"{name} is not installed: not compared" for name, peer in found.items() if peer is None),
@@ -60,7 +60,7 @@ def _marked(peers: dict[str, SigningPeer], marks: dict[str, float]) -> list[tupl
 
 
 def _checked(peer: SigningPeer, request: Request) -> Callable[[], object]:
-    """Return the peer's call, which has shown twice that it signs rightly and anew."""
+    """Return the peer's function after a check that it signs rightly, with a new nonce each time."""
     call = peer.sign(request)
     nonces = set()
     for _ in range(2):
@@ -88,7 +88,7 @@ def _over_peers(
 
 
 def _growth(few: int, many: int, ours: SigningPeer, effort: Effort) -> Row:
-    """See that the time grows no faster than sorting does."""
+    """Compare two sizes: the time may grow no faster than sorting."""
     bound = many * math.log(many) / (few * math.log(few))
     comparison = compare(_checked(ours, form_of(many)), _checked(ours, form_of(few)), effort)
     return Row(f"{many:,} parameters", f"itself with {few:,}: n log n", comparison, Mark("at most", bound))

@@ -1,4 +1,4 @@
-"""Subject `stores`: what a token costs in each store, in time and in space, and what a handshake does."""
+"""Subject `stores`: what a token costs in each store, in time and in memory, and what a handshake costs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ HANDSHAKES = 100  # a sample
 PAIRS = 15
 WIDTH = 50  # at a time
 READERS = 1_000  # at once
-QUESTIONS = 40.0  # that they may take
+QUESTIONS = 40.0  # that all these reads together may send
 CALLBACK = "https://tweetexpress.example/connected"
 
 
@@ -46,8 +46,8 @@ def measure(effort: Effort) -> Subject:
         tuple(rows),
         ("aiohttp", *back_ends.PACKAGES),
         (
-            f"{min(effort.pairs, PAIRS)} pairs. A token: its user's name and its keys included.",
-            "A handshake: begin and complete, with both of its requests.",
+            f"{min(effort.pairs, PAIRS)} pairs. The bytes of a token include its user's name.",
+            "A handshake is begin and complete, with both requests.",
             *notes,
         ),
     )
@@ -58,7 +58,7 @@ async def _measured(origin: str, in_memory: float, effort: Effort) -> tuple[list
     async with back_ends.running() as found:
         memory = found.stores["MemoryStore"]
         for name, store in found.stores.items():
-            # In memory beside another of the same: the spread then shows what the machine does.
+            # MemoryStore is compared with another MemoryStore: the spread is the noise of the machine.
             against = "another" if store is memory else "MemoryStore"
             other = MemoryStore() if store is memory else memory
             put, get, handshake = await _compared(origin, store, other, effort)
@@ -91,7 +91,7 @@ async def _measured(origin: str, in_memory: float, effort: Effort) -> tuple[list
 async def _compared(
     origin: str, store: TokenStore, other: TokenStore, effort: Effort
 ) -> tuple[Comparison, Comparison, Comparison]:
-    """Compare putting, until all users are there, getting, and handshakes."""
+    """Compare puts of all users' tokens, gets, and handshakes."""
     pairs = min(effort.pairs, PAIRS)
     users = effort.of(USERS, pairs)
     put = await compare_async(
@@ -132,7 +132,7 @@ async def _get(store: TokenStore, users: int, effort: Effort) -> float:
 
     async def get(number: int) -> None:
         if await store.get_access_token(back_ends.PROVIDER, names[number]) is None:
-            raise LookupError(f"no token for {names[number]}: what is timed is not what was asked for")
+            raise LookupError(f"no token for {names[number]}: the sample would time a miss")
 
     return await _wall(get, len(names))
 
@@ -154,7 +154,7 @@ async def _wall(call: Callable[[int], Awaitable[None]], amount: int) -> float:
 
 
 async def _questions(store: TokenStore, url: str | None, effort: Effort) -> float:
-    """Return how often the back end is asked while many users' tokens are read at once."""
+    """Return how many commands or hops it takes to read many users' tokens at once."""
     users = [back_ends.user(number) for number in range(effort.of(READERS))]
     loop = asyncio.get_running_loop()
     hops = 0
@@ -166,7 +166,7 @@ async def _questions(store: TokenStore, url: str | None, effort: Effort) -> floa
         return call_soon_threadsafe(*arguments, **options)
 
     before = _commands(url)
-    loop.call_soon_threadsafe = counted  # type: ignore[assignment,method-assign]  # by it the thread answers
+    loop.call_soon_threadsafe = counted  # type: ignore[assignment,method-assign]  # with this the thread answers
     try:
         await asyncio.gather(*(store.get_access_token(back_ends.PROVIDER, user) for user in users))
     finally:
@@ -175,7 +175,7 @@ async def _questions(store: TokenStore, url: str | None, effort: Effort) -> floa
 
 
 def _commands(url: str | None) -> int:
-    """Return how many commands that read records a Redis has got; those inside a script are not counted."""
+    """Return the number of commands that have read records from a Redis, without those inside scripts."""
     if url is None:
         return 0
     import redis  # noqa: PLC0415  an extra
@@ -203,7 +203,7 @@ def _bytes_in_memory(users: int) -> float:
 
 
 async def _bytes_each(name: str, found: BackEnds, effort: Effort, in_memory: float) -> float:
-    """Return the bytes that a token takes in the store, which holds them all."""
+    """Return the bytes of each token in a store that holds the tokens of all users."""
     users = effort.of(USERS)
     if name in found.urls:
         import redis  # noqa: PLC0415  an extra
@@ -212,6 +212,6 @@ async def _bytes_each(name: str, found: BackEnds, effort: Effort, in_memory: flo
             memory = client.info("memory")
         return float(memory["used_memory"] - memory["used_memory_startup"]) / users
     if name == "SQLiteStore" and found.file is not None:
-        files = found.file.parent.glob(f"{found.file.name}*")  # with the log of what is not yet moved
+        files = found.file.parent.glob(f"{found.file.name}*")  # with the write-ahead log
         return sum(file.stat().st_size for file in files) / users
     return in_memory

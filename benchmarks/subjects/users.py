@@ -1,4 +1,4 @@
-"""Subject `users`: one post for each of a thousand users, whose tokens are in a store."""
+"""Subject `users`: one post for each of a thousand users, with their tokens in a store."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def measure(effort: Effort) -> Subject:
         f" {server.DELAY * 1e3:.0f} ms; by wall clock",
         tuple(rows),
         ("aiohttp", *back_ends.PACKAGES),
-        (f"{min(effort.pairs, PAIRS)} pairs. No user's signer is kept from one sample to the next.", *notes),
+        (f"{min(effort.pairs, PAIRS)} pairs. Each sample makes every user's signer again.", *notes),
     )
 
 
@@ -74,7 +74,7 @@ def _session(origin: str, store: TokenStore, connector: BaseConnector) -> OAuth1
 
 
 async def _signed(session: OAuth1Session, url: str, users: Sequence[str]) -> float:
-    view = session.replace()  # which has not seen any of the users
+    view = session.replace()  # which has no signer of any user yet
 
     async def post(number: int) -> None:
         async with view.post(url, json=BODY, user=users[number]) as response:

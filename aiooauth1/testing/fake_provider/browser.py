@@ -108,7 +108,7 @@ async def approve(authorize_url: str, user: str = "ann", *, http: aiohttp.Client
         http: The session to use; it stays open. By default one is opened for this call.
 
     Returns:
-        The callback URL with `oauth_token` and `oauth_verifier`, which is not fetched; where the callback is
+        The callback URL with `oauth_token` and `oauth_verifier`, which is not fetched. If the callback is
         `oob`, the verifier that the page shows.
 
     Raises:
@@ -128,8 +128,7 @@ async def deny(authorize_url: str, user: str = "ann", *, http: aiohttp.ClientSes
         http: The session to use; it stays open. By default one is opened for this call.
 
     Returns:
-        The callback URL with the denial, which is not fetched; where the callback is `oob`, and nothing comes
-        back, an empty text.
+        The callback URL with the denial, which is not fetched. If the callback is `oob`, an empty text.
 
     Raises:
         AuthorizePageError: If the page cannot be answered.

@@ -1,4 +1,4 @@
-"""FakeProvider: a service provider for tests, a real HTTP server that really verifies."""
+"""FakeProvider: a service provider for tests, a real HTTP server that verifies signatures."""
 
 from __future__ import annotations
 
@@ -36,11 +36,7 @@ __all__ = ["FakeProvider", "make_consumer"]
 
 
 def make_consumer() -> Consumer:
-    """Make a consumer up.
-
-    Returns:
-        The consumer, different each time.
-    """
+    """Generate a consumer, a different one each time."""
     return Consumer("consumer-" + secrets.token_hex(6), secrets.token_hex(16))
 
 
@@ -406,7 +402,7 @@ class FakeProvider(BrowsedProvider):
         """Accept at most `limit` calls of the API in a window, and answer 429 to more.
 
         Verified requests at `posts`, `post` and `echo` count; refused ones do not. A window begins with its
-        first request, by the provider's clock. A limit per user and one per app may hold at once.
+        first request, by the provider's clock. A limit per user and one per app may apply at the same time.
 
         Args:
             limit: How many requests. None removes the limit.

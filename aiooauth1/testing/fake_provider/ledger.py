@@ -170,7 +170,7 @@ class Ledger(Sequence[Arrival]):
         return f"<Ledger of {len(self)} arrivals>"
 
     def select(self, *, endpoint: str | None = None, verdict: Verdict | None = None) -> list[Arrival]:
-        """The arrivals that match.
+        """Return the arrivals that match.
 
         Args:
             endpoint: Only those at this endpoint; None means any.
@@ -195,7 +195,7 @@ class Ledger(Sequence[Arrival]):
         self._arrivals.append(arrival)
 
     def summary(self, posts: int) -> Summary:
-        """The ledger in figures.
+        """Return the ledger in figures.
 
         Args:
             posts: How many posts there are now.

@@ -58,7 +58,7 @@ class ReceivedRequest:
     scheme: str = "http"
 
     def values(self, name: bytes) -> list[bytes]:
-        """All values of a header."""
+        """Return all values of a header."""
         return [value for given, value in self.headers if given.lower() == name]
 
 
