@@ -23,7 +23,7 @@ from aiooauth1.errors import (
     TokenResponseError,
 )
 from aiooauth1.flows.handshake.handshake import Handshake
-from aiooauth1.responses.rate_limit import http_date
+from aiooauth1.responses.retry_after import http_date
 from aiooauth1.stores.memory import MemoryStore
 
 

@@ -14,7 +14,7 @@ from yarl import URL
 
 from aiooauth1.errors import RedirectRefused, TokenResponseError
 from aiooauth1.responses.problem import read_problem
-from aiooauth1.responses.rate_limit import http_date
+from aiooauth1.responses.retry_after import http_date
 
 
 if TYPE_CHECKING:

@@ -4,6 +4,7 @@
 - `problem_formats`: finds a problem report in headers, forms, JSON, XML and text
 - `problem_catalog`: providers' codes and sentences, as data
 - `redaction`: masks secrets, and says what of a reply may be shown
-- `rate_limit`: rate-limit fields, Retry-After, HTTP dates
+- `rate_limit`: rate-limit fields; `rate_limit_fields`: their names, as data
+- `retry_after`: Retry-After, HTTP dates
 - `token`: the body of a token endpoint
 """

@@ -26,9 +26,10 @@ from aiooauth1.responses.problem_formats import (
     from_success,
 )
 from aiooauth1.responses.problem_sentences import is_plain_sentence, server_time
-from aiooauth1.responses.rate_limit import http_date, rate_limit_of
+from aiooauth1.responses.rate_limit import rate_limit_of
 from aiooauth1.responses.rate_limit_fields import TOO_MANY
 from aiooauth1.responses.redaction import SecretMatcher, safe_prefix
+from aiooauth1.responses.retry_after import http_date
 
 
 if TYPE_CHECKING:

@@ -1,7 +1,6 @@
 """What a response says of rate limits, under all known names: pure functions of its header fields.
 
-This is the only parser of `Retry-After` and of rate-limit fields: retries, `RateLimited.retry_after` and
-posting all ask it.
+This is the only reader of rate-limit fields: retries, `RateLimited.retry_after` and posting all ask it.
 """
 
 from __future__ import annotations
@@ -9,7 +8,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Protocol
 
 from aiooauth1.responses.rate_limit_fields import (
@@ -21,6 +19,7 @@ from aiooauth1.responses.rate_limit_fields import (
     SHOPIFY,
     TOO_MANY,
 )
+from aiooauth1.responses.retry_after import LONGEST_DATE, http_date, retry_after, seconds_until
 
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from aiooauth1.responses.rate_limit_fields import Scope
 
 
-__all__ = ["RateLimit", "RateLimitWindow", "http_date", "rate_limit", "rate_limit_of", "retry_after"]
+__all__ = ["RateLimit", "RateLimitWindow", "rate_limit", "rate_limit_of"]
 
 
 class _WithHeaders(Protocol):
@@ -273,7 +272,6 @@ _NUMBER = re.compile(r"[0-9]{1,15}")  # float() and int() take far more: signs, 
 _AMOUNT = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)(?=\s*(?:[,;]|\Z))")
 _FIRST_EPOCH = 1_000_000_000  # a smaller number counts seconds from now, a larger one is a time
 _FIRST_EPOCH_MS = 1_000_000_000_000
-_LONGEST_DATE = 64
 
 
 def _number(text: str) -> float | None:
@@ -295,52 +293,18 @@ def _reset(text: str, now: float | None, name: str = "") -> float | None:
     number = _length(text, name)
     if number is None:
         date = http_date(text)
-        return _from(now, _iso_date(text) if date is None else date)
+        return seconds_until(now, _iso_date(text) if date is None else date)
     if number >= _FIRST_EPOCH_MS:
         number /= 1000
-    return _from(now, number) if number >= _FIRST_EPOCH else number
-
-
-def retry_after(value: str, now: float | None) -> float | None:
-    """Read a Retry-After field (RFC 9110 section 10.2.3): ASCII digits or an HTTP date, else None.
-
-    Shopify writes seconds with a fraction.
-
-    >>> retry_after("120", now=0.0), retry_after("-5", now=0.0), retry_after("nan", now=0.0)
-    (120.0, None, None)
-    """
-    value = value.strip()
-    if (seconds := _AMOUNT.fullmatch(value)) is not None:
-        return float(seconds[1])
-    return _from(now, http_date(value))
-
-
-def http_date(value: str) -> float | None:
-    """Read an HTTP date (RFC 9110 section 5.6.7) as seconds since the epoch; None if it is not one.
-
-    >>> http_date("Thu, 01 Jan 1970 00:01:00 GMT")
-    60.0
-    """
-    if not value.isascii() or not value[:1].isalpha() or len(value) > _LONGEST_DATE:
-        return None
-    try:
-        date = parsedate_to_datetime(value)
-        # One of the three forms names no zone. It is in GMT too, not in the machine's own zone.
-        return (date if date.tzinfo is not None else date.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, TypeError, OverflowError, IndexError):
-        return None
+    return seconds_until(now, number) if number >= _FIRST_EPOCH else number
 
 
 def _iso_date(value: str) -> float | None:
     """Read `2026-11-27T12:00Z`, as Jira, Yelp and Mastodon write a reset."""
-    if not value.isascii() or len(value) > _LONGEST_DATE or value[4:5] != "-":
+    if not value.isascii() or len(value) > LONGEST_DATE or value[4:5] != "-":
         return None
     try:
         date = datetime.fromisoformat(value)
         return (date if date.tzinfo is not None else date.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         return None
-
-
-def _from(now: float | None, time: float | None) -> float | None:
-    return max(0.0, time - now) if time is not None and now is not None else None

@@ -9,7 +9,6 @@ from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
-from aiooauth1.errors import SigningError
 from aiooauth1.signing.encoding import percent_encode
 
 
@@ -25,7 +24,6 @@ __all__ = [
     "Hmac",
     "Plaintext",
     "SignatureMethod",
-    "body_hash_value",
     "keyed",
     "method_of",
 ]
@@ -148,23 +146,3 @@ def keyed(method: SignatureMethod, consumer_secret: str, token_secret: str) -> C
     if prepare is not None:
         return prepare(consumer_secret, token_secret)
     return lambda base_string: method.sign(base_string, consumer_secret, token_secret)
-
-
-def body_hash_value(method: SignatureMethod, body: bytes) -> str:
-    """Hash a body for `oauth_body_hash` (OAuth Request Body Hash extension, section 3.2).
-
-    It is the method's own hash, or SHA-1, the extension's first, if the method has none.
-
-    Raises:
-        SigningError: If `hashlib` has no such hash.
-
-    >>> body_hash_value(HMAC_SHA1, b"Hello World!")
-    'Lve95gjOVATpfV8EL5X4nxwjKHE='
-    """
-    name = getattr(method, "hash_name", "sha1")
-    if name not in hashlib.algorithms_available:
-        raise SigningError(
-            f"the signature method {method.name} names the hash {name!r}: hashlib has none of that name"
-        )
-    digest = hashlib.new(name, body).digest()
-    return b2a_base64(digest, newline=False).decode()

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from aiooauth1.errors import SigningError
 from aiooauth1.signing.base_string import base_string_prefix, encode_normalized, join_normalized
+from aiooauth1.signing.body_hash import body_hash_value
 from aiooauth1.signing.encoding import decoded_again, percent_encode
-from aiooauth1.signing.methods import HMAC_SHA1, Hmac, body_hash_value, keyed, method_of
+from aiooauth1.signing.methods import HMAC_SHA1, Hmac, keyed, method_of
 from aiooauth1.signing.parameters import (
     extra_pairs,
     form_bytes,

@@ -39,7 +39,7 @@ def server_time(acceptable: str, date: str) -> float | None:
         first, last = int(span.group(1)), int(span.group(2))
         if first <= last:
             return (first + last) / 2
-    from aiooauth1.responses.rate_limit import http_date  # noqa: PLC0415  only refusals need it
+    from aiooauth1.responses.retry_after import http_date  # noqa: PLC0415  only refusals need it
 
     return http_date(date)
 

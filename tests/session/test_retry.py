@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from aiooauth1.responses.problem import Problem
-from aiooauth1.responses.rate_limit import retry_after
+from aiooauth1.responses.retry_after import retry_after
 from aiooauth1.session.retry import (
     Retry,
     RetryBudget,

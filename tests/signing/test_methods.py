@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import hmac
 from dataclasses import FrozenInstanceError
 from typing import TYPE_CHECKING
@@ -11,7 +10,7 @@ import pytest
 from aiooauth1 import AccessToken, Consumer
 from aiooauth1.errors import SigningError
 from aiooauth1.signing import HMAC_SHA1, HMAC_SHA256, HMAC_SHA512, PLAINTEXT, Signer, sign
-from aiooauth1.signing.methods import Hmac, body_hash_value, keyed
+from aiooauth1.signing.methods import keyed
 
 
 if TYPE_CHECKING:
@@ -103,22 +102,6 @@ def test_a_secret_without_utf8_form_is_refused_and_not_repeated(method: Signatur
         assert "s3cr3t" not in str(refusal.value)
 
 
-@pytest.mark.parametrize("body", [b"", b"Hello World!", b'{"k":[1,2,3]}', bytes(range(256)), b"a=1&b=2"])
-def test_the_body_hash_is_the_methods_own_and_sha1_for_plaintext(body: bytes) -> None:
-    for method, hash_name in (*KEYED_HASHES, (PLAINTEXT, "sha1")):
-        expected = base64.b64encode(hashlib.new(hash_name, body).digest()).decode()
-        assert body_hash_value(method, body) == expected
-
-
-def test_a_method_whose_hash_hashlib_has_not_is_refused_by_name() -> None:
-    with pytest.raises(SigningError, match="HMAC-X names the hash 'sha-x'"):
-        body_hash_value(Hmac("HMAC-X", "sha-x"), b"")
-
-
-def test_the_body_hash_example_of_its_draft_holds() -> None:
-    assert body_hash_value(HMAC_SHA1, b"Hello World!") == "Lve95gjOVATpfV8EL5X4nxwjKHE="
-
-
 @pytest.mark.parametrize("method", ALL, ids=lambda method: method.name)
 def test_methods_are_values(method: SignatureMethod) -> None:
     assert hash(method) == hash(method)
@@ -155,7 +138,3 @@ def test_a_method_of_ones_own_plugs_in() -> None:
     assert f'oauth_signature="{len(signature.base_string)}%3A%204%2B7"' in signature.header()
     signer = Signer(consumer, token, signature_method=Measured())
     assert signer.header("GET", "http://h/?z=1", nonce="n", timestamp=1) == signature.header()
-
-
-def test_a_method_of_ones_own_hashes_bodies_with_sha1_unless_it_has_a_hash() -> None:
-    assert body_hash_value(Measured(), b"body") == body_hash_value(HMAC_SHA1, b"body")

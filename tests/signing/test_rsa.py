@@ -37,7 +37,7 @@ from vectors import VECTORS
 import aiooauth1
 from aiooauth1 import AccessToken, Consumer, OAuth1Session
 from aiooauth1.signing import HMAC_SHA1, PLAINTEXT, Signer, sign
-from aiooauth1.signing.methods import body_hash_value
+from aiooauth1.signing.body_hash import body_hash_value
 from aiooauth1.signing.rsa import RSA_PSS, RSA_SHA1, RSA_SHA256, RSA_SHA512, Rsa
 
 
