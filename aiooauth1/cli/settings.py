@@ -138,7 +138,7 @@ def _of_preset(name: str, table: dict[str, Any]) -> Provider:
     if found is None or isinstance(found, Provider) or not isinstance(arguments, list):
         return _preset("=".join([str(table["preset"]), *map(str, arguments)]), {})
     try:
-        given = {}
+        given: dict[str, Any] = {"allow_http": table["allow_http"]} if "allow_http" in table else {}
         if "signature_method" in table:
             given["signature_method"] = _method(table["signature_method"], table.get("private_key_file", ""))
         return found(*arguments, **given)

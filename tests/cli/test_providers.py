@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 X = Provider("x", base_url="https://x.example/2/", docs="https://x.example/docs", sunset=date(2031, 5, 1))
 
 
-def blog(site: str) -> Provider:
+def blog(site: str, *, allow_http: bool = False) -> Provider:
     """A blog at its own site."""
-    if not site.startswith("https://"):
+    if not (site.startswith("https://") or allow_http):
         raise ValueError("site must begin with https://")
-    return Provider(f"blog:{site}", base_url=f"{site}/", signature_method=HMAC_SHA256)
+    return Provider(f"blog:{site}", base_url=f"{site}/", signature_method=HMAC_SHA256, allow_http=allow_http)
 
 
 @pytest.fixture(autouse=True)
@@ -67,6 +67,7 @@ def test_a_table_of_the_configuration_is_a_provider(tmp_path: Path) -> None:
         '[mine]\nbase_url = "https://m.example/"\nsignature_method = "HMAC-SHA256"\n'
         'rules = { send_version = false }\nsunset = "2031-05-01"\n'
         '[theirs]\npreset = "blog"\narguments = ["https://t.example"]\n'
+        '[plain]\npreset = "blog"\narguments = ["http://t.example"]\nallow_http = true\n'
     )
     config = str(tmp_path / "mine.toml")
     assert find_provider("mine", config) == Provider(
@@ -77,6 +78,7 @@ def test_a_table_of_the_configuration_is_a_provider(tmp_path: Path) -> None:
         sunset=date(2031, 5, 1),
     )
     assert find_provider("theirs", config) == find_provider("blog:https://t.example", None)
+    assert find_provider("plain", config) == blog("http://t.example", allow_http=True)
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ def _presets() -> dict[str, Provider]:
         "gravity_forms": providers.gravity_forms("https://forms.example"),
         "jira": providers.jira("https://jira.example/jira", RSA_SHA1(_key())),
         "lti11": providers.lti11("https://tool.example/launch"),
-        "maas": providers.maas("http://maas.internal:5240/MAAS"),
+        "maas": providers.maas("http://maas.internal:5240/MAAS", allow_http=True),
         "magento": providers.magento("https://shop.example"),
         "mastercard": providers.mastercard(RSA_SHA256(_key())),
         "mediawiki": providers.mediawiki("https://en.wikipedia.org"),
