@@ -17,7 +17,13 @@ from typing import TYPE_CHECKING, Any
 from aiooauth1.errors import ProviderError, RateLimited, SignatureRejected, TokenRejected
 from aiooauth1.responses.excerpts import MAX_SCANNED, excerpt, find_base_string, printable
 from aiooauth1.responses.headers import request_id, shown_headers
-from aiooauth1.responses.problem_catalog import CANONICAL_NAMES, ERROR_TYPES, HINTS, canonical_name
+from aiooauth1.responses.problem_catalog import (
+    CANONICAL_NAMES,
+    ERROR_TYPES,
+    HINTS,
+    SAID_OF_SKEW,
+    canonical_name,
+)
 from aiooauth1.responses.problem_formats import (
     ProblemReport,
     from_body,
@@ -105,6 +111,11 @@ class Problem:
         # From what was given, since a read-only mapping is neither pickled nor deeply copied.
         given = {one.name: getattr(self, one.name) for one in fields(self)}
         return partial(type(self), **given | {"parameters": dict(self.parameters)}), ()
+
+    @property
+    def may_be_clock_skew(self) -> bool:
+        """Whether a bad timestamp may be the reason, although the provider does not say so."""
+        return self.status == _UNAUTHORIZED and (not self.meaning or self.name in SAID_OF_SKEW)
 
     @property
     def error_type(self) -> type[ProviderError]:

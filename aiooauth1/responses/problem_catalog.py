@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from aiooauth1.responses.problem_formats import ProblemReport
 
 
-__all__ = ["CANONICAL_NAMES", "ERROR_TYPES", "HINTS", "canonical_name"]
+__all__ = ["CANONICAL_NAMES", "ERROR_TYPES", "HINTS", "SAID_OF_SKEW", "canonical_name"]
 
 ERROR_TYPES: Mapping[str, type[ProviderError]] = MappingProxyType(
     {
@@ -176,6 +176,9 @@ _FORMS: Mapping[str, Mapping[str, str]] = MappingProxyType(
 )
 CANONICAL_NAMES: Mapping[str, str] = MappingProxyType({**_X, **_CODES, **_ERRORS, **_PROBLEMS})
 """What a name means, at every provider."""
+
+SAID_OF_SKEW = frozenset({"32", "INVALID_LOGIN", "INVALID_LOGIN_ATTEMPT"})
+"""Names that X (twitter-ruby#403, tmhOAuth's auto_fix_time) and NetSuite say of a bad timestamp too."""
 
 # Names that stand for several faults. The sentence beside one says which.
 _SENTENCE_NAMES = frozenset(

@@ -76,6 +76,7 @@ _TOKEN = re.compile(
     re.ASCII | re.DOTALL,
 )
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_JOINED = re.compile(rf"&(?=(?:{'|'.join(sorted(_REPORTED))})=)", re.ASCII)
 
 
 def from_challenges(text: str) -> ProblemReport:
@@ -95,7 +96,12 @@ def from_challenges(text: str) -> ProblemReport:
         if name and quoted is None and bare is None:
             scheme = name.lower()
         elif name in _REPORTED:
-            reported.setdefault(name, _decoded(_unquoted(quoted, bare)))
+            # django-declarative-apis joins them by & as a form does: `oauth_problem=a&oauth_acceptable_…=b`.
+            value, *others = _JOINED.split(_unquoted(quoted, bare))
+            reported.setdefault(name, _decoded(value))
+            for other in others:
+                other_name, _, value = other.partition("=")
+                reported.setdefault(other_name, _decoded(value))
         elif scheme == "oauth" and name in {"error", "error_description"}:
             error.setdefault(name, _unquoted(quoted, bare))
     if _PROBLEM in reported or not error:

@@ -127,6 +127,7 @@ _OLD = (
     "out of bounds",  # X before its codes
     "out of range",
     "not within",
+    "problem with",  # django-declarative-apis
     "skew",
     "stale",
     "refused",
@@ -208,11 +209,13 @@ def _by_words(said: str) -> str:
     return ""
 
 
-# Where a sentence tells the provider's time: MediaWiki and OAuth.php, Tumblr and Instapaper, python-oauth.
+# Where a sentence tells the provider's time: MediaWiki and OAuth.php, Tumblr and Instapaper, python-oauth,
+# django-declarative-apis.
 _TIMES = (
     re.compile(r"\bours:? (\d{9,11})\b", re.ASCII),
     re.compile(r"\bit is now (\d{9,11})\b", re.ASCII),
     re.compile(r"\band now (\d{9,11})\b", re.ASCII),
+    re.compile(r"\b[Ss]erver time is (\d{9,11})\b", re.ASCII),
 )
 
 

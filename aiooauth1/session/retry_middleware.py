@@ -57,7 +57,6 @@ if TYPE_CHECKING:
 
 __all__ = ["RetryMiddleware"]
 
-_UNAUTHORIZED = 401
 _LAST_SUCCESS = 299
 _FIRST_REFUSAL = 400
 _FIRST_FAULT = 500
@@ -342,7 +341,7 @@ class RetryMiddleware(UserCall):
 
         retry, kind = self._retry, problem.error_type
         may_resend = retry is not None and can_resend(request.body)
-        is_fixed = self._can_fix_by_resigning(problem, kind, response, request, attempt)
+        is_fixed = self._can_fix_by_resigning(problem, kind, request, attempt)
         if is_fixed and may_resend and retry is not None and attempt < retry.attempts:
             logger.info(
                 "%s %s: resending with another nonce and timestamp (%s)",
@@ -401,21 +400,15 @@ class RetryMiddleware(UserCall):
         return None
 
     def _can_fix_by_resigning(
-        self,
-        problem: Problem,
-        kind: type,
-        response: ClientResponse,
-        request: SigningRequest,
-        attempt: int,
+        self, problem: Problem, kind: type, request: SigningRequest, attempt: int
     ) -> bool:
         """Say whether another signature helps: with a corrected clock, or just another nonce. Each once."""
         clocks, origin = self._pool.clocks, self.origin
-        date = response.headers.get(hdrs.DATE, "")
-        theirs = server_time("", date)
+        theirs = problem.server_time
         is_off = theirs is not None and abs(theirs - clocks.now(origin)) > _UNEXPLAINED
-        if problem.status == _UNAUTHORIZED and not problem.meaning:
+        if problem.may_be_clock_skew:
             if is_off:
-                # A provider that gives no reason, and whose clock is far off, probably refuses the time.
+                # A provider that gives no reason, or says so of every mistake, probably refuses the time.
                 kind = TimestampRefused
                 self._guessed_clock_skew = True
             elif clocks.is_guessed(origin):
@@ -428,7 +421,7 @@ class RetryMiddleware(UserCall):
         self._resigned_for |= {kind}
         if kind is TimestampRefused:
             acceptable = problem.parameters.get("oauth_acceptable_timestamps", "")
-            time = server_time(acceptable, date)
+            time = server_time(acceptable, "") or theirs
             if not clocks.correct(origin, time, is_guess=self._guessed_clock_skew):
                 return False
             difference = self._pool.clocks.difference(origin)

@@ -884,6 +884,67 @@ def test_a_wait_that_outlasts_the_total_timeout_is_refused_at_construction() -> 
 # Learning is not resending
 
 
+X_32 = b'{"errors": [{"code": 32, "message": "Could not authenticate you."}]}'
+NETSUITE = b'{"error": {"code": "INVALID_LOGIN_ATTEMPT", "message": "Invalid login attempt."}}'
+
+
+@pytest.mark.parametrize("body", [X_32, NETSUITE])
+async def test_a_name_that_is_said_of_bad_timestamps_too_beside_a_date_far_off_is_clock_skew(
+    listener: Listener, session: OAuth1Session, body: bytes
+) -> None:
+    def answer(arrival: Arrival) -> bytes:
+        is_right = abs(age(arrival) + HOUR) < 300
+        return dated(200 if is_right else 401, HOUR, body)
+
+    listener.answer = answer
+    for expected in (2, 3):
+        assert (await session.post(listener.origin, data=FORM)).status == 200
+        assert len(listener.arrivals) == expected
+
+
+@pytest.mark.parametrize("has_date", [True, False], ids=["beside a proxy's Date", "without a Date"])
+@pytest.mark.parametrize(
+    "says",
+    [
+        pytest.param("Expired timestamp, yours {sent}, ours {now}", id="OAuth.php"),
+        pytest.param(
+            "oauth_timestamp is too far away; we believe it is now {now}, you sent {sent}", id="Tumblr"
+        ),
+        pytest.param(
+            "Expired timestamp: given {sent} and now {now} has a greater difference than threshold 300",
+            id="python-oauth2",
+        ),
+        pytest.param(
+            "There was a problem with your timestamp. Please check your current system time."
+            "Server time is {now}.25.",
+            id="django-declarative-apis",
+        ),
+        pytest.param("", id="django-declarative-apis, in its challenge"),
+    ],
+)
+async def test_the_time_in_a_refusal_is_the_servers_whatever_the_date_says(
+    listener: Listener, session: OAuth1Session, says: str, has_date: bool
+) -> None:
+    """nginx replaces the Date of the server behind it by its own."""
+
+    def answer(arrival: Arrival) -> bytes:
+        now = int(time.time() + HOUR)
+        if abs(age(arrival) + HOUR) < 300:
+            return ok(arrival)
+        headers = {"Date": formatdate(usegmt=True)} if has_date else {}
+        if not says:
+            headers["WWW-Authenticate"] = (
+                'OAuth realm="API",oauth_problem=timestamp_refused'
+                f"&oauth_acceptable_timestamps={now - 300}-{now}"
+            )
+        return reply(401, headers, says.format(now=now, sent=int(time.time())).encode())
+
+    listener.answer = answer
+    for expected in (2, 3):
+        assert (await session.get(listener.origin)).status == 200
+        assert len(listener.arrivals) == expected
+
+
 @pytest.mark.parametrize("problem", ["timestamp_refused", ""])
 async def test_the_clock_is_learned_where_nothing_is_resent(listener: Listener, problem: str) -> None:
     """A bot that never retries, and one that uploads streams, get one 401 and no more."""

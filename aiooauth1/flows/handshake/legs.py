@@ -18,6 +18,7 @@ from aiooauth1.errors import (
     NonceRejected,
     OAuth1Error,
     ProviderError,
+    SignatureRejected,
     SigningError,
     TimestampRefused,
     TokenResponseError,
@@ -27,7 +28,7 @@ from aiooauth1.flows.handshake.callback import check_callback_url
 from aiooauth1.flows.handshake.refusals import refusal_error, with_meaning
 from aiooauth1.flows.token_endpoint import TokenRequest, send_token_request
 from aiooauth1.providers.provider import Provider
-from aiooauth1.responses.problem import read_problem, with_hints
+from aiooauth1.responses.problem import Problem, read_problem, with_hints
 from aiooauth1.responses.token import parse_access_token, parse_request_token
 from aiooauth1.signing.methods import PLAINTEXT
 from aiooauth1.signing.sign import Signer
@@ -56,7 +57,6 @@ _SECRET_PARAMS = frozenset({"x_auth_password"})
 
 _UNEXPLAINED = 60.0  # seconds of clock skew that may explain a refusal without a reason
 _SAME_TIME = 2.0  # seconds: less may be network delay, not clock skew
-_UNAUTHORIZED = 401
 
 NO_PARAMS: Mapping[str, str] = MappingProxyType({})
 
@@ -357,7 +357,7 @@ class Legs:
         if unusable is not None and not (says_no and (problem.name or problem.advice)):
             return unusable
         acceptable = problem.parameters.get("oauth_acceptable_timestamps", "")
-        theirs = server_time(acceptable, reply.date) if acceptable else problem.server_time
+        theirs = server_time(acceptable, "") or problem.server_time
         difference = None if theirs is None else theirs - now
         problem = replace(problem, clock_difference=difference)
         problem = with_hints(problem, self._provider.hints, request.credentials)
@@ -376,7 +376,10 @@ class Legs:
         # passport-http-oauth answers so to a bad timestamp: a new nonce cannot have been used.
         if isinstance(error, NonceRejected):
             return self._clocks.correct(origin, theirs)
-        if type(error) is not ProviderError or error.status != _UNAUTHORIZED or not may_guess:
+        if not may_guess or type(error) not in {ProviderError, SignatureRejected}:
+            return False
+        problem = getattr(error, "details", None)
+        if not isinstance(problem, Problem) or not problem.may_be_clock_skew:
             return False
         return self._clocks.correct(origin, theirs)
 

@@ -231,6 +231,7 @@ def refused(body: bytes, *, hours: float, status: str = "401 No") -> bytes:
 UNEXPLAINED = b"no"
 NONCE = b"oauth_problem=nonce_used"
 TIMESTAMP = b"oauth_problem=timestamp_refused"
+X_32 = b'{"errors": [{"code": 32, "message": "Could not authenticate you."}]}'
 
 
 @pytest.mark.parametrize(
@@ -244,6 +245,10 @@ TIMESTAMP = b"oauth_problem=timestamp_refused"
         (partial(refused, NONCE, hours=0), 1, 1),
         (partial(refused, UNEXPLAINED, hours=6, status="403 No"), 1, 1),
         (partial(refused, b"oauth_problem=signature_invalid", hours=6), 1, 1),
+        # X and NetSuite say so of a bad timestamp too.
+        (partial(refused, X_32, hours=6), 2, 1),
+        (partial(refused, b'{"error": {"code": "INVALID_LOGIN_ATTEMPT"}}', hours=-6), 2, 1),
+        (partial(refused, X_32, hours=0), 1, 1),
         (partial(refused, TIMESTAMP, hours=48), 1, 1),  # not believed
         (partial(refused, TIMESTAMP, hours=0), 1, 1),  # nothing to correct
     ],
