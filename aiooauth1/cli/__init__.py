@@ -1,7 +1,9 @@
-"""The command line: `aiooauth1`, also `python -m aiooauth1`. It needs the extra `cli`.
+"""The command line: `aiooauth1`, or `python -m aiooauth1`. Extra: `cli`.
 
-`app.py` has every command with its options. What a command does is in a module of its own, imported when the
-command runs; `outcome.py` has the exit statuses and turns errors into one line.
+- `app`: every command with its options and help
+- one module for each command, imported when the command runs
+- `settings`: what commands share: providers, consumer, store
+- `outcome`: exit statuses, and errors as one line
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """Run the command that the process's arguments name, and end the process.
+    """Run the command named by `sys.argv`, and exit.
 
     Raises:
         SystemExit: Always. 0 done, 1 refused or failed, 2 bad usage or input, 3 outcome unknown, 130 Ctrl-C.

@@ -1,4 +1,4 @@
-"""`aiooauth1 accounts` and `logout`: who is signed in, and no longer."""
+"""`aiooauth1 accounts` lists who is signed in; `aiooauth1 logout` signs a user out."""
 
 from __future__ import annotations
 
@@ -48,16 +48,16 @@ async def accounts(*, config: str | None, store_file: str | None, as_json: bool)
         for row in found:
             print(f"{row['provider']:<{width}}  {row['user']}")
     else:
-        print(f"Nobody is signed in ({store_path(store_file)}). Start with: aiooauth1 login PROVIDER")
+        print(f"No user is signed in ({store_path(store_file)}). Start with: aiooauth1 login PROVIDER")
     return DONE
 
 
 async def logout(
     provider: str | None, *, user: str | None, local: bool, config: str | None, store_file: str | None
 ) -> int:
-    """Revoke the token at the provider where it has an endpoint for that, and forget it."""
+    """Revoke a token at the provider if that has an endpoint for it, then remove it from the store."""
     async with open_store(store_file) as store:
-        if local:  # needs no consumer, which imported tokens come without
+        if local:  # works without a consumer, which imported tokens lack
             name = provider or await _only_provider(store)
             who = await pick_user(store, name, user)
             is_revoked = False
@@ -83,8 +83,9 @@ async def _only_provider(store: SQLiteStore) -> str:
     names = list(await signed_in_at(store))
     if len(names) == 1:
         return names[0]
-    found = f"name one of: {', '.join(names)}" if names else "nobody is signed in anywhere"
-    raise CommandError(f"log out at which provider? {found}", USAGE)
+    if not names:
+        raise CommandError("no user is signed in: there is no token to remove", USAGE)
+    raise CommandError(f"several providers have tokens: name one of {', '.join(names)}", USAGE)
 
 
 async def _revoke(store: SQLiteStore, one: Known, user: str) -> None:

@@ -1,9 +1,9 @@
-"""The register of commands: their names, options and help.
+"""All commands: their names, options and help.
 
 To add a command, write a module with a function that takes plain values and returns an exit status (or a
-coroutine of one), and add a function here that has the options and hands it to `run_command`. The module is
-imported inside that function: `aiooauth1 --help` imports none of them. A help text fits a screen of 24 lines
-and 80 columns; exit statuses that all commands share stand in the first one alone.
+coroutine of one). Then add a function here that declares the options and passes the first one to
+`run_command`. Import the module inside that function, so that `aiooauth1 --help` stays fast. A help text fits
+a screen of 24 lines and 80 columns. The root's help alone lists the exit statuses that all commands share.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ __all__ = ["app"]
 
 
 class Root(TyperGroup):
-    """All commands. The help leaves `--show-completion` out: `--install-completion` is what people need."""
+    """The root command. Its help hides `--show-completion`: users need `--install-completion`."""
 
     def get_params(self, ctx: Any) -> Any:
-        """Return the options, of which one is hidden."""
+        """Return the options, with `--show-completion` hidden."""
         params = super().get_params(ctx)
         for param in params:
             if param.name == "show_completion" and hasattr(param, "hidden"):
@@ -73,7 +73,7 @@ def demo(
     posts: Annotated[
         int | None,
         typer.Option(
-            min=1, metavar="N", show_default=False, help="How many posts to make up. [default: 1000]"
+            min=1, metavar="N", show_default=False, help="How many posts to invent. [default: 1000]"
         ),
     ] = None,
     concurrency: Annotated[
@@ -88,7 +88,7 @@ def demo(
         ),
     ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object; the story goes to standard error.")
+        bool, typer.Option("--json", help="Print one JSON object; progress goes to standard error.")
     ] = False,
     site: Annotated[
         bool, typer.Option("--serve", help="Run it as a web site to try in a browser, until Ctrl-C.")
@@ -103,8 +103,8 @@ def demo(
 ) -> None:
     """Repost blog posts for users of a provider on this machine.
 
-    The provider runs in a process of its own and verifies every request. Three users are connected by the
-    three legs; with --input each user named there is. At the end one user's token is revoked.
+    The provider runs in a process of its own and verifies every request. Three users are connected, or with
+    --input each user named there. At the end one user's token is revoked.
 
     \b
     Examples:
@@ -115,7 +115,7 @@ def demo(
     Exit status: 0 if the provider's ledger has every post exactly once.
     """  # noqa: D301  \b keeps the lines; it is no escape
     if posts is not None and source is not None:
-        raise typer.BadParameter("give --posts or --input, not both")
+        raise typer.BadParameter("--posts and --input exclude each other: give one of them")
     if port is not None and not site:
         raise typer.BadParameter("--port needs --serve")
     if site and (posts is not None or source is not None or as_json):
@@ -139,17 +139,17 @@ def demo(
 
 Config = Annotated[
     str | None,
-    typer.Option("--config", metavar="FILE", help="TOML, a table for each provider of yours."),
+    typer.Option("--config", metavar="FILE", help="TOML with a table for each of your providers."),
 ]
 StoreFile = Annotated[
-    str | None, typer.Option("--store", metavar="FILE", help="The SQLite file that keeps the tokens.")
+    str | None, typer.Option("--store", metavar="FILE", help="The SQLite file with the tokens.")
 ]
 ConsumerFile = Annotated[
     str | None,
     typer.Option("--consumer-file", metavar="FILE", help="Consumer key and secret, a line each; - is stdin."),
 ]
 User = Annotated[
-    str | None, typer.Option("--as", metavar="USER", help="Whose account. [default: the only one there]")
+    str | None, typer.Option("--as", metavar="USER", help="Whose account. [default: the only one]")
 ]
 
 
@@ -190,7 +190,7 @@ def login(
     store: StoreFile = None,
     debug: Debug = False,
 ) -> None:
-    """Sign in at a provider with your browser, and keep the token.
+    """Sign in at a provider with your browser, and store the token.
 
     The consumer key comes from --consumer-file, from AIOOAUTH1_CONSUMER_KEY and AIOOAUTH1_CONSUMER_SECRET, or
     from a prompt. AIOOAUTH1_STORE_KEY, or the file that AIOOAUTH1_STORE_KEY_FILE names, encrypts the store.
@@ -234,13 +234,13 @@ def logout(
     *,
     user: User = None,
     local: Annotated[
-        bool, typer.Option("--local", help="Forget the token without asking the provider.")
+        bool, typer.Option("--local", help="Remove the token without asking the provider.")
     ] = False,
     config: Config = None,
     store: StoreFile = None,
     debug: Debug = False,
 ) -> None:
-    """Revoke a token at the provider, if it can, and forget it.
+    """Revoke a token at the provider, if it can, and remove it.
 
     \b
     Example:  aiooauth1 logout tumblr --as staff
@@ -263,11 +263,11 @@ def request(
         typer.Option("-X", "--request", metavar="METHOD", help="[default: GET, or POST with a body]"),
     ] = None,
     data: Annotated[
-        list[str] | None, typer.Option("-d", "--data", metavar="DATA", help="A form as it is sent; @FILE.")
+        list[str] | None, typer.Option("-d", "--data", metavar="DATA", help="An encoded form; @FILE.")
     ] = None,
     encoded: Annotated[
         list[str] | None,
-        typer.Option("--data-urlencode", metavar="NAME=VALUE", help="A field of a form, encoded for you."),
+        typer.Option("--data-urlencode", metavar="NAME=VALUE", help="A form field, to be encoded."),
     ] = None,
     json: Annotated[str | None, typer.Option("--json", metavar="JSON", help="A JSON body; @FILE.")] = None,
     parts: Annotated[
@@ -280,7 +280,7 @@ def request(
         str | None, typer.Option("-p", "--provider", metavar="NAME", help="[default: by the URL]")
     ] = None,
     user: User = None,
-    two_legged: Annotated[bool, typer.Option("--two-legged", help="Sign for the consumer alone.")] = False,
+    two_legged: Annotated[bool, typer.Option("--two-legged", help="Sign without a user's token.")] = False,
     include: Annotated[bool, typer.Option("-i", "--include", help="Print the reply's header too.")] = False,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Show what is signed.")] = False,
     curl: Annotated[bool, typer.Option("--curl", help="Print a signed curl line instead.")] = False,
@@ -360,9 +360,9 @@ def explain(
 ) -> None:
     """Show how a request is signed, and why its signature is refused.
 
-    FILE, else standard input, is a curl line, a HAR entry or raw HTTP. The
-    mistake is named if the secrets are there: --consumer-file FILE and, for
-    the token's, AIOOAUTH1_TOKEN_SECRET. The output holds no secret.
+    FILE, or standard input, has a curl line, a HAR entry or raw HTTP. With the
+    secrets (--consumer-file FILE, and AIOOAUTH1_TOKEN_SECRET for the token's)
+    it names the mistake. The output holds no secret.
 
     \b
     Example:      aiooauth1 explain request.txt --server reply.txt
@@ -397,7 +397,7 @@ def doctor(
     provider: ProviderName,
     *,
     callback: Annotated[
-        str, typer.Option("--callback", metavar="URL", help="The callback to try; oob is the PIN way.")
+        str, typer.Option("--callback", metavar="URL", help="The callback to test; oob for a PIN.")
     ] = "http://127.0.0.1/callback",
     as_json: AsJson = False,
     consumer_file: ConsumerFile = None,
@@ -405,9 +405,9 @@ def doctor(
     store: StoreFile = None,
     debug: Debug = False,
 ) -> None:
-    """Check the way to a provider: network, clock, key, callback.
+    """Check network, clock, consumer key and callback of a provider.
 
-    Each check is a line; a failed one says what to do. It asks for a request token, which nobody then uses.
+    Each check prints a line; a failed one says what to do. It asks for a request token and does not use it.
 
     \b
     Example:  aiooauth1 doctor tumblr --callback https://app.example/callback
@@ -438,7 +438,7 @@ def providers(
     config: Config = None,
     debug: Debug = False,
 ) -> None:
-    """List the presets, or show what is peculiar to one.
+    """List the presets, or show one of them.
 
     \b
     Example:  aiooauth1 providers tumblr
@@ -453,7 +453,7 @@ def providers(
 
 
 tokens: typer.Typer = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="Move access tokens in and out."
+    no_args_is_help=True, rich_markup_mode=None, help="Import and export access tokens."
 )
 app.add_typer(tokens, name="tokens")
 
@@ -463,12 +463,12 @@ def import_tokens(
     source: Annotated[str, typer.Argument(metavar="FILE", help="JSON Lines; - reads standard input.")],
     *,
     provider: Annotated[
-        str | None, typer.Option("--provider", metavar="NAME", help="For lines that name none.")
+        str | None, typer.Option("--provider", metavar="NAME", help="For lines without one.")
     ] = None,
     store: StoreFile = None,
     debug: Debug = False,
 ) -> None:
-    """Put access tokens into the store: all of them, or none if a line is bad.
+    """Import access tokens: all of them, or none if a line is bad.
 
     \b
     A line:   {"provider": "x", "user": "ann", "key": "...", "secret": "..."}
@@ -486,16 +486,16 @@ def import_tokens(
 @tokens.command("export")
 def export_tokens(
     providers: Annotated[
-        list[str] | None, typer.Argument(metavar="PROVIDER", help="[default: every one signed in at]")
+        list[str] | None, typer.Argument(metavar="PROVIDER", help="[default: all in the store]")
     ] = None,
     *,
     output: Annotated[
-        str, typer.Option("-o", "--output", metavar="FILE", help="Readable by you alone. [default: -]")
+        str, typer.Option("-o", "--output", metavar="FILE", help="Readable by you only. [default: -]")
     ] = "-",
     store: StoreFile = None,
     debug: Debug = False,
 ) -> None:
-    """Write access tokens as JSON Lines. They hold secrets.
+    """Export access tokens as JSON Lines. They contain secrets.
 
     \b
     Example:  aiooauth1 tokens export tumblr -o tokens.jsonl
@@ -516,14 +516,16 @@ def post(
     source: Annotated[
         str, typer.Option("--input", metavar="FILE", help="The posts, one a line; - reads standard input.")
     ],
-    journal: Annotated[str, typer.Option(metavar="FILE", help="Keeps what is done: a file or a Redis URL.")],
+    journal: Annotated[
+        str, typer.Option(metavar="FILE", help="Records what is done: a file or a Redis URL.")
+    ],
     store: Annotated[
         str | None,
         typer.Option(metavar="FILE", show_default=False, help="The tokens: a SQLite file or a Redis URL."),
     ] = None,
     url: Annotated[
         str | None,
-        typer.Option(metavar="URL", show_default=False, help="Where posts go that name no url."),
+        typer.Option(metavar="URL", show_default=False, help="The URL of posts that have none."),
     ] = None,
     workers: Annotated[
         int, typer.Option(min=1, max=1000, metavar="N", help="How many posts at a time.")
@@ -538,13 +540,13 @@ def post(
     """Send the posts of a file, each once, at the provider's pace.
 
     A line is a JSON object: user, url, and data (form fields) or json; also id, method, params, headers. The
-    same command resumes a run that was interrupted or killed. The consumer is the one that users signed in
-    with, or that of AIOOAUTH1_CONSUMER_KEY and AIOOAUTH1_CONSUMER_SECRET.
+    same command resumes an interrupted run. The consumer is that of the sign-ins, or of
+    AIOOAUTH1_CONSUMER_KEY and AIOOAUTH1_CONSUMER_SECRET.
 
     \b
     Example line:  {"user": "ann", "url": "posts", "data": {"status": "Hi"}}
     Exit status:   0 every post is done, 1 some are not, 2 bad lines (the others
-                   were posted), 3 it is unknown of some whether they are done
+                   were posted), 3 some may or may not be done
     """  # noqa: D301  \b keeps the lines; it is no escape
 
     def work() -> Coroutine[Any, Any, int]:

@@ -1,4 +1,4 @@
-"""`aiooauth1 doctor`: what stands between here and a signed call, a line each, with what to do."""
+"""`aiooauth1 doctor`: checks everything that a signed request needs, and says how to fix what fails."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ _TIMEOUT = 10.0
 _MOST_SKEW = 60  # seconds; servers take 300 to 600, and two machines may be off in opposite directions
 _SOON = 14 * 86400
 _BIND = "doctor"
-_UNKNOWN_AUTHORITY = "does a proxy read your TLS? name its authority's certificate by SSL_CERT_FILE"
+_UNKNOWN_AUTHORITY = "if a proxy reads your TLS, set SSL_CERT_FILE to its authority's certificate"
 _CERTIFICATE_REMEDIES = {  # by OpenSSL's X509_V_ERR_ numbers
     9: "set this machine's clock: the certificate is not valid yet",
-    10: "look at this machine's clock; else the provider has to renew its certificate",
+    10: "check this machine's clock; if it is right, the provider must renew its certificate",
     62: "check the host name: the certificate is for another one",
     64: "check the address: the certificate is for another one",
 }
@@ -51,7 +51,7 @@ _CERTIFICATE_REMEDIES = {  # by OpenSSL's X509_V_ERR_ numbers
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line: what was looked at, how it is, and what to do about it."""
+    """The result of one check: its name, verdict and details, and what to do about a failure."""
 
     check: str
     verdict: Literal["ok", "warn", "FAIL", "skip"]
@@ -68,7 +68,7 @@ def doctor(
     callback: str,
     as_json: bool,
 ) -> int:
-    """Check everything, print each finding when it is there, and return 1 if one is a failure."""
+    """Run all checks, print each finding at once, and return 1 if one of them is a failure."""
     findings: list[Finding] = []
 
     def report(finding: Finding) -> None:
@@ -94,7 +94,7 @@ def doctor(
 async def _look_up(
     name: str, config: str | None, store_file: str | None, report: Callable[[Finding], None]
 ) -> tuple[Provider, Consumer | None]:
-    """Return the provider, and the consumer that somebody signed in with there."""
+    """Return the provider, and the consumer of the last sign-in there, if any."""
     try:
         async with open_store(store_file) as store:
             known = await known_providers(store, config)
@@ -128,14 +128,14 @@ async def _credentials(provider: Provider, consumer: Consumer | Finding, callbac
     if isinstance(consumer, Finding):
         return [consumer]
     findings = [
-        Finding("consumer key", "warn", f"the {what} has white space at an end", "copy it again")
+        Finding("consumer key", "warn", f"the {what} begins or ends with white space", "copy it again")
         for credential, what in ((consumer.key, "key"), (consumer.secret, "secret"))
         if credential != credential.strip()
     ]
     if not provider.request_token_url:
         return [
             *findings,
-            Finding("consumer key", "skip", "this provider has no request tokens to try it with"),
+            Finding("consumer key", "skip", "this provider issues no request tokens to test it with"),
         ]
     return findings + await _consumer(provider, consumer, callback)
 
@@ -199,7 +199,7 @@ async def _tls(host: str, port: int) -> Finding:
 
 
 async def _clock(origin: URL) -> Finding:
-    """Compare the clocks by the Date field of any reply."""
+    """Compare the clocks by the Date header of any reply."""
     began = time.time()
     try:
         async with (
@@ -210,7 +210,7 @@ async def _clock(origin: URL) -> Finding:
     except (aiohttp.ClientError, TimeoutError) as error:
         return Finding("clock", "FAIL", f"{origin}: {_why(error)}", "check firewall and proxy")
     if date is None:
-        return Finding("clock", "skip", f"{origin} tells no time")
+        return Finding("clock", "skip", f"{origin} sends no Date header")
     skew = date - (began + time.time()) / 2
     if abs(skew) <= _MOST_SKEW:
         return Finding("clock", "ok", f"{origin.host} and this machine agree within a minute")
@@ -228,16 +228,16 @@ def _user_agent(provider: Provider) -> Finding:
         return Finding("User-Agent", "ok", provider.user_agent)
     if provider.needs_user_agent:
         return Finding(
-            "User-Agent", "FAIL", "this provider demands one", "set user_agent in the configuration"
+            "User-Agent", "FAIL", "this provider requires one", "set user_agent in the configuration"
         )
-    return Finding("User-Agent", "ok", "this provider takes aiohttp's")
+    return Finding("User-Agent", "ok", "aiohttp's, which this provider accepts")
 
 
 # The provider
 
 
 async def _endpoints(provider: Provider) -> list[Finding]:
-    """Ask each endpoint without a signature: whatever it answers, it must be there."""
+    """Request each endpoint without a signature: any answer will do, except that it does not exist."""
     endpoints = (
         ("request token endpoint", provider.request_token_method, provider.request_token_url),
         ("authorize page", "GET", provider.authorize_url),
@@ -259,16 +259,16 @@ async def _endpoint(http: aiohttp.ClientSession, name: str, method: str, url: st
 
 
 async def _consumer(provider: Provider, consumer: Consumer, callback: str) -> list[Finding]:
-    """Ask for a request token: that proves consumer key, secret, signature, clock and callback at once."""
+    """Ask for a request token, which proves consumer key, secret, signature, clock and callback at once."""
     async with Handshake(provider, consumer, store=MemoryStore()) as handshake:
         try:
             await handshake.begin(callback, bind=_BIND)
-        except ValueError as error:  # of the callback that was given
-            return [Finding("callback", "FAIL", _one_line(error), "give --callback another one")]
+        except ValueError as error:  # about the callback
+            return [Finding("callback", "FAIL", _one_line(error), "pass another URL as --callback")]
         except TimestampRefused as error:
             return [Finding("clock", "FAIL", str(error), "set this machine's clock by NTP")]
         except SignatureRejected as error:
-            remedy = "is the secret whole, and of this key? `aiooauth1 explain` shows what was signed"
+            remedy = "check that the secret is whole and of this key; see `aiooauth1 explain`"
             return [Finding("consumer key", "FAIL", _one_line(error), remedy)]
         except ProviderError as error:
             return [await _refused(handshake, error, callback)]
@@ -282,7 +282,7 @@ async def _consumer(provider: Provider, consumer: Consumer, callback: str) -> li
 
 
 async def _refused(handshake: Handshake, error: ProviderError, callback: str) -> Finding:
-    """Find out whether the consumer or the callback was refused, by asking again without a callback URL."""
+    """Find out whether the consumer or the callback was refused: ask again without a callback URL."""
     if callback != "oob" and "consumer" not in (error.problem or ""):
         try:
             await handshake.begin("oob", bind=_BIND)

@@ -1,4 +1,4 @@
-"""`aiooauth1 explain`: show the steps of a signature, compare base strings, name the mistake."""
+"""`aiooauth1 explain`: shows the steps of a signature, compares base strings, names the mistake."""
 
 from __future__ import annotations
 
@@ -77,19 +77,19 @@ _CURL_VALUES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Inquiry:
-    """What was asked for on the command line.
+    """The arguments of the command.
 
     Attributes:
-        source: The file with the request; `-` is standard input.
-        method: The request method, if the request is given by flags.
-        url: Its URL, likewise.
+        source: The file with the request. None or `-` is standard input.
+        method: The HTTP method of a request that is given by options.
+        url: Its URL.
         headers: Its header fields, as `Name: value`.
         data: Its body.
-        scheme: Of a raw request without an absolute target.
+        scheme: The scheme of a raw request whose target is a path.
         server: The file with the server's reply.
         signature: The signature to explain.
-        provider: The provider whose rules count.
-        config: The configuration file that may name it.
+        provider: The provider by whose rules the request is signed.
+        config: The configuration file that may define it.
         consumer_file: The file with the consumer's key and secret.
         as_json: Whether to print JSON.
     """
@@ -109,7 +109,7 @@ class Inquiry:
 
 
 def explain_request(inquiry: Inquiry) -> int:
-    """Print what there is to say; return 0 if nothing is wrong, 1 if something is."""
+    """Print the explanation; return 0 if nothing wrong was found, 1 otherwise."""
     request = _request(inquiry)
     rules = SigningRules()
     if inquiry.provider is not None:
@@ -122,7 +122,7 @@ def explain_request(inquiry: Inquiry) -> int:
     sections = [str(explanation)]
     status = DONE
     if inquiry.server is not None:
-        ours = right_recipe(request, rules).base_string()  # the one that is shown has gaps
+        ours = right_recipe(request, rules).base_string()  # the one that is shown has its secrets removed
         differences = _differences(ours, _read(inquiry.server))
         report["differences"] = [asdict(one) for one in differences]
         sections.append(_differences_text(differences))
@@ -131,7 +131,7 @@ def explain_request(inquiry: Inquiry) -> int:
         right = is_right(request, consumer=consumer, token=token, signature=inquiry.signature, rules=rules)
         causes = diagnose(request, consumer=consumer, token=token, signature=inquiry.signature, rules=rules)
         report["diagnosis"] = {"right": right, "causes": [asdict(cause) for cause in causes]}
-        sections.append(_diagnosis_text(causes, is_right_=right))
+        sections.append(_diagnosis_text(causes, is_correct=right))
         status = status if right else FAILED
     elif inquiry.signature is not None:
         raise CommandError(
@@ -167,8 +167,8 @@ def _differences_text(differences: Sequence[Difference]) -> str:
     return "\n".join(lines)
 
 
-def _diagnosis_text(causes: Sequence[Cause], *, is_right_: bool) -> str:
-    if is_right_:
+def _diagnosis_text(causes: Sequence[Cause], *, is_correct: bool) -> str:
+    if is_correct:
         return _wrapped("The signature is right for these secrets and this request.")
     if not causes:
         return _wrapped(
@@ -187,7 +187,7 @@ def _wrapped(text: str, indent: str = "") -> str:
     )
 
 
-# What is given
+# Reading the input
 
 
 def _credentials(inquiry: Inquiry, request: SentRequest) -> tuple[Consumer | None, AccessToken | None]:
@@ -211,7 +211,7 @@ def _request(inquiry: Inquiry) -> SentRequest:
     if inquiry.url is None:
         return read_request(_read(inquiry.source or "-"), scheme=inquiry.scheme)
     if inquiry.source is not None:
-        raise CommandError("give a file or --url, not both", USAGE)
+        raise CommandError("FILE and --url exclude each other: give one of them", USAGE)
     headers = tuple(_field(text) for text in inquiry.headers)
     body = (inquiry.data or "").encode()
     if inquiry.data is not None and not any(name.lower() == "content-type" for name, _ in headers):
@@ -222,21 +222,21 @@ def _request(inquiry: Inquiry) -> SentRequest:
 
 def _read(path: str) -> str:
     try:
-        octets = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+        content = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
     except OSError as error:
         raise CommandError(f"{path} cannot be read: {error.strerror}", USAGE) from None
-    return octets.decode("utf-8", "replace")
+    return content.decode("utf-8", "replace")
 
 
 def read_request(text: str, *, scheme: str = "https") -> SentRequest:
-    """Read a request as people copy it: a curl line, an entry of a HAR file, or raw HTTP.
+    """Read a copied request: a curl command line, an entry of a HAR file, or raw HTTP.
 
     Args:
         text: The text.
         scheme: The scheme of a raw request whose target is a path.
 
     Raises:
-        CommandError: If it is none of these; the message says what is missing.
+        CommandError: If it is not one of these; the message says what is missing.
     """
     start = text.lstrip("\ufeff \t\r\n")
     first = start.partition("\n")[0]
@@ -260,7 +260,7 @@ def _from_raw(text: str, scheme: str) -> SentRequest:
     words = first.split()
     if len(words) != 3 or not words[2].upper().startswith("HTTP/"):  # noqa: PLR2004  method, target, version
         raise CommandError(
-            "the input is not a request: give a curl line, an entry of a HAR file, or raw HTTP that begins"
+            "the input is not a request: pass a curl line, an entry of a HAR file, or raw HTTP that begins"
             " with a line like GET /path HTTP/1.1",
             USAGE,
         )
@@ -269,10 +269,12 @@ def _from_raw(text: str, scheme: str) -> SentRequest:
     if "://" not in target:
         host = next((value for name, value in headers if name.lower() == "host"), "")
         if not host:
-            raise CommandError("the request has no Host header: add it, it is signed", USAGE)
+            raise CommandError(
+                "the request has no Host header, which is part of the signature: add it", USAGE
+            )
         target = f"{scheme}://{host}{target}"
     media_type = next((value for name, value in headers if name.lower() == "content-type"), "")
-    # An editor ends the file with a line break that a form would not have.
+    # Editors end a file with a line break, which is not part of a form.
     body = body.rstrip("\n") if media_type.lower().startswith(_FORM) else body
     if media_type.lower().startswith("multipart/"):
         body = body.replace("\n", "\r\n")
@@ -313,7 +315,7 @@ def _from_entry(request: dict[str, Any]) -> SentRequest:
 
 
 class _Curl:
-    """What the options of a curl line come to."""
+    """Collects the options of a curl command line."""
 
     def __init__(self) -> None:
         self.method = ""
@@ -343,7 +345,7 @@ class _Curl:
                 self.data.append(f"{name}={encoded}" if equals and name else encoded)
             case "-F" | "--form" | "--form-string":
                 raise CommandError(
-                    "a curl line with -F does not say what is sent: give the raw request instead", USAGE
+                    "a curl line with -F does not show the body: pass the raw request instead", USAGE
                 )
 
     def request(self) -> SentRequest:
@@ -362,12 +364,12 @@ class _Curl:
 
 
 def _from_curl(text: str) -> SentRequest:
-    # Browsers copy a text with escapes as $'…', which is the shell's own quoting.
+    # Browsers quote a string with escapes as $'…', which shlex does not know.
     line = text.replace("\\\r\n", " ").replace("\\\n", " ").replace("^\n", " ").replace(" $'", " '")
     try:
         words = shlex.split(line)[1:]
     except ValueError as error:
-        raise CommandError(f"the curl line does not end as it began: {error}", USAGE) from None
+        raise CommandError(f"the curl line has an unclosed quotation mark: {error}", USAGE) from None
     found = _Curl()
     words.reverse()
     while words:
@@ -394,7 +396,7 @@ def _from_curl(text: str) -> SentRequest:
 def _no_file(value: str) -> str:
     if value.startswith("@"):
         raise CommandError(
-            "the curl line reads its data from a file: put the data itself into the line, or give raw HTTP",
+            "the curl line reads its data from a file: put the data into the line, or pass raw HTTP",
             USAGE,
         )
     return value

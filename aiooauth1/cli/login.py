@@ -1,4 +1,4 @@
-"""`aiooauth1 login`: the three legs from a terminal, with a loopback callback or a PIN."""
+"""`aiooauth1 login`: the handshake from a terminal, with a loopback callback or a PIN."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _PAGE = (
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """What to do: at which provider, how, and under which name to keep the token."""
+    """The arguments of the command."""
 
     provider: str
     config: str | None = None
@@ -54,15 +54,15 @@ class Login:
 
 
 def login(plan: Login) -> int:
-    """Sign in, keep the token, and say as whom."""
+    """Sign in, store the token, and print the user's name."""
     provider = find_provider(plan.provider, plan.config)
     if not provider.request_token_url or not provider.authorize_url:
         raise CommandError(
-            f"{provider.name} has no sign-in pages: bring its token with `aiooauth1 tokens import`", USAGE
+            f"{provider.name} has no sign-in pages: import its token with `aiooauth1 tokens import`", USAGE
         )
     remembered = asyncio.run(_remembered(plan, provider))
     known = Known(provider, read_consumer(provider, plan.consumer_file, remembered))
-    # A prompt cannot be interrupted inside an event loop, so the two legs of a PIN run in one each.
+    # Ctrl-C does not interrupt a prompt inside an event loop, so a PIN is asked for between two loops.
     pending_store = MemoryStore()
     user = _with_pin(plan, known, pending_store) if plan.pin else asyncio.run(_with_callback(plan, known))
     print(f"Signed in at {provider.name} as {user}.")
@@ -76,7 +76,7 @@ async def _remembered(plan: Login, provider: Provider) -> Consumer | None:
 
 
 def _name_in(token: AccessToken, plan: Login, provider: Provider) -> str:
-    """Return the name under which a token is kept: as the user says, else as the provider does."""
+    """Return the user name for a token: from --as, else from the provider's fields."""
     if plan.user:
         return plan.user
     fields = (provider.user_name_field, "screen_name", "username", provider.user_id_field, "user_id")
@@ -105,13 +105,13 @@ def _with_pin(plan: Login, known: Known, pending_store: MemoryStore) -> str:
         print("PIN that the page shows: ", end="", file=sys.stderr, flush=True)
         pin = sys.stdin.readline().strip()
         if not pin:
-            raise CommandError("no PIN was given: nothing was saved", USAGE)
+            raise CommandError("no PIN was given: nothing was saved; run the command again", USAGE)
         try:
             return asyncio.run(_complete(plan, known, pending_store, (pending.request_token.key, pin, bind)))
         except VerifierRejected:
             if not left or not sys.stdin.isatty():
                 raise
-            _say("That is not the PIN. Please look again.")
+            _say("That PIN was refused. Check it and type it again.")
     raise AssertionError("the last attempt returns or raises")
 
 
@@ -121,7 +121,7 @@ async def _begin(plan: Login, known: Known, pending_store: MemoryStore, bind: st
         Handshake(known.provider, known.consumer, store=pending_store) as handshake,
     ):
         pending = await handshake.begin("oob", bind=bind)
-        await remember(store, plan.provider, known)  # the provider knows this consumer
+        await remember(store, plan.provider, known)  # the provider has accepted this consumer
         return pending
 
 
@@ -139,7 +139,7 @@ async def _complete(
     return _name_in(token, plan, known.provider)
 
 
-# The loopback callback (RFC 8252 section 7.3 has the same for OAuth 2)
+# The loopback callback, as RFC 8252 section 7.3 has it for OAuth 2
 
 
 async def _with_callback(plan: Login, known: Known) -> str:
@@ -157,7 +157,7 @@ async def _with_callback(plan: Login, known: Known) -> str:
 
         async with _listening(plan.port, complete, done) as callback:
             pending = await handshake.begin(callback, bind=bind)
-            await remember(store, plan.provider, known)  # the provider knows this consumer
+            await remember(store, plan.provider, known)  # the provider has accepted this consumer
             await asyncio.to_thread(_show, pending, plan)
             try:
                 async with asyncio.timeout(_WAIT):
@@ -173,14 +173,14 @@ async def _with_callback(plan: Login, known: Known) -> str:
 async def _listening(
     port: int, complete: Callable[[str], Awaitable[AccessToken]], done: asyncio.Future[AccessToken]
 ) -> AsyncIterator[str]:
-    """Listen on loopback for the browser that comes back, and yield the callback URL."""
+    """Listen on loopback for the browser's return, and yield the callback URL."""
 
     async def answer(request: web.BaseRequest) -> web.StreamResponse:
         if request.method != "GET" or request.rel_url.path != "/callback" or done.done():
             return _page(404, "Nothing here", "Go back to the terminal.")
         try:
             token = await complete(f"http://127.0.0.1{request.raw_path}")
-        except CallbackError as error:  # a stranger's, or an old one: the right one may still come
+        except CallbackError as error:  # a stray or old callback: the right one may still come
             return _page(400, "Not the expected callback", str(error))
         except OAuth1Error as error:
             done.set_exception(error)
@@ -195,7 +195,7 @@ async def _listening(
             await web.TCPSite(runner, "127.0.0.1", port).start()
         except OSError as error:
             raise CommandError(
-                f"port {port} is taken: give another --port ({error.strerror})", USAGE
+                f"port {port} cannot be used ({error.strerror}): pass another --port", USAGE
             ) from None
         yield f"http://127.0.0.1:{runner.addresses[0][1]}/callback"
     finally:

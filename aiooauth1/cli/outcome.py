@@ -1,4 +1,4 @@
-"""How a command ends: its exit status, and one line about what went wrong."""
+"""Exit statuses of commands, and one line about what went wrong."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ INTERRUPTED = 130
 """Ctrl-C: 128 + SIGINT, as shells count."""
 
 EXTRA = frozenset({"aiosqlite", "platformdirs", "rich", "typer"})
-"""What the extra `cli` installs."""
+"""The modules that the extra `cli` installs."""
 
-_USAGE_ERRORS = frozenset({"SigningError", "UnknownUser"})  # of what the user gave; nothing was sent
+_USAGE_ERRORS = frozenset({"SigningError", "UnknownUser"})  # about the user's input: nothing was sent
 
 
 class CommandError(Exception):
-    """What ends a command: a message that says what was wrong and what to do, and the exit status."""
+    """Ends a command with a message (what was wrong: what to do) and an exit status."""
 
     def __init__(self, message: str, status: int = FAILED) -> None:
         super().__init__(message)
@@ -41,21 +41,21 @@ class CommandError(Exception):
 def run_command(name: str, work: Callable[[], Coroutine[Any, Any, int] | int], *, debug: bool = False) -> int:
     """Run a command to its end and return its exit status.
 
-    `work` is called here, and so may import what the command needs. An expected error (a CommandError, one of
-    aiooauth1's, of the network or of the file system) becomes one line on standard error; with `debug` the
-    traceback comes before it.
+    `work` is called here, so that it may import what the command needs. An expected error (a CommandError, or
+    an error of aiooauth1, the network or the file system) becomes one line on standard error; with `debug`
+    its traceback comes first.
     """
     try:
         result = work()
         if isinstance(result, int):
             return result
-        import asyncio  # noqa: PLC0415  `--help` does without
+        import asyncio  # noqa: PLC0415  `--help` works without it
 
         return asyncio.run(result)
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read what is printed has gone. Python flushes at its end and must not complain again.
+        # The reader of the output has gone. Python flushes at exit, which must not fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return FAILED
     except Exception as error:
@@ -70,7 +70,7 @@ def run_command(name: str, work: Callable[[], Coroutine[Any, Any, int] | int], *
 
 
 def _described(error: Exception) -> tuple[str, int] | None:
-    """Return the line and the status for an expected error, None for a fault of this program."""
+    """Return the line and the status for an expected error, or None for a bug."""
     from aiohttp import ClientError  # noqa: PLC0415  costs more than all of the command line: only when needed
 
     from aiooauth1.errors import OAuth1Error, OutcomeUnknown  # noqa: PLC0415  likewise
@@ -97,5 +97,5 @@ def _described(error: Exception) -> tuple[str, int] | None:
 
 
 def _one_line(text: str) -> str:
-    """Put a message on one line, without characters that would act on a terminal."""
+    """Return a message on one line, without terminal control characters."""
     return "".join(char if char.isprintable() else " " for char in " ".join(text.split()))

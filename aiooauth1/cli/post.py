@@ -1,4 +1,4 @@
-"""`aiooauth1 post`: posts read from a file, each sent once, in runs that can be ended and started again."""
+"""`aiooauth1 post`: sends the posts of a file, each once, in runs that can be interrupted and resumed."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import os
 import sys
 import time
 from collections import Counter
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -19,7 +20,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from aiooauth1.cli.demo.posts import LONGEST_LINE, read_lines
+from aiooauth1.cli.json_lines import decode, open_input, read_each
 from aiooauth1.cli.outcome import DONE, FAILED, UNKNOWN, USAGE, CommandError
 from aiooauth1.cli.settings import (
     Known,
@@ -37,7 +38,7 @@ from aiooauth1.stores.sqlite import SQLiteStore
 
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable
     from contextlib import AbstractAsyncContextManager
 
     from aiooauth1.posting import Journal, Outcome, Posting
@@ -49,18 +50,17 @@ __all__ = ["PostPlan", "post", "session_opener"]
 _SHOWN = 20  # errors and names
 _LOOK = 0.25  # seconds between two updates of the progress
 _CHUNK = 1 << 20
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
 class PostPlan:
-    """What to do.
+    """The arguments of the command.
 
     Args:
         source: The input's path, `-` for standard input.
-        journal: The journal's path, or a Redis's URL.
-        url: Where posts go that name no URL.
-        concurrency: How many posts are on their way at most.
+        journal: The journal's path, or a Redis URL.
+        url: The URL of posts that have none.
+        concurrency: The most requests under way at once.
         stop_after: How many users in a row may be rejected.
         as_json: Whether the report is printed as JSON.
     """
@@ -75,7 +75,7 @@ class PostPlan:
 
 @dataclass(slots=True)
 class _Tally:
-    """What has come of it so far."""
+    """The outcomes so far."""
 
     counts: Counter[str] = field(default_factory=Counter)
     errors: Counter[str] = field(default_factory=Counter)
@@ -87,8 +87,10 @@ class _Tally:
         self.counts[outcome.status] += 1
         if outcome.status == "unknown":
             self.unknown.append(outcome.post.id)
-        if outcome.error is not None and (len(self.errors) < _SHOWN or str(outcome.error) in self.errors):
-            self.errors[f"{type(outcome.error).__name__}: {outcome.error}"] += 1
+        if outcome.error is not None:
+            error = f"{type(outcome.error).__name__}: {outcome.error}"
+            if len(self.errors) < _SHOWN or error in self.errors:
+                self.errors[error] += 1
 
     def status(self, stopped: str | None) -> int:
         """Return the exit status."""
@@ -105,8 +107,8 @@ async def post(
     """Send the posts of the input and return the exit status.
 
     Args:
-        plan: What to do.
-        open_session: Makes the session, with so many connections.
+        plan: The arguments of the command.
+        open_session: Makes a session with the given number of connections.
     """
     errors = Console(stderr=True)
     tally = _Tally()
@@ -116,14 +118,14 @@ async def post(
         errors.print(f"line {number}: {reason}", markup=False, highlight=False, soft_wrap=True)
 
     began = time.monotonic()
-    with _opened(plan.source) as descriptor:
+    with open_input(plan.source) as descriptor:
         total = await asyncio.to_thread(_count_lines, plan.source)
         journal = _journal(plan)
         try:
             async with open_session(plan.concurrency) as session:
                 run = post_all(
                     session,
-                    _read(descriptor, plan.url, reject),
+                    read_each(descriptor, partial(_parse, url=plan.url), reject),
                     journal=journal,
                     concurrency=plan.concurrency,
                     stop_after=plan.stop_after,
@@ -131,7 +133,7 @@ async def post(
                 await _follow(run, tally, errors, total)
         except InputChanged as error:
             raise CommandError(
-                f"{error}: give the input that {plan.journal} began with, or another --journal", USAGE
+                f"{error}: pass the input that {plan.journal} began with, or another --journal", USAGE
             ) from None
         except RuntimeError as error:
             raise CommandError(str(error)) from None
@@ -142,7 +144,7 @@ async def post(
 
 
 async def _follow(run: Posting, tally: _Tally, errors: Console, total: int | None) -> None:
-    """Iterate over the outcomes and show how far the run is."""
+    """Iterate over the outcomes and show the progress."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -182,32 +184,8 @@ async def _follow(run: Posting, tally: _Tally, errors: Console, total: int | Non
             show()
 
 
-async def _read(descriptor: int, url: str | None, reject: Callable[[int, str], None]) -> AsyncIterator[Post]:
-    """Read posts as they come; empty lines are skipped, bad ones named."""
-    number = 0
-    try:
-        async for number, octets in read_lines(descriptor):
-            line = octets.removeprefix(_BYTE_ORDER_MARK) if number == 1 else octets
-            try:
-                if line.strip():
-                    yield _parse(line, number, url)
-            except ValueError as error:
-                reject(number, str(error))
-    except OSError as error:
-        reject(number + 1, f"cannot be read, nor what follows: {error.strerror}")
-
-
 def _parse(line: bytes, number: int, url: str | None) -> Post:
-    if len(line) > LONGEST_LINE:
-        raise ValueError(f"longer than {LONGEST_LINE} bytes")
-    try:
-        found = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"not JSON: {error.msg} at character {error.pos + 1}") from None
-    except UnicodeDecodeError as error:
-        raise ValueError(f"not UTF-8: byte {error.start + 1}") from None
-    except RecursionError:
-        raise ValueError("not JSON that can be read: nested too deep") from None
+    found = decode(line)
     if not isinstance(found, dict):
         raise ValueError('not an object with "user" and "url"')  # noqa: TRY004  callers catch one error
     found.setdefault("id", f"line {number}")
@@ -216,28 +194,15 @@ def _parse(line: bytes, number: int, url: str | None) -> Post:
     return Post.from_json(found)
 
 
-@contextmanager
-def _opened(source: str) -> Iterator[int]:
-    if source == "-" and sys.stdin is None:
-        raise CommandError("--input -: standard input is closed", USAGE)
-    try:
-        # Opened before anything else runs: opening a named pipe waits, and Ctrl-C must end that.
-        file = sys.stdin.buffer if source == "-" else Path(source).open("rb", buffering=0)  # noqa: SIM115
-    except OSError as error:
-        raise CommandError(f"--input {source}: {error.strerror}", USAGE) from None
-    with file:
-        yield file.fileno()
-
-
 def session_opener(
     provider: str, store: str | None, config: str | None
 ) -> Callable[[int], AbstractAsyncContextManager[OAuth1Session]]:
-    """Return what makes a session from names on the command line.
+    """Return a function that opens a session with these settings.
 
     Args:
-        provider: A provider's name, as the other commands have it; or the URL that relative ones join.
-        store: A Redis's URL, or the path of an SQLite file; None: the one of the other commands.
-        config: The configuration file; None: the user's own.
+        provider: A provider's name, as in the other commands, or the base URL of an API.
+        store: A Redis URL, or the path of a SQLite file. None means the store of the other commands.
+        config: The configuration file. None means the user's own.
     """
 
     @asynccontextmanager
@@ -272,12 +237,14 @@ def _open_store(name: str | None) -> RedisStore | SQLiteStore:
 
         return RedisStore.from_url(name)
     if not (path := store_path(name)).exists():
-        raise CommandError(f"--store {path}: no such file: sign users in first", USAGE)
+        raise CommandError(
+            f"--store {path}: no such file: run `aiooauth1 login` or `tokens import` first", USAGE
+        )
     return open_store(name)
 
 
 def _count_lines(source: str) -> int | None:
-    """Return how many lines a file has, for the progress; None: it is no file."""
+    """Return the number of lines of a regular file, for the progress; None for other inputs."""
     path = Path(source)
     if source == "-" or not path.is_file():
         return None
@@ -318,7 +285,7 @@ def _report(plan: PostPlan, tally: _Tally, stopped: str | None, seconds: float, 
         "done": "accepted by the provider",
         "refused": "refused by the provider",
         "failed": "not sent; the next run tries them again",
-        "unknown": "perhaps done",
+        "unknown": "sent, and not known to be done",
         "skipped": "finished by an earlier run",
     }
     for name, count in counts.items():
@@ -331,8 +298,8 @@ def _report(plan: PostPlan, tally: _Tally, stopped: str | None, seconds: float, 
     if tally.unknown:
         names = ", ".join(tally.unknown[:_SHOWN])
         more = f" and {len(tally.unknown) - _SHOWN:,} more" if len(tally.unknown) > _SHOWN else ""
-        lines.append(f"Look for these at the provider, they are not sent again: {names}{more}")
+        lines.append(f"Look for these at the provider; they are not sent again: {names}{more}")
     if stopped is not None:
-        lines.append(f"Stopped: {stopped}. The same command goes on when that is mended.")
+        lines.append(f"Stopped: {stopped}. Run the same command again when that is fixed.")
     for line in lines:
         errors.print(line, markup=False, highlight=False, soft_wrap=True)

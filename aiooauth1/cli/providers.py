@@ -1,4 +1,4 @@
-"""`aiooauth1 providers`: the catalog, and what is peculiar to one provider."""
+"""`aiooauth1 providers`: lists the presets, or shows one of them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _FIRST = ("request_token_url", "authorize_url", "access_token_url", "base_url", 
 
 
 def show_providers(name: str | None, *, config: str | None, as_json: bool) -> int:
-    """Show all presets, a line each, or one with everything that is peculiar to it."""
+    """Print all presets, a line each, or the fields that one of them sets."""
     if name is not None and (preset := catalog().get(name)) is not None and not isinstance(preset, Provider):
         _show_function(name, preset, as_json=as_json)
     elif name is not None:
@@ -39,7 +39,7 @@ def show_providers(name: str | None, *, config: str | None, as_json: bool) -> in
 
 
 def _call(name: str) -> str:
-    """Return how the command line names a preset: `x`, or `wordpress=SITE`."""
+    """Return a preset's name on the command line: `x`, or `wordpress=SITE`."""
     preset = catalog()[name]
     return name if isinstance(preset, Provider) else f"{name}={_parameter(preset)}"
 
@@ -78,7 +78,7 @@ def _show_one(provider: Provider, *, as_json: bool) -> None:
 
 
 def _lines(field: str, value: object) -> list[str]:
-    """Show a field: on one line, or with an indented line for each of its values."""
+    """Return a field as one line, or with an indented line for each of its values."""
     if isinstance(value, dict):
         values = [f"{key.replace('_', ' ')}: {each}" for key, each in value.items()]
     elif isinstance(value, (list, tuple)):
@@ -98,7 +98,7 @@ def _rule(rule: RateLimitRule) -> str:
 
 
 def _facts(provider: Provider) -> dict[str, Any]:
-    """Return each field in which the provider differs from one that follows the RFC."""
+    """Return each field in which the provider differs from the default, which follows the RFC."""
     blank = Provider(provider.name)
     facts: dict[str, Any] = {}
     names = [

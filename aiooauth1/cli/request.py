@@ -1,4 +1,4 @@
-"""`aiooauth1 request`: a curl that signs."""
+"""`aiooauth1 request`: sends a signed request, with options like curl's."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _CHUNK = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to send, as the options say it."""
+    """The arguments of the command."""
 
     url: str
     method: str | None = None
@@ -54,9 +54,9 @@ class Request:
 
 
 def request(plan: Request) -> Coroutine[Any, Any, int]:
-    """Read the body, and return what sends it, prints the reply's body, and gives 1 if the provider refused.
+    """Read the body; return a coroutine that sends it, prints the reply's body and returns the exit status.
 
-    Standard input is read here, before there is an event loop: Ctrl-C does not interrupt a read inside one.
+    Standard input is read here, outside the event loop, because Ctrl-C does not interrupt a read inside one.
     """
     body = _Body.of(plan)
     return _send(plan, body, body.payload())
@@ -85,7 +85,7 @@ async def _send(plan: Request, body: _Body, payload: bytes | FormData | None) ->
 
 @dataclass(frozen=True, slots=True)
 class _Body:
-    """A request's body: bytes with a media type, or the parts of a multipart form."""
+    """A request's body: bytes and their media type, or the parts of a multipart form."""
 
     content: bytes | None
     media_type: str = ""
@@ -95,7 +95,9 @@ class _Body:
     def of(cls, plan: Request) -> _Body:
         kinds = [bool(plan.data or plan.encoded), plan.json is not None, bool(plan.parts)]
         if sum(kinds) > 1:
-            raise CommandError("give one kind of body: -d and --data-urlencode, --json, or -F", USAGE)
+            raise CommandError(
+                "there are several kinds of body: give -d and --data-urlencode, or --json, or -F", USAGE
+            )
         if plan.parts:
             return cls(None, parts=plan.parts)
         if plan.json is not None:
@@ -118,7 +120,7 @@ class _Body:
         return self.content is not None or bool(self.parts)
 
     def payload(self) -> bytes | FormData | None:
-        """Return what aiohttp sends."""
+        """Return the body for aiohttp."""
         if not self.parts:
             return self.content
         form = FormData(default_to_multipart=True)
@@ -142,7 +144,7 @@ def _pair(text: str, option: str) -> tuple[str, str]:
 
 
 def _read(value: str) -> bytes:
-    """Return a value: as it stands, or after @ what the file holds; @- is standard input."""
+    """Return a value, or the contents of the file after `@`; `@-` is standard input."""
     if not value.startswith("@"):
         return os.fsencode(value)
     try:
@@ -152,7 +154,7 @@ def _read(value: str) -> bytes:
 
 
 def _headers(plan: Request, body: _Body) -> CIMultiDict[str]:
-    """Return the body's media type and the lines that were given, which may name another."""
+    """Return the given header fields, with the body's media type unless they set one."""
     headers: CIMultiDict[str] = CIMultiDict()
     for line in plan.headers:
         name, colon, value = line.partition(":")
@@ -165,7 +167,7 @@ def _headers(plan: Request, body: _Body) -> CIMultiDict[str]:
 
 
 def _show_signing() -> None:
-    """Print what is signed: the session's own log has each attempt's base string, without secrets."""
+    """Print the session's log, which has the base string of each attempt, without secrets."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("* %(message)s"))
     logger = logging.getLogger("aiooauth1")
@@ -176,12 +178,13 @@ def _show_signing() -> None:
 
 async def _curl_line(session: OAuth1Session, who: Account, method: str, plan: Request, body: _Body) -> str:
     if body.parts:
-        raise CommandError("--curl cannot show a multipart form: send it with `aiooauth1 request`", USAGE)
+        raise CommandError("--curl cannot print a multipart form: leave out --curl to send it", USAGE)
     headers = _headers(plan, body)
     is_form = headers.get(hdrs.CONTENT_TYPE, "").partition(";")[0].strip().lower() == _FORM
     if who.provider.placement != "header":
         raise CommandError(
-            f"--curl needs a provider that takes the header; {who.provider.name} does not", USAGE
+            f"{who.provider.name} takes no signature in the header, so --curl cannot print one: leave it out",
+            USAGE,
         )
     url = plan.url if "://" in plan.url else who.provider.base_url + plan.url.lstrip("/")
     signature = await session.sign(
@@ -229,7 +232,7 @@ async def _show(response: ClientResponse, plan: Request) -> int:
 
 
 async def _refusal(response: ClientResponse) -> ProviderError | None:
-    if response.status < 400:  # noqa: PLR2004  what follows is refused
+    if response.status < 400:  # noqa: PLR2004  below it nothing was refused
         return None
     try:
         await raise_for_problem(response)
@@ -239,11 +242,11 @@ async def _refusal(response: ClientResponse) -> ProviderError | None:
 
 
 def _show_json(body: bytes) -> None:
-    """Print JSON indented, and coloured unless NO_COLOR is set."""
-    from rich.console import Console  # noqa: PLC0415  only for people
+    """Print JSON indented, in colour unless NO_COLOR is set."""
+    from rich.console import Console  # noqa: PLC0415  only for terminals
 
     try:
         Console(soft_wrap=True).print_json(body.decode())
-    except ValueError:  # it is not
+    except ValueError:  # not JSON
         sys.stdout.buffer.write(body + b"\n")
         sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""What commands share: providers by name, the consumer's credentials, the store, and who is signed in."""
+"""Settings that commands share: providers by name, the consumer, the store, and who is signed in."""
 
 from __future__ import annotations
 
@@ -53,9 +53,9 @@ STORE_KEY = "AIOOAUTH1_STORE_KEY"
 CONSUMER_KEY = "AIOOAUTH1_CONSUMER_KEY"
 CONSUMER_SECRET = "AIOOAUTH1_CONSUMER_SECRET"  # noqa: S105  a variable's name
 
-# The namespace, no provider's name, under which the store keeps consumers by their provider's name.
+# In place of a provider's name: the store keeps consumers under it, by the name of their provider.
 _CONSUMERS = "aiooauth1 command line: consumers"
-# Likewise the names of providers whose tokens were imported: a store lists users, but not providers.
+# The same for names of providers whose tokens were imported: a store lists users, but not providers.
 _IMPORTED = "aiooauth1 command line: imported"
 _MOST_LISTED = 10
 _METHODS = ("HMAC_SHA1", "HMAC_SHA256", "HMAC_SHA512", "PLAINTEXT")
@@ -63,7 +63,7 @@ _METHODS = ("HMAC_SHA1", "HMAC_SHA256", "HMAC_SHA512", "PLAINTEXT")
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A provider that somebody has signed in at."""
+    """A provider with a consumer that has signed in there."""
 
     provider: Provider
     consumer: Consumer
@@ -71,7 +71,7 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who signs a request: None means the consumer alone."""
+    """Who signs a request. Without a user the consumer signs alone."""
 
     provider: Provider
     consumer: Consumer
@@ -80,14 +80,11 @@ class Account:
 
 def catalog() -> Mapping[str, Provider | Callable[..., Provider]]:
     """Return the presets by name."""
-    presets: Callable[[], Mapping[str, Provider | Callable[..., Provider]]] = getattr(
-        providers, "catalog", dict
-    )
-    return presets()
+    return providers.catalog()
 
 
 def find_provider(name: str, config: str | None) -> Provider:
-    """Return the provider of a configuration file, else the preset: `x`, or `wordpress=https://blog.example`."""
+    """Return a provider of the configuration, or a preset such as `x` or `wordpress=https://blog.example`."""
     tables = _read_config(config)
     if name in tables:
         return _from_table(name, tables[name])
@@ -95,7 +92,7 @@ def find_provider(name: str, config: str | None) -> Provider:
 
 
 def _read_config(config: str | None) -> dict[str, Any]:
-    """Read the TOML file that was named, or the user's own if it is there."""
+    """Read the given TOML file, or the user's own if that exists."""
     named = config or os.environ.get(CONFIG)
     path = Path(named) if named else _user_folder("config") / "providers.toml"
     if not named and not path.exists():
@@ -107,7 +104,7 @@ def _read_config(config: str | None) -> dict[str, Any]:
 
 
 def _from_table(name: str, table: object) -> Provider:
-    """Make a provider of a table whose keys are Provider's fields."""
+    """Make a provider from a table whose keys are Provider's fields."""
     if not isinstance(table, dict):
         raise CommandError(f"[{name}] in the configuration must be a table", USAGE)
     if "preset" in table:
@@ -132,7 +129,7 @@ def _from_table(name: str, table: object) -> Provider:
 
 
 def _of_preset(name: str, table: dict[str, Any]) -> Provider:
-    """Make a provider of a preset's name, its arguments and, if it wants one, a signature method."""
+    """Make a provider from a preset's name, its arguments and, for some presets, a signature method."""
     found = catalog().get(table["preset"])
     arguments = table.get("arguments", [])
     if found is None or isinstance(found, Provider) or not isinstance(arguments, list):
@@ -169,8 +166,8 @@ def _preset(name: str, tables: Mapping[str, object]) -> Provider:
     if found is None:
         names = ", ".join(sorted(tables)) or "none"
         raise CommandError(
-            f"provider {name!r} is unknown: `aiooauth1 providers` lists the presets; --config FILE names one"
-            f" of yours (there now: {names})",
+            f"provider {name!r} is unknown: `aiooauth1 providers` lists the presets; --config FILE"
+            f" defines more (now: {names})",
             USAGE,
         )
     if isinstance(found, Provider):
@@ -180,7 +177,7 @@ def _preset(name: str, tables: Mapping[str, object]) -> Provider:
     try:
         return found(*arguments)
     except (TypeError, ValueError) as error:
-        raise CommandError(f"{preset} needs what varies: write {preset}=VALUE ({error})", USAGE) from None
+        raise CommandError(f"{preset} needs a value: write {preset}=VALUE ({error})", USAGE) from None
 
 
 def _user_folder(kind: str) -> Path:
@@ -190,13 +187,13 @@ def _user_folder(kind: str) -> Path:
 
 
 def store_path(given: str | None) -> Path:
-    """Return the path of the store: as given, as the environment says, or in the user's data folder."""
+    """Return the path of the store: the given one, the environment's, or one in the user's data folder."""
     named = given or os.environ.get(STORE)
     return Path(named).expanduser() if named else _user_folder("data") / "tokens.sqlite"
 
 
 def open_store(given: str | None) -> SQLiteStore:
-    """Make the store, in a folder for the user's eyes only, encrypted if the environment has a key."""
+    """Open the store, in a folder that only the user can read, encrypted if the environment has a key."""
     path = store_path(given)
     if not path.parent.exists():
         try:
@@ -204,7 +201,8 @@ def open_store(given: str | None) -> SQLiteStore:
             path.parent.chmod(0o700)
         except OSError as error:
             raise CommandError(
-                f"the store's folder {path.parent} cannot be made: {error.strerror}; give --store FILE", USAGE
+                f"the store's folder {path.parent} cannot be created ({error.strerror}): pass --store FILE",
+                USAGE,
             ) from None
     key = os.environ.get(STORE_KEY) or _key_file()
     try:
@@ -223,7 +221,7 @@ def _key_file() -> str:
 
 
 def read_consumer(provider: Provider, file: str | None, remembered: Consumer | None) -> Consumer:
-    """Return the consumer's credentials from a file, the environment, the last sign-in, or a prompt."""
+    """Return the consumer from a file, the environment, the last sign-in, or a prompt."""
     if file is not None:
         return _consumer_in(file)
     if (consumer := _consumer_in_environment()) is not None:
@@ -236,7 +234,7 @@ def read_consumer(provider: Provider, file: str | None, remembered: Consumer | N
             " --consumer-file FILE with the key on its first line and the secret on its second",
             USAGE,
         )
-    import getpass  # noqa: PLC0415  only for people
+    import getpass  # noqa: PLC0415  only for terminals
 
     print(f"Consumer key at {provider.name}: ", end="", file=sys.stderr, flush=True)
     key = sys.stdin.readline().strip()
@@ -250,12 +248,14 @@ def _consumer_in(file: str) -> Consumer:
         raise CommandError(f"--consumer-file: {error}", USAGE) from None
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if len(lines) != 2:  # noqa: PLR2004  key and secret
-        raise CommandError("--consumer-file needs two lines: the consumer key, and its secret", USAGE)
+        raise CommandError(
+            "--consumer-file must have two lines: write the consumer key, then its secret", USAGE
+        )
     return Consumer(*lines)
 
 
 async def remember(store: SQLiteStore, name: str, known: Known) -> None:
-    """Keep the consumer, and how the provider was found, for the commands that follow."""
+    """Store the consumer, and how the provider was found, for later commands."""
     told = {"found_as": name}
     if name not in catalog() and "=" not in name:
         told["table"] = json.dumps(_as_table(known.provider))
@@ -264,7 +264,7 @@ async def remember(store: SQLiteStore, name: str, known: Known) -> None:
 
 
 def _as_table(provider: Provider) -> dict[str, Any]:
-    """Write down the fields that were set; what has a private key stays in the configuration alone."""
+    """Return the fields that differ from the default. Private keys stay in the configuration."""
     plain: dict[str, Any] = {}
     blank = Provider(provider.name)
     for field in fields(Provider):
@@ -287,7 +287,7 @@ def _as_table(provider: Provider) -> dict[str, Any]:
 
 
 async def forget_consumer(store: SQLiteStore, provider: str) -> None:
-    """Forget the consumer once nobody is signed in there any more."""
+    """Remove the consumer if no user is signed in there."""
     async for _ in store.users(provider):
         return
     await store.discard_access_token(_CONSUMERS, provider)
@@ -295,19 +295,19 @@ async def forget_consumer(store: SQLiteStore, provider: str) -> None:
 
 
 async def note_imported(store: SQLiteStore, names: Iterable[str]) -> None:
-    """Keep the names of providers whose tokens were imported, for the commands that list tokens."""
+    """Store the names of providers whose tokens were imported, for commands that list tokens."""
     await put_access_tokens(store, _IMPORTED, {name: AccessToken("imported", "") for name in names})
 
 
 async def signed_in_at(store: SQLiteStore) -> dict[str, list[str]]:
-    """Return whose tokens the store has: the users by provider, both in order of their names."""
+    """Return the users who have tokens, by provider, both sorted by name."""
     names = {name for namespace in (_CONSUMERS, _IMPORTED) async for name in store.users(namespace)}
     found = {name: sorted([user async for user in store.users(name)]) for name in sorted(names)}
     return {name: users for name, users in found.items() if users}
 
 
 async def known_providers(store: SQLiteStore, config: str | None) -> dict[str, Known]:
-    """Return the providers that somebody has signed in at, by name."""
+    """Return the providers with a stored consumer, by name."""
     found = {}
     async for name in store.users(_CONSUMERS):
         held = await store.get_access_token(_CONSUMERS, name)
@@ -315,14 +315,14 @@ async def known_providers(store: SQLiteStore, config: str | None) -> dict[str, K
             continue
         try:
             provider = _remembered(name, held.params, config)
-        except CommandError:  # its table has gone, with a private key that is nowhere else
+        except CommandError:  # its configuration, which has the private key, is gone
             continue
         found[provider.name] = Known(provider, Consumer(held.key, held.secret))
     return found
 
 
 def _remembered(name: str, params: Mapping[str, str], config: str | None) -> Provider:
-    """Return a provider as it is found now, else as it was found when somebody signed in."""
+    """Return a provider as it is defined now, or else as it was at the last sign-in."""
     try:
         return find_provider(params.get("found_as", name), config)
     except CommandError:
@@ -334,9 +334,9 @@ def _remembered(name: str, params: Mapping[str, str], config: str | None) -> Pro
 def pick_provider(
     known: Mapping[str, Known], name: str | None, *, url: str | None = None, config: str | None = None
 ) -> Known:
-    """Return the provider of that name, of that URL, or the only one.
+    """Return the provider with that name or of that URL, or the only one.
 
-    One at which nobody signed in will do if the environment has the consumer, as after importing tokens.
+    A provider without a sign-in is accepted if the environment has its consumer, as for imported tokens.
     """
     if name is not None and name in known:
         return known[name]
@@ -350,12 +350,12 @@ def pick_provider(
             USAGE,
         )
     if url is not None and "://" in url:
-        at_home = [one for one in known.values() if _is_at(one.provider, url)]
-        if len(at_home) == 1:
-            return at_home[0]
+        matching = [one for one in known.values() if _is_at(one.provider, url)]
+        if len(matching) == 1:
+            return matching[0]
     if len(known) == 1:
         return next(iter(known.values()))
-    raise CommandError(f"which provider? name one of: {', '.join(sorted(known))}", USAGE)
+    raise CommandError(f"there are several providers: name one of {', '.join(sorted(known))}", USAGE)
 
 
 def _consumer_in_environment() -> Consumer | None:
@@ -368,14 +368,14 @@ def _is_at(provider: Provider, url: str) -> bool:
 
 
 async def pick_user(store: SQLiteStore, provider: str, user: str | None) -> str:
-    """Return that user, or the only one who is signed in at the provider."""
+    """Return that user, or the only one signed in at the provider."""
     users = sorted([each async for each in store.users(provider)])
     if user is None and len(users) == 1:
         user = users[0]
     if user is None and users:
         listed = ", ".join(users[:_MOST_LISTED]) + (", …" if len(users) > _MOST_LISTED else "")
-        raise CommandError(f"as whom? give --as, one of: {listed}", USAGE)
+        raise CommandError(f"several users are signed in: pass --as with one of: {listed}", USAGE)
     if user is None or user not in users:
-        who = "nobody is signed in" if user is None else f"{user} is not signed in"
+        who = "no user is signed in" if user is None else f"{user} is not signed in"
         raise CommandError(f"{who} at {provider}: run `aiooauth1 login {provider}`", USAGE)
     return user

@@ -1,9 +1,10 @@
-"""`aiooauth1 tokens`: access tokens into a store and out of it, as JSON Lines."""
+"""`aiooauth1 tokens`: imports and exports access tokens as JSON Lines."""
 
 from __future__ import annotations
 
 import json
 import os
+import secrets
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from aiooauth1.cli.outcome import DONE, USAGE, CommandError
 from aiooauth1.cli.settings import note_imported, open_store, signed_in_at
 from aiooauth1.credentials import AccessToken
+from aiooauth1.stores.codec import encode_token
 from aiooauth1.stores.protocols import put_access_tokens
 
 
@@ -22,16 +24,16 @@ if TYPE_CHECKING:
 
 __all__ = ["export_tokens", "import_tokens"]
 
-# What other libraries call the same things.
+# With the names that other libraries use.
 _NAMES = {"key": ("key", "oauth_token"), "secret": ("secret", "oauth_token_secret")}
 _KNOWN = {"provider", "user", "params", "expires_at", *_NAMES["key"], *_NAMES["secret"]}
 _MOST_COMPLAINTS = 20
 
 
 def import_tokens(source: str, *, provider: str | None, store_file: str | None) -> Coroutine[Any, Any, int]:
-    """Read every line, and return what stores all of them; if one is bad, none is stored.
+    """Read all lines; return a coroutine that stores the tokens. If one line is bad, nothing is stored.
 
-    Standard input is read here, before there is an event loop: Ctrl-C does not interrupt a read inside one.
+    Standard input is read here, outside the event loop, because Ctrl-C does not interrupt a read inside one.
     """
     return _store(_read(source, provider), store_file)
 
@@ -47,7 +49,7 @@ async def _store(found: dict[str, dict[str, AccessToken]], store_file: str | Non
 
 
 def _read(source: str, provider: str | None) -> dict[str, dict[str, AccessToken]]:
-    """Read the tokens by provider and user; name each bad line on standard error."""
+    """Return the tokens by provider and user; report each bad line on standard error."""
     try:
         text = sys.stdin.buffer.read() if source == "-" else Path(source).expanduser().read_bytes()
     except OSError as error:
@@ -76,7 +78,7 @@ def _read(source: str, provider: str | None) -> dict[str, dict[str, AccessToken]
 
 
 def _parsed(line: bytes, provider: str | None) -> tuple[str, str, AccessToken]:
-    """Read a line; the message of a ValueError shows nothing of what it holds."""
+    """Read a line. The message of a ValueError shows none of its values."""
     try:
         given = json.loads(line)
     except (ValueError, RecursionError):
@@ -99,6 +101,7 @@ def _parsed(line: bytes, provider: str | None) -> tuple[str, str, AccessToken]:
     if expires_at is not None and (isinstance(expires_at, bool) or not isinstance(expires_at, (int, float))):
         raise ValueError('"expires_at" must be a number of seconds since the epoch')
     token = AccessToken(values["key"], values["secret"], params=params, expires_at=expires_at)
+    encode_token(token)  # raises ValueError for what a store cannot keep
     return name, str(user), token
 
 
@@ -107,9 +110,9 @@ def _first(given: dict[str, Any], names: tuple[str, ...]) -> Any:
 
 
 async def export_tokens(output: str, *, providers: list[str], store_file: str | None) -> int:
-    """Write every token of these providers, or of all that the store has, a JSON object a line."""
+    """Write the tokens of these providers, or of all providers in the store, one JSON object a line."""
     if output == "-" and sys.stdout.isatty():
-        raise CommandError("this would show secrets on the terminal: give -o FILE, or pipe it", USAGE)
+        raise CommandError("secrets are not printed on a terminal: pass -o FILE, or pipe the output", USAGE)
     async with open_store(store_file) as store:
         names = providers or list(await signed_in_at(store))
         lines = [line for name in names async for line in _lines(store, name)]
@@ -140,12 +143,14 @@ async def _lines(store: SQLiteStore, provider: str) -> AsyncIterator[str]:
 
 
 def _write_private(output: str, text: str) -> None:
-    """Write a file that nobody else can read, whole or not at all."""
+    """Write a file that only its owner can read. It replaces an earlier one when it is complete."""
     path = Path(output).expanduser()
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(text)
+            file.flush()
+            os.fsync(file.fileno())  # before the earlier file goes
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)

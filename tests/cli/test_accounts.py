@@ -43,7 +43,7 @@ async def test_logout_revokes_at_the_provider_and_forgets(
     capsys.readouterr()
     assert await listed(desk, capsys) == []
     assert await accounts(config=desk.config, store_file=None, as_json=False) == 0
-    assert "Nobody is signed in" in capsys.readouterr().out
+    assert "No user is signed in" in capsys.readouterr().out
 
 
 async def test_a_provider_that_cannot_revoke_keeps_the_account_unless_it_is_local(

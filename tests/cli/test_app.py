@@ -13,7 +13,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 import pytest
-from desk import PATIENCE
+from terminal import PATIENCE
 from typer.main import get_command
 from typer.testing import CliRunner
 
@@ -101,7 +101,7 @@ async def test_exported_tokens_go_into_a_pipe_and_never_onto_a_terminal(desk: De
     assert (status, json.loads(out)["user"], err) == (0, "ann", "Exported 1 token of 1 provider.\n")
     status, shown, _ = await desk.run("tokens", "export", terminal=True)
     assert (status, shown.count("\n")) == (2, 1)
-    assert "give -o FILE, or pipe it" in shown
+    assert "pass -o FILE, or pipe the" in shown
 
 
 @pytest.mark.socket

@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import pty
 import re
 import select
 import signal
 import subprocess
 import sys
-import termios
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -20,13 +18,15 @@ import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from terminal import CTRL_C, on_terminal, plain
 from typer.testing import CliRunner
 
 from aiooauth1.cli.app import app
 from aiooauth1.cli.demo.audit import Audit
-from aiooauth1.cli.demo.posts import LONGEST_LINE, Post, make_posts, parse_line, read_posts
+from aiooauth1.cli.demo.posts import Post, make_posts, parse_line
 from aiooauth1.cli.demo.reposter import Reposting
 from aiooauth1.cli.demo.service import Service
+from aiooauth1.cli.json_lines import LONGEST_LINE
 from aiooauth1.testing import Arrival, FakeProvider
 
 
@@ -41,6 +41,7 @@ pytestmark = pytest.mark.socket
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "aiooauth1", "demo"]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8", "COLUMNS": "100"}
+TERMINAL = {name: value for name, value in ENVIRONMENT.items() if name != "COLUMNS"}
 TIMEOUT = 50
 GOOD = b'{"user": "ann", "text": "Hello"}'
 # Whatever the provider and the consumer keep secret, and every token and nonce, has such a run of digits.
@@ -125,70 +126,35 @@ def test_posts_for_three_users_and_the_ledger_agrees() -> None:
     found = demo("--posts", "60", "--concurrency", "16")
     assert found.returncode == 0, found.stderr
     assert found.stderr == ""
-    assert "Connected ann, ben, cleo by the three legs." in found.stdout
+    assert "Connected ann, ben, cleo by a handshake each." in found.stdout
     rows = figures(found.stdout)
-    expected = {
-        "users": "3",
-        "sent": "60",
-        "accepted": "60",
-        "refused": "0",
-        "failed": "0",
-        "duplicates": "0",
-    }
-    assert {name: rows[name] for name in expected} == expected
+    nothing = dict.fromkeys(("refused", "failed", "duplicates"), "0")
+    assert rows.items() >= {"users": "3", "sent": "60", "accepted": "60", **nothing}.items()
     assert re.fullmatch(r"[1-9][\d,]* a second", rows["rate"])
     share = float(rows["signing's share of the CPU *"].removesuffix("%"))
     assert 0 < share < 100
     assert "The provider's ledger agrees" in found.stdout
-    resumed = re.search(r"ended in the middle and started again: its journal knew (\d+) posts", found.stdout)
+    resumed = re.search(r"stopped in the middle and resumed: its journal had (\d+) posts", found.stdout)
     assert resumed is not None
     assert 30 <= int(resumed[1]) < 60
-    assert (
-        "recognised as TokenRejected (status 401, token_revoked), and the token was dropped" in found.stdout
-    )
+    assert "recognised as TokenRejected (status 401, token_revoked), and the token" in found.stdout
 
 
-def on_terminal(*arguments: str, interrupt_at: bytes = b"") -> tuple[int, str]:
-    """Run the demo on a terminal of 80 columns; Ctrl-C is pressed when a text is there. What is shown."""
-    ours, theirs = pty.openpty()
-    termios.tcsetwinsize(theirs, (24, 80))
-    environment = {name: value for name, value in ENVIRONMENT.items() if name != "COLUMNS"}
-    with subprocess.Popen(  # noqa: S603  our own interpreter, our own program
-        [*COMMAND, *arguments],
-        env={**environment, "TERM": "xterm"},
-        stdin=subprocess.DEVNULL,
-        stdout=theirs,
-        stderr=theirs,
-    ) as process:
-        os.close(theirs)
-        shown = b""
-        try:
-            while select.select([ours], [], [], TIMEOUT)[0] and (chunk := os.read(ours, 4096)):
-                shown += chunk
-                if interrupt_at and interrupt_at in shown:
-                    interrupt_at = b""
-                    process.send_signal(signal.SIGINT)
-        except OSError:
-            pass  # how Linux says that nobody has the terminal open any more
-        finally:
-            os.close(ours)
-        return process.wait(TIMEOUT), re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
-
-
-def test_a_terminal_shows_progress_and_sentences_within_80_columns() -> None:
-    status, shown = on_terminal("--posts", "60")
+async def test_a_terminal_shows_progress_and_sentences_within_80_columns() -> None:
+    status, shown = await on_terminal([*COMMAND, "--posts", "60"], TERMINAL)
     assert status == 0
     assert "60/60" in shown
-    assert max(len(line) for line in re.split(r"[\r\n]+", shown)) <= 80
+    assert max(len(line) for line in re.split(r"[\r\n]+", plain(shown))) <= 80
 
 
-def test_ctrl_c_leaves_how_many_were_sent_as_the_last_line() -> None:
-    status, shown = on_terminal("--posts", "1000000", interrupt_at=b"/1000000")
+async def test_ctrl_c_leaves_how_many_were_sent_as_the_last_line() -> None:
+    status, shown = await on_terminal([*COMMAND, "--posts", "1000000"], TERMINAL, ("/1000000", CTRL_C))
     assert status == 130
-    assert re.fullmatch(r"Stopped: [\d,]+ posts were sent, [\d,]+ of them accepted\.", shown.splitlines()[-1])
+    last = plain(shown).splitlines()[-1]
+    assert re.fullmatch(r"Stopped: [\d,]+ posts were sent, [\d,]+ of them accepted\.", last)
 
 
-def test_names_each_bad_line_posts_the_rest_and_says_so(tmp_path: Path) -> None:
+def test_each_bad_line_is_named_and_the_rest_is_posted(tmp_path: Path) -> None:
     source = tmp_path / "posts.jsonl"
     hostile = b'{"user": "zo\xc3\xab\\u001b[2J", "text": "Hello \\u001b[2J"}'
     source.write_bytes(b"".join(hostile + b"\n" + bad + b"\n" for bad in BAD_LINES))
@@ -196,12 +162,7 @@ def test_names_each_bad_line_posts_the_rest_and_says_so(tmp_path: Path) -> None:
     assert found.returncode == 2, found.stderr
     rows = figures(found.stdout)
     count = str(len(BAD_LINES))
-    assert (rows["bad lines"], rows["sent"], rows["accepted"], rows["duplicates"]) == (
-        count,
-        count,
-        count,
-        "0",
-    )
+    assert rows.items() >= {"bad lines": count, "sent": count, "accepted": count, "duplicates": "0"}.items()
     complaints = found.stderr.splitlines()
     assert len(complaints) == len(BAD_LINES)
     for number, (complaint, reason) in enumerate(zip(complaints, BAD_LINES.values(), strict=True), 1):
@@ -211,7 +172,7 @@ def test_names_each_bad_line_posts_the_rest_and_says_so(tmp_path: Path) -> None:
     assert "The provider's ledger agrees" in found.stdout
 
 
-def test_reads_standard_input_and_connects_each_user_named_there() -> None:
+def test_posts_from_standard_input_are_sent_for_each_user_named_there() -> None:
     given_posts = b"\xef\xbb\xbf" + b"\r\n".join(
         [
             GOOD,
@@ -231,33 +192,29 @@ def test_reads_standard_input_and_connects_each_user_named_there() -> None:
     assert "TokenRejected" in found.stderr
 
 
-def test_an_empty_input_is_no_fault() -> None:
-    found = demo("--input", "-")
-    assert found.returncode == 0, found.stderr
-    assert figures(found.stdout)["sent"] == "0"
-
-
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
         (["--input", "{tmp}/nowhere.jsonl"], "No such file"),
         (["--input", "{tmp}"], "directory"),
-        (["--input", "-", "--posts", "5"], "not both"),
+        (["--input", "-", "--posts", "5"], "exclude each other"),
+        (["--port", "1"], "--port needs --serve"),
+        (["--serve", "--posts", "1"], "--serve takes no --posts"),
         (["--posts", "0"], "--posts"),
         (["--concurrency", "0"], "--concurrency"),
         (["--frequency", "1"], "--frequency"),
     ],
 )
-def test_wrong_usage_is_told_before_anything_happens(
+def test_bad_usage_ends_with_status_2_before_anything_is_sent(
     arguments: list[str], reason: str, tmp_path: Path
 ) -> None:
     found = CliRunner().invoke(app, ["demo", *(argument.format(tmp=tmp_path) for argument in arguments)])
     assert (found.exit_code, found.stdout) == (2, "")
-    assert reason in found.stderr
+    assert reason in " ".join(re.sub(r"[│╭╮╰╯─]", " ", found.stderr).split())
     assert "Traceback" not in found.stderr
 
 
-def test_without_the_extra_it_says_how_to_get_it() -> None:
+def test_without_the_extra_the_error_says_how_to_install_it() -> None:
     code = "import sys; sys.modules['typer'] = None; from aiooauth1.cli import main; main()"
     found = subprocess.run(  # noqa: S603  our own interpreter, our own code
         [sys.executable, "-c", code],
@@ -271,7 +228,9 @@ def test_without_the_extra_it_says_how_to_get_it() -> None:
     assert found.stderr == "aiooauth1: the command line needs typer: pip install 'aiooauth1[cli]'\n"
 
 
-def test_reads_the_input_as_it_comes_and_ends_cleanly_on_ctrl_c(running: subprocess.Popen[bytes]) -> None:
+def test_input_is_read_as_it_arrives_and_ctrl_c_ends_the_run(
+    running: subprocess.Popen[bytes],
+) -> None:
     assert running.stdin is not None
     provider = provider_process(line(running.stdout))
     running.stdin.write(b"no JSON\n")
@@ -285,7 +244,7 @@ def test_reads_the_input_as_it_comes_and_ends_cleanly_on_ctrl_c(running: subproc
     provider.wait(TIMEOUT)
 
 
-def test_a_provider_that_dies_is_told_and_is_no_success(running: subprocess.Popen[bytes]) -> None:
+def test_a_provider_that_dies_is_reported_with_status_1(running: subprocess.Popen[bytes]) -> None:
     provider = provider_process(line(running.stdout))
     provider.kill()
     _, complaint = running.communicate(GOOD + b"\n", TIMEOUT)
@@ -294,7 +253,7 @@ def test_a_provider_that_dies_is_told_and_is_no_success(running: subprocess.Pope
     assert b"Traceback" not in complaint
 
 
-def test_a_reader_that_goes_away_ends_it_quietly(running: subprocess.Popen[bytes]) -> None:
+def test_a_closed_output_pipe_ends_the_run_without_a_message(running: subprocess.Popen[bytes]) -> None:
     assert running.stdout is not None
     provider = provider_process(line(running.stdout))
     running.stdout.close()
@@ -304,10 +263,6 @@ def test_a_reader_that_goes_away_ends_it_quietly(running: subprocess.Popen[bytes
     assert running.stderr is not None
     assert running.stderr.read() == b""
     provider.wait(TIMEOUT)
-
-
-async def take(posts: AsyncIterator[Post]) -> list[Post]:
-    return [post async for post in posts]
 
 
 @given(
@@ -324,34 +279,13 @@ def test_a_line_is_a_post_or_a_value_error(line: bytes) -> None:
 
 
 @given(st.text(min_size=1).map(str.strip).filter(bool), st.text(min_size=1).filter(str.strip))
-def test_what_is_written_as_json_is_read_the_same(user: str, text: str) -> None:
+def test_a_post_survives_json(user: str, text: str) -> None:
     for ascii_only in (True, False):
         line = json.dumps({"user": user, "text": text}, ensure_ascii=ascii_only).encode()
         assert parse_line(line) == Post(user, text)
 
 
-async def test_lines_are_whole_wherever_the_chunks_end(tmp_path: Path) -> None:
-    texts = ["x" * length for length in (1, 65_000, 65_536, 200_000, LONGEST_LINE - 40, 3)]
-    source = tmp_path / "posts.jsonl"
-    source.write_text("\n".join(json.dumps({"user": "ann", "text": text}) for text in texts))
-    rejected: list[tuple[int, str]] = []
-    with source.open("rb", buffering=0) as file:
-        posts = await take(read_posts(file.fileno(), lambda *bad: rejected.append(bad)))
-    assert [post.text for post in posts] == texts
-    assert rejected == []
-
-
-async def test_input_that_cannot_be_read_any_further_is_told(tmp_path: Path) -> None:
-    rejected: list[tuple[int, str]] = []
-    descriptor = os.open(tmp_path, os.O_RDONLY)
-    try:
-        assert await take(read_posts(descriptor, lambda *bad: rejected.append(bad))) == []
-    finally:
-        os.close(descriptor)
-    assert rejected == [(1, "cannot be read, nor what follows: Is a directory")]
-
-
-async def test_rounds_go_on_where_the_last_one_ended_and_no_more_is_under_way_than_said() -> None:
+async def test_rounds_continue_the_input_with_at_most_concurrency_requests_under_way() -> None:
     under_way = most = taken = done = 0
 
     async def before(_: web.BaseRequest) -> None:
@@ -390,7 +324,7 @@ async def test_rounds_go_on_where_the_last_one_ended_and_no_more_is_under_way_th
         assert 1 < most <= 5
 
 
-async def test_what_is_refused_or_cannot_be_connected_is_counted_and_named() -> None:
+async def test_refused_posts_and_failed_connections_are_counted_and_named() -> None:
     async def approve(url: str, user: str) -> str:
         return await (fake.deny if user == "ben" else fake.approve)(url, user)
 
@@ -441,7 +375,8 @@ async def test_the_audit_finds_every_kind_of_disagreement() -> None:
     assert found([*ledger[:-1], other_user]) == ["1 accepted for another user or with another text"]
     other_text = replace(ledger[-1], body=ledger[-1].body.replace(b"blog", b"Blog"))
     assert found([*ledger[:-1], other_text]) == ["1 accepted for another user or with another text"]
-    assert found(ledger, {number: sent[number] for number in (1, 2, 3)}) == ["1 accepted that nobody sent"]
+    fewer = {number: sent[number] for number in (1, 2, 3)}
+    assert found(ledger, fewer) == ["1 accepted that were never sent"]
     refused = replace(ledger[-1], verdict="refused", why="nonce_used")
     assert found([*ledger, refused]) == ["1 refused"]
     assert found([*ledger[:first], refused, *ledger[first:]]) == ["1 refused"]

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import os
-import pty
 import re
 import signal
 import stat
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import aiohttp
 import psutil
 import pytest
+from desk import COMMAND
+from terminal import PATIENCE, on_terminal
 
 from aiooauth1.cli.settings import known_providers, open_store
 from aiooauth1.errors import StoreCorrupt
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
 
 
 pytestmark = pytest.mark.socket
-
-WAIT = 40
 
 
 async def users(desk: Desk) -> list[str]:
@@ -43,7 +40,7 @@ def mode(path: str) -> int:
 async def page_of(process: asyncio.subprocess.Process) -> str:
     """The address that the command shows."""
     assert process.stderr is not None
-    async with asyncio.timeout(WAIT):
+    async with asyncio.timeout(PATIENCE):
         while line := (await process.stderr.readline()).decode():
             if found := re.search(r"http\S+", line):
                 return found.group()
@@ -59,7 +56,7 @@ async def start(desk: Desk, *arguments: str, **environment: str) -> asyncio.subp
 
 
 async def ended(process: asyncio.subprocess.Process) -> tuple[int, str, str]:
-    out, err = await asyncio.wait_for(process.communicate(), WAIT)
+    out, err = await asyncio.wait_for(process.communicate(), PATIENCE)
     assert process.returncode is not None
     return process.returncode, out.decode(), err.decode()
 
@@ -109,58 +106,28 @@ async def test_ctrl_c_while_login_waits_leaves_a_whole_store_and_no_token(desk: 
         assert list(await known_providers(store, desk.config)) == ["photos"]
 
 
-async def test_login_on_a_terminal_asks_for_the_consumer_and_a_mistyped_pin_again(desk: Desk) -> None:
-    ours, theirs = pty.openpty()
-    process = await asyncio.to_thread(
-        subprocess.Popen,
-        [
-            sys.executable,
-            "-m",
-            "aiooauth1",
-            "login",
-            "photos",
-            "--config",
-            desk.config,
-            "--pin",
-            "--no-browser",
-        ],
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        start_new_session=True,
-        env={**os.environ, "TERM": "xterm", "COLUMNS": "80"},
-    )
-    os.close(theirs)
-    seen = ""
+async def test_login_on_a_terminal_asks_for_the_consumer_and_for_a_refused_pin_again(desk: Desk) -> None:
+    pins: list[str] = []
 
-    async def until(text: str) -> None:
-        nonlocal seen
-        async with asyncio.timeout(WAIT):
-            while text not in seen:
-                seen += (await asyncio.to_thread(os.read, ours, 4096)).decode()
-
-    def type_in(text: str) -> None:
-        os.write(ours, f"{text}\n".encode())
-
-    try:
-        await until("Consumer key at photos: ")
-        type_in(desk.fake.consumer.key)
-        await until("not shown): ")
-        type_in(desk.fake.consumer.secret)
-        await until("PIN that the page shows")
-        page = re.search(r"http\S+", seen)
+    async def wrong_pin(shown: str) -> str:
+        page = re.search(r"http\S+", shown)
         assert page is not None
-        pin = await desk.fake.approve(page.group(), user="ann")
-        type_in("0")
-        await until("That is not the PIN")
-        type_in(pin)
-        await until("Signed in at photos as ann.")
-        assert await asyncio.to_thread(process.wait, WAIT) == 0
-        assert desk.fake.consumer.secret not in seen
-    finally:
-        process.kill()
-        process.wait()
-        os.close(ours)
+        pins.append(await desk.fake.approve(page.group(), user="ann"))
+        return "0"
+
+    async def right_pin(_: str) -> str:
+        return pins[0]
+
+    status, shown = await on_terminal(
+        [*COMMAND, "login", "photos", "--config", desk.config, "--pin", "--no-browser"],
+        dict(os.environ),
+        ("Consumer key at photos: ", desk.fake.consumer.key),
+        ("not shown): ", desk.fake.consumer.secret),
+        ("PIN that the page shows", wrong_pin),
+        ("That PIN was refused", right_pin),
+    )
+    assert (status, shown.splitlines()[-1]) == (0, "Signed in at photos as ann.")
+    assert desk.fake.consumer.secret not in shown
 
 
 @pytest.mark.parametrize(

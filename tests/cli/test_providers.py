@@ -86,7 +86,7 @@ def test_a_table_of_the_configuration_is_a_provider(tmp_path: Path) -> None:
     [
         ("nowhere", "", "provider 'nowhere' is unknown"),
         ("x=1", "", "x takes no argument"),
-        ("blog", "", "blog needs what varies: write blog=VALUE"),
+        ("blog", "", "blog needs a value: write blog=VALUE"),
         ("blog=http://b.example", "", "site must begin with https://"),
         ("a", "[a]\nurl = 'x'", "'url' is not a field of Provider"),
         ("a", "[a]\nsignature_method = 'MD5'", "signature_method 'MD5' is unknown"),

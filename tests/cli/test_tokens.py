@@ -61,6 +61,7 @@ async def test_what_is_exported_comes_back_the_same(desk: Desk, capsys: pytest.C
         ({**LINE, "user": 7}, '"user" must be a string'),
         ({**LINE, "params": {"a": 1}}, '"params" must be'),
         ({**LINE, "expires_at": True}, '"expires_at" must be'),
+        ({**LINE, "user": "ben", "secret": "s" * 20_000}, "this cannot be stored: it is longer than"),
         (LINE, "this user of this provider was on an earlier line"),
     ],
 )
@@ -95,6 +96,35 @@ async def test_an_import_of_thousands_is_stored_whole_or_not_at_all(
     assert count in ({5000} if number is None else {0, 5000})
 
 
+INTERRUPTED = """
+import resource, signal, sys
+from aiooauth1.cli import main
+signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # it ends the process in the middle of the write
+resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 18, 1 << 18))
+main()
+"""
+
+
+@pytest.mark.parametrize("killed", [True, False], ids=["a kill", "a full disk"])
+async def test_an_earlier_file_is_whole_after_an_export_ended_by(killed: bool, desk: Desk) -> None:
+    target = desk.folder / "out" / "tokens.jsonl"
+    target.parent.mkdir()
+    target.write_text("the earlier export")
+    await bring(desk, *({**LINE, "user": f"{number}", "secret": "s" * 10_000} for number in range(50)))
+    program = INTERRUPTED if killed else INTERRUPTED.replace("SIG_DFL", "SIG_IGN")
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", program, "tokens", "export", "-o", str(target)),
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, err = await asyncio.wait_for(process.communicate(), 40)
+    assert process.returncode == (-signal.SIGXFSZ if killed else 1), err
+    assert target.read_text() == "the earlier export"
+    drafts = [path for path in target.parent.iterdir() if path != target]
+    assert [stat.S_IMODE(path.stat().st_mode) for path in drafts] == [0o600] * killed
+    assert await export_tokens(str(target), providers=[], store_file=None) == 0
+    assert len(target.read_text().splitlines()) == 50
+
+
 @pytest.mark.usefixtures("desk")
 async def test_secrets_are_not_shown_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     class Terminal(io.StringIO):
@@ -102,5 +132,5 @@ async def test_secrets_are_not_shown_on_a_terminal(monkeypatch: pytest.MonkeyPat
             return True
 
     monkeypatch.setattr(sys, "stdout", Terminal())
-    with pytest.raises(CommandError, match="give -o FILE, or pipe it"):
+    with pytest.raises(CommandError, match="pass -o FILE, or pipe the output"):
         await export_tokens("-", providers=[], store_file=None)

@@ -79,6 +79,7 @@ async def test_nothing_is_lost_doubled_mixed_up_or_leaked(server: RedisServer | 
             )
             handshake = Handshake(fake.provider, fake.consumer, store=store, timeout=5)
             async with session, handshake:
+                ticking = asyncio.create_task(world.measure_lateness())
                 await world.begin()
                 await world.go_on(session, handshake, RESTART)
                 before = Memory.now()
@@ -86,9 +87,10 @@ async def test_nothing_is_lost_doubled_mixed_up_or_leaked(server: RedisServer | 
                     meanwhile.create_task(place.restart())
                     await world.go_on(session, handshake, SECONDS)
                 await world.end()
+                ticking.cancel()
             await world.look_after_guests()
-        async with asyncio.timeout(5):
-            # Nobody tells when the provider has closed its side of the last connections.
+        async with asyncio.timeout(60):
+            # There is no event for the provider's closing its side of the last connections.
             while len(asyncio.all_tasks()) > tasks or process.num_fds() > descriptors:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         blocks, octets = (now - then for now, then in zip(Memory.now(), before, strict=True))
@@ -100,7 +102,7 @@ async def test_nothing_is_lost_doubled_mixed_up_or_leaked(server: RedisServer | 
         f" the longest took {world.longest:.2f} s; {blocks} blocks and {octets / MIB:.1f} MiB more."
         f" Redis away for {place.back - place.killed:.2f} s: {len(not_sent)} posts not sent, told so within"
         f" {world.waited:.2f} s, the first good {world.first_good - place.back:.3f} s after it was back."
-        f" {dict(world.outcomes)}"
+        f" Timers were {world.late:.2f} s late. {dict(world.outcomes)}"
     )
     assert world.wrong == []
     assert world.met.keys() == BEFORE.keys() | AFTER.keys()
@@ -110,11 +112,12 @@ async def test_nothing_is_lost_doubled_mixed_up_or_leaked(server: RedisServer | 
     assert not_sent & done == set()
     assert max(world.rejected.values()) == 1
     assert [times for times in world.unavailable if not place.explains(*times)] == []
-    assert world.longest < 2 * TIMEOUT
+    # A busy machine makes timers late, which no wait of ours can undercut.
+    assert world.longest < 2 * TIMEOUT + world.late
     if server is not None:
         assert not_sent, "Redis was not away for long enough to be noticed"
-        assert world.waited < 2 * STORE_TIMEOUT
-        assert world.first_good - place.back < 10
+        assert world.waited < 2 * STORE_TIMEOUT + world.late
+        assert world.first_good - place.back < 10 + world.late
     assert blocks < 15_000 + posts / 2  # its closed connections and the guests: a call kept is a hundred
     assert octets < 25 * MIB  # a thousand calls that wait for Redis take half of that
     assert posts >= PER_SECOND["post"] * SECONDS / 20, "this machine is too busy to tell anything"

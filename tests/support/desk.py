@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-import pty
 import sys
-import termios
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
+from terminal import PATIENCE, on_terminal
 
 from aiooauth1.cli.settings import Known, open_store, remember
 from aiooauth1.testing import FakeProvider
@@ -23,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 
-PATIENCE = 40  # seconds
 ROOT = Path(__file__).parents[2]
+COMMAND = [sys.executable, "-m", "aiooauth1"]
 FIELDS = ("request_token_url", "authorize_url", "access_token_url", "base_url", "revoke_url")
 
 
@@ -63,7 +62,7 @@ class Desk:
     ) -> asyncio.subprocess.Process:
         """Start a command as a program."""
         return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "aiooauth1", *arguments),
+            *(*COMMAND, *arguments),
             env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "80", **environment},
             stdin=asyncio.subprocess.PIPE,
             stdout=stdout,
@@ -76,27 +75,23 @@ class Desk:
             tokens = [await store.get_access_token("photos", user) async for user in store.users("photos")]
         return [self.fake.consumer.secret, *(token.secret for token in tokens if token is not None)]
 
-    async def run(self, *arguments: str, terminal: bool = False, **environment: str) -> tuple[int, str, str]:
-        """Run a command to its end: in pipes, or with its output on a terminal of 24 lines and 80 columns.
+    async def run(
+        self, *arguments: str, given: str = "", terminal: bool = False, **environment: str
+    ) -> tuple[int, str, str]:
+        """Run a command to its end: in pipes, or on a terminal, whose output is one text.
 
-        Whoever reads the process list meanwhile learns no secret. On a terminal all output is one text.
+        Its command line, which all users of the machine can read, shows no secret.
         """
-        if not terminal:
-            process = await self.start(*arguments, **environment)
-            self.check_process_list(process.pid)
-            out, err = await asyncio.wait_for(process.communicate(), PATIENCE)
-            return await process.wait(), out.decode(), err.decode()
-        ours, theirs = pty.openpty()
-        termios.tcsetwinsize(theirs, (24, 80))
-        environment = {"TERM": "xterm-256color", **environment}
-        process = await self.start(*arguments, stdout=theirs, stderr=theirs, **environment)
-        os.close(theirs)
+        if terminal:
+            names = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
+            status, shown = await on_terminal(
+                [*COMMAND, *arguments], names, meanwhile=self.check_process_list
+            )
+            return status, shown, ""
+        process = await self.start(*arguments, **environment)
         self.check_process_list(process.pid)
-        try:
-            shown = await asyncio.wait_for(asyncio.to_thread(_read_to_end, ours), PATIENCE)
-            return await asyncio.wait_for(process.wait(), PATIENCE), shown.replace("\r\n", "\n"), ""
-        finally:
-            os.close(ours)
+        out, err = await asyncio.wait_for(process.communicate(given.encode()), PATIENCE)
+        return await process.wait(), out.decode(), err.decode()
 
     def check_process_list(self, pid: int) -> None:
         """Assert that the command line of a process and of its children show no secret."""
@@ -106,17 +101,9 @@ class Desk:
                 assert self.fake.consumer.secret not in " ".join(each.cmdline())
 
 
-def _read_to_end(terminal: int) -> str:
-    read = b""
-    with suppress(OSError):  # as Linux ends a terminal that all others have closed
-        while piece := os.read(terminal, 1 << 16):
-            read += piece
-    return read.decode()
-
-
 @pytest.fixture
 async def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Desk]:
-    """A desk at which nobody is signed in."""
+    """A desk without a signed-in user."""
     for name in [name for name in os.environ if name.startswith("AIOOAUTH1_")]:
         monkeypatch.delenv(name)
     async with FakeProvider(name="photos") as fake:

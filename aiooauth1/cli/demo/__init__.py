@@ -1,1 +1,1 @@
-"""`aiooauth1 demo`: reposts blog posts for three users, against a FakeProvider in another process."""
+"""`aiooauth1 demo`: reposts blog posts for three users at a FakeProvider in another process."""

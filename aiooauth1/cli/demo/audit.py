@@ -1,4 +1,4 @@
-"""Comparing what was sent with the provider's ledger, so that nothing rests on the consumer's word."""
+"""Compares the posts that were sent with the provider's ledger."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ __all__ = ["Audit"]
 
 @dataclass(slots=True)
 class Audit:
-    """What the provider's ledger says of the posts, counted over all looks at it.
+    """Counts of posts in the provider's ledger, over all looks at it.
 
     Attributes:
-        accepted: How many posts it has accepted.
-        refused: How many it has refused.
-        duplicates: How many it has accepted again.
-        missing: How many that were sent it has not accepted.
-        altered: How many it has accepted for another user or with another text.
-        strangers: How many it has accepted that were never sent.
-        forgotten: How many arrivals were gone from it before they were looked at.
+        accepted: Posts that it accepted.
+        refused: Posts that it refused.
+        duplicates: Posts that it accepted again.
+        missing: Posts that were sent and that it did not accept.
+        altered: Posts that it accepted for another user or with another text.
+        strangers: Posts that it accepted and that were never sent.
+        forgotten: Arrivals that left the ledger before a look at it.
     """
 
     accepted: int = 0
@@ -42,7 +42,7 @@ class Audit:
     _last_post: int = 0
 
     def look(self, sent: Mapping[int, Post], ledger: Iterable[Arrival]) -> None:
-        """Find each post that was sent since the last look."""
+        """Look for each post that was sent since the last look."""
         waiting = dict(sent)
         self._last_post = max(sent, default=self._last_post)
         for arrival in ledger:
@@ -70,12 +70,12 @@ class Audit:
             self.altered += 1
 
     def disagreements(self, answered: int) -> list[str]:
-        """What in the ledger is not as it was sent; empty where each post is there exactly once."""
+        """Return the differences from what was sent; none if the ledger has each post exactly once."""
         counts = {
             "accepted again": self.duplicates,
             "not accepted": self.missing,
             "accepted for another user or with another text": self.altered,
-            "accepted that nobody sent": self.strangers,
+            "accepted that were never sent": self.strangers,
             "refused": self.refused,
             "accepted without a reply that says so": max(0, self.accepted - answered),
             "arrivals gone from the ledger too early": self.forgotten,

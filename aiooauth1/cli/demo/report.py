@@ -1,4 +1,4 @@
-"""What the demo found, as a table and as JSON, and what signing costs."""
+"""The demo's figures, as a table and as JSON, and the cost of signing."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["FOOTNOTE", "Report", "quotient", "signing_seconds"]
 _CALLS = 2000
 
 FOOTNOTE = "* of this process's CPU time while posting; signing is measured on its own afterwards"
-"""How signing's share is measured."""
+"""The footnote on how signing's share is measured."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,17 +33,17 @@ class Report:
     """The figures.
 
     Args:
-        users: How many users were connected.
-        bad_lines: How many lines of the input were bad; None: there was no input.
-        sent: How many posts were sent.
-        accepted: How many posts the provider's ledger has as accepted.
-        refused: How many the provider refused.
-        failed: How many came to no answer or a wrong one, or could not be sent.
-        duplicates: How many the ledger has as accepted once more.
-        rate: How many were accepted a second.
+        users: Connected users.
+        bad_lines: Bad lines of the input, or None without an input.
+        sent: Posts that were sent.
+        accepted: Posts that the provider's ledger has as accepted.
+        refused: Posts that the provider refused.
+        failed: Posts without an answer or with a wrong one, or that could not be sent.
+        duplicates: Posts that the ledger has as accepted more than once.
+        rate: Accepted posts a second.
         signing_share: Signing's share of the CPU time that this process used while posting, from 0 to 1.
         ledger_agrees: Whether the ledger has each post exactly once, and nothing else.
-        revocation_recognised: Whether the refusal after the revocation was seen for what it is.
+        revocation_recognised: Whether the refusal after the revocation was recognised.
     """
 
     users: int
@@ -59,7 +59,7 @@ class Report:
     revocation_recognised: bool
 
     def table(self) -> Table:
-        """The figures for people."""
+        """Return the figures as a table."""
         table = Table(box=box.ROUNDED, show_header=False)
         table.add_column()
         table.add_column(justify="right")
@@ -76,12 +76,12 @@ class Report:
         return table
 
     def json(self) -> str:
-        """The figures for programs."""
+        """Return the figures as JSON."""
         return json.dumps(asdict(self), indent=2)
 
 
 def quotient(dividend: float, divisor: float) -> float:
-    """Divide, by what a coarse clock may have seen as no time at all."""
+    """Divide; by zero, which a coarse clock may measure, gives 0."""
     return dividend / divisor if divisor else 0.0
 
 

@@ -1,4 +1,4 @@
-"""Reposting: many posts by `post_all`, ended in the middle and started again from the journal."""
+"""Reposting: many posts by `post_all`, stopped in the middle and resumed from the journal."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ if TYPE_CHECKING:
 
 __all__ = ["Reposting", "Tally"]
 
-_CONNECTING = 4  # requests: request token, authorize page, its answer, access token
+_CONNECTING = 4  # requests: request token, authorize page, its form, access token
 _MOST_TROUBLES = 10
-_NEVER = 1_000_000  # users who are rejected in a row: the demo tells of each
+_NEVER = 1_000_000  # users rejected in a row: the demo reports each of them
 
 
 @dataclass(slots=True)
 class Tally:
-    """What has come of the posts so far.
+    """Counts of the posts so far.
 
     Attributes:
-        sent: How many were sent, or tried: when all is over, the sum of the next three.
-        accepted: How many the provider has answered as it should.
-        refused: How many it has refused.
-        failed: How many came to no answer or a wrong one, or could not be sent.
-        seconds: How long they took.
-        cpu_seconds: How much CPU time this process has used meanwhile.
-        troubles: What went wrong, each kind once.
+        sent: Posts that were sent or tried: at the end, the sum of the next three.
+        accepted: Posts with the right answer.
+        refused: Posts that the provider refused.
+        failed: Posts without an answer or with a wrong one, or that could not be sent.
+        seconds: The time that they took.
+        cpu_seconds: The CPU time that this process used meanwhile.
+        troubles: The errors, each kind once.
     """
 
     sent: int = 0
@@ -55,19 +55,18 @@ class Tally:
 
 
 class Reposting:
-    """Posts in rounds, between which nothing is on its way and the clocks stand still.
+    """Posts in rounds. Between rounds no request is under way and no time is counted.
 
     Args:
-        service: What posts; a user who is not connected yet is connected first.
-        concurrency: How many posts are on their way at most.
-        done: Is called after each post.
-        journal: Where the first round keeps its journal; None: nowhere.
-        restart_after: After how many posts the first round is ended and started again from its journal; None:
-            it is not.
+        service: The service that posts. It connects a user before their first post.
+        concurrency: The most requests under way at once.
+        done: Called after each post.
+        journal: The path of the first round's journal, or None.
+        restart_after: The number of posts after which the first round is stopped and resumed, or None.
 
     Attributes:
-        tally: What has come of them so far.
-        resumed: How many posts the journal knew when the first round was started again; None: it was not.
+        tally: Counts of the posts so far.
+        resumed: How many posts the journal had when the first round was resumed, or None.
     """
 
     def __init__(
@@ -87,10 +86,10 @@ class Reposting:
         self._journal = journal
         self._restart_after = restart_after
         self._number = 0
-        self._counted: set[int] = set()  # of this round: a restart counts none twice
+        self._counted: set[int] = set()  # in this round: a resumed round counts none twice
 
     async def round(self, posts: AsyncIterator[Post], most: int) -> dict[int, Post]:
-        """Send posts until they end, or until about so many requests were made."""
+        """Send posts until they end, or until about `most` requests were made."""
         sent: dict[int, Post] = {}
         self._counted.clear()
         coming = self._coming(posts, most, sent)
@@ -114,7 +113,7 @@ class Reposting:
         journal: SQLiteJournal | None,
         restart_after: int | None = None,
     ) -> None:
-        """Send posts, all or so many, and count what came of them."""
+        """Send posts, all or until `restart_after` are accepted, and count their outcomes."""
         run = posting.post_all(
             self._service.session,
             jobs,
@@ -136,7 +135,7 @@ class Reposting:
     async def _coming(
         self, posts: AsyncIterator[Post], most: int, sent: dict[int, Post]
     ) -> AsyncIterator[posting.Post]:
-        """Number posts and connect their users, as they are wanted."""
+        """Number the posts and connect their users, as the run reads them."""
         while most > 0 and (post := await anext(posts, None)) is not None:
             most -= 1 if post.user in self._service.users else 1 + _CONNECTING
             self._number += 1

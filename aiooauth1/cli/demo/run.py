@@ -1,35 +1,31 @@
-"""`aiooauth1 demo`: the whole job at a provider on this machine, judged by the provider's own ledger.
+"""`aiooauth1 demo`: connecting, posting and a revocation, checked against the ledger of a local provider.
 
-TweetExpress connects its users, reposts what they blog, and notices that one of them has left.
+TweetExpress connects its users, reposts their blog posts, and recognises that one of them has revoked access.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from contextlib import contextmanager
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
 
 from aiohttp import ClientError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from aiooauth1.cli.demo.audit import Audit
-from aiooauth1.cli.demo.posts import Post, make_posts, read_posts
+from aiooauth1.cli.demo.posts import Post, make_posts, parse_line
 from aiooauth1.cli.demo.report import FOOTNOTE, Report, quotient, signing_seconds
 from aiooauth1.cli.demo.reposter import Reposting
 from aiooauth1.cli.demo.service import Service
-from aiooauth1.cli.outcome import DONE, FAILED, USAGE, CommandError
+from aiooauth1.cli.json_lines import open_input, read_each
+from aiooauth1.cli.outcome import DONE, FAILED, USAGE
 from aiooauth1.errors import OAuth1Error, TokenRejected
 from aiooauth1.testing import AuthorizePageError, FakeProviderProcess
-
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 __all__ = ["Plan", "run", "run_demo"]
@@ -37,20 +33,20 @@ __all__ = ["Plan", "run", "run_demo"]
 _MADE_UP_POSTS = 1000
 
 _USERS = ("ann", "ben", "cleo")
-_ROUND = 4000  # requests between two looks at the ledger: neither process keeps more of it
+_ROUND = 4000  # requests between two looks at the ledger, which bounds the memory of both processes
 _LEDGER_LIMIT = _ROUND + 1000
-_SAMPLES = 100  # posts of which what signing costs is measured
+_SAMPLES = 100  # posts on which the cost of signing is measured
 _LONGEST_NAME = 40
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to do.
+    """The arguments of the command.
 
     Args:
-        posts: How many posts to make up, where there is no input.
-        concurrency: How many posts are on their way at most.
-        source: The file descriptor of the input; None: there is none.
+        posts: How many posts to invent without an input.
+        concurrency: The most requests under way at once.
+        source: The file descriptor of the input, or None.
         as_json: Whether the figures are printed as JSON.
     """
 
@@ -61,7 +57,7 @@ class Plan:
 
 
 class _Screen:
-    """Where the demo prints: figures go to standard output, and the story where it does not disturb them."""
+    """Prints figures to standard output, and the sentences to standard error if the figures are JSON."""
 
     def __init__(self, *, as_json: bool) -> None:
         self.out = Console()
@@ -85,33 +81,17 @@ class _Screen:
 
 
 def _print(console: Console, text: str) -> None:
-    """Print a sentence: on a terminal its lines break between words, elsewhere it is one line."""
+    """Print a sentence, wrapped between words on a terminal and as one line elsewhere."""
     console.print(text, markup=False, highlight=False, soft_wrap=not console.file.isatty())
 
 
 def run_demo(*, posts: int | None, concurrency: int, source: str | None, as_json: bool) -> int:
     """Open the input, run the demo and return the exit status."""
-    with _opened(source) as descriptor:
+    with nullcontext() if source is None else open_input(source) as descriptor:
         plan = Plan(
             posts=posts or _MADE_UP_POSTS, concurrency=concurrency, source=descriptor, as_json=as_json
         )
         return asyncio.run(run(plan))
-
-
-@contextmanager
-def _opened(source: str | None) -> Iterator[int | None]:
-    if source is None:
-        yield None
-        return
-    if source == "-" and sys.stdin is None:
-        raise CommandError("--input -: standard input is closed", USAGE)
-    try:
-        # Opened before anything else runs: opening a named pipe waits, and Ctrl-C must end that.
-        file = sys.stdin.buffer if source == "-" else Path(source).open("rb", buffering=0)  # noqa: SIM115
-    except OSError as error:
-        raise CommandError(f"--input {source}: {error.strerror}", USAGE) from None
-    with file:
-        yield file.fileno()
 
 
 async def run(plan: Plan) -> int:
@@ -121,7 +101,7 @@ async def run(plan: Plan) -> int:
         async with FakeProviderProcess(ledger_limit=_LEDGER_LIMIT) as fake:
             report = await _perform(plan, screen, fake)
     except BrokenPipeError:
-        raise  # nobody reads what is printed any more
+        raise  # the reader of the output has gone
     except (OAuth1Error, AuthorizePageError, ClientError, OSError, RuntimeError) as error:
         screen.complain(f"aiooauth1 demo: {type(error).__name__}: {error}")
         return FAILED
@@ -138,7 +118,7 @@ async def _perform(plan: Plan, screen: _Screen, fake: FakeProviderProcess) -> Re
         if plan.source is None:
             for user in _USERS:
                 await service.connect(user)
-            screen.tell(f"Connected {', '.join(_USERS)} by the three legs.")
+            screen.tell(f"Connected {', '.join(_USERS)} by a handshake each.")
         report = await _repost(plan, screen, fake, service)
         return replace(report, revocation_recognised=await _revoke(screen, fake, service))
 
@@ -146,7 +126,11 @@ async def _perform(plan: Plan, screen: _Screen, fake: FakeProviderProcess) -> Re
 async def _repost(plan: Plan, screen: _Screen, fake: FakeProviderProcess, service: Service) -> Report:
     """Send all posts, round by round, and compare each round with the ledger."""
     made_up = plan.source is None
-    posts = make_posts(plan.posts, _USERS) if plan.source is None else read_posts(plan.source, screen.reject)
+    posts = (
+        make_posts(plan.posts, _USERS)
+        if plan.source is None
+        else read_each(plan.source, parse_line, screen.reject)
+    )
     audit = Audit()
     samples: list[tuple[int, Post]] = []
     try:
@@ -164,7 +148,7 @@ async def _repost(plan: Plan, screen: _Screen, fake: FakeProviderProcess, servic
                 audit.look(sent, await fake.ledger())
                 samples = samples or list(islice(sent.items(), _SAMPLES))
     except asyncio.CancelledError:
-        # After the bar, which draws itself once more at its end.
+        # Printed after the progress bar, which draws itself once more at its end.
         screen.complain(f"Stopped: {tally.sent:,} posts were sent, {tally.accepted:,} of them accepted.")
         raise
     signing = signing_seconds([await service.signing(post, number) for number, post in samples])
@@ -180,12 +164,12 @@ async def _repost(plan: Plan, screen: _Screen, fake: FakeProviderProcess, servic
         rate=quotient(tally.accepted, tally.seconds),
         signing_share=quotient(signing * tally.sent, tally.cpu_seconds),
         ledger_agrees=not disagreements,
-        revocation_recognised=False,  # that is still to come
+        revocation_recognised=False,  # set later
     )
     if reposting.resumed is not None:
         screen.tell(
-            f"The run was ended in the middle and started again: its journal knew {reposting.resumed:,} posts"
-            " that were sent, and none was sent twice."
+            f"The run was stopped in the middle and resumed: its journal had {reposting.resumed:,} posts"
+            " as done, and none was sent twice."
         )
     if not plan.as_json:
         screen.out.print(report.table())
@@ -200,20 +184,20 @@ async def _repost(plan: Plan, screen: _Screen, fake: FakeProviderProcess, servic
 
 
 async def _revoke(screen: _Screen, fake: FakeProviderProcess, service: Service) -> bool:
-    """Let a user take their token back at the provider, and see whether the service notices."""
+    """Revoke a user's token at the provider; return whether the service recognises that."""
     user = next(iter(service.users), _USERS[0])
     await service.connect(user)
     if (token := await service.token_of(user)) is not None:
         await fake.revoke(token.key)
     name = ascii(user[:_LONGEST_NAME])
     try:
-        await service.post(Post(user, "Is anybody there?"), 0)
+        await service.post(Post(user, "Still connected?"), 0)
     except TokenRejected as refusal:
         if await service.token_of(user) is None:
             screen.tell(
-                f"{name} has left: the provider refused the next post, which was recognised as"
+                f"{name} has revoked access: the provider refused the next post, which was recognised as"
                 f" TokenRejected (status {refusal.status}, {refusal.problem}), and the token was dropped."
             )
             return True
-    screen.complain(f"{name} has left, and that was not recognised.")
+    screen.complain(f"{name} has revoked access, and that was not recognised.")
     return False

@@ -34,9 +34,9 @@ async def serving(port: int = 0) -> AsyncIterator[tuple[str, FakeProvider]]:
         port: The site's port; 0 takes a free one.
 
     Raises:
-        OSError: If the port cannot be had.
+        OSError: If the port cannot be used.
     """
-    # Reserved first: the application must know its own address, from which the callback URL is made.
+    # Reserved first: the application makes its callback URL from its own address.
     server = await asyncio.get_running_loop().create_server(asyncio.Protocol, _HOST, port)
     listening = server.sockets[0].dup()
     server.close()
@@ -53,7 +53,7 @@ async def serving(port: int = 0) -> AsyncIterator[tuple[str, FakeProvider]]:
 
 
 async def serve(port: int) -> int:
-    """Run the site until the process is told to stop; return the exit status."""
+    """Run the site until SIGINT or SIGTERM; return the exit status."""
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -66,7 +66,5 @@ async def serve(port: int) -> int:
             print("Open the first address in a browser. Ctrl-C ends both.", flush=True)
             await stopped.wait()
     except OSError as error:
-        raise CommandError(
-            f"port {port} cannot be had ({error.strerror}): choose another with --port"
-        ) from None
+        raise CommandError(f"port {port} cannot be used ({error.strerror}): pass another --port") from None
     return DONE

@@ -1,4 +1,4 @@
-"""TweetExpress: a service that connects its users to a provider and posts there for them."""
+"""TweetExpress: a service that connects users to a provider and posts there for them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Service", "as_job", "is_answer"]
 
-_CALLBACK = "https://tweetexpress.example/callback"  # nobody asks for it: its query is what counts
+_CALLBACK = "https://tweetexpress.example/callback"  # never requested: only its query is used
 _CREATED = 201
 
 
@@ -37,13 +37,13 @@ class Service:
     """A service: one session, one store and one handshake for all its users.
 
     Args:
-        provider: Where it posts.
-        consumer: Its credentials there.
-        approve: A user at the provider's page: takes its URL and who they are, returns the callback URL.
-        connections: How many connections it may have open.
+        provider: The provider.
+        consumer: The service's credentials there.
+        approve: Approves at the provider's page: takes its URL and the user, returns the callback URL.
+        connections: The most open connections.
 
     Attributes:
-        users: Who is connected, or about to be.
+        users: The users who are connected, or being connected.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Service:
         return self._session
 
     async def connect(self, user: str) -> None:
-        """Connect a user by the three legs, unless that is done or under way."""
+        """Connect a user by a handshake, unless that is done or under way."""
         if user not in self.users:
             self.users[user] = asyncio.create_task(self._connect(user))
         await self.users[user]
@@ -105,7 +105,7 @@ class Service:
         return await self._store.get_access_token(self._provider.name, user)
 
     async def signing(self, post: Post, number: int) -> tuple[Signer, str, bytes]:
-        """Prepare a post as `post` has it signed, for measuring what that costs."""
+        """Return what `post` signs, to measure the cost of signing."""
         signer = Signer(
             self._consumer,
             await self.token_of(post.user),
@@ -121,12 +121,12 @@ def _form(post: Post, number: int) -> dict[str, str]:
 
 
 def as_job(post: Post, number: int) -> posting.Post:
-    """Return a post as `post_all` takes it; the number makes it its own."""
+    """Return a post for `post_all`; its number makes it unique."""
     return posting.Post(str(number), post.user, "posts", data=_form(post, number))
 
 
 def is_answer(status: int | None, body: bytes, post: Post) -> bool:
-    """Say whether a reply is the provider's to this post."""
+    """Return whether a reply is the provider's answer to this post."""
     try:
         made = json.loads(body)
     except ValueError:

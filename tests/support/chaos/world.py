@@ -36,6 +36,7 @@ PER_SECOND = {"post": 500, "handshake": 50}
 AT_ONCE = {"post": 150, "handshake": 50}  # at the most, so that a busy machine is slow, and not out of time
 WITHOUT_STORE = 8  # times as many, which all wait
 USERS = 200
+_TICK = 0.05  # seconds
 REVOKED, CANCELLED = 0.01, 0.1
 NUMBER = "X-Number"
 TYPED = (OAuth1Error, aiohttp.ClientError, TimeoutError, asyncio.CancelledError)
@@ -68,6 +69,7 @@ class World:
         longest: How many seconds the longest job took.
         running: The tasks of posts and handshakes under way.
         first_good: When the first call was confirmed that began without Redis or later.
+        late: How many seconds timers were late, all together: the part of a wait that a busy machine adds.
     """
 
     fake: FakeProvider
@@ -84,6 +86,7 @@ class World:
     waited: float = 0.0
     longest: float = 0.0
     first_good: float = math.inf
+    late: float = 0.0
     running: dict[str, set[asyncio.Task[None]]] = field(
         default_factory=lambda: {kind: set() for kind in AT_ONCE}
     )
@@ -109,6 +112,13 @@ class World:
 
         self.fake.before, self.fake.after = arrive, faults(AFTER, self.dice, self.met)
         self.began = time.monotonic()
+
+    async def measure_lateness(self) -> None:
+        """Add up by how much a timer is late, until cancelled."""
+        while True:
+            began = time.monotonic()
+            await asyncio.sleep(_TICK)
+            self.late += time.monotonic() - began - _TICK
 
     async def go_on(self, session: OAuth1Session, handshake: Handshake, until: float) -> None:
         """Start calls and handshakes at their rates until it is so many seconds old."""

@@ -36,16 +36,16 @@ __all__ = ["build_app"]
 
 _COOKIE = "tweetexpress"
 _LIMIT, _WINDOW = 3, 5  # posts, and seconds
-_HEARTBEAT = 15.0  # seconds of silence after which a live view is sent a comment, to notice that it has gone
+_HEARTBEAT = 15.0  # seconds between comments to an idle live view, which show whether it is still open
 _HERE = Path(__file__).parent
 
 
 class _Site:
-    """The handlers, and what they share.
+    """The handlers and their shared state.
 
     Args:
         fake: The provider.
-        origin: Where browsers find the site.
+        origin: The site's address in browsers.
     """
 
     def __init__(self, fake: FakeProvider, origin: str) -> None:
@@ -72,13 +72,13 @@ class _Site:
             "X-Content-Type-Options": "nosniff",
         }
 
-    # Who is who
+    # Sessions
 
     def person_of(self, request: web.Request) -> Person | None:
         return self.people.find(request.cookies.get(_COOKIE, ""))
 
     def known(self, request: web.Request) -> Person:
-        """Return the request's person, or send the browser to the front page, which makes one of it."""
+        """Return the request's person, or redirect to the front page, which begins a session."""
         person = self.person_of(request)
         if person is None:
             raise web.HTTPSeeOther("/")
@@ -91,7 +91,7 @@ class _Site:
 
     async def connected(self, request: web.Request, _connected: Connected) -> web.StreamResponse:
         response = web.Response(status=303, headers={"Location": "/?said=connected"})
-        # A new session id after every sign-in: one that somebody planted before is worth nothing now.
+        # A new session id after every sign-in makes an id that an attacker planted worthless.
         self.remember(response, self.people.renew(request.cookies.get(_COOKIE, "")))
         return response
 
@@ -104,7 +104,7 @@ class _Site:
                 name,
                 "",
                 f"{name} has revoked TweetExpress's access at the provider ({rejection.problem}). The token"
-                " is forgotten. Connect the account again to go on.",
+                " is removed. Connect the account again to continue.",
             )
 
     # Pages
@@ -154,7 +154,7 @@ class _Site:
         raise web.HTTPSeeOther("/?said=limited" if self.is_limited else "/?said=unlimited")
 
     async def events(self, request: web.Request) -> web.StreamResponse:
-        """Answer with the stream of a person's events, from where the browser has seen them."""
+        """Stream a person's events, after the last one that the browser has seen."""
         person = self.known(request)
         seen = request.headers.get("Last-Event-ID") or request.query.get("after", "0")
         last = int(seen) if seen.isascii() and seen.isdigit() else 0
@@ -182,10 +182,10 @@ class _Site:
 
     @web.middleware
     async def guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Let only this site's own pages change something, and send browsers to the site's one address."""
+        """Accept forms from this site's own pages only, and redirect to the site's one address."""
         if f"http://{request.host}" != self.origin and request.method in {hdrs.METH_GET, hdrs.METH_HEAD}:
             raise web.HTTPPermanentRedirect(f"{self.origin}/")
-        if request.method == hdrs.METH_POST and request.path != "/oauth/start":  # which checks by itself
+        if request.method == hdrs.METH_POST and request.path != "/oauth/start":  # which has its own check
             fields = {
                 name: request.headers.getall(name, []) for name in ("Sec-Fetch-Site", "Origin", "Referer")
             }
@@ -207,9 +207,9 @@ class _Site:
         await self.reposts.aclose()
 
     async def shutdown(self, _app: web.Application) -> None:
-        """End the live views, which would keep the server waiting."""
+        """End the live views, for which the server would wait."""
         self.is_closing = True
-        for person in self.people.everybody():
+        for person in self.people.all():
             person.wake()
 
 
@@ -217,8 +217,8 @@ def build_app(fake: FakeProvider, origin: str) -> web.Application:
     """Build the application.
 
     Args:
-        fake: The provider, which runs.
-        origin: Where browsers find the site, such as `http://127.0.0.1:8080`.
+        fake: The running provider.
+        origin: The site's address in browsers, such as `http://127.0.0.1:8080`.
     """
     site = _Site(fake, origin)
     app = web.Application(middlewares=[site.guard])

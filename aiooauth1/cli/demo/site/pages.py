@@ -1,4 +1,4 @@
-"""The site's one page as HTML. Everything that comes from outside is escaped."""
+"""The site's one page as HTML. All text from outside is escaped."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NOTICES = {
     "limited": "From now on the provider takes 3 posts in 5 seconds for each account. Post a feed to see it.",
     "unlimited": "The rate limit is off again.",
 }
-"""What the page may say at its top, by the word for it in the query."""
+"""Notices at the top of the page, by the value of `said` in the query."""
 
 _SAMPLE = """\
 Hello from TweetExpress!
@@ -46,8 +46,8 @@ def front_page(
 
     Args:
         accounts: The accounts that the person has connected.
-        events: What has happened for them, the oldest first.
-        notice: What to say at the top, None if nothing.
+        events: The person's events, the oldest first.
+        notice: The notice at the top, or None.
         is_limited: Whether the provider's rate limit is on.
     """
     body = _connected(accounts, events, is_limited=is_limited) if accounts or events else _welcome()
@@ -153,7 +153,7 @@ def _trouble(accounts: Iterable[Account], *, is_limited: bool) -> str:
     switch = f'<form method="post" action="/{path}"><button type="submit">{label}</button></form>'
     return (
         '<section class="wide"><h2>See it go wrong</h2>\n'
-        "<p>At a real provider others do this: users in their settings, and the provider itself.</p>\n"
+        "<p>At a real provider, users do this in their settings, or the provider does it.</p>\n"
         f'<div class="row">{revoke}{switch}</div>\n'
         '<p class="hint">For a denial, connect another account and press Deny at the provider.</p>'
         "</section>\n"

@@ -1,4 +1,4 @@
-"""The people that use the site: the sessions of their browsers, and what has happened for each of them."""
+"""The users of the site: the sessions of their browsers, and the events of each person."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _MOST_EVENTS = 200
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened for a person.
+    """An event of a person.
 
     Attributes:
         number: Its number among the person's events.
-        kind: What kind of thing.
+        kind: Its kind.
         account: The screen name of the account.
         text: The post, if it is about one.
         note: What happened, in words.
@@ -38,7 +38,7 @@ class Event:
 
 @dataclass(slots=True, eq=False)
 class Person:
-    """Somebody who uses the site."""
+    """A user of the site."""
 
     id: str = field(default_factory=lambda: secrets.token_hex(8))
     events: deque[Event] = field(default_factory=lambda: deque(maxlen=_MOST_EVENTS))
@@ -47,13 +47,13 @@ class Person:
     _numbered: int = 0
 
     def tell(self, kind: EventKind, account: str, text: str, note: str) -> None:
-        """Add an event, and wake who waits for one."""
+        """Add an event, and wake all who wait for one."""
         self._numbered += 1
         self.events.append(Event(self._numbered, kind, account, text, note))
         self.wake()
 
     def wake(self) -> None:
-        """Let everybody look who waits for an event."""
+        """Wake all who wait for an event."""
         self.changed.set()
         self.changed = asyncio.Event()
 
@@ -63,13 +63,13 @@ class Person:
 
 
 class People:
-    """Persons by the session ids of their browsers. Old sessions make room for new ones."""
+    """Persons by the session ids of their browsers. The oldest sessions are dropped beyond a limit."""
 
     def __init__(self) -> None:
         self._sessions: OrderedDict[str, Person] = OrderedDict()
 
     def find(self, session: str) -> Person | None:
-        """Return the person of a session, None if it is not one."""
+        """Return the person of a session, or None if there is no such session."""
         return self._sessions.get(session)
 
     def by_id(self, person: str) -> Person | None:
@@ -85,9 +85,9 @@ class People:
         return session
 
     def renew(self, session: str) -> str:
-        """Give a session a new id, as after every sign-in; the old id is worth nothing any more."""
+        """Give a session a new id and invalidate the old one."""
         return self.enter(self._sessions.pop(session, Person()))
 
-    def everybody(self) -> list[Person]:
+    def all(self) -> list[Person]:
         """Return all persons."""
         return list(self._sessions.values())

@@ -1,4 +1,4 @@
-"""Posting a feed for an account: one post after another, with a pause where the provider asks for one."""
+"""Posts a feed for an account: one post after another, with a pause if the provider asks for one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Reposts:
     """Posts feeds in tasks of their own.
 
     Args:
-        session: What posts. Its retries are off here, so that the site can show a refusal when it comes.
+        session: The session. It posts without retries, so that the site can show each refusal.
     """
 
     def __init__(self, session: OAuth1Session) -> None:
@@ -36,7 +36,7 @@ class Reposts:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self, person: Person, account: str, posts: list[str]) -> None:
-        """Begin to post a feed for an account of a person."""
+        """Start posting a feed for an account of a person."""
         task = asyncio.create_task(self._post_all(person, account, posts))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -54,7 +54,7 @@ class Reposts:
             try:
                 number = await self._post(person, account, text)
             except TokenRejected:
-                return  # on_token_rejected has told the person
+                return  # on_token_rejected has added an event
             except UnknownUser:
                 person.tell("failed", name, text, "not posted: this account is not connected any more")
                 return
@@ -82,6 +82,6 @@ class Reposts:
 
 
 def lines_of(feed: str) -> list[str]:
-    """Return the posts of a feed, one from each line that is not empty, each cut to a post's length."""
+    """Return the posts of a feed: its lines that are not empty, each cut to the length of a post."""
     lines = (line.strip() for line in feed.splitlines())
     return [line[:_LONGEST_POST] for line in lines if line][:_MOST_POSTS]
