@@ -105,7 +105,7 @@ class Signer:
         # Templates of what most requests have: only nonce and timestamp differ.
         marks = (("oauth_nonce", _NONCE), ("oauth_timestamp", _TIMESTAMP))
         version = (("oauth_version", "1.0"),) if rules.send_version else ()
-        constant = [(percent_encode(name), percent_encode(value)) for name, value in self._constant]
+        constant = [(name, percent_encode(value)) for name, value in self._constant]
         with_marks = [*constant, *marks, *version]
         self._fixed = [*constant, *version]
         self._names = frozenset(name for name, _ in with_marks)
