@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-import threading
 import time
 from collections import deque
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
+from aiooauth1._internal.sqlite import in_daemon_thread, make_private
 from aiooauth1.errors import StoreCorrupt, StoreUnavailable
 from aiooauth1.posting.journal import Entry, InputChanged, JournalReport, KeptWindow
 
@@ -223,9 +223,10 @@ class SQLiteJournal:
         await self.release()
 
     async def _connect(self) -> aiosqlite.Connection:
-        await asyncio.to_thread(_make_private, self._path)
         try:
-            connection = await _in_daemon_thread(lambda: aiosqlite.connect(self._path, timeout=0.5))
+            await asyncio.to_thread(make_private, self._path, "posts")
+            # A thread that is no daemon would keep the program from ending if the journal is not closed.
+            connection = await in_daemon_thread(lambda: aiosqlite.connect(self._path, timeout=0.5))
         except (sqlite3.Error, OSError) as error:
             raise self._error(error) from None
         self._connection = connection
@@ -327,6 +328,8 @@ class SQLiteJournal:
     def _error(self, error: Exception) -> Exception:
         if isinstance(error, RuntimeError):
             return error
+        if isinstance(error, OSError):
+            return StoreUnavailable(f"the journal {self._path!r} cannot be opened: {error.strerror or error}")
         # SQLite's messages may show contents of the file, so only the error's name is passed on.
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
         name = getattr(error, "sqlite_errorname", type(error).__name__)
@@ -358,17 +361,3 @@ def _check(one: Numbered, position: int, name: bytes, digest: bytes) -> None:
         raise InputChanged(
             f"post {one.position + 1} of the input, {held!r}, differs from what the journal began with"
         )
-
-
-def _make_private(path: str) -> None:
-    with suppress(FileExistsError, OSError):  # SQLite reports a bad path
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-
-
-def _in_daemon_thread(make: Callable[[], aiosqlite.Connection]) -> aiosqlite.Connection:
-    """Make a connection whose thread is a daemon, so that an unclosed journal does not block the exit."""
-    made: list[aiosqlite.Connection] = []
-    thread = threading.Thread(target=lambda: made.append(make()), daemon=True)
-    thread.start()
-    thread.join()
-    return made[0]

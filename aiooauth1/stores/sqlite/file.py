@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import os
 import sqlite3
-import stat
-import threading
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from aiooauth1._internal.lifecycle import LoopAffinity
+from aiooauth1._internal.sqlite import in_daemon_thread, make_private
 from aiooauth1.errors import StoreCorrupt, StoreUnavailable
 from aiooauth1.stores.sqlite.database import Database
 
@@ -26,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["SQLiteFile"]
 
-_T = TypeVar("_T")
 _LONGEST = 1_000_000  # seconds, of which SQLite can count the milliseconds
 _PAUSE = 0.01  # seconds between two attempts to open a file that others are opening
 _PRAGMAS = (
@@ -187,7 +184,7 @@ class SQLiteFile:
         )
         try:
             async with asyncio.timeout(self._timeout):
-                await asyncio.to_thread(_make_private, self._path)
+                await asyncio.to_thread(make_private, self._path)
                 for _ in range(2):
                     connections.append(await self._connection())
                     while not await self._is_ready(connections[-1]):  # noqa: ASYNC110 - another process has it
@@ -214,7 +211,7 @@ class SQLiteFile:
 
     async def _connection(self) -> Connection:
         # No transactions of Python's making.
-        return await _in_daemon_thread(
+        return await in_daemon_thread(
             lambda: self._connect(self._path, timeout=self._timeout, isolation_level=None)
         )
 
@@ -291,34 +288,3 @@ def _failure(error: sqlite3.Error) -> _Failure:
     if (reason := _UNAVAILABLE.get(code & 0xFF)) is not None:
         return _Failure(StoreUnavailable, f"{reason} ({name})")
     return _Failure(StoreCorrupt, f"it is damaged, or not a database of ours ({name})")
-
-
-def _make_private(path: str) -> None:
-    """Make the file, or take it away from others' eyes. SQLite gives its companions the same mode."""
-    place = Path(path).resolve()  # where a link leads to, which SQLite would make for all to read
-    try:
-        os.close(os.open(place, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    except FileExistsError:
-        # By name: closing any descriptor of an SQLite file drops all locks that this process has on it.
-        for companion in (place, *(place.with_name(place.name + ending) for ending in ("-wal", "-shm"))):
-            with suppress(FileNotFoundError):  # gone again
-                found = companion.stat()
-                if hasattr(os, "geteuid") and found.st_uid != os.geteuid():
-                    raise PermissionError(
-                        errno.EPERM,
-                        f"user {found.st_uid} owns it, who can read the tokens: use a file of your own",
-                    ) from None
-                if stat.S_IMODE(found.st_mode) & 0o077:
-                    companion.chmod(0o600)
-
-
-def _in_daemon_thread(make: Callable[[], _T]) -> _T:
-    """Call it in a daemon thread: a thread that it makes is then one too.
-
-    So a connection that was not closed does not keep the program from ending; SQLite's files survive that.
-    """
-    made: list[_T] = []
-    thread = threading.Thread(target=lambda: made.append(make()), daemon=True)
-    thread.start()
-    thread.join()
-    return made[0]
