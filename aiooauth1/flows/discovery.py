@@ -15,6 +15,7 @@ from aiooauth1.errors import RedirectRefused, SigningError, TokenResponseError
 from aiooauth1.flows.sites import Site, origin_of
 from aiooauth1.providers.tenants import wordpress
 from aiooauth1.responses.problem import read_problem
+from aiooauth1.session.redirects import REDIRECTS
 from aiooauth1.transport.public_only import private_address_in, public_connector
 
 
@@ -30,7 +31,6 @@ __all__ = ["discover"]
 
 _MOST_READ = 1 << 20  # bytes: the index of a site with many plugins has some hundred thousand
 _MOST_HOPS = 3
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _NOT_FOUND = 404
 _FIRST_REFUSAL = 400
 _SECONDS = 15.0
@@ -107,7 +107,7 @@ async def _get(http: ClientSession, url: str, origin: str) -> tuple[int, list[tu
                 headers={hdrs.ACCEPT: "application/json"},
                 timeout=ClientTimeout(total=_SECONDS),
             ) as response:
-                if response.status not in _REDIRECTS:
+                if response.status not in REDIRECTS:
                     return response.status, list(response.headers.items()), await _read(response), url
                 target = urljoin(url, response.headers.get(hdrs.LOCATION, ""))
         except OSError as error:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
+
+from aiooauth1._internal.loopback import is_loopback
 
 
 __all__ = ["Site", "origin_of"]
@@ -40,7 +41,9 @@ class Site(NamedTuple):
         parts = _split(address)
         is_secure = parts is not None and parts.scheme == "https"
         is_plain = parts is not None and parts.scheme == "http"
-        if parts is None or not (is_secure or (is_plain and (allow_http or _is_loopback(parts)))):
+        if parts is None or not (
+            is_secure or (is_plain and (allow_http or is_loopback(parts.hostname or "")))
+        ):
             raise ValueError("the site must be an https address such as 'https://example.org/blog'")
         if parts.query or parts.fragment or "?" in address or "#" in address or "@" in parts.netloc:
             raise ValueError(
@@ -67,12 +70,3 @@ def _split(url: str) -> SplitResult | None:
         return None
     is_clean = url.isascii() and url.isprintable() and " " not in url and "\\" not in url
     return parts if parts.hostname and is_clean else None
-
-
-def _is_loopback(parts: SplitResult) -> bool:
-    if parts.hostname == "localhost":
-        return True
-    try:
-        return ip_address(parts.hostname or "").is_loopback
-    except ValueError:
-        return False

@@ -14,6 +14,7 @@ from aiooauth1.errors import OAuth1Error, RedirectRefused, SigningError, TokenRe
 from aiooauth1.flows.bounded_response import BoundedHeadResponse
 from aiooauth1.responses.excerpts import excerpt
 from aiooauth1.responses.redaction import SecretMatcher
+from aiooauth1.session.redirects import REDIRECTS
 from aiooauth1.transport.delivery import ObservedRequest, observe, outcome_unknown
 from aiooauth1.transport.placement import apply_signature, compute_signature
 from aiooauth1.transport.public_only import private_address_in
@@ -37,7 +38,6 @@ __all__ = ["TokenReply", "TokenRequest", "send_token_request"]
 _MOST_READ = 64 * 1024
 _LAST_SUCCESS = 299
 _FIRST_REFUSAL = 400
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _LONGEST_ORIGIN = 200
 
 
@@ -259,7 +259,7 @@ def _redirect(response: ClientResponse, request: TokenRequest) -> str:
     """Describe a redirect by the origin it leads to. The rest of its URL may echo the request."""
     said = f"the token endpoint answered with status {response.status} instead of a token"
     location = response.headers.get(hdrs.LOCATION)
-    if location is None or response.status not in _REDIRECTS:
+    if location is None or response.status not in REDIRECTS:
         return said
     endpoint = URL(request.url, encoded=True)
     try:

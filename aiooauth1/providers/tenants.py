@@ -10,9 +10,9 @@ a real installation on which the preset's quirks were seen.
 from __future__ import annotations
 
 import re
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, NamedTuple
 
+from aiooauth1._internal.loopback import is_loopback
 from aiooauth1.errors import SigningError
 from aiooauth1.providers.provider import Provider
 from aiooauth1.signing.base_string import parse_url
@@ -525,12 +525,7 @@ def _site(
 
 def _is_loopback(authority: str) -> bool:
     host = authority.partition("]")[0].removeprefix("[") if "[" in authority else authority.partition(":")[0]
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return is_loopback(host)
 
 
 def _is_host(text: str) -> bool:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, NamedTuple
 
+from aiooauth1._internal.loopback import is_loopback
 from aiooauth1.errors import SigningError
 from aiooauth1.signing.methods import PLAINTEXT
 
@@ -37,7 +36,7 @@ class Origin(NamedTuple):
     @property
     def is_loopback(self) -> bool:
         """Whether it is on this machine, by its name alone."""
-        return _is_loopback(self.host)
+        return is_loopback(self.host)
 
 
 class RequestTarget(NamedTuple):
@@ -45,16 +44,6 @@ class RequestTarget(NamedTuple):
 
     url: URL
     origin: Origin
-
-
-@lru_cache(64)
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def require_secure_transport(origin: Origin, signature_method: SignatureMethod, *, allow_http: bool) -> None:
