@@ -29,7 +29,7 @@ async def leave(desk: Desk, user: str | None = None, *, local: bool = False) -> 
     return await logout(None, user=user, local=local, config=desk.config, store_file=None)
 
 
-async def test_logout_revokes_at_the_provider_and_forgets(
+async def test_logout_revokes_at_the_provider_and_removes_the_token(
     desk: Desk, capsys: pytest.CaptureFixture[str]
 ) -> None:
     await desk.sign_in("ann", "ben")
@@ -59,7 +59,7 @@ async def test_a_provider_that_cannot_revoke_keeps_the_account_unless_it_is_loca
     assert await listed(desk, capsys) == []
 
 
-async def test_a_provider_whose_private_key_has_gone_does_not_hide_the_others(
+async def test_a_provider_without_its_private_key_does_not_hide_the_others(
     desk: Desk, capsys: pytest.CaptureFixture[str]
 ) -> None:
     await desk.sign_in("ann")

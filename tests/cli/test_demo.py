@@ -11,9 +11,9 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+import desk
 import psutil
 import pytest
 from hypothesis import given
@@ -32,15 +32,15 @@ from aiooauth1.testing import Arrival, FakeProvider
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
 
     from aiohttp import web
 
 
 pytestmark = pytest.mark.socket
 
-ROOT = Path(__file__).parents[2]
-COMMAND = [sys.executable, "-m", "aiooauth1", "demo"]
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8", "COLUMNS": "100"}
+COMMAND = [*desk.COMMAND, "demo"]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(desk.ROOT), "PYTHONIOENCODING": "utf-8", "COLUMNS": "100"}
 TERMINAL = {name: value for name, value in ENVIRONMENT.items() if name != "COLUMNS"}
 TIMEOUT = 50
 GOOD = b'{"user": "ann", "text": "Hello"}'

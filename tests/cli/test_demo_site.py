@@ -49,7 +49,7 @@ async def sign_in(fake: FakeProvider, http: aiohttp.ClientSession, user: str = "
         return await page.text()
 
 
-async def test_the_live_view_sends_each_event_once_and_goes_on_where_it_ended(site: Site) -> None:
+async def test_the_live_view_sends_each_event_once_and_resumes_after_the_last_one(site: Site) -> None:
     _, fake, http = site
     await sign_in(fake, http)
     seen: list[dict[str, str]] = []
@@ -127,7 +127,7 @@ def test_the_oldest_session_is_dropped_and_a_renewed_id_is_invalid() -> None:
     assert people.find(renewed) is None
 
 
-async def test_the_command_serves_until_it_is_told_to_stop() -> None:
+async def test_the_command_serves_until_sigint() -> None:
     command = [sys.executable, "-m", "aiooauth1", "demo", "--serve", "--port", "0"]
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     assert process.stdout is not None

@@ -84,7 +84,7 @@ CURL = f"curl '{URL}' -H 'Host: api.example.com' -H 'Authorization: {HEADER}' -H
         json.dumps(entry(params=[{"name": "status", "value": "Hello World"}])),
     ],
 )
-def test_a_request_is_read_from_what_people_copy(text: str) -> None:
+def test_a_copied_request_is_read(text: str) -> None:
     assert read_request(text) == REQUEST
 
 
@@ -171,14 +171,14 @@ PLAIN = sign("GET", URL, consumer=CONSUMER, token=TOKEN, nonce="n", timestamp=1,
         pytest.param(("--provider", "none"), raw(), {}, 2, "is unknown", id="that a provider is unknown"),
     ],
 )
-def test_the_output_tells(
+def test_the_output_shows(
     words: tuple[str, ...], given: str, secrets: dict[str, str], status: int, shown: str
 ) -> None:
     found = run(*words, given=given, secrets=secrets)
     assert (found.exit_code, shown in found.output) == (status, True)
 
 
-def test_the_secret_may_stand_in_a_file(tmp_path: Path) -> None:
+def test_the_secret_is_read_from_a_consumer_file(tmp_path: Path) -> None:
     (tmp_path / "consumer").write_text("key\nconsumer-secret\n")
     secrets = {"AIOOAUTH1_TOKEN_SECRET": TOKEN.secret}
     found = run("--consumer-file", str(tmp_path / "consumer"), given=raw(), secrets=secrets)

@@ -128,25 +128,3 @@ async def test_login_on_a_terminal_asks_for_the_consumer_and_for_a_refused_pin_a
     )
     assert (status, shown.endswith("Signed in at photos as ann.\n")) == (0, True)
     assert desk.fake.consumer.secret not in shown
-
-
-@pytest.mark.parametrize(
-    ("arguments", "complaint"),
-    [
-        (["nowhere"], "provider 'nowhere' is unknown"),
-        (["photos", "--config", "{tmp}/missing.toml"], "cannot be read"),
-        (
-            ["photos", "--config", "{tmp}/providers.toml"],
-            "no consumer key for photos: set AIOOAUTH1_CONSUMER",
-        ),
-    ],
-)
-async def test_login_says_in_one_line_what_is_missing(
-    arguments: list[str], complaint: str, desk: Desk
-) -> None:
-    process = await desk.start("login", *(each.format(tmp=desk.folder) for each in arguments))
-    status, out, err = await ended(process)
-    assert (status, out) == (2, "")
-    assert err.startswith("aiooauth1 login: ")
-    assert complaint in err
-    assert err.count("\n") == 1

@@ -69,7 +69,7 @@ async def test_bad_lines_are_named_and_the_rest_is_posted_to_the_url_of_an_api(d
     assert (report["done"], report["bad_lines"]) == (3, 2)
 
 
-async def test_the_exit_status_tells_refused_from_unknown(desk: Desk) -> None:
+async def test_the_exit_status_distinguishes_refused_from_unknown(desk: Desk) -> None:
     await desk.sign_in(*USERS)
     status, _, err = await run(desk, "--input", "-", given='{"id": "n", "user": "nobody", "url": "posts"}\n')
     assert status == 1
@@ -81,7 +81,7 @@ async def test_the_exit_status_tells_refused_from_unknown(desk: Desk) -> None:
     assert "Look for these at the provider; they are not sent again: 0" in err
 
 
-async def test_a_run_that_is_interrupted_or_killed_goes_on_where_it_was(desk: Desk) -> None:
+async def test_an_interrupted_or_killed_run_is_resumed_without_a_duplicate(desk: Desk) -> None:
     await desk.sign_in(*USERS)
     source = desk.folder / "posts.jsonl"
     source.write_text(lines(300))

@@ -51,7 +51,7 @@ def test_the_catalog_says_how_to_name_each_preset_and_when_one_ends(
     assert json.loads(shown(capsys, None, as_json=True))[0] == {"name": "blog", "call": "blog=SITE"}
 
 
-def test_one_provider_is_shown_with_what_is_peculiar_to_it(capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_provider_is_shown_with_the_fields_that_it_sets(capsys: pytest.CaptureFixture[str]) -> None:
     told = json.loads(shown(capsys, "blog=https://b.example", as_json=True))
     assert told == {
         "name": "blog:https://b.example",
@@ -96,7 +96,7 @@ def test_a_table_of_the_configuration_is_a_provider(tmp_path: Path) -> None:
         ("a", "[a", "cannot be read"),
     ],
 )
-def test_a_wrong_name_or_table_is_told_with_what_to_do(
+def test_a_wrong_name_or_table_is_an_error_that_says_what_to_do(
     name: str, table: str, complaint: str, tmp_path: Path
 ) -> None:
     (tmp_path / "mine.toml").write_text(table)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import json
 import signal
 import stat
@@ -33,7 +32,9 @@ async def bring(desk: Desk, *lines: object, provider: str | None = None) -> int:
     return await import_tokens(str(path), provider=provider, store_file=None)
 
 
-async def test_what_is_exported_comes_back_the_same(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_exported_tokens_equal_the_imported_ones(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
     full = {**LINE, "user": "zoë \u2028", "params": {"user_id": "7"}, "expires_at": 1.5}
     other = {"oauth_token": "k", "oauth_token_secret": "", "user": "ben"}
     assert await bring(desk, LINE, "", full, other, provider="photos") == 0
@@ -123,14 +124,3 @@ async def test_an_earlier_file_is_whole_after_an_export_ended_by(killed: bool, d
     assert [stat.S_IMODE(path.stat().st_mode) for path in drafts] == [0o600] * killed
     assert await export_tokens(str(target), providers=[], store_file=None) == 0
     assert len(target.read_text().splitlines()) == 50
-
-
-@pytest.mark.usefixtures("desk")
-async def test_secrets_are_not_shown_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
-    monkeypatch.setattr(sys, "stdout", Terminal())
-    with pytest.raises(CommandError, match="pass -o FILE, or pipe the output"):
-        await export_tokens("-", providers=[], store_file=None)

@@ -119,7 +119,7 @@ def test_refusals_close_the_route_for(users: list[str], *, closes_for_all: bool)
     assert pace.user_opens("ann", route, 181.0) == (None if closes_for_all else 210.0)
 
 
-def test_after_a_reset_one_request_goes_first() -> None:
+def test_after_a_reset_one_request_is_sent_before_the_others() -> None:
     pace, route = pace_and_route()
     for number in range(10):
         send(pace, f"user {number}", route, said(9 - number, 60), 100.0)

@@ -55,7 +55,7 @@ def test_equal_posts_have_one_json() -> None:
         (("1", "ann", "posts"), {"headers": [("a", "b")]}, TypeError, "headers of a post"),
     ],
 )
-def test_what_cannot_be_sent_is_an_error_at_once(
+def test_a_post_that_cannot_be_sent_is_an_error_at_once(
     arguments: tuple[Any, ...], options: dict[str, Any], error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):
@@ -76,6 +76,6 @@ def test_what_cannot_be_sent_is_an_error_at_once(
         ('{"id": "1", "user": "ann", "url": "posts", "data": {"a": 1}}', "data of a post"),
     ],
 )
-def test_json_that_is_no_post_is_a_value_error_that_says_why(text: str | bytes, message: str) -> None:
+def test_json_of_something_else_is_a_value_error_that_says_why(text: str | bytes, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Post.from_json(text)

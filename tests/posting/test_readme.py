@@ -5,14 +5,13 @@ from __future__ import annotations
 import ast
 import asyncio
 import os
-import re
 import signal
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from posted import posts
+from readme import ROOT, program
 
 from aiooauth1.posting import RedisJournal
 from aiooauth1.stores.redis import RedisStore
@@ -21,21 +20,14 @@ from aiooauth1.testing import FakeProviderProcess
 
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from real_redis.server import RedisServer
 
 pytestmark = pytest.mark.socket
-ROOT = Path(__file__).parents[2]
 USERS = ("ann", "ben")
 POSTS = posts(20, USERS)
 LINES = "".join(post.to_json() + "\n" for post in POSTS)
-
-
-def program(name: str) -> str:
-    blocks = re.findall(
-        r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text("utf-8"), re.DOTALL | re.MULTILINE
-    )
-    (found,) = (block for block in blocks if block.startswith(f"# {name}\n"))
-    return str(found)
 
 
 def environment(fake: FakeProviderProcess, **more: str) -> dict[str, str]:

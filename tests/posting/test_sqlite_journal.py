@@ -53,7 +53,7 @@ async def test_a_journal_knows_each_state_again(tmp_path: Path) -> None:
         (numbered(3, "1"), "post '1' is number 4 of the input, but was number 2 before"),
     ],
 )
-async def test_a_changed_input_is_refused_where_it_is_read_and_where_it_is_sent(
+async def test_a_changed_input_is_refused_by_begin_and_look_up(
     tmp_path: Path, changed: Numbered, message: str
 ) -> None:
     journal = SQLiteJournal(tmp_path / "run.db")

@@ -185,7 +185,7 @@ async def test_a_lost_answer_is_unknown_without_reconcile(redis_url: str) -> Non
         assert (report.unknown, report.in_doubt) == (1, ("0",))
 
 
-async def test_a_refused_consumer_stops_all_workers_and_enqueueing_goes_on(redis_url: str) -> None:
+async def test_a_refused_consumer_stops_all_workers_until_posts_are_enqueued(redis_url: str) -> None:
     async with team(redis_url, "consumer", consumer=Consumer("nobody", "s")) as found:
         await found.enqueue(posts(9))
         await found.run()

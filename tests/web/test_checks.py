@@ -95,7 +95,7 @@ def test_a_sign_in_starts_only_from_this_site_or_without_a_browser(
     assert (reason is None) == is_own
 
 
-def test_a_site_opened_under_another_address_is_told_its_own() -> None:
+def test_a_start_under_another_address_of_the_site_names_its_own_address() -> None:
     reason = foreign_origin(OWN, fetch_site=["same-origin"], origin=["https://www.me.example"], referer=[])
     assert reason == f"this site is open under another address: use {OWN}"
 
@@ -112,7 +112,7 @@ def test_a_site_opened_under_another_address_is_told_its_own() -> None:
         ("Purpose", "navigate", False),
     ],
 )
-def test_prefetches_are_told_apart_from_navigations(name: str, value: str, *, is_one: bool) -> None:
+def test_prefetches_are_distinguished_from_navigations(name: str, value: str, *, is_one: bool) -> None:
     assert is_prefetch(lambda asked: [value] if asked == name else []) == is_one
 
 

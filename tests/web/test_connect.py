@@ -102,7 +102,7 @@ async def test_responses_that_a_handler_raises_are_hardened(stage: Stage) -> Non
     assert page.headers["Referrer-Policy"] == "no-referrer"
 
 
-async def test_routes_below_a_prefix_work_where_the_prefix_is_taken_off(stage: Stage) -> None:
+async def test_routes_below_a_prefix_work_if_the_server_removes_the_prefix(stage: Stage) -> None:
     # The provider and the browser know the prefix; a proxy has taken it off before the routes see a request.
     browser, callback = await stage.browser_with_callback(
         prefix="/auth", callback_url="https://tweetexpress.example/auth/cb"
@@ -134,7 +134,7 @@ async def test_a_callback_can_be_loaded_again_after(
     assert (await browser.open(callback)).location == "/x"
 
 
-async def test_a_provider_that_is_down_is_said_at_the_start(stage: Stage) -> None:
+async def test_a_start_at_a_provider_that_is_down_gets_a_page_that_says_so(stage: Stage) -> None:
     await stage.serve()
     await stage.fake.aclose()
     page = await stage.browser().start("/x")
@@ -234,7 +234,7 @@ def test_an_option_that_cannot_be_used_is_refused_at_once(
             routes_of(framework, **{option: value})
 
 
-def test_plain_http_elsewhere_needs_a_handshake_that_allows_it() -> None:
+def test_http_beyond_loopback_needs_a_handshake_with_allow_http() -> None:
     handshake = Handshake(PROVIDER, Consumer("k", "s"), store=MemoryStore(), allow_http=True)
     assert on_aiohttp.oauth_routes(handshake, callback_url="http://intranet.example/cb", on_connected=None)
 

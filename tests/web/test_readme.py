@@ -10,21 +10,18 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
+from readme import ROOT, TEXT, program
 
 import aiooauth1
 
 
-README = Path(__file__).parents[2] / "README.md"
 MOST_LINES = 60
-
-
-def program(name: str) -> str:
-    """The whole program that begins with this file name."""
-    blocks = re.findall(
-        r"^```python\n(.*?)^```$", README.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
-    )
-    (found,) = (block for block in blocks if block.startswith(f"# {name}\n"))
-    return str(found)
+SETTINGS = """\
+[pytest]
+asyncio_mode = auto
+asyncio_default_fixture_loop_scope = function
+filterwarnings = error
+"""
 
 
 @pytest.mark.socket
@@ -35,17 +32,12 @@ def test_the_service_and_its_tests_are_short_and_pass(tmp_path: Path, name: str)
         source = program(each)
         assert len(source.splitlines()) <= MOST_LINES
         (tmp_path / each).write_text(source, encoding="utf-8")
-    options = [
-        "asyncio_mode = auto",
-        "asyncio_default_fixture_loop_scope = function",
-        "filterwarnings = error",
-    ]
-    (tmp_path / "pytest.ini").write_text("\n".join(["[pytest]", *options, ""]), encoding="utf-8")
+    (tmp_path / "pytest.ini").write_text(SETTINGS, encoding="utf-8")
     plugin = [] if _is_installed() else ["-p", "aiooauth1.testing.plugin"]
     done = subprocess.run(  # noqa: S603  our own interpreter, the README's code
         [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", *plugin],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(README.parent), "PYTHONUTF8": "1"},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"},
         capture_output=True,
         text=True,
         timeout=110,
@@ -58,7 +50,7 @@ def test_the_service_and_its_tests_are_short_and_pass(tmp_path: Path, name: str)
 
 
 def test_the_log_events_that_it_lists_are_those_of_the_code() -> None:
-    listed = re.findall(r"^\| `([a-z_]+\.[a-z_]+)` \|", README.read_text(encoding="utf-8"), re.MULTILINE)
+    listed = re.findall(r"^\| `([a-z_]+\.[a-z_]+)` \|", TEXT, re.MULTILINE)
     names = r'(?:"event": |_facts\()"([a-z_.]+)"'
     package = Path(aiooauth1.__file__).parent
     logged = {name for path in package.rglob("*.py") for name in re.findall(names, path.read_text("utf-8"))}
