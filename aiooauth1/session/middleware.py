@@ -51,8 +51,9 @@ class OAuth1Middleware:
             else HMAC-SHA1.
         realm: The realm of the Authorization header. None: the provider's.
         allow_http: Whether an origin may be plain http other than loopback, or PLAINTEXT go over http.
-        basic_auth: Name and password for a gateway in front of the provider, for the origins alone; only with
-            a provider whose `placement` is `query` or `body`.
+        basic_auth: `aiohttp.encode_basic_auth(name, password)` (or a `BasicAuth`) for a gateway before
+            the provider. It goes to the origins alone, and needs a provider whose `placement` is `query` or
+            `body`.
         clock: Seconds since the epoch.
         nonce: A new text at each call, letters and digits. None: random ones as long as the provider wants.
 
@@ -76,7 +77,7 @@ class OAuth1Middleware:
         signature_method: SignatureMethod | str | None = None,
         realm: str | None = None,
         allow_http: bool = False,
-        basic_auth: BasicAuth | None = None,
+        basic_auth: BasicAuth | str | None = None,
         clock: Callable[[], float] = system_time,
         nonce: Callable[[], str] | None = None,
     ) -> None:

@@ -237,8 +237,14 @@ class ConnectionPool:
         if self._affinity.is_current():
             while self._pauses:
                 self._pauses.pop().reschedule(0)
-        if self._affinity.close() and self._http is not None:
-            owns_connections = self._options.get("connector_owner", True)
+        if not self._affinity.close():
+            return
+        owns_connections = self._options.get("connector_owner", True)
+        connector = self._options.get("connector")
+        if self._http is None:
+            if connector is not None and owns_connections:
+                await connector.close()
+        else:
             await self._http.close()
             if owns_connections:
                 for response in self._responses:

@@ -78,9 +78,9 @@ class OAuth1Session:
         placement: Where the `oauth_` parameters go: `header`, `query` or `body`. None: as the provider says,
             else into the header. aiohttp's trace hooks see neither the header nor the signed query; a body
             that holds the signature is shown to `on_request_chunk_sent` as it goes out.
-        basic_auth: Name and password for a gateway in front of the provider (staging sites have one). Only
-            with `placement` `query` or `body`, which leave Authorization free, and with a provider, to whose
-            origins alone it goes.
+        basic_auth: `aiohttp.encode_basic_auth(name, password)` (or a `BasicAuth`) for a gateway before
+            the provider (staging sites have one). Only with `placement` `query` or `body`, which leave
+            Authorization free, and with a provider, to whose origins alone it goes.
         public_only: Whether to connect to public addresses only: for sites that users name. A call or
             redirect to a private address raises SigningError or RedirectRefused before anything is sent.
         clock: Seconds since the epoch.
@@ -126,7 +126,7 @@ class OAuth1Session:
         realm: str | None = None,
         allow_http: bool = False,
         placement: Placement | None = None,
-        basic_auth: BasicAuth | None = None,
+        basic_auth: BasicAuth | str | None = None,
         public_only: bool | None = None,
         clock: Callable[[], float] = system_time,
         nonce: Callable[[], str] | None = None,

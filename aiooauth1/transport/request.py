@@ -44,6 +44,7 @@ __all__ = [
 FORM = "application/x-www-form-urlencoded"
 _TOKEN = frozenset("!#$%&'*+-.^_`|~" + string.digits + string.ascii_letters)  # RFC 9110 section 5.6.2
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_BASIC = re.compile(r"Basic [A-Za-z0-9+/=]+")
 _CONNECTION = frozenset({"", "close", "keep-alive"})
 _AUTHORITY = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~%:[]!$&'()*+,;=")
 
@@ -210,18 +211,23 @@ def check_fields(fields: MultiMapping[str]) -> None:
             raise SigningError(f"the headers have {once} twice, of which servers take either: give it once")
 
 
-def basic_authorization(given: BasicAuth | None) -> str | None:
+def basic_authorization(given: BasicAuth | str | None) -> str | None:
     """Return the Authorization for a gateway in front of the provider, if there is one.
 
     Raises:
-        TypeError: If it is not an `aiohttp.BasicAuth` or None.
+        TypeError: If it is not what `aiohttp.encode_basic_auth` returns, an `aiohttp.BasicAuth` or None.
         ValueError: If name or password has a character that its encoding lacks.
     """
     if given is None:
         return None
+    if isinstance(given, str) and _BASIC.fullmatch(given) is not None:
+        return given
     if not isinstance(given, BasicAuth):
         kind = f"the class {given.__name__}" if isinstance(given, type) else type(given).__name__
-        raise TypeError(f"basic_auth must be an aiohttp.BasicAuth or None, not {kind}")
+        raise TypeError(
+            "basic_auth must be what aiohttp.encode_basic_auth() returns, an aiohttp.BasicAuth or None,"
+            f" not {kind}"
+        )
     with suppress(UnicodeEncodeError):
         return given.encode()
     # Raised outside the handler, since the codec's error holds the password.

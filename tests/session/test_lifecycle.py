@@ -613,14 +613,16 @@ async def test_a_call_that_waits_for_a_connection_when_its_session_closes_says_s
         await asyncio.wait_for(first, 5)
 
 
+@pytest.mark.parametrize("is_used", [True, False], ids=["used", "never used"])
 @pytest.mark.parametrize("owner", [None, True, False])
 async def test_a_connector_is_closed_with_its_session_unless_it_has_another_owner(
-    listener: Listener, owner: bool | None
+    listener: Listener, owner: bool | None, is_used: bool
 ) -> None:
     connector = aiohttp.TCPConnector()
     options: dict[str, Any] = {} if owner is None else {"connector_owner": owner}
     session = signing(connector=connector, **options)
-    await session.get(listener.origin)
+    if is_used:
+        await session.get(listener.origin)
     await session.aclose()
     assert connector.closed is (owner is not False)
     await connector.close()

@@ -932,13 +932,14 @@ def test_basic_auth_that_its_encoding_lacks_is_refused_without_showing_it() -> N
     assert raised.value.__context__ is None
 
 
+@pytest.mark.parametrize("given", [basic(), basic().encode()], ids=["BasicAuth", "encoded"])
 @pytest.mark.parametrize("placement", ["query", "body"])
 async def test_basic_auth_goes_to_the_providers_origins_and_no_further(
-    listener: Listener, placement: Any
+    listener: Listener, placement: Any, given: BasicAuth | str
 ) -> None:
     async with Listener() as stranger:
         provider = Provider("home", base_url=f"{listener.origin}/", placement=placement)
-        async with signing(provider=provider, basic_auth=basic()) as session:
+        async with signing(provider=provider, basic_auth=given) as session:
             async with session.post("posts", data={"a": "1"}) as response:
                 assert "Authorization" not in response.request_info.headers
             listener.answer = lambda _: reply(303, {"Location": f"{stranger.origin}/on"})

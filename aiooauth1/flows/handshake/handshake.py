@@ -79,8 +79,9 @@ class Handshake(Legs):
         nonce: Returns a new string of letters and digits at each call. By default random nonces of
             `provider.nonce_length`.
         allow_http: Whether endpoints may be plain http on other machines, and PLAINTEXT go over http at all.
-        basic_auth: Name and password for a gateway in front of the provider (staging sites have one). Only
-            if no token endpoint takes its `oauth_` parameters in the header.
+        basic_auth: `aiohttp.encode_basic_auth(name, password)` (or a `BasicAuth`) for a gateway before
+            the provider (staging sites have one). Only if no token endpoint takes its `oauth_` parameters in
+            the header.
         public_only: Whether to connect to public addresses only, for sites that users name. By default
             `provider.public_only`.
 
@@ -102,7 +103,7 @@ class Handshake(Legs):
         clock: Callable[[], float] = system_time,
         nonce: Callable[[], str] | None = None,
         allow_http: bool = False,
-        basic_auth: BasicAuth | None = None,
+        basic_auth: BasicAuth | str | None = None,
         public_only: bool | None = None,
     ) -> None:
         super().__init__(

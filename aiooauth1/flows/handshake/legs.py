@@ -87,8 +87,9 @@ class Legs:
         nonce: Returns a new string of letters and digits at each call. By default random nonces of
             `provider.nonce_length`.
         allow_http: Whether endpoints may be plain http on other machines, and PLAINTEXT go over http at all.
-        basic_auth: Name and password for a gateway in front of the provider (staging sites have one). Only
-            if no token endpoint takes its `oauth_` parameters in the header.
+        basic_auth: `aiohttp.encode_basic_auth(name, password)` (or a `BasicAuth`) for a gateway before
+            the provider (staging sites have one). Only if no token endpoint takes its `oauth_` parameters in
+            the header.
         public_only: Whether to connect to public addresses only, for sites that users name. By default
             `provider.public_only`.
     """
@@ -103,7 +104,7 @@ class Legs:
         clock: Callable[[], float] = system_time,
         nonce: Callable[[], str] | None = None,
         allow_http: bool = False,
-        basic_auth: BasicAuth | None = None,
+        basic_auth: BasicAuth | str | None = None,
         public_only: bool | None = None,
     ) -> None:
         if not isinstance(provider, Provider):
@@ -425,7 +426,7 @@ class Legs:
         return self._ours
 
 
-def _basic_auth(provider: Provider, given: BasicAuth | None) -> str | None:
+def _basic_auth(provider: Provider, given: BasicAuth | str | None) -> str | None:
     value = basic_authorization(given)
     if value is None:
         return None

@@ -408,7 +408,7 @@ async def test_an_unknown_handshake_hints_at_another_process(stage: Stage) -> No
         ({"ttl": None}, "ttl must be a number"),
         ({"clock": 7}, "clock must be a function"),
         ({"nonce": "x"}, "nonce must be a function"),
-        ({"basic_auth": ("a", "b")}, "basic_auth must be an aiohttp.BasicAuth"),
+        ({"basic_auth": ("a", "b")}, "basic_auth must be what aiohttp.encode_basic_auth"),
     ],
 )
 def test_a_wrong_type_is_refused_at_construction(given: dict[str, Any], says: str) -> None:
