@@ -45,27 +45,7 @@ CONTRACT = {
         "rate_limit",
         *errors.__all__,
     ],
-    "aiooauth1.errors": [
-        "AuthorizationDenied",
-        "CallbackError",
-        "HandshakeError",
-        "NonceRejected",
-        "OAuth1Error",
-        "OutcomeUnknown",
-        "ProviderError",
-        "RateLimited",
-        "RedirectRefused",
-        "SignatureRejected",
-        "SigningError",
-        "StoreCorrupt",
-        "StoreUnavailable",
-        "TimestampRefused",
-        "TokenRejected",
-        "TokenResponseError",
-        "TooManyHandshakes",
-        "UnknownUser",
-        "VerifierRejected",
-    ],
+    "aiooauth1.errors": errors.__all__,  # the tree of errors has a test of its own
     "aiooauth1.posting": ["Journal", "Outcome", "Post", "RedisJournal", "SQLiteJournal", "post_all"],
     "aiooauth1.posting.taskiq": ["enqueue", "posting_task"],
     "aiooauth1.flows": ["Handshake", "PendingHandshake"],
@@ -139,19 +119,14 @@ def module(request: pytest.FixtureRequest) -> ModuleType:
     return importlib.import_module(request.param)
 
 
-def test_every_public_module_says_what_is_public_and_has_it(module: ModuleType) -> None:
+def test_every_public_module_has_and_describes_its_public_names(module: ModuleType) -> None:
     assert isinstance(module.__all__, list)
     assert module.__all__ == sorted(module.__all__, key=order)
     assert len(module.__all__) == len(set(module.__all__))
-    for name in module.__all__:
-        assert not name.startswith("_")
-        assert hasattr(module, name), name
-        assert name in dir(module)
-
-
-def test_every_public_module_and_what_is_public_in_it_is_described(module: ModuleType) -> None:
     assert module.__doc__
     for name in module.__all__:
+        assert not name.startswith("_")
+        assert name in dir(module)
         value = getattr(module, name)
         if callable(value) and getattr(value, "__module__", "").startswith("aiooauth1"):
             assert value.__doc__, f"{module.__name__}.{name}"
@@ -159,8 +134,7 @@ def test_every_public_module_and_what_is_public_in_it_is_described(module: Modul
 
 @pytest.mark.parametrize("name", CONTRACT)
 def test_the_names_of_the_contract_are_there(name: str) -> None:
-    module = importlib.import_module(name)
-    assert set(CONTRACT[name]) <= set(module.__all__)
+    assert set(CONTRACT[name]) <= set(importlib.import_module(name).__all__)
 
 
 @pytest.mark.parametrize("name", sorted(INTERNAL_FACES))

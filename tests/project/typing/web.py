@@ -1,4 +1,4 @@
-"""What applications write, held to the types; mypy reads it, nothing runs it."""
+"""Applications on each web framework. Never run: mypy reads it, strictly."""
 
 from __future__ import annotations
 

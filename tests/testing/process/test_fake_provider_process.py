@@ -36,6 +36,8 @@ async def test_the_child_does_what_the_provider_does() -> None:
     options: dict[str, Any] = {"consumer": given, "consumers": [other], "base_path": "/v1", "name": "kid"}
     async with FakeProviderProcess(**options) as fake, aiohttp.ClientSession() as http:
         caller = Caller(http, fake)
+        child = psutil.Process(fake.pid)
+        assert given.secret not in repr((child.cmdline(), child.environ(), fake))
         assert (fake.consumer, fake.provider.name, fake.provider.base_url) == (given, "kid", fake.url)
         assert fake.url.endswith("/v1/")
         _, page = await caller.begin("https://c.example/")
@@ -101,13 +103,6 @@ async def test_closing_waits_for_the_current_command() -> None:
                 assert late or (isinstance(answer_, Summary) and answer_.posts == 0), answer_
 
 
-async def test_no_secret_is_in_arguments_or_environment() -> None:
-    async with FakeProviderProcess(consumer=Consumer("key", "canary-secret")) as fake:
-        child = psutil.Process(fake.pid)
-        assert "canary" not in repr((child.cmdline(), child.environ(), fake))
-        assert fake.consumer.secret not in repr(fake)
-
-
 async def test_the_child_ends_with_its_block() -> None:
     fake = FakeProviderProcess()
     with pytest.raises(RuntimeError, match="not started"):
@@ -116,6 +111,7 @@ async def test_the_child_ends_with_its_block() -> None:
         await fake.posts()
     async with fake:
         child = psutil.Process(fake.pid)
+        assert fake.consumer.secret not in repr((child.cmdline(), child.environ(), fake))
         with pytest.raises(RuntimeError, match="already started"):
             await fake.start()
     assert not child.is_running()
@@ -127,10 +123,9 @@ async def test_the_child_ends_with_its_block() -> None:
 async def test_a_child_that_dies_is_noticed() -> None:
     async with FakeProviderProcess() as fake:
         psutil.Process(fake.pid).kill()
-        with pytest.raises(RuntimeError, match="has ended"):
-            await fake.summary()
-        with pytest.raises(RuntimeError, match="has ended"):
-            await fake.summary()
+        for _ in range(2):
+            with pytest.raises(RuntimeError, match="has ended"):
+                await fake.summary()
 
 
 async def test_a_child_that_cannot_start_raises(capfd: pytest.CaptureFixture[str]) -> None:
@@ -223,16 +218,9 @@ async def test_the_program_ends_when_its_output_is_closed() -> None:
     process.stdin.close()
 
 
-def test_malformed_commands_get_an_error() -> None:
-    fake = FakeProvider()
-    for line in (
-        b"[]",
-        b"1",
-        b"null",
-        b"{}",
-        b'{"id": 1}',
-        b'{"id": 1, "do": []}',
-        b'{"id": 1, "do": "revoke"}',
-    ):
-        (message,) = answer(fake, line)
-        assert message["error"] in {"TypeError", "KeyError", "AttributeError"}
+@pytest.mark.parametrize(
+    "line", ["[]", "1", "null", "{}", '{"id": 1}', '{"id": 1, "do": []}', '{"id": 1, "do": "revoke"}']
+)
+def test_a_malformed_command_gets_an_error(line: str) -> None:
+    (message,) = answer(FakeProvider(), line.encode())
+    assert message["error"] in {"TypeError", "KeyError", "AttributeError"}

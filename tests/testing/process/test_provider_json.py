@@ -50,9 +50,8 @@ PLAIN = '{"signature_method": "PLAINTEXT", "name": "a", "rate_limits": [], "rule
     [
         *["", "nonsense", "1", "null", "[]", "{}", PLAIN.replace("PLAINTEXT", "RSA-SHA1") + "{}}"],
         *[
-            PLAIN + '[], "sunset": null}',
-            PLAIN + '{}, "sunset": 7}',
-            PLAIN + '{}, "sunset": null, "more": 1}',
+            PLAIN + end
+            for end in ('[], "sunset": null}', '{}, "sunset": 7}', '{}, "sunset": null, "more": 1}')
         ],
     ],
 )
