@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aiooauth1.errors import SigningError
-from aiooauth1.signing.mistakes import BASE_STRING_MISTAKES, KEY_MISTAKES, Cause, targets
+from aiooauth1.signing.base_string_mistakes import BASE_STRING_MISTAKES, WIDE
+from aiooauth1.signing.key_mistakes import KEY_MISTAKES, Known
+from aiooauth1.signing.mistakes import Cause, targets
 from aiooauth1.signing.recipe import HASHES, Key, right_recipe
 from aiooauth1.signing.rules import SigningRules
 from aiooauth1.signing.sent_request import SentRequest
@@ -133,7 +135,11 @@ class _Search:
         self._request = request
         self._right = right_recipe(request, rules)
         self._key = Key(consumer.secret, token.secret if token is not None else "", HASHES.get(name))
-        self._other_secret = request_token.secret if request_token is not None else None
+        self._known = Known(
+            request_token.secret if request_token is not None else None,
+            consumer.key,
+            token.key if token is not None else None,
+        )
         self._encoded = self._hashed = 0
         self._seen: set[int] = set()
 
@@ -166,32 +172,38 @@ class _Search:
                 for second, signer in signers:
                     if self._may_hash(changed):
                         yield (cause, second), signer(changed)
-            for cause, recipe, _ in bases:
-                for second, _, changed in self._changed(recipe, after=cause):
-                    yield (cause, second), sign(changed)
+            for are_wide in (False, True):
+                for cause, recipe, _ in bases:
+                    for second, _, changed in self._changed(recipe, after=cause, are_wide=are_wide):
+                        yield (cause, second), sign(changed)
         yield from self._key_pairs(keys, base)
 
     def _key_pairs(self, keys: list[tuple[Cause, Key]], base: str) -> Iterator[tuple[tuple[Cause, ...], str]]:
         places = {cause.name: place for place, (cause, _) in enumerate(KEY_MISTAKES)}
         for first, key in keys:
             for second, variants in KEY_MISTAKES[places[first.name] + 1 :]:
-                for other in variants(key, self._other_secret):
+                for other in variants(key, self._known):
                     if self._may_hash(base):
                         yield (first, second), other.signer()(base)
 
     def _keys(self) -> Iterator[tuple[Cause, Key]]:
         known = {self._key}
         for cause, variants in KEY_MISTAKES:
-            for key in variants(self._key, self._other_secret):
+            for key in variants(self._key, self._known):
                 if key not in known:
                     known.add(key)
                     yield cause, key
 
-    def _changed(self, recipe: Recipe, after: Cause | None = None) -> Iterator[tuple[Cause, Recipe, str]]:
-        """Yield the base strings that one mistake more makes, each once, while there is time."""
+    def _changed(
+        self, recipe: Recipe, after: Cause | None = None, *, are_wide: bool = False
+    ) -> Iterator[tuple[Cause, Recipe, str]]:
+        """Yield the base strings that one more mistake makes, each once, within the bounds.
+
+        After another mistake: those that come later in the list, and either none of both is wide or one is.
+        """
         is_later = after is None
         for cause, variants in BASE_STRING_MISTAKES:
-            if is_later:
+            if is_later and (after is None or (not WIDE.isdisjoint((cause.name, after.name))) == are_wide):
                 for changed in variants(recipe, self._request):
                     if self._encoded > _MOST_ENCODED:
                         return

@@ -1,30 +1,16 @@
-"""The usual mistakes in signing: each makes wrong recipes or keys of right ones.
-
-Libraries, proxies and servers make them in users' reports. Each function yields its variants, the likeliest
-first.
-"""
+"""Names mistakes in signing, and undoes those that are made with a finished signature."""
 
 from __future__ import annotations
 
+import base64
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from functools import partial
-from typing import TYPE_CHECKING
-from urllib.parse import unquote, unquote_to_bytes
-
-from aiooauth1.signing.encoding import decoded_again, percent_encode
-from aiooauth1.signing.methods import Hmac
-from aiooauth1.signing.recipe import HASHES, Key, Recipe, naturally_sorted
-from aiooauth1.signing.sent_request import SentRequest, multipart_pairs
+from dataclasses import dataclass
+from urllib.parse import unquote
 
 
-if TYPE_CHECKING:
-    from aiooauth1.signing.recipe import EncodedPairs
-    from aiooauth1.signing.sent_request import Pairs
+__all__ = ["SIGNATURE_MISTAKES", "Cause", "targets"]
 
-
-__all__ = ["BASE_STRING_MISTAKES", "KEY_MISTAKES", "SIGNATURE_MISTAKES", "Cause", "targets"]
+_HEX_DIGEST = re.compile(r"(?:[0-9a-fA-F]{40}|[0-9a-fA-F]{64}|[0-9a-fA-F]{128})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,517 +31,18 @@ class Cause:
         return f"{self.text} {self.remedy}"
 
 
-RecipeVariants = Callable[[Recipe, SentRequest], Iterator[Recipe]]
-KeyVariants = Callable[[Key, str | None], Iterator[Key]]
-
-_ESCAPE = re.compile(r"%[0-9A-F]{2}")
-
-
-# The base string: method and URI
-
-
-def _method(recipe: Recipe, request: SentRequest) -> Iterator[Recipe]:
-    for method in (request.method, recipe.method.lower(), recipe.method.capitalize()):
-        yield replace(recipe, method=method)
-
-
-def _other_method(recipe: Recipe, _: SentRequest) -> Iterator[Recipe]:
-    for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"):
-        yield replace(recipe, method=method)
-
-
-def _scheme(recipe: Recipe, _: SentRequest) -> Iterator[Recipe]:
-    yield replace(recipe, scheme="http" if recipe.scheme == "https" else "https")
-
-
-def _port(recipe: Recipe, _: SentRequest) -> Iterator[Recipe]:
-    name, colon, digits = recipe.host.rpartition(":")
-    if colon and digits.isdigit():
-        yield replace(recipe, host=name)
-        return
-    for port in ("443", "80") if recipe.scheme == "https" else ("80", "443"):
-        yield replace(recipe, host=f"{recipe.host}:{port}")
-
-
-def _slash(recipe: Recipe, _: SentRequest) -> Iterator[Recipe]:
-    other = recipe.path.removesuffix("/") if recipe.path.endswith("/") else recipe.path + "/"
-    yield replace(recipe, path=other)
-
-
-def _path_decoded(recipe: Recipe, _: SentRequest) -> Iterator[Recipe]:
-    decoded = unquote(recipe.path)
-    yield replace(recipe, path=decoded)
-    yield replace(recipe, path=decoded.replace(" ", "+"))
-    yield replace(recipe, path=percent_encode(decoded).replace("%2F", "/"))
-
-
-def _path_encoded(recipe: Recipe, _: SentRequest) -> Iterator[Recipe]:
-    yield replace(recipe, path=percent_encode(recipe.path).replace("%2F", "/"))
-
-
-def _path_case(recipe: Recipe, _: SentRequest) -> Iterator[Recipe]:
-    yield replace(recipe, path=recipe.path.lower())
-
-
-def _host_case(recipe: Recipe, request: SentRequest) -> Iterator[Recipe]:
-    written = request.url.partition("://")[2].partition("/")[0].partition("?")[0]
-    for host in (written, request.header("Host"), recipe.host.title(), recipe.host.upper()):
-        if host and host.lower() == recipe.host:
-            yield replace(recipe, host=host)
-
-
-def _other_host(recipe: Recipe, request: SentRequest) -> Iterator[Recipe]:
-    for field in ("Host", "X-Forwarded-Host"):
-        if host := request.header(field):
-            yield replace(recipe, host=host.lower())
-    name = recipe.host.removeprefix("www.")
-    yield replace(recipe, host=name if name != recipe.host else f"www.{name}")
-    yield replace(recipe, host=recipe.host.replace("127.0.0.1", "localhost"))
-    yield replace(recipe, host=recipe.host.replace("localhost", "127.0.0.1"))
-
-
-# The base string: how it is encoded
-
-
-def _plus(recipe: Recipe, _: SentRequest) -> Iterator[Recipe]:
-    yield replace(recipe, value_steps=(*recipe.value_steps, lambda text: text.replace("%20", "+")))
-
-
-def _plus_not_decoded(recipe: Recipe, request: SentRequest) -> Iterator[Recipe]:
-    raw = SentRequest(
-        request.method,
-        request.url.replace("+", "%2B"),
-        request.headers,
-        request.body.replace(b"+", b"%2B") if request.form() else request.body,
-    )
-    yield replace(recipe, query=_same(raw.query(), recipe.query), form=_same(raw.form(), recipe.form))
-
-
-def _tilde(recipe: Recipe, _: SentRequest) -> Iterator[Recipe]:
-    def step(text: str) -> str:
-        return text.replace("~", "%7E")
-
-    values = replace(recipe, value_steps=(*recipe.value_steps, step))
-    yield replace(values, uri_steps=(*recipe.uri_steps, step))
-    yield values
-    # One encoder for everything, under which the tilde of values stays bare but that of the URI does not.
-    yield replace(recipe, uri_steps=(*recipe.uri_steps, step), whole_steps=(*recipe.whole_steps, step))
-
-
-def _lower_escapes(recipe: Recipe, _: SentRequest) -> Iterator[Recipe]:
-    def step(text: str) -> str:
-        return _ESCAPE.sub(lambda found: found[0].lower(), text)
-
-    everywhere = {
-        name: (*getattr(recipe, name), step) for name in ("value_steps", "uri_steps", "whole_steps")
-    }
-    yield replace(recipe, **everywhere)  # type: ignore[arg-type]
-    yield replace(recipe, value_steps=everywhere["value_steps"])
-    yield replace(recipe, uri_steps=everywhere["uri_steps"], whole_steps=everywhere["whole_steps"])
-
-
-def _bare_characters(recipe: Recipe, _: SentRequest) -> Iterator[Recipe]:
-    """Characters that a form's or JavaScript's encoder leaves bare."""
-    for characters in ("!*'()", "/", ":/", "*", "!", "'", "()", "[]", ","):
-
-        def step(text: str, characters: str = characters) -> str:
-            for character in characters:
-                text = text.replace(f"%{ord(character):02X}", character)
-            return text
-
-        values = replace(recipe, value_steps=(*recipe.value_steps, step))
-        yield values
-        yield replace(values, whole_steps=(*recipe.whole_steps, step), uri_steps=(*recipe.uri_steps, step))
-
-
-def _twice(recipe: Recipe, _: SentRequest) -> Iterator[Recipe]:
-    yield replace(recipe, value_steps=(*recipe.value_steps, percent_encode))
-    yield replace(recipe, query=_encoded(recipe.query))
-    yield replace(recipe, form=_encoded(recipe.form))
-    yield replace(recipe, query=_encoded(recipe.query), form=_encoded(recipe.form))
-    yield replace(recipe, protocol_steps=(*recipe.protocol_steps, percent_encode))
-    yield replace(recipe, whole_steps=(*recipe.whole_steps, percent_encode))
-    yield replace(recipe, uri_steps=(*recipe.uri_steps, percent_encode))
-    yield replace(
-        recipe,
-        uri_steps=(*recipe.uri_steps, percent_encode),
-        whole_steps=(*recipe.whole_steps, percent_encode),
-    )
-
-
-def _not_encoded(recipe: Recipe, _: SentRequest) -> Iterator[Recipe]:
-    yield replace(recipe, value_steps=(*recipe.value_steps, unquote))
-    yield replace(recipe, protocol_steps=(*recipe.protocol_steps, unquote))
-    yield replace(recipe, uri_steps=(*recipe.uri_steps, unquote))
-    yield replace(recipe, whole_steps=(*recipe.whole_steps, unquote))
-
-
-def _decoded_twice(recipe: Recipe, _: SentRequest) -> Iterator[Recipe]:
-    yield replace(recipe, value_steps=(*recipe.value_steps, decoded_again))
-    yield replace(recipe, protocol_steps=(*recipe.protocol_steps, decoded_again))
-
-
-def _latin_1(recipe: Recipe, _: SentRequest) -> Iterator[Recipe]:
-    def step(text: str) -> str:
-        try:
-            return percent_encode(unquote_to_bytes(text).decode().encode("latin-1"))
-        except UnicodeError:
-            return text
-
-    yield replace(recipe, value_steps=(*recipe.value_steps, step))
-
-
-# The base string: which parameters it has
-
-
-def _no_query(recipe: Recipe, _: SentRequest) -> Iterator[Recipe]:
-    yield replace(recipe, query=())
-
-
-def _query_in_uri(recipe: Recipe, request: SentRequest) -> Iterator[Recipe]:
-    raw = request.url.partition("#")[0].partition("?")[2]
-    if raw:
-        whole = replace(recipe, path=f"{recipe.path}?{raw}")
-        yield whole
-        yield replace(whole, query=())
-
-
-def _no_form(recipe: Recipe, _: SentRequest) -> Iterator[Recipe]:
-    yield replace(recipe, form=())
-
-
-def _json(recipe: Recipe, request: SentRequest) -> Iterator[Recipe]:
-    if request.form() or not request.body:
-        return
-    members = request.json_pairs()
-    if members:
-        yield replace(recipe, form=members)
-        # A dict of Python as text, None and booleans in its own spelling.
-        spelt = {b"true": b"True", b"false": b"False", b"null": b"None"}
-        yield replace(recipe, form=tuple((name, spelt.get(value, value)) for name, value in members))
-    if request.content_type != "multipart/form-data":
-        yield replace(recipe, form=((request.body, b""),))
-        name, _, value = request.body.partition(b"=")
-        yield replace(recipe, form=((unquote_to_bytes(name), unquote_to_bytes(value)),))
-
-
-def _multipart(recipe: Recipe, request: SentRequest) -> Iterator[Recipe]:
-    if fields := multipart_pairs(request):
-        yield replace(recipe, form=fields)
-
-
-def _without(name: bytes, recipe: Recipe, _: SentRequest) -> Iterator[Recipe]:
-    yield replace(recipe, oauth=tuple(pair for pair in recipe.oauth if pair[0] != name))
-
-
-def _version(recipe: Recipe, request: SentRequest) -> Iterator[Recipe]:
-    if request.protocol("oauth_version") is None:
-        yield replace(recipe, oauth=(*recipe.oauth, (b"oauth_version", b"1.0")))
-    else:
-        yield from _without(b"oauth_version", recipe, request)
-
-
-def _token(recipe: Recipe, request: SentRequest) -> Iterator[Recipe]:
-    if request.protocol("oauth_token") is None:
-        yield replace(recipe, oauth=(*recipe.oauth, (b"oauth_token", b"")))
-    else:
-        yield from _without(b"oauth_token", recipe, request)
-
-
-def _realm(recipe: Recipe, request: SentRequest) -> Iterator[Recipe]:
-    realm = request.realm()
-    for value in ("",) if realm is None else (realm,):
-        yield replace(recipe, oauth=(*recipe.oauth, (b"realm", value.encode())))
-
-
-def _array_names(recipe: Recipe, _: SentRequest) -> Iterator[Recipe]:
-    for rename in (_numbered, _with_brackets, _without_brackets, _repeats_numbered):
-        yield replace(recipe, query=rename(recipe.query), form=rename(recipe.form))
-
-
-def _empty_left_out(recipe: Recipe, _: SentRequest) -> Iterator[Recipe]:
-    yield replace(
-        recipe,
-        query=tuple(pair for pair in recipe.query if pair[1]),
-        form=tuple(pair for pair in recipe.form if pair[1]),
-    )
-
-
-def _repeats_merged(recipe: Recipe, _: SentRequest) -> Iterator[Recipe]:
-    def last(pairs: Pairs) -> Pairs:
-        return tuple(dict(pairs).items())
-
-    def first(pairs: Pairs) -> Pairs:
-        return tuple(dict(reversed(pairs)).items())
-
-    for keep in (last, first):
-        yield replace(recipe, query=keep(recipe.query), form=keep(recipe.form))
-        yield replace(recipe, query=keep(recipe.query))
-        yield replace(recipe, form=keep(recipe.form))
-    names = {name for name, _ in recipe.query}
-    yield replace(recipe, form=tuple(pair for pair in recipe.form if pair[0] not in names))
-
-
-# The base string: its order
-
-
-def _unsorted(recipe: Recipe, _: SentRequest) -> Iterator[Recipe]:
-    yield replace(recipe, order=list)
-    yield replace(recipe, order=list, oauth_last=True)
-    names = ("oauth_consumer_key", "oauth_nonce", "oauth_signature_method", "oauth_timestamp", "oauth_token")
-    rank = {name.encode(): at for at, name in enumerate((*names, "oauth_version"))}
-    oauth = tuple(sorted(recipe.oauth, key=lambda pair: (rank.get(pair[0], len(rank)), pair)))
-    yield replace(recipe, order=list, oauth=oauth)
-    yield replace(recipe, order=list, oauth=oauth, oauth_last=True)
-
-
-def _natural(recipe: Recipe, _: SentRequest) -> Iterator[Recipe]:
-    yield replace(recipe, order=sorted if recipe.order is naturally_sorted else naturally_sorted)
-
-
-def _other_order(recipe: Recipe, _: SentRequest) -> Iterator[Recipe]:
-    def by_name(pairs: EncodedPairs) -> EncodedPairs:
-        return sorted(pairs, key=lambda pair: pair[0])
-
-    def by_name_reversed(pairs: EncodedPairs) -> EncodedPairs:
-        return by_name(pairs[::-1])
-
-    def by_decoded(pairs: EncodedPairs) -> EncodedPairs:
-        return sorted(pairs, key=lambda pair: (unquote(pair[0]), unquote(pair[1])))
-
-    def by_text(pairs: EncodedPairs) -> EncodedPairs:
-        return sorted(pairs, key="=".join)
-
-    def by_lower(pairs: EncodedPairs) -> EncodedPairs:
-        return sorted(pairs, key=lambda pair: (pair[0].lower(), pair[1].lower()))
-
-    def backwards(pairs: EncodedPairs) -> EncodedPairs:
-        return pairs[::-1]
-
-    for order in (by_name, by_name_reversed, by_decoded, by_text, by_lower, backwards):
-        yield replace(recipe, order=order)
-        yield replace(recipe, order=order, oauth_last=True)
-
-
-def _same(given: Pairs, kept: Pairs) -> Pairs:
-    """Return those of the given pairs that were kept, by place, when protocol parameters were taken out."""
-    return (
-        tuple(pair for pair in given if not pair[0].startswith(b"oauth_"))
-        if len(given) != len(kept)
-        else given
-    )
-
-
-def _encoded(pairs: Pairs) -> Pairs:
-    return tuple((percent_encode(name).encode(), percent_encode(value).encode()) for name, value in pairs)
-
-
-def _numbered(pairs: Pairs) -> Pairs:
-    counts: dict[bytes, int] = {}
-    found = []
-    for name, value in pairs:
-        if name.endswith(b"[]"):
-            number = counts.get(name, 0)
-            counts[name] = number + 1
-            found.append((name[:-1] + b"%d]" % number, value))
-        else:
-            found.append((name, value))
-    return tuple(found)
-
-
-_NUMBER = re.compile(rb"\[[0-9]{1,9}\]\Z")
-
-
-def _with_brackets(pairs: Pairs) -> Pairs:
-    return tuple((_NUMBER.sub(b"[]", name), value) for name, value in pairs)
-
-
-def _without_brackets(pairs: Pairs) -> Pairs:
-    return tuple((_NUMBER.sub(b"", name).removesuffix(b"[]"), value) for name, value in pairs)
-
-
-def _repeats_numbered(pairs: Pairs) -> Pairs:
-    names = [name for name, _ in pairs]
-    return _numbered(
-        tuple((name + b"[]" if names.count(name) > 1 else name, value) for name, value in pairs)
-        if len(pairs) <= 1000  # noqa: PLR2004  counting is quadratic
-        else pairs
-    )
-
-
-# The key
-
-
-def _no_ampersand(key: Key, _: str | None) -> Iterator[Key]:
-    if not key.token:
-        yield replace(key, joint="")
-    else:
-        yield replace(key, token="", joint="")
-        yield replace(key, joint="")
-
-
-def _key_not_encoded(key: Key, _: str | None) -> Iterator[Key]:
-    yield replace(key, is_encoded=False)
-
-
-def _both(change: Callable[[str], str], key: Key) -> Iterator[Key]:
-    consumer, token = change(key.consumer), change(key.token) if key.token else key.token
-    yield replace(key, consumer=consumer)
-    yield replace(key, token=token)
-    yield replace(key, consumer=consumer, token=token)
-
-
-def _white_space(key: Key, _: str | None) -> Iterator[Key]:
-    yield from _both(str.strip, key)
-    for end in ("\n", "\r\n", " ", "\t", "\r"):
-        yield from _both(lambda secret, end=end: secret + end, key)  # type: ignore[misc]
-    yield from _both(lambda secret: " " + secret, key)
-    yield from _both(lambda secret: f" {secret} ", key)
-    yield from _both(lambda secret: "\ufeff" + secret, key)
-
-
-def _quotes(key: Key, _: str | None) -> Iterator[Key]:
-    yield from _both(lambda secret: secret.strip("\"'"), key)
-    for quote in "\"'":
-        yield from _both(lambda secret, quote=quote: f"{quote}{secret}{quote}", key)  # type: ignore[misc]
-
-
-def _key_encoded_twice(key: Key, _: str | None) -> Iterator[Key]:
-    yield from _both(percent_encode, key)
-    yield from _both(unquote, key)
-
-
-def _swapped(key: Key, _: str | None) -> Iterator[Key]:
-    yield replace(key, consumer=key.token, token=key.consumer)
-
-
-def _request_token_secret(key: Key, secret: str | None) -> Iterator[Key]:
-    if secret is not None:
-        yield replace(key, token=secret)
-
-
-def _no_token_secret(key: Key, _: str | None) -> Iterator[Key]:
-    yield replace(key, token="")
-
-
-def _no_consumer_secret(key: Key, _: str | None) -> Iterator[Key]:
-    yield replace(key, consumer="")
-
-
-def _one_secret_twice(key: Key, _: str | None) -> Iterator[Key]:
-    yield replace(key, token=key.consumer)
-    yield replace(key, consumer=key.token)
-
-
-def _hash(key: Key, _: str | None) -> Iterator[Key]:
-    others: list[Hmac | None] = [*HASHES.values(), Hmac("", "md5"), None]
-    for other in others:
-        if other != key.hash:
-            yield replace(key, hash=other)
-
-
-# In the order in which they are applied where two come together, the likeliest first among equals.
-_BASE: list[tuple[str, RecipeVariants, str, str]] = [
-    ("array_names", _array_names, "The names of arrays were signed in another form than sent (a[], a[0], a).",
-     "Send a[0]=…&a[1]=… and sign exactly that."),
-    ("query_left_out", _no_query, "The query was not signed.", "Sign the parameters of the query as well."),
-    ("query_in_uri", _query_in_uri, "The query was signed as a part of the base string URI.",
-     "Cut the URI at the question mark and sign the query as parameters."),
-    ("form_left_out", _no_form, "The form was not signed.",
-     "Sign the body's parameters if its type is application/x-www-form-urlencoded."),
-    ("json_signed", _json, "The JSON body was signed as if it were a form.",
-     "Sign no body but a form; a JSON body takes no part, or its hash as oauth_body_hash."),
-    ("multipart_signed", _multipart, "The text fields of the multipart body were signed.",
-     "Leave them out, unless the provider wants them signed (Provider(sign_multipart_text=True))."),
-    ("version_not_as_sent", _version, "oauth_version was sent and not signed, or signed and not sent.",
-     "Sign every oauth_ parameter that is sent, and no other."),
-    ("token_not_as_sent", _token, "oauth_token was sent and not signed, or signed empty and not sent.",
-     "Sign every oauth_ parameter that is sent, and no other."),
-    ("body_hash_left_out", partial(_without, b"oauth_body_hash"), "oauth_body_hash was sent and not signed.",
-     "Sign it with the other oauth_ parameters."),
-    ("callback_left_out", partial(_without, b"oauth_callback"), "oauth_callback was sent and not signed.",
-     "Sign it with the other oauth_ parameters."),
-    ("verifier_left_out", partial(_without, b"oauth_verifier"), "oauth_verifier was sent and not signed.",
-     "Sign it with the other oauth_ parameters."),
-    ("realm_signed", _realm, "The realm was signed.", "Leave realm out of the base string."),
-    ("empty_values_left_out", _empty_left_out, "Parameters with an empty value were not signed.",
-     "Sign them: the pair is name=."),
-    ("repeated_names_merged", _repeats_merged,
-     "Of a name that is sent several times only one value was signed.",
-     "Keep parameters as pairs, not in a dict."),
-    ("scheme", _scheme, "http was signed instead of https, or the reverse.",
-     "Sign the scheme that the provider sees; behind a TLS proxy: the public one (signed_scheme)."),
-    ("trailing_slash", _slash,
-     "The path was signed with a slash at its end that was not sent, or without one.",
-     "Sign the path as it is sent; look for a redirect or proxy that changes it."),
-    ("host_case", _host_case, "The host was signed with capital letters.", "Write the host in lower case."),
-    ("port", _port, "The port was signed where it is the default one, or left out where it is not.",
-     "Leave :443 and :80 out, keep any other port."),
-    ("other_host", _other_host, "Another host was signed than the one of the URL.",
-     "Sign the host of the public URL (signed_origin for servers behind a proxy)."),
-    ("path_decoded", _path_decoded, "The path was percent-decoded, or normalised, before it was signed.",
-     "Sign the path with its escapes as they are sent."),
-    ("path_encoded_twice", _path_encoded, "The path was percent-encoded once too often.",
-     "Sign the path with its escapes as they are sent."),
-    ("path_case", _path_case, "The path was written in lower case.", "Sign the path as it is sent."),
-    ("method_case", _method, "The method was not in capital letters.", "Write the method in upper case."),
-    ("other_method", _other_method, "Another method was signed than the one sent.",
-     "Sign the method of this request; after a redirect sign again."),
-    ("plus_not_decoded", _plus_not_decoded,
-     "A plus in the query or form was signed as a plus, not as a space.",
-     "Write a space as %20 in the request."),
-    ("decoded_twice", _decoded_twice, "Values were decoded once too often before they were signed.",
-     "Decode once; for such a provider use SigningRules(decodes_twice=True)."),
-    ("encoded_twice", _twice, "Values were percent-encoded once too often.",
-     "Decode what is sent, then encode each name and value once and the joined parameters once more."),
-    ("not_encoded", _not_encoded, "A part of the base string was not percent-encoded.",
-     "Encode each name and value, and then URI and joined parameters."),
-    ("latin_1", _latin_1, "Text was encoded as Latin-1.", "Encode text as UTF-8."),
-    ("plus_for_space", _plus, "Spaces were encoded as + instead of %20.", "Encode a space as %20."),
-    ("tilde_encoded", _tilde, "The tilde was encoded as %7E.", "Leave ~ as it is."),
-    ("characters_left_bare", _bare_characters, "Characters such as ! * ' ( ) / were left bare.",
-     "Encode all but letters, digits and - . _ ~."),
-    ("lower_case_escapes", _lower_escapes, "Escapes were written in lower case (%2f).", "Write them as %2F."),
-    ("unsorted", _unsorted, "The parameters were not sorted.", "Sort them by encoded name, then by value."),
-    ("natural_order", _natural,
-     "The names were sorted as numbers sort (a[2] before a[10]), or should have been.",
-     "Sort by bytes; for Magento use SigningRules(natural_order=True)."),
-    ("other_order", _other_order, "The parameters were sorted in another order: by name alone, or decoded.",
-     "Sort by encoded name, then by encoded value; look for a proxy that reorders them."),
-]  # fmt: skip
-
-_KEY: list[tuple[str, KeyVariants, str, str]] = [
-    ("request_token_secret", _request_token_secret, "The secret of the request token was used.",
-     "Sign with the access token's secret once there is one."),
-    ("secrets_swapped", _swapped, "The two secrets were swapped.", "The consumer's secret comes first."),
-    ("token_secret_left_out", _no_token_secret, "The token's secret was left out of the key.",
-     "The key is both secrets, with & between them."),
-    ("consumer_secret_left_out", _no_consumer_secret, "The consumer's secret was left out of the key.",
-     "The key is both secrets, with & between them."),
-    ("one_secret_twice", _one_secret_twice, "One secret was used in place of the other.",
-     "The key is the consumer's secret, &, the token's secret."),
-    ("secret_white_space", _white_space, "A secret has white space at an end, on one side.",
-     "Strip secrets when you read them from files and forms."),
-    ("secret_quotes", _quotes, "A secret has quotes around it, on one side.",
-     "Take the quotes out of the configuration."),
-    ("secret_encoded_twice", _key_encoded_twice,
-     "A secret was percent-encoded once too often, or too seldom.",
-     "Use the secret as the provider shows it."),
-    ("secret_not_encoded", _key_not_encoded, "The secrets were not percent-encoded in the key.",
-     "Percent-encode each secret before joining them."),
-    ("no_ampersand", _no_ampersand, "The key has no & after the consumer's secret.",
-     "The & stands there even without a token."),
-    ("wrong_hash", _hash, "Another signature method was used than oauth_signature_method names.",
-     "Use the hash that is named, or name the one used."),
-]  # fmt: skip
-
-BASE_STRING_MISTAKES = tuple((Cause(name, text, remedy), variants) for name, variants, text, remedy in _BASE)
-KEY_MISTAKES = tuple((Cause(name, text, remedy), variants) for name, variants, text, remedy in _KEY)
 SIGNATURE_MISTAKES = {
     "plus": Cause("signature_plus", "A + of the signature became a space.", "Percent-encode the signature."),
     "escaped": Cause("signature_encoded_twice", "The signature was percent-encoded once too often.",
                      "Encode it once, when it is written into header, query or form."),
     "ends": Cause("signature_white_space", "The signature has white space at an end.", "Strip it."),
+    "lines": Cause("signature_white_space", "The signature has line breaks in it.",
+                   "Encode to base64 without line breaks (in Python b64encode, not encodebytes)."),
+    "hex": Cause("signature_hex", "The signature is hexadecimal.", "Encode the digest's bytes to base64."),
+    "url_safe": Cause("signature_url_safe", "The signature is URL-safe base64, with - and _.",
+                      "Use the standard base64 alphabet, with + and /."),
+    "quotes": Cause("signature_quotes", "The signature has quotes around it.",
+                    'Write oauth_signature="…" into the header, with one pair of quotes.'),
     "padding": Cause("signature_padding", "The = at the end of the signature is missing.", "Send it whole."),
 }  # fmt: skip
 
@@ -567,7 +54,25 @@ def targets(signature: str) -> dict[str, Cause | None]:
         ("plus", signature.replace(" ", "+")),
         ("escaped", unquote(signature)),
         ("ends", signature.strip()),
+        ("lines", "".join(signature.split())),
+        ("quotes", signature.strip("\"'")),
         ("padding", signature + "=" * (-len(signature) % 4)),
+        ("url_safe", signature.replace("-", "+").replace("_", "/")),
+        ("hex", _from_hex(signature)),
+        ("hex", _from_hex(_from_base64(signature))),
     ):
-        found.setdefault(text, SIGNATURE_MISTAKES[kind])
+        if text:
+            found.setdefault(text, SIGNATURE_MISTAKES[kind])
     return found
+
+
+def _from_hex(text: str) -> str:
+    """Return base64 of a digest that is written in hexadecimal digits, else an empty string."""
+    return base64.b64encode(bytes.fromhex(text)).decode() if _HEX_DIGEST.fullmatch(text) else ""
+
+
+def _from_base64(text: str) -> str:
+    try:
+        return base64.b64decode(text, validate=True).decode("ascii")
+    except ValueError:
+        return ""
