@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["doctor"]
 
 _TIMEOUT = 10.0
-_MOST_SKEW = 60  # seconds; servers take 300 to 600, and two machines may be off in opposite directions
+_MAX_SKEW = 60  # seconds; servers take 300 to 600, and two machines may be off in opposite directions
 _SOON = 14 * 86400
 _BIND = "doctor"
 _UNKNOWN_AUTHORITY = "if a proxy reads your TLS, set SSL_CERT_FILE to its authority's certificate"
@@ -212,7 +212,7 @@ async def _clock(origin: URL) -> Finding:
     if date is None:
         return Finding("clock", "skip", f"{origin} sends no Date header")
     skew = date - (began + time.time()) / 2
-    if abs(skew) <= _MOST_SKEW:
+    if abs(skew) <= _MAX_SKEW:
         return Finding("clock", "ok", f"{origin.host} and this machine agree within a minute")
     way = "ahead of" if skew > 0 else "behind"
     return Finding(

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
 
-__all__ = ["LONGEST_LINE", "decode", "open_input", "read_each"]
+__all__ = ["MAX_LINE", "decode", "open_input", "read_each"]
 
 ItemT = TypeVar("ItemT")
 
-LONGEST_LINE = 256 * 1024
+MAX_LINE = 256 * 1024
 """The most bytes of a line: a longer post would be refused, and memory is bounded."""
 
 _CHUNK = 64 * 1024
@@ -76,8 +76,8 @@ def decode(line: bytes, **options: Any) -> object:
     Raises:
         ValueError: If it is too long or not JSON in UTF-8; the message says why.
     """
-    if len(line) > LONGEST_LINE:
-        raise ValueError(f"longer than {LONGEST_LINE} bytes")
+    if len(line) > MAX_LINE:
+        raise ValueError(f"longer than {MAX_LINE} bytes")
     try:
         return json.loads(line.decode("utf-8"), **options)
     except UnicodeDecodeError as error:
@@ -97,7 +97,7 @@ async def _lines(descriptor: int) -> AsyncIterator[tuple[int, bytes]]:
         for begun in others:
             yield number, rest
             number, rest = number + 1, begun
-        rest = rest[: LONGEST_LINE + 1]
+        rest = rest[: MAX_LINE + 1]
     if rest:
         yield number, rest
 

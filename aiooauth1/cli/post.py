@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 __all__ = ["PostPlan", "post", "session_opener"]
 
 _SHOWN = 20  # errors and names
-_LOOK = 0.25  # seconds between two updates of the progress
+_UPDATE_INTERVAL = 0.25  # seconds between two updates of the progress
 _CHUNK = 1 << 20
 
 
@@ -132,9 +132,7 @@ async def post(
                 )
                 await _follow(run, tally, errors, total)
         except InputChanged as error:
-            raise CommandError(
-                f"{error}: pass the input that {plan.journal} began with, or another --journal", USAGE
-            ) from None
+            raise CommandError(str(error), USAGE) from None
         except RuntimeError as error:
             raise CommandError(str(error)) from None
         finally:
@@ -172,7 +170,7 @@ async def _follow(run: Posting, tally: _Tally, errors: Console, total: int | Non
         async def keep_showing() -> None:
             while True:
                 show()
-                await asyncio.sleep(_LOOK)
+                await asyncio.sleep(_UPDATE_INTERVAL)
 
         showing = asyncio.create_task(keep_showing())
         try:

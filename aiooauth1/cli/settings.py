@@ -57,7 +57,7 @@ CONSUMER_SECRET = "AIOOAUTH1_CONSUMER_SECRET"  # noqa: S105  a variable's name
 _CONSUMERS = "aiooauth1 command line: consumers"
 # The same for names of providers whose tokens were imported: a store lists users, but not providers.
 _IMPORTED = "aiooauth1 command line: imported"
-_MOST_LISTED = 10
+_MAX_LISTED = 10
 _METHODS = ("HMAC_SHA1", "HMAC_SHA256", "HMAC_SHA512", "PLAINTEXT")
 
 
@@ -373,7 +373,7 @@ async def pick_user(store: SQLiteStore, provider: str, user: str | None) -> str:
     if user is None and len(users) == 1:
         user = users[0]
     if user is None and users:
-        listed = ", ".join(users[:_MOST_LISTED]) + (", …" if len(users) > _MOST_LISTED else "")
+        listed = ", ".join(users[:_MAX_LISTED]) + (", …" if len(users) > _MAX_LISTED else "")
         raise CommandError(f"several users are signed in: pass --as with one of: {listed}", USAGE)
     if user is None or user not in users:
         who = "no user is signed in" if user is None else f"{user} is not signed in"

@@ -27,7 +27,7 @@ __all__ = ["export_tokens", "import_tokens"]
 # With the names that other libraries use.
 _NAMES = {"key": ("key", "oauth_token"), "secret": ("secret", "oauth_token_secret")}
 _KNOWN = {"provider", "user", "params", "expires_at", *_NAMES["key"], *_NAMES["secret"]}
-_MOST_COMPLAINTS = 20
+_MAX_COMPLAINTS = 20
 
 
 def import_tokens(source: str, *, provider: str | None, store_file: str | None) -> Coroutine[Any, Any, int]:
@@ -67,7 +67,7 @@ def _read(source: str, provider: str | None) -> dict[str, dict[str, AccessToken]
         if user in found.setdefault(name, {}):
             complaints.append(f"line {number}: this user of this provider was on an earlier line")
         found[name][user] = token
-    for complaint in complaints[:_MOST_COMPLAINTS]:
+    for complaint in complaints[:_MAX_COMPLAINTS]:
         print(complaint, file=sys.stderr)
     if complaints:
         raise CommandError(

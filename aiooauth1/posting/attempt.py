@@ -24,7 +24,7 @@ from aiooauth1.errors import (
     TokenRejected,
     UnknownUser,
 )
-from aiooauth1.posting.pacing import SAYS_NOTHING
+from aiooauth1.posting.pacing import NO_LIMITS
 from aiooauth1.posting.post import MAX_BODY
 from aiooauth1.responses.rate_limit import rate_limit
 from aiooauth1.responses.rate_limit_fields import TOO_MANY
@@ -62,7 +62,7 @@ _CONSUMER_REFUSED = frozenset(
         "mwoauthserver-bad-consumer-key",
     }
 )
-_TELLS = re.compile("limit|retry-after|-remaining-|backoff", re.IGNORECASE).search
+_NAMES_A_LIMIT = re.compile("limit|retry-after|-remaining-|backoff", re.IGNORECASE).search
 _REJECTED = (TokenRejected, SignatureRejected, TimestampRefused, NonceRejected)
 
 
@@ -166,7 +166,7 @@ class Sender:
 async def _read(response: ClientResponse, method: str) -> Attempt:
     status = response.status
     # Most replies have no rate-limit field: looking at the names alone is cheap.
-    limit = rate_limit(response) if _TELLS(" ".join(response.headers)) else SAYS_NOTHING
+    limit = rate_limit(response) if _NAMES_A_LIMIT(" ".join(response.headers)) else NO_LIMITS
     if status < _FIRST_REFUSAL and not has_problem(response):
         meaning = Meaning.DONE if status < _FIRST_REDIRECT or method in _SAFE_METHODS else Meaning.REFUSED
         return Attempt(meaning, status, await _start_of(response), None, limit)

@@ -23,6 +23,7 @@ __all__ = [
     "Numbered",
     "State",
     "WindowKeeper",
+    "input_changed",
 ]
 
 State = Literal["begun", "done", "refused", "failed", "unknown"]
@@ -36,6 +37,11 @@ IN_DOUBT = frozenset({"begun", "unknown"})
 
 class InputChanged(ValueError):
     """The posts differ from those that the journal began with. The message says where."""
+
+
+def input_changed(difference: str) -> InputChanged:
+    """Return the error for this difference, with what to do about it."""
+    return InputChanged(f"{difference}: pass the same posts, new ones at their end, or use a new journal")
 
 
 class Numbered(NamedTuple):

@@ -27,14 +27,14 @@ __all__ = ["Item", "Lane", "Lanes"]
 class Item:
     """A post that waits to be sent."""
 
-    __slots__ = ("attempt", "attempts", "in_doubt_since", "numbered", "refusals", "route", "troubles")
+    __slots__ = ("attempt", "attempts", "failures", "in_doubt_since", "numbered", "refusals", "route")
 
     def __init__(self, numbered: Numbered, route: str, entry: Entry | None) -> None:
         self.numbered: Numbered = numbered
         self.route: str = route
         self.attempts: int = 0
         self.refusals: int = 0  # for a rate limit
-        self.troubles: int = 0  # failures that are worth another attempt
+        self.failures: int = 0  # failures that are worth another attempt
         self.attempt: Attempt | None = None  # the last one
         self.in_doubt_since: float | None = (
             entry.at if entry is not None and entry.state in IN_DOUBT else None
@@ -59,15 +59,15 @@ class Lanes:
         pace: Pace,
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[object]],
-        room: int,
+        capacity: int,
     ) -> None:
         self.pace = pace
         self.clock = clock
         self.waiting: int = 0  # posts
         self.ids: set[str] = set()
         self._sleep = sleep
-        self._room = room
-        self._has_room = anyio.Event()
+        self._capacity = capacity
+        self._has_capacity = anyio.Event()
         self._lanes: dict[str, Lane] = {}
         self._ready: dict[str, deque[Lane]] = {}
         self._order: deque[str] = deque()  # of the routes
@@ -123,7 +123,7 @@ class Lanes:
                 lane = ready.popleft()
                 opens = self.pace.user_opens(lane.user, route, now)
                 if opens is None:
-                    self.pace.take(lane.user, route, now)
+                    self.pace.reserve(lane.user, route, now)
                     if ready:
                         self.wake()
                     return lane
@@ -135,18 +135,18 @@ class Lanes:
         item = lane.items.popleft()
         self.ids.discard(item.numbered.post.id)
         self.waiting -= 1
-        if self.waiting * 4 <= self._room * 3 and not self._has_room.is_set():
-            self._has_room.set()
+        if self.waiting * 4 <= self._capacity * 3 and not self._has_capacity.is_set():
+            self._has_capacity.set()
         if lane.items:
             self.offer(lane)
         else:
             del self._lanes[lane.user]
 
-    async def room(self) -> None:
+    async def wait_for_capacity(self) -> None:
         """Wait until more posts may be read."""
-        if self.waiting >= self._room:
-            self._has_room = anyio.Event()
-            await self._has_room.wait()
+        if self.waiting >= self._capacity:
+            self._has_capacity = anyio.Event()
+            await self._has_capacity.wait()
 
     async def idle(self) -> None:
         """Wait until a lane may be ready."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from urllib.parse import urljoin, urlsplit
 
 from aiooauth1.posting.journal import KeptWindow
-from aiooauth1.posting.window import SAME_WINDOW, Window, reset_time, told_windows
+from aiooauth1.posting.window import SAME_WINDOW, Window, reported_windows, reset_time
 from aiooauth1.responses.rate_limit import RateLimit
 
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from aiooauth1.responses.rate_limit import RateLimitWindow
 
 
-__all__ = ["SAYS_NOTHING", "Pace", "Rule", "Window", "route_of"]
+__all__ = ["NO_LIMITS", "Pace", "Rule", "Window", "route_of"]
 
-SAYS_NOTHING = RateLimit()
+NO_LIMITS = RateLimit()
 """The rate limits of a reply that names none."""
 
 _ROUTES = 64  # further routes share one
@@ -35,7 +35,7 @@ _NAMES_KEPT = 1_000
 _USERS_KEPT = 10_000  # users whose windows are kept while none of their posts waits
 _SHARED_AFTER_REPLIES = 8
 _SHARED_AFTER_USERS = 3
-_ELSEWHERE = "*"
+_OTHER_ROUTES = "*"
 _INFINITE = float("inf")
 _DIGIT = re.compile(r"[0-9]")
 
@@ -85,7 +85,7 @@ class Route:
     refused: set[str] = field(default_factory=set)
     evidence_until: float | None = None
 
-    def weigh(self, user: str, remaining: float, resets_at: float | None) -> None:
+    def learn_scope(self, user: str, remaining: float, resets_at: float | None) -> None:
         """Learn from one reply whether users share the window."""
         if self.is_shared is not None:
             return
@@ -137,7 +137,7 @@ class Pace:
         name = route_of(method, url)
         if name not in self._routes:
             if len(self._routes) >= _ROUTES:
-                name = _ELSEWHERE
+                name = _OTHER_ROUTES
             path = urlsplit(urljoin(self._base_url, url)).path
             covering = [rule for rule in self._rules if rule.covers(method, path)]
             app_rules = tuple(rule for rule in covering if rule.per != "user")
@@ -168,17 +168,17 @@ class Pace:
         opens = _opens(windows)
         return now if opens is None else opens
 
-    def take(self, user: str, route: str, now: float) -> None:
+    def reserve(self, user: str, route: str, now: float) -> None:
         """Count a request that is about to be sent."""
         for window in self._all(user, route):
-            window.take(now)
+            window.reserve(now)
             if window.resets_at is not None:
                 self._touched.add((user, route))
 
-    def put_back(self, user: str, route: str) -> None:
+    def release(self, user: str, route: str) -> None:
         """Give back a request that ended without a reply."""
         for window in self._all(user, route):
-            window.put_back(refund=1.0)
+            window.release(refund=1.0)
 
     def accepted(self, user: str, route: str, limit: RateLimit, now: float) -> None:
         """Learn from the reply to a request that was not limited.
@@ -198,7 +198,7 @@ class Pace:
                 window.in_flight -= 1
                 window.is_new = False
             return
-        told = told_windows(limit)
+        told = reported_windows(limit)
         unknown = told.unknown
         if unknown is not None and unknown.remaining is not None and known.is_shared is None:
             if any(rule.limit == unknown.limit for rule in known.app_rules):
@@ -206,7 +206,7 @@ class Pace:
             elif any(rule.limit == unknown.limit for rule in known.user_rules):
                 known.is_shared = False
             else:
-                known.weigh(user, unknown.remaining, reset_time(unknown, now))
+                known.learn_scope(user, unknown.remaining, reset_time(unknown, now))
         of_user, of_app = told.of_user, told.of_app
         if known.is_shared:
             of_app = of_app or unknown
@@ -235,8 +235,8 @@ class Pace:
         known.refused.add(user)
         own, *by_rule = self._windows(user, route)
         for window in (*by_rule, *known.by_rule):
-            window.put_back(refund=1.0)
-        told = told_windows(limit)
+            window.release(refund=1.0)
+        told = reported_windows(limit)
         if told.spent:
             is_app, is_user = "app" in told.spent, "user" in told.spent
         else:
@@ -245,15 +245,15 @@ class Pace:
         until = now + wait
         if is_app:
             if known.window.resets_at is not None and known.window.left < 1:
-                known.window.shut(min(until, max(known.window.resets_at, now)))
+                known.window.close_until(min(until, max(known.window.resets_at, now)))
             else:
-                known.window.shut(until)
+                known.window.close_until(until)
         else:
-            known.window.put_back(refund=1.0)
+            known.window.release(refund=1.0)
         if is_user:
-            own.shut(until)
+            own.close_until(until)
         else:
-            own.put_back(refund=1.0)
+            own.release(refund=1.0)
 
     def recall(self, kept: Iterable[KeptWindow], now: float) -> None:
         """Continue with the windows of an earlier run. Call it before any other method.

@@ -9,7 +9,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from aiooauth1.errors import StoreUnavailable
-from aiooauth1.posting.journal import Entry, InputChanged, JournalReport, KeptWindow
+from aiooauth1.posting.journal import Entry, JournalReport, KeptWindow, input_changed
 from aiooauth1.posting.redis_scripts import BEGIN, HEAD, PUT, STATES, Runner
 from aiooauth1.stores.keys import record_key
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
     from redis.asyncio import Redis, RedisCluster
 
-    from aiooauth1.posting.journal import Numbered, State
+    from aiooauth1.posting.journal import InputChanged, Numbered, State
     from aiooauth1.posting.post import Outcome
 
 
 __all__ = ["RedisJournal"]
 
-_MOST = 500  # posts in one round trip
-_LONGEST_ERROR = 200  # bytes
+_BATCH_SIZE = 500  # posts in one round trip
+_MAX_ERROR = 200  # bytes
 _LEASE = 15_000  # milliseconds after which a dead run loses its lock
 _NOTHING = bytes(8)
 _LOST = 3  # BEGIN's result if another run has locked the journal
@@ -67,7 +67,7 @@ class RedisJournal:
         if client.get_encoder().decode_responses:
             raise ValueError("RedisJournal keeps bytes: pass a client without decode_responses=True")
         self.runner: Runner = Runner(client, f"{prefix}{{{record_key('posting', run)}}}:".encode())
-        self._who = ""
+        self._owner = ""
         self._keeping: asyncio.Task[None] | None = None
         self._extent = 0
         self._waiting: deque[tuple[tuple[object, ...], Numbered | None, asyncio.Future[None]]] = deque()
@@ -91,9 +91,9 @@ class RedisJournal:
             RuntimeError: If another run has locked it.
             StoreUnavailable: If Redis does not answer.
         """
-        if self._who:
+        if self._owner:
             raise RuntimeError(f"{self!r} is in use: one run at a time")
-        self._who = secrets.token_hex(8)
+        self._owner = secrets.token_hex(8)
         try:
             for _ in range(_LEASE // 500 + 4):
                 if await self._take_lease():
@@ -102,7 +102,7 @@ class RedisJournal:
             else:
                 raise RuntimeError(f"{self!r} is in use by another run: wait for its end")  # noqa: TRY301
             self._keeping = asyncio.create_task(self._keep_lease())
-            await self.runner.warn_if_forgetful()
+            await self.runner.warn_if_not_durable()
             length = await self._ask(lambda: self.runner.client.strlen(self.runner.prefix + b"input"))
         except BaseException:
             await self.release()
@@ -149,7 +149,7 @@ class RedisJournal:
             RuntimeError: If another run has locked the journal since.
             StoreUnavailable: If Redis does not answer.
         """
-        await self._written((_id(numbered), numbered.digest, numbered.position, self._who), numbered)
+        await self._written((_id(numbered), numbered.digest, numbered.position, self._owner), numbered)
 
     async def finish(self, numbered: Numbered, outcome: Outcome) -> None:
         """Record how a post ended. It is in Redis when this returns.
@@ -194,10 +194,10 @@ class RedisJournal:
             await asyncio.wait([self._keeping])
             self._keeping = None
             key = self.runner.prefix + b"owner"
-            who, self._who = self._who, ""
-            if await self._ask(lambda: self.runner.client.get(key)) == who.encode():
+            owner, self._owner = self._owner, ""
+            if await self._ask(lambda: self.runner.client.get(key)) == owner.encode():
                 await self._ask(lambda: self.runner.client.delete(key))
-        self._who = ""
+        self._owner = ""
 
     async def report(self) -> JournalReport:
         """Count the posts by state, and list those in doubt.
@@ -216,32 +216,32 @@ class RedisJournal:
 
     async def aclose(self) -> None:
         """Unlock the journal, and close the client if it was made from a URL."""
-        if self._who:
+        if self._owner:
             await self.release()
         if self._owns_client:
             await self.runner.client.aclose()
 
     async def _ask(self, command: Any) -> Any:
-        return await self.runner.patiently(command)
+        return await self.runner.retry(command)
 
     async def _take_lease(self) -> bool:
         key = self.runner.prefix + b"owner"
-        client, who = self.runner.client, self._who
-        if await self._ask(lambda: client.set(key, who, nx=True, px=_LEASE)):
+        client, owner = self.runner.client, self._owner
+        if await self._ask(lambda: client.set(key, owner, nx=True, px=_LEASE)):
             return True
         return bool(
-            await self._ask(lambda: client.get(key)) == who.encode()
+            await self._ask(lambda: client.get(key)) == owner.encode()
         )  # it was set, but the reply was lost
 
     async def _keep_lease(self) -> None:
         key, client = self.runner.prefix + b"owner", self.runner.client
         while True:
             await asyncio.sleep(_LEASE / 4000)
-            if await self._ask(lambda: client.get(key)) in {None, self._who.encode()}:
-                await self._ask(lambda: client.set(key, self._who, px=_LEASE))
+            if await self._ask(lambda: client.get(key)) in {None, self._owner.encode()}:
+                await self._ask(lambda: client.set(key, self._owner, px=_LEASE))
 
     async def _written(self, arguments: tuple[object, ...], numbered: Numbered | None) -> None:
-        if not self._who:
+        if not self._owner:
             raise RuntimeError(f"{self!r} is not open: open() it first")
         answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((arguments, numbered, answer))
@@ -254,7 +254,7 @@ class RedisJournal:
     async def _write_all(self) -> None:
         try:
             while self._waiting:
-                batch = [self._waiting.popleft() for _ in range(min(_MOST, len(self._waiting)))]
+                batch = [self._waiting.popleft() for _ in range(min(_BATCH_SIZE, len(self._waiting)))]
                 begins = [one for one in batch if one[1] is not None]
                 ends = [one for one in batch if one[1] is None]
                 try:
@@ -287,7 +287,7 @@ def error_text(error: Exception | None) -> bytes:
     """Return an error's type and message, shortened. Messages of errors hold no secrets."""
     if error is None:
         return b""
-    return f"{type(error).__name__}: {error}".encode("utf-8", "replace")[:_LONGEST_ERROR]
+    return f"{type(error).__name__}: {error}".encode("utf-8", "replace")[:_MAX_ERROR]
 
 
 def _id(numbered: Numbered) -> bytes:
@@ -295,7 +295,7 @@ def _id(numbered: Numbered) -> bytes:
 
 
 def _changed(one: Numbered) -> InputChanged:
-    return InputChanged(
+    return input_changed(
         f"post {one.position + 1} of the input, {one.post.id!r}, differs from the one that the journal began"
         " with, or was sent already"
     )

@@ -53,7 +53,7 @@ STATES: Final = {"begun": "b", "done": "d", "refused": "r", "failed": "f", "unkn
 _log = logging.getLogger(__name__)
 
 _PATIENCE = 60.0  # seconds in which a restarting Redis must be back
-_LONGEST_PAUSE = 1.0
+_MAX_PAUSE = 1.0
 _CONNECTIONS = 50
 
 
@@ -303,13 +303,13 @@ class Runner:
         # An exhausted pool of redis-py raises; with this, callers wait.
         self._permits = asyncio.Semaphore(_CONNECTIONS)
 
-    async def warn_if_forgetful(self) -> None:
+    async def warn_if_not_durable(self) -> None:
         """Log a warning, once, if this Redis may lose writes that it has confirmed, as far as it says."""
         if self._is_checked:
             return
         self._is_checked = True
         try:
-            settings = await _uncancelled(self.client.config_get("append*"))
+            settings = await _keeping_cancellation(self.client.config_get("append*"))
         except (RedisError, RedisClusterException, OSError):
             return
         told = {_text(name): _text(value) for name, value in settings.items()}
@@ -328,7 +328,7 @@ class Runner:
             StoreUnavailable: If Redis refuses, or does not answer for a minute.
         """
         try:
-            return await self.patiently(lambda: self._once(script, arguments))
+            return await self.retry(lambda: self._once(script, arguments))
         except RedisError as error:
             failure = StoreUnavailable(f"the journal's Redis refuses: {type(error).__name__}")
         raise failure
@@ -347,14 +347,14 @@ class Runner:
                 raise RedisConnectionError("the script was not loaded") from None
 
         try:
-            found: list[Any] = await self.patiently(once)
+            found: list[Any] = await self.retry(once)
         except RedisError as error:
             failure = StoreUnavailable(f"the journal's Redis refuses: {type(error).__name__}")
         else:
             return found
         raise failure
 
-    async def patiently(self, command: Callable[[], Awaitable[Any]]) -> Any:
+    async def retry(self, command: Callable[[], Awaitable[Any]]) -> Any:
         """Run an idempotent command, again and again while the connection fails.
 
         Raises:
@@ -365,13 +365,13 @@ class Runner:
         while True:
             try:
                 async with self._permits:
-                    return await _uncancelled(command())
+                    return await _keeping_cancellation(command())
             except (RedisConnectionError, RedisTimeoutError, OSError) as error:
                 if loop.time() + pause > until:
                     reason = type(error).__name__
                     break
             await asyncio.sleep(pause)
-            pause = min(_LONGEST_PAUSE, pause * 2)
+            pause = min(_MAX_PAUSE, pause * 2)
         raise StoreUnavailable(f"the journal's Redis did not answer for {_PATIENCE:g} s ({reason})")
 
     async def _once(self, script: Script, arguments: tuple[object, ...]) -> Any:
@@ -381,7 +381,7 @@ class Runner:
             return await self.client.eval(script.text, 1, self.entries, self.prefix, *arguments)
 
 
-async def _uncancelled(answer: Awaitable[Any]) -> Any:
+async def _keeping_cancellation(answer: Awaitable[Any]) -> Any:
     """Await a reply of redis-py, and raise CancelledError if a cancellation was dropped meanwhile.
 
     redis-py sends through `asyncio.wait_for`. In Python 3.11 that drops a cancellation that arrives just

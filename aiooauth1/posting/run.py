@@ -12,7 +12,7 @@ import anyio
 
 from aiooauth1.errors import OAuth1Error, OutcomeUnknown, RateLimited, StoreUnavailable
 from aiooauth1.posting.attempt import STATUSES, Meaning, Sender, backoff
-from aiooauth1.posting.journal import FINAL, InputChanged, Numbered, WindowKeeper
+from aiooauth1.posting.journal import FINAL, Numbered, WindowKeeper, input_changed
 from aiooauth1.posting.lanes import Item, Lane, Lanes
 from aiooauth1.posting.post import Outcome, Post, digest
 from aiooauth1.posting.source import checked, chunks, each
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Run"]
 
-_MOST_ATTEMPTS = 3  # at a post that was not sent, or is safe to repeat
-_MOST_REFUSALS = 20  # for a rate limit, of one post
-_MOST_WINDOWS = 10_000  # restored from an earlier run
-_KEEPING = 0.25  # seconds between two writes of the windows
+_MAX_ATTEMPTS = 3  # at a post that was not sent, or is safe to repeat
+_MAX_REFUSALS = 20  # for a rate limit, of one post
+_MAX_WINDOWS = 10_000  # restored from an earlier run
+_SAVE_INTERVAL = 0.25  # seconds between two writes of the windows
 
 
 class Run:
@@ -88,7 +88,7 @@ class Run:
             try:
                 if isinstance(self._journal, WindowKeeper):
                     now = self._lanes.clock()
-                    self._lanes.pace.recall(await self._journal.kept_windows(now, _MOST_WINDOWS), now)
+                    self._lanes.pace.recall(await self._journal.kept_windows(now, _MAX_WINDOWS), now)
                 async with anyio.create_task_group() as helpers:
                     helpers.start_soon(self._lanes.keep_time)
                     helpers.start_soon(self._keep_windows)
@@ -99,7 +99,7 @@ class Run:
                     helpers.cancel_scope.cancel()
             finally:
                 if isinstance(self._journal, WindowKeeper):
-                    await self._note_windows(self._journal)
+                    await self._save_windows(self._journal)
                 if self._journal is not None:
                     await self._journal.release()
         if self._failure is not None:
@@ -148,10 +148,10 @@ class Run:
     async def _keep_windows(self) -> None:
         """Keep the journal's rate-limit windows current, until cancelled."""
         while isinstance(self._journal, WindowKeeper):
-            await asyncio.sleep(_KEEPING)
-            await self._note_windows(self._journal)
+            await asyncio.sleep(_SAVE_INTERVAL)
+            await self._save_windows(self._journal)
 
-    async def _note_windows(self, keeper: WindowKeeper) -> None:
+    async def _save_windows(self, keeper: WindowKeeper) -> None:
         if changes := self._lanes.pace.changes(self._lanes.clock()):
             with suppress(StoreUnavailable):  # begin() and finish() report a lost journal
                 await keeper.keep_windows(changes)
@@ -175,7 +175,7 @@ class Run:
         async for post in each(self._posts):
             self._add(Numbered(position, checked(post, position), b""), None)
             position += 1
-            await self._lanes.room()
+            await self._lanes.wait_for_capacity()
 
     async def _read_beside(self, journal: Journal, extent: int) -> None:
         """Look every post up in the journal, in chunks, and queue those that are not finished."""
@@ -188,12 +188,12 @@ class Run:
             position += len(numbered)
             for one, entry in zip(numbered, await journal.look_up(numbered), strict=True):
                 if entry is not None and entry.state in FINAL:
-                    await self._tell(Outcome(one.post, "skipped", entry.http_status))
+                    await self._emit(Outcome(one.post, "skipped", entry.http_status))
                 else:
                     self._add(one, entry)
-            await self._lanes.room()
+            await self._lanes.wait_for_capacity()
         if position < extent:
-            raise InputChanged(
+            raise input_changed(
                 f"the input ends after {position} posts, but the journal began with at least {extent}"
             )
 
@@ -234,13 +234,13 @@ class Run:
                 if verdict.status == "done":
                     self._rejected.clear()
                 else:
-                    await self._weigh(item, verdict)
+                    await self._stop_if_app_wide(item, verdict)
         except (OAuth1Error, RuntimeError, ValueError) as error:
             self._fail(error)  # of the journal or the session: no further post can be sent
             return
         if isinstance(verdict, Outcome):
             self._lanes.done(lane)
-            await self._tell(verdict)
+            await self._emit(verdict)
         else:
             self._lanes.offer_at(verdict, lane)
 
@@ -261,7 +261,7 @@ class Run:
             self._learn(item, attempt)
         finally:
             if is_counted:
-                pace.put_back(post.user, item.route)
+                pace.release(post.user, item.route)
         item.attempt = attempt
         verdict = self._judge(item, attempt)
         if not isinstance(verdict, Outcome) and item.in_doubt_since is None and self._journal is not None:
@@ -271,7 +271,7 @@ class Run:
     def _learn(self, item: Item, attempt: Attempt) -> None:
         user, pace, now = item.numbered.post.user, self._lanes.pace, self._lanes.clock()
         if attempt.limit is None:
-            pace.put_back(user, item.route)
+            pace.release(user, item.route)
         elif attempt.meaning is Meaning.LIMITED:
             wait = attempt.wait
             if wait is None:
@@ -286,12 +286,12 @@ class Run:
         now = self._lanes.clock()
         if attempt.meaning is Meaning.LIMITED:
             item.refusals += 1
-            if item.refusals < _MOST_REFUSALS:
+            if item.refusals < _MAX_REFUSALS:
                 return now  # the windows say when
         if attempt.meaning in {Meaning.NOT_SENT, Meaning.TRY_AGAIN}:
-            item.troubles += 1
-            if item.troubles < _MOST_ATTEMPTS:
-                return now + backoff(item.troubles, random.random())  # noqa: S311  no secret
+            item.failures += 1
+            if item.failures < _MAX_ATTEMPTS:
+                return now + backoff(item.failures, random.random())  # noqa: S311  no secret
         if attempt.meaning is Meaning.IN_DOUBT and self._reconcile is not None:
             item.in_doubt_since = now
             return now + self.settle
@@ -301,7 +301,7 @@ class Run:
     async def _resolve(self, item: Item) -> Outcome | float:
         """Ask `reconcile` about a post in doubt; return its outcome, or the time of its next step."""
         post, pace, now = item.numbered.post, self._lanes.pace, self._lanes.clock()
-        pace.put_back(post.user, item.route)
+        pace.release(post.user, item.route)
         self._lanes.wake()
         is_there, error = None, None if item.attempt is None else item.attempt.error
         if self._reconcile is not None:
@@ -312,14 +312,14 @@ class Run:
                     is_there = await self._reconcile(self._session, post)
             except RateLimited as refusal:
                 item.refusals += 1
-                if item.refusals < _MOST_REFUSALS:
+                if item.refusals < _MAX_REFUSALS:
                     wait = refusal.retry_after
                     return now + (backoff(item.refusals, random.random()) if wait is None else wait)  # noqa: S311
                 error = refusal
             except Exception as trouble:  # noqa: BLE001  the caller's function: errors are values
-                item.troubles += 1
-                if item.troubles < _MOST_ATTEMPTS:
-                    return now + backoff(item.troubles, random.random())  # noqa: S311  no secret
+                item.failures += 1
+                if item.failures < _MAX_ATTEMPTS:
+                    return now + backoff(item.failures, random.random())  # noqa: S311  no secret
                 error = trouble
         if is_there is None:
             error = error or OutcomeUnknown(
@@ -333,7 +333,7 @@ class Run:
             await self._journal.finish(item.numbered, Outcome(post, "failed"))  # for now
         return now
 
-    async def _weigh(self, item: Item, outcome: Outcome) -> None:
+    async def _stop_if_app_wide(self, item: Item, outcome: Outcome) -> None:
         """Stop the run after an app-wide failure. The journal then records the rejected posts as not sent."""
         attempt = item.attempt
         if attempt is None:
@@ -353,7 +353,7 @@ class Run:
                 failed = Outcome(numbered.post, "failed", None, b"", outcome.error)
                 await self._journal.finish(numbered, failed)
 
-    async def _tell(self, outcome: Outcome) -> None:
+    async def _emit(self, outcome: Outcome) -> None:
         self.counts[outcome.status] += 1
         with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):  # the loop was left
             try:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 from aiooauth1._internal.sqlite import in_daemon_thread, make_private
 from aiooauth1.errors import StoreCorrupt, StoreUnavailable
-from aiooauth1.posting.journal import Entry, InputChanged, JournalReport, KeptWindow
+from aiooauth1.posting.journal import Entry, InputChanged, JournalReport, KeptWindow, input_changed
 
 
 try:
@@ -56,12 +56,12 @@ _BEGIN = (
     " AND state NOT IN ('done', 'refused')"
 )
 _FINISH = "UPDATE post SET state = ?, http_status = ?, error = ?, at = ? WHERE position = ?"
-_LOOK = (
+_SELECT = (
     "SELECT position, id, digest, state, http_status, error, at FROM post"
     " WHERE position BETWEEN ? AND ? OR id IN (%s)"
 )
-_MOST = 500  # posts in one transaction
-_LONGEST_ERROR = 300
+_BATCH_SIZE = 500  # posts in one transaction
+_MAX_ERROR = 300
 
 
 class SQLiteJournal:
@@ -128,7 +128,7 @@ class SQLiteJournal:
             return [None] * len(posts)  # none was reached; begin() finds an id that was
         marks = ",".join("?" * len(posts))
         ids = [_id(one) for one in posts]
-        rows = await self._fetch(_LOOK % marks, posts[0].position, posts[-1].position, *ids)
+        rows = await self._fetch(_SELECT % marks, posts[0].position, posts[-1].position, *ids)
         by_position = {row[0]: row for row in rows}
         by_id = {row[1]: row for row in rows}
         found: list[Entry | None] = []
@@ -159,7 +159,7 @@ class SQLiteJournal:
             StoreUnavailable: If the file cannot be written.
         """
         error = "" if outcome.error is None else f"{type(outcome.error).__name__}: {outcome.error}"
-        values = outcome.status, outcome.http_status, error[:_LONGEST_ERROR], self._clock(), numbered.position
+        values = outcome.status, outcome.http_status, error[:_MAX_ERROR], self._clock(), numbered.position
         answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._ends.append((values, answer))
         await self._written(answer)
@@ -270,8 +270,8 @@ class SQLiteJournal:
     async def _write_all(self) -> None:
         try:
             while self._begins or self._ends:
-                begins = [self._begins.popleft() for _ in range(min(_MOST, len(self._begins)))]
-                ends = [self._ends.popleft() for _ in range(min(_MOST, len(self._ends)))]
+                begins = [self._begins.popleft() for _ in range(min(_BATCH_SIZE, len(self._begins)))]
+                ends = [self._ends.popleft() for _ in range(min(_BATCH_SIZE, len(self._ends)))]
                 failures = await self._write(begins, ends)
                 for number, (_, answer) in enumerate([*begins, *ends]):
                     if answer.done():  # its caller was cancelled
@@ -317,13 +317,13 @@ class SQLiteJournal:
         with suppress(sqlite3.IntegrityError):
             if (await connection.execute(_BEGIN, row)).rowcount == 1:
                 return None
-        rows = await self._fetch(_LOOK % "?", one.position, one.position, _id(one))
+        rows = await self._fetch(_SELECT % "?", one.position, one.position, _id(one))
         try:
             for position, name, digest, *_ in rows:
                 _check(one, position, name, digest)
         except InputChanged as error:
             return error
-        return InputChanged(f"post {one.post.id!r} was sent already: the input has it twice")
+        return input_changed(f"post {one.post.id!r} was sent already, so the input has its id twice")
 
     def _error(self, error: Exception) -> Exception:
         if isinstance(error, RuntimeError):
@@ -350,14 +350,15 @@ def _check(one: Numbered, position: int, name: bytes, digest: bytes) -> None:
     """Raise InputChanged if a post differs from the journal's record of it."""
     held = name.decode("utf-8", "surrogatepass")
     if held != one.post.id:
-        raise InputChanged(
+        raise input_changed(
             f"post {one.position + 1} of the input is {one.post.id!r}, but was {held!r} before"
         )
     if position != one.position:
-        raise InputChanged(
+        raise input_changed(
             f"post {held!r} is number {one.position + 1} of the input, but was number {position + 1} before"
+            " (each post needs an id of its own)"
         )
     if digest != one.digest:
-        raise InputChanged(
+        raise input_changed(
             f"post {one.position + 1} of the input, {held!r}, differs from what the journal began with"
         )

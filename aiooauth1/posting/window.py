@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from aiooauth1.responses.rate_limit import RateLimit, RateLimitWindow
 
 
-__all__ = ["SAME_WINDOW", "Told", "Window", "reset_time", "told_windows"]
+__all__ = ["SAME_WINDOW", "ReportedWindows", "Window", "reported_windows", "reset_time"]
 
 SAME_WINDOW = 2.0
 """Seconds by which two reports of one reset may differ."""
@@ -48,14 +48,14 @@ class Window:
             return False
         return self.left >= 1 or (self.resets_at is None and not self.in_flight)
 
-    def take(self, now: float) -> None:
+    def reserve(self, now: float) -> None:
         """Count a request that is about to be sent."""
         if self.seconds is not None and self.resets_at is None:
             self.resets_at = now + self.seconds
         self.left = max(0.0, self.left - 1)
         self.in_flight += 1
 
-    def put_back(self, refund: float = 0.0) -> None:
+    def release(self, refund: float = 0.0) -> None:
         """Count a request as ended without a report; `refund` it if the provider did not count it."""
         self.in_flight = max(0, self.in_flight - 1)
         self.is_new = False
@@ -64,7 +64,7 @@ class Window:
 
     def learn(self, told: RateLimitWindow | None, now: float) -> None:
         """Learn what a reply reports of the window, if anything, and count its request as ended."""
-        self.put_back()
+        self.release()
         if told is None or told.remaining is None:
             return
         remaining, resets_at = told.remaining, reset_time(told, now)
@@ -86,9 +86,9 @@ class Window:
             at_least = max(0.0, remaining - self.in_flight)
             self.left = at_least if self.left == _INFINITE else min(max(self.left, at_least), remaining)
 
-    def shut(self, until: float) -> None:
+    def close_until(self, until: float) -> None:
         """Allow no request until then."""
-        self.put_back()
+        self.release()
         self.left = 0.0
         self.resets_at = until
 
@@ -99,7 +99,7 @@ class Window:
         self.is_new = True
 
 
-class Told(NamedTuple):
+class ReportedWindows(NamedTuple):
     """The windows that a reply reports, by scope: of several in one scope, the one that decides."""
 
     of_user: RateLimitWindow | None
@@ -113,7 +113,7 @@ class Told(NamedTuple):
         return {name for name, window in named if window is not None and window.is_spent}
 
 
-def told_windows(limit: RateLimit) -> Told:
+def reported_windows(limit: RateLimit) -> ReportedWindows:
     """Sort the windows of a reply by scope."""
     of_user, of_app, unknown = (
         _binding([window for window in limit.windows if window.scope == scope])
@@ -128,7 +128,7 @@ def told_windows(limit: RateLimit) -> Told:
             if of_user is None and (unknown.limit, unknown.remaining) != told:
                 of_user = unknown
             unknown = None
-    return Told(of_user, of_app, unknown)
+    return ReportedWindows(of_user, of_app, unknown)
 
 
 def _binding(windows: list[RateLimitWindow]) -> RateLimitWindow | None:

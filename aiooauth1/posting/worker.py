@@ -17,11 +17,11 @@ from urllib.parse import urljoin, urlsplit
 from aiooauth1.errors import RateLimited, StoreUnavailable
 from aiooauth1.posting.attempt import STATUSES, Meaning, Sender, backoff
 from aiooauth1.posting.journal import InputChanged
-from aiooauth1.posting.pacing import SAYS_NOTHING, route_of
+from aiooauth1.posting.pacing import NO_LIMITS, route_of
 from aiooauth1.posting.post import Post, digest
 from aiooauth1.posting.redis_journal import RedisJournal, error_text
 from aiooauth1.posting.redis_scripts import CLAIM, DUE, ENQUEUE, FINISH, RENEW, STATES
-from aiooauth1.posting.window import told_windows
+from aiooauth1.posting.window import reported_windows
 
 
 if TYPE_CHECKING:
@@ -35,15 +35,15 @@ if TYPE_CHECKING:
 __all__ = ["PostingWorker"]
 
 _LEASE = 6_000  # milliseconds after which the lane of a silent worker is free
-_ON_ITS_WAY = 6_000  # milliseconds after which a message that woke no worker is sent again
+_MESSAGE_TIMEOUT = 6_000  # milliseconds after which a message that woke no worker is sent again
 _RENEWAL = 2.0  # seconds
-_LONGEST_LOOK = 0.25  # seconds between two looks at the lanes that are due
-_SHORTEST_LOOK = 0.01
-_AT_ONCE = 20  # messages sent concurrently
+_MAX_POLL = 0.25  # seconds between two looks at the lanes that are due
+_MIN_POLL = 0.01
+_MAX_SENDS = 20  # messages sent concurrently
 _IN_A_ROW = 50  # posts of one user sent for one message while no other user waits
 _BATCH = 200
-_MOST_ATTEMPTS = 3
-_MOST_REFUSALS = 20  # for a rate limit, of one post's reconcile
+_MAX_ATTEMPTS = 3
+_MAX_REFUSALS = 20  # for a rate limit, of one post's reconcile
 
 _log = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ class PostingWorker:
         self._stop_after = stop_after
         self._held: dict[str, str] = {}
         self._renewing: asyncio.Task[None] | None = None
-        self._troubles: dict[str, int] = {}  # by post id: failed attempts
+        self._failures: dict[str, int] = {}  # by post id: failed attempts
         self._rejected: set[str] = set()
 
     async def enqueue(self, posts: Iterable[Post] | AsyncIterable[Post]) -> AsyncIterable[str]:
@@ -101,7 +101,7 @@ class PostingWorker:
             TypeError: If an item is not a Post.
             StoreUnavailable: If Redis does not answer.
         """
-        await self.journal.runner.warn_if_forgetful()
+        await self.journal.runner.warn_if_not_durable()
         await self._ask(self.journal.runner.client.delete, self._key("stopped"))
         batch: list[Post] = []
         async for post in _each(posts):
@@ -131,33 +131,33 @@ class PostingWorker:
         """
         post = Post.from_json(message)
         user, name = _name(post.user), _name(post.id)
-        await self.journal.runner.warn_if_forgetful()
+        await self.journal.runner.warn_if_not_durable()
         for number in range(_IN_A_ROW):
-            who = secrets.token_hex(8)
+            lease = secrets.token_hex(8)
             again = "again" if number else ""
-            claim = await self.journal.runner.run(CLAIM, user, who, _LEASE, again, name)
+            claim = await self.journal.runner.run(CLAIM, user, lease, _LEASE, again, name)
             if claim[0] == b"unknown":  # it was sent without enqueue()
                 await self._add([post])
-                claim = await self.journal.runner.run(CLAIM, user, who, _LEASE, again, name)
+                claim = await self.journal.runner.run(CLAIM, user, lease, _LEASE, again, name)
             if claim[0] == b"none":
                 return None
             if claim[0] == b"later":
                 return float(claim[1]) / 1000
-            self._hold(post.user, who)
+            self._hold(post.user, lease)
             try:
-                await self._go_on(Post.from_json(claim[2]), who, in_doubt=claim[0] == b"doubt")
+                await self._process(Post.from_json(claim[2]), lease, in_doubt=claim[0] == b"doubt")
             finally:
                 self._held.pop(post.user, None)
         return 0.0
 
     async def due(self) -> tuple[list[str], float]:
         """Return the messages that wake the lanes that are due, and the seconds until the next look."""
-        wait, *found = await self.journal.runner.run(DUE, _BATCH, _ON_ITS_WAY)
+        wait, *found = await self.journal.runner.run(DUE, _BATCH, _MESSAGE_TIMEOUT)
         messages: list[str] = [message.decode() for message in found]
         if len(messages) >= _BATCH:
             return messages, 0.0
-        seconds = _LONGEST_LOOK if wait < 0 else min(_LONGEST_LOOK, wait / 1000)
-        return messages, max(_SHORTEST_LOOK, seconds)
+        seconds = _MAX_POLL if wait < 0 else min(_MAX_POLL, wait / 1000)
+        return messages, max(_MIN_POLL, seconds)
 
     async def wake(self, send: Callable[[str], Awaitable[object]]) -> None:
         """Wake lanes when they are due, for example after a rate limit or a worker's death, until cancelled.
@@ -169,10 +169,10 @@ class PostingWorker:
             seconds = 1.0
             try:
                 messages, seconds = await self.due()
-                for start in range(0, len(messages), _AT_ONCE):
-                    await asyncio.gather(*map(send, messages[start : start + _AT_ONCE]))
+                for start in range(0, len(messages), _MAX_SENDS):
+                    await asyncio.gather(*map(send, messages[start : start + _MAX_SENDS]))
                 if messages:
-                    seconds = _SHORTEST_LOOK  # these lanes are due again soon
+                    seconds = _MIN_POLL  # these lanes are due again soon
             except Exception as error:  # noqa: BLE001  the queue's own: unsent messages are due again
                 _log.warning("lanes could not be woken: %s", type(error).__name__)
             await asyncio.sleep(seconds)
@@ -194,7 +194,7 @@ class PostingWorker:
     async def _add(self, posts: list[Post]) -> list[str]:
         messages = [post.to_json() for post in posts]
         calls = [
-            (_name(post.id), _name(post.user), digest(post), self._spec(post), message, _ON_ITS_WAY)
+            (_name(post.id), _name(post.user), digest(post), self._spec(post), message, _MESSAGE_TIMEOUT)
             for post, message in zip(posts, messages, strict=True)
         ]
         results = await self.journal.runner.run_all(ENQUEUE, calls)
@@ -214,13 +214,13 @@ class PostingWorker:
                 lines.append(f"{per}{number} {rule.limit} {int(rule.window * 1000)}")
         return "\n".join(lines)
 
-    async def _go_on(self, post: Post, who: str, *, in_doubt: bool) -> None:
+    async def _process(self, post: Post, lease: str, *, in_doubt: bool) -> None:
         """Send a post, or reconcile one in doubt, and record the result."""
         attempt: Attempt | None = None
         if not in_doubt:
             attempt = await self._attempt(post)
             if attempt.meaning is not Meaning.IN_DOUBT or self._reconcile is None:
-                await self._note(post, who, attempt)
+                await self._record(post, lease, attempt)
                 return
             await asyncio.sleep(2.0)  # the provider may still be working on it
         is_there, error = None, None if attempt is None else attempt.error
@@ -228,27 +228,27 @@ class PostingWorker:
             try:
                 is_there = await self._reconcile(self._open(), post)
             except Exception as trouble:  # noqa: BLE001  the caller's function
-                if await self._ask_again_later(post, who, trouble):
+                if await self._ask_again_later(post, lease, trouble):
                     return
                 error = trouble
-        self._troubles.pop(post.id, None)
+        self._failures.pop(post.id, None)
         if is_there is None:
-            await self._finish(post, who, STATES["unknown"], error=error)
+            await self._finish(post, lease, STATES["unknown"], error=error)
         elif is_there:
-            await self._finish(post, who, STATES["done"])
+            await self._finish(post, lease, STATES["done"])
         else:
-            await self._finish(post, who, STATES["waiting"])
+            await self._finish(post, lease, STATES["waiting"])
 
-    async def _ask_again_later(self, post: Post, who: str, trouble: Exception) -> bool:
+    async def _ask_again_later(self, post: Post, lease: str, trouble: Exception) -> bool:
         """Keep a post in doubt until a later claim of its lane; return False if it has failed too often."""
-        troubles = self._troubles[post.id] = self._troubles.get(post.id, 0) + 1
+        failures = self._failures[post.id] = self._failures.get(post.id, 0) + 1
         is_limited = isinstance(trouble, RateLimited)
-        if troubles >= (_MOST_REFUSALS if is_limited else _MOST_ATTEMPTS):
+        if failures >= (_MAX_REFUSALS if is_limited else _MAX_ATTEMPTS):
             return False
         wait = trouble.retry_after if isinstance(trouble, RateLimited) else None
         if wait is None:
-            wait = backoff(troubles, random.random())  # noqa: S311  no secret
-        await self.journal.runner.run(RENEW, int(wait * 1000), _name(post.user), who)
+            wait = backoff(failures, random.random())  # noqa: S311  no secret
+        await self.journal.runner.run(RENEW, int(wait * 1000), _name(post.user), lease)
         return True
 
     async def _attempt(self, post: Post) -> Attempt:
@@ -260,33 +260,33 @@ class PostingWorker:
             attempt = await self._sender.attempt(post, resign=True)
         return attempt
 
-    async def _note(self, post: Post, who: str, attempt: Attempt) -> None:
-        told = told_windows(attempt.limit or SAYS_NOTHING)
+    async def _record(self, post: Post, lease: str, attempt: Attempt) -> None:
+        told = reported_windows(attempt.limit or NO_LIMITS)
         limit = None if told.of_app is None else told.of_app.limit
         size = "" if limit is None else int(limit)
-        windows = (*_told(told.of_user or told.unknown), *_told(told.of_app), size)
+        windows = (*_window_arguments(told.of_user or told.unknown), *_window_arguments(told.of_app), size)
         status = attempt.status or 0
-        troubles = self._troubles.get(post.id, 0)
+        failures = self._failures.get(post.id, 0)
         if attempt.meaning is Meaning.LIMITED:
-            wait = attempt.wait if attempt.wait is not None else backoff(troubles + 1, random.random())  # noqa: S311
-            self._troubles[post.id] = troubles + 1
+            wait = attempt.wait if attempt.wait is not None else backoff(failures + 1, random.random())  # noqa: S311
+            self._failures[post.id] = failures + 1
             await self._finish(
-                post, who, STATES["waiting"], status, wait=wait, windows=windows, how="limited"
+                post, lease, STATES["waiting"], status, wait=wait, windows=windows, how="limited"
             )
             return
-        if attempt.meaning in {Meaning.NOT_SENT, Meaning.TRY_AGAIN} and troubles + 1 < _MOST_ATTEMPTS:
-            self._troubles[post.id] = troubles + 1
-            wait = backoff(troubles + 1, random.random())  # noqa: S311  no secret
-            await self._finish(post, who, STATES["waiting"], status, wait=wait, windows=windows)
+        if attempt.meaning in {Meaning.NOT_SENT, Meaning.TRY_AGAIN} and failures + 1 < _MAX_ATTEMPTS:
+            self._failures[post.id] = failures + 1
+            wait = backoff(failures + 1, random.random())  # noqa: S311  no secret
+            await self._finish(post, lease, STATES["waiting"], status, wait=wait, windows=windows)
             return
-        self._troubles.pop(post.id, None)
-        if await self._is_hopeless(post, attempt):
-            await self._finish(post, who, STATES["waiting"], status, windows=windows)
+        self._failures.pop(post.id, None)
+        if await self._stop_if_app_wide(post, attempt):
+            await self._finish(post, lease, STATES["waiting"], status, windows=windows)
             return
         state = STATES[STATUSES[attempt.meaning]]
-        await self._finish(post, who, state, status, error=attempt.error, windows=windows, how="taken")
+        await self._finish(post, lease, state, status, error=attempt.error, windows=windows, how="taken")
 
-    async def _is_hopeless(self, post: Post, attempt: Attempt) -> bool:
+    async def _stop_if_app_wide(self, post: Post, attempt: Attempt) -> bool:
         """Stop the run for all workers if no post of any user can be sent; return whether that is so."""
         reason = ""
         if attempt.consumer_refused:
@@ -306,7 +306,7 @@ class PostingWorker:
     async def _finish(
         self,
         post: Post,
-        who: str,
+        lease: str,
         state: str,
         status: int = 0,
         *,
@@ -318,7 +318,7 @@ class PostingWorker:
         noted = await self.journal.runner.run(
             FINISH,
             _name(post.user),
-            who,
+            lease,
             _name(post.id),
             state,
             f"{status:03d}",
@@ -339,8 +339,8 @@ class PostingWorker:
             self._session = session
         return self._session
 
-    def _hold(self, user: str, who: str) -> None:
-        self._held[user] = who
+    def _hold(self, user: str, lease: str) -> None:
+        self._held[user] = lease
         if self._renewing is None:
             self._renewing = asyncio.create_task(self._renew())
 
@@ -348,7 +348,7 @@ class PostingWorker:
         """Renew the leases of lanes whose posts are being sent, until cancelled."""
         while True:
             await asyncio.sleep(_RENEWAL)
-            if held := [part for user, who in self._held.items() for part in (_name(user), who)]:
+            if held := [part for user, lease in self._held.items() for part in (_name(user), lease)]:
                 try:
                     await self.journal.runner.run(RENEW, _LEASE, *held)
                 except StoreUnavailable as error:
@@ -358,14 +358,14 @@ class PostingWorker:
         return self.journal.runner.prefix + name.encode()
 
     async def _ask(self, command: Callable[..., Awaitable[Any]], *arguments: object) -> Any:
-        return await self.journal.runner.patiently(lambda: command(*arguments))
+        return await self.journal.runner.retry(lambda: command(*arguments))
 
 
 def _name(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def _told(window: RateLimitWindow | None) -> tuple[str | int, str | int]:
+def _window_arguments(window: RateLimitWindow | None) -> tuple[str | int, str | int]:
     """Return the requests left in a window and the milliseconds to its reset, as the scripts read them."""
     if window is None or window.remaining is None or window.wait is None:
         return "", ""

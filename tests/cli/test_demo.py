@@ -26,7 +26,7 @@ from aiooauth1.cli.demo.audit import Audit
 from aiooauth1.cli.demo.posts import Post, make_posts, parse_line
 from aiooauth1.cli.demo.reposter import Reposting
 from aiooauth1.cli.demo.service import Service
-from aiooauth1.cli.json_lines import LONGEST_LINE
+from aiooauth1.cli.json_lines import MAX_LINE
 from aiooauth1.testing import Arrival, FakeProvider
 
 
@@ -67,7 +67,7 @@ BAD_LINES = {
     b'{"user": "ann", "text": "\\ud83d"}': '"text" has half a surrogate pair',
     b"[" * 100_000: "nested too deep",
     b'{"user": "ann", "text": ' + b"9" * 5000 + b"}": '"text" is not a string',
-    b'{"user": "ann", "text": "' + b"x" * LONGEST_LINE + b'"}': f"longer than {LONGEST_LINE} bytes",
+    b'{"user": "ann", "text": "' + b"x" * MAX_LINE + b'"}': f"longer than {MAX_LINE} bytes",
 }
 
 
@@ -342,7 +342,7 @@ async def test_refused_posts_and_failed_connections_are_counted_and_named() -> N
     tally = reposting.tally
     # Ann's token is dropped with the first refusal, and then there is none to send with.
     assert (tally.sent, tally.accepted, tally.refused, tally.failed) == (9, 3, 1, 5)
-    kinds = {trouble.partition(":")[0] for trouble in tally.troubles}
+    kinds = {error.partition(":")[0] for error in tally.errors}
     assert kinds == {"TokenRejected", "UnknownUser", "AuthorizationDenied"}
     assert audit.disagreements(tally.accepted) == ["6 not accepted", "1 refused"]
 

@@ -2,9 +2,13 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from typing import TYPE_CHECKING
 
-from aiooauth1.cli.json_lines import LONGEST_LINE, decode, read_each
+import pytest
+
+from aiooauth1.cli.json_lines import MAX_LINE, decode, open_input, read_each
+from aiooauth1.cli.outcome import CommandError
 
 
 if TYPE_CHECKING:
@@ -12,7 +16,7 @@ if TYPE_CHECKING:
 
 
 async def test_lines_are_whole_wherever_the_chunks_end(tmp_path: Path) -> None:
-    texts = ["x" * length for length in (1, 65_000, 65_536, 200_000, LONGEST_LINE - 40, 3)]
+    texts = ["x" * length for length in (1, 65_000, 65_536, 200_000, MAX_LINE - 40, 3)]
     rejected: list[tuple[int, str]] = []
     with (tmp_path / "lines").open("w+b", buffering=0) as file:
         file.write("\n".join(map(json.dumps, texts)).encode())
@@ -31,3 +35,15 @@ async def test_input_that_cannot_be_read_any_further_is_reported(tmp_path: Path)
     finally:
         os.close(descriptor)
     assert rejected == [(1, "cannot be read, nor what follows: Is a directory")]
+
+
+def test_standard_input_is_opened_unless_it_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (tmp_path / "lines").open("w+") as file:
+        monkeypatch.setattr(sys, "stdin", file)
+        with open_input("-") as descriptor:
+            assert descriptor == file.fileno()
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(CommandError, match="standard input is closed"), open_input("-"):
+        pass

@@ -4,7 +4,7 @@ from typing import Literal, NamedTuple
 
 import pytest
 
-from aiooauth1.posting.pacing import SAYS_NOTHING, Pace
+from aiooauth1.posting.pacing import NO_LIMITS, Pace
 from aiooauth1.posting.window import Window
 from aiooauth1.responses.rate_limit import RateLimit, RateLimitWindow
 
@@ -30,7 +30,7 @@ def said(remaining: float, reset_in: float, limit: float = 10) -> RateLimit:
 def send(pace: Pace, user: str, route: str, limit: RateLimit, now: float) -> None:
     assert pace.user_opens(user, route, now) is None
     assert pace.app_ready(route, now)
-    pace.take(user, route, now)
+    pace.reserve(user, route, now)
     pace.accepted(user, route, limit, now)
 
 
@@ -53,11 +53,11 @@ def test_a_later_run_goes_on_with_the_windows_of_an_earlier_one() -> None:
     rules = (Rule(2, 60.0, "app"), Rule(1, 90.0, "user"))
     first, second = Pace(rules), Pace(rules)
     route, other = first.route("POST", "/2/posts"), first.route("POST", "elsewhere")
-    send(first, "ann", route, SAYS_NOTHING, 100.0)
-    send(first, "ben", route, SAYS_NOTHING, 101.0)
+    send(first, "ann", route, NO_LIMITS, 100.0)
+    send(first, "ben", route, NO_LIMITS, 101.0)
     for number in range(8):
         send(first, f"user {number % 4}", other, said(9 - number, 60), 100.0)
-    first.take("cleo", other, 102.0)
+    first.reserve("cleo", other, 102.0)
     first.refused("cleo", other, RateLimit(), 20.0, 102.0)
     kept = first.changes(103.0)
     assert first.changes(103.0) == []
@@ -82,7 +82,7 @@ def test_a_later_run_goes_on_with_the_windows_of_an_earlier_one() -> None:
 )
 def test_a_window_of_an_earlier_run_is_left(now: float, rule: Rule) -> None:
     first, second = Pace([Rule(1, 60.0, "user")]), Pace([rule])
-    send(first, "ann", first.route("POST", "/2/posts"), SAYS_NOTHING, 100.0)
+    send(first, "ann", first.route("POST", "/2/posts"), NO_LIMITS, 100.0)
     second.recall(first.changes(100.0), now)
     assert second.user_opens("ann", second.route("POST", "/2/posts"), now) is None
 
@@ -112,8 +112,8 @@ def test_users_share_one_window(lookers: int, *, is_shared: bool) -> None:
 def test_refusals_close_the_route_for(users: list[str], *, closes_for_all: bool) -> None:
     pace, route = pace_and_route()
     for user, now in zip(users, (100.0, 140.0, 180.0), strict=True):
-        pace.take(user, route, now)
-        pace.refused(user, route, SAYS_NOTHING, 30.0, now)
+        pace.reserve(user, route, now)
+        pace.refused(user, route, NO_LIMITS, 30.0, now)
     assert pace.app_ready(route, 181.0) != closes_for_all
     assert pace.app_opens(route) == (210.0 if closes_for_all else None)
     assert pace.user_opens("ann", route, 181.0) == (None if closes_for_all else 210.0)
@@ -124,12 +124,12 @@ def test_after_a_reset_one_request_is_sent_before_the_others() -> None:
     for number in range(10):
         send(pace, f"user {number}", route, said(9 - number, 60), 100.0)
     assert pace.app_ready(route, 161.0)
-    pace.take("user 1", route, 161.0)
+    pace.reserve("user 1", route, 161.0)
     assert not pace.app_ready(route, 161.0)
     pace.accepted("user 1", route, said(9, 60), 161.1)
     for number in range(9):
         assert pace.app_ready(route, 161.2)
-        pace.take(f"user {number}", route, 161.2)
+        pace.reserve(f"user {number}", route, 161.2)
     assert not pace.app_ready(route, 161.2)  # nine were left
 
 
@@ -137,12 +137,12 @@ def test_the_rules_of_a_preset_hold_before_any_reply() -> None:
     pace = Pace([Rule(2, 60.0, "user"), Rule(3, 60.0, "app")], "https://api.example/2/")
     other = pace.route("GET", "posts")
     for _ in range(5):
-        send(pace, "ann", other, SAYS_NOTHING, 100.0)
+        send(pace, "ann", other, NO_LIMITS, 100.0)
     route = pace.route("POST", "posts")
-    send(pace, "ann", route, SAYS_NOTHING, 100.0)
-    send(pace, "ann", route, SAYS_NOTHING, 101.0)
+    send(pace, "ann", route, NO_LIMITS, 100.0)
+    send(pace, "ann", route, NO_LIMITS, 101.0)
     assert pace.user_opens("ann", route, 102.0) == 160.0
-    send(pace, "ben", route, SAYS_NOTHING, 103.0)
+    send(pace, "ben", route, NO_LIMITS, 103.0)
     assert not pace.app_ready(route, 104.0)
     assert pace.app_opens(route) == 160.0
 
@@ -150,7 +150,7 @@ def test_the_rules_of_a_preset_hold_before_any_reply() -> None:
 def test_a_reply_that_arrives_late_does_not_raise_what_is_left() -> None:
     window = Window()
     for _ in range(3):
-        window.take(100.0)
+        window.reserve(100.0)
     window.learn(RateLimitWindow(10, 7, 60), 100.0)  # the third
     left = window.left
     window.learn(RateLimitWindow(10, 9, 60), 100.0)  # the first, overtaken

@@ -113,7 +113,7 @@ async def test_workers_send_each_post_once_and_each_user_s_in_order(redis_url: s
 async def test_a_message_is_sent_without_enqueue_and_a_lost_one_is_repeated(
     redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("aiooauth1.posting.worker._ON_ITS_WAY", 100)
+    monkeypatch.setattr("aiooauth1.posting.worker._MESSAGE_TIMEOUT", 100)
     async with team(redis_url, "lost", size=1) as found:
         assert await found.workers[0].deliver(posts(1)[0].to_json()) is None
         assert len(found.fake.posts) == 1

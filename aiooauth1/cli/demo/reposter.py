@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Reposting", "Tally"]
 
 _CONNECTING = 4  # requests: request token, authorize page, its form, access token
-_MOST_TROUBLES = 10
+_MAX_ERRORS = 10
 _NEVER = 1_000_000  # users rejected in a row: the demo reports each of them
 
 
@@ -42,7 +42,7 @@ class Tally:
         failed: Posts without an answer or with a wrong one, or that could not be sent.
         seconds: The time that they took.
         cpu_seconds: The CPU time that this process used meanwhile.
-        troubles: The errors, each kind once.
+        errors: The errors, each kind once.
     """
 
     sent: int = 0
@@ -51,7 +51,7 @@ class Tally:
     failed: int = 0
     seconds: float = 0.0
     cpu_seconds: float = 0.0
-    troubles: set[str] = field(default_factory=set)
+    errors: set[str] = field(default_factory=set)
 
 
 class Reposting:
@@ -145,7 +145,7 @@ class Reposting:
             except (OAuth1Error, AuthorizePageError, ClientError, OSError) as error:
                 self.tally.sent += 1
                 self.tally.failed += 1
-                self._trouble(error)
+                self._add_error(error)
                 self._done()
             else:
                 yield as_job(post, self._number)
@@ -167,12 +167,12 @@ class Reposting:
                 tally.refused += 1
             else:
                 tally.failed += 1
-            self._trouble(error)
+            self._add_error(error)
         self._done()
 
-    def _trouble(self, error: Exception) -> None:
-        if len(self.tally.troubles) < _MOST_TROUBLES:
-            self.tally.troubles.add(f"{type(error).__name__}: {error}")
+    def _add_error(self, error: Exception) -> None:
+        if len(self.tally.errors) < _MAX_ERRORS:
+            self.tally.errors.add(f"{type(error).__name__}: {error}")
 
 
 def _jobs(sent: Mapping[int, Post]) -> list[posting.Post]:

@@ -36,7 +36,7 @@ _USERS = ("ann", "ben", "cleo")
 _ROUND = 4000  # requests between two looks at the ledger, which bounds the memory of both processes
 _LEDGER_LIMIT = _ROUND + 1000
 _SAMPLES = 100  # posts on which the cost of signing is measured
-_LONGEST_NAME = 40
+_MAX_NAME = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,8 +174,8 @@ async def _repost(plan: Plan, screen: _Screen, fake: FakeProviderProcess, servic
     if not plan.as_json:
         screen.out.print(report.table())
         screen.tell(FOOTNOTE)
-    for trouble in sorted(tally.troubles):
-        screen.complain(trouble)
+    for error in sorted(tally.errors):
+        screen.complain(error)
     if report.ledger_agrees:
         screen.tell("The provider's ledger agrees: it has each post exactly once.")
     else:
@@ -189,7 +189,7 @@ async def _revoke(screen: _Screen, fake: FakeProviderProcess, service: Service) 
     await service.connect(user)
     if (token := await service.token_of(user)) is not None:
         await fake.revoke(token.key)
-    name = ascii(user[:_LONGEST_NAME])
+    name = ascii(user[:_MAX_NAME])
     try:
         await service.post(Post(user, "Still connected?"), 0)
     except TokenRejected as refusal:

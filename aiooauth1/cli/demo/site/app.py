@@ -99,7 +99,7 @@ class _Site:
         person_id, account = split_account_name(rejection.user or "")
         if (person := self.people.by_id(person_id)) is not None:
             name = person.names.get(account, account)
-            person.tell(
+            person.add_event(
                 "revoked",
                 name,
                 "",
@@ -169,7 +169,7 @@ class _Site:
     async def _stream(self, response: web.StreamResponse, person: Person, last: int) -> None:
         while not self.is_closing:
             changed = person.changed
-            for event in person.since(last):
+            for event in person.events_after(last):
                 last = event.number
                 await response.write(f"id: {last}\ndata: {json.dumps(asdict(event))}\n\n".encode())
             try:

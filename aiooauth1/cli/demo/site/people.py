@@ -13,8 +13,8 @@ __all__ = ["Event", "EventKind", "People", "Person"]
 
 EventKind = Literal["posted", "waiting", "revoked", "failed"]
 
-_MOST_SESSIONS = 1000
-_MOST_EVENTS = 200
+_MAX_SESSIONS = 1000
+_MAX_EVENTS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +41,12 @@ class Person:
     """A user of the site."""
 
     id: str = field(default_factory=lambda: secrets.token_hex(8))
-    events: deque[Event] = field(default_factory=lambda: deque(maxlen=_MOST_EVENTS))
+    events: deque[Event] = field(default_factory=lambda: deque(maxlen=_MAX_EVENTS))
     names: dict[str, str] = field(default_factory=dict)  # screen names by account id
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     _numbered: int = 0
 
-    def tell(self, kind: EventKind, account: str, text: str, note: str) -> None:
+    def add_event(self, kind: EventKind, account: str, text: str, note: str) -> None:
         """Add an event, and wake all who wait for one."""
         self._numbered += 1
         self.events.append(Event(self._numbered, kind, account, text, note))
@@ -57,7 +57,7 @@ class Person:
         self.changed.set()
         self.changed = asyncio.Event()
 
-    def since(self, number: int) -> list[Event]:
+    def events_after(self, number: int) -> list[Event]:
         """Return the events after that number."""
         return [event for event in self.events if event.number > number]
 
@@ -80,7 +80,7 @@ class People:
         """Begin a session for a person; return its id."""
         session = secrets.token_urlsafe(32)
         self._sessions[session] = person
-        if len(self._sessions) > _MOST_SESSIONS:
+        if len(self._sessions) > _MAX_SESSIONS:
             self._sessions.popitem(last=False)
         return session
 

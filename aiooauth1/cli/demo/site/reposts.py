@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Reposts", "lines_of"]
 
-_MOST_POSTS = 50
-_LONGEST_POST = 500
-_LONGEST_PAUSE = 60.0  # seconds
+_MAX_POSTS = 50
+_MAX_POST = 500
+_MAX_PAUSE = 60.0  # seconds
 
 
 class Reposts:
@@ -56,12 +56,12 @@ class Reposts:
             except TokenRejected:
                 return  # on_token_rejected has added an event
             except UnknownUser:
-                person.tell("failed", name, text, "not posted: this account is not connected any more")
+                person.add_event("failed", name, text, "not posted: this account is not connected any more")
                 return
             except (OAuth1Error, ClientError, OSError) as error:
-                person.tell("failed", name, text, f"not posted: {type(error).__name__}")
+                person.add_event("failed", name, text, f"not posted: {type(error).__name__}")
             else:
-                person.tell("posted", name, text, f"accepted by the provider as post {number}")
+                person.add_event("posted", name, text, f"accepted by the provider as post {number}")
 
     async def _post(self, person: Person, account: str, text: str) -> int:
         while True:
@@ -71,8 +71,8 @@ class Reposts:
                     await raise_for_problem(response)
                     return int((await response.json())["id"])
             except RateLimited as refusal:
-                seconds = min(refusal.retry_after or 1.0, _LONGEST_PAUSE)
-                person.tell(
+                seconds = min(refusal.retry_after or 1.0, _MAX_PAUSE)
+                person.add_event(
                     "waiting",
                     person.names.get(account, account),
                     text,
@@ -84,4 +84,4 @@ class Reposts:
 def lines_of(feed: str) -> list[str]:
     """Return the posts of a feed: its lines that are not empty, each cut to the length of a post."""
     lines = (line.strip() for line in feed.splitlines())
-    return [line[:_LONGEST_POST] for line in lines if line][:_MOST_POSTS]
+    return [line[:_MAX_POST] for line in lines if line][:_MAX_POSTS]
