@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import FormData, hdrs
 from multidict import CIMultiDict
 
-from aiooauth1.cli.outcome import DONE, FAILED, USAGE, CommandError
+from aiooauth1.cli.outcome import DONE, USAGE, CommandError
 from aiooauth1.cli.settings import Account, known_providers, open_store, pick_provider, pick_user
 from aiooauth1.errors import ProviderError
 from aiooauth1.session.session import OAuth1Session, raise_for_problem
@@ -223,12 +223,10 @@ async def _show(response: ClientResponse, plan: Request) -> int:
             print()
     if refusal is None:
         return DONE
-    name = type(refusal).__name__
     if plan.verbose:
         for line in refusal.explain().splitlines()[1:]:
             print(f"* {line}", file=sys.stderr)
-    print(f"aiooauth1 request: {name}: {' '.join(str(refusal).split())}", file=sys.stderr)
-    return FAILED
+    raise refusal
 
 
 async def _refusal(response: ClientResponse) -> ProviderError | None:

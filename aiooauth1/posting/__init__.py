@@ -21,6 +21,7 @@ from aiooauth1.posting.post import Outcome, Post
 if TYPE_CHECKING:
     from aiooauth1.posting.redis_journal import RedisJournal
     from aiooauth1.posting.sqlite_journal import SQLiteJournal
+    from aiooauth1.posting.worker import PostingWorker
 
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "Outcome",
     "Post",
     "Posting",
+    "PostingWorker",
     "RedisJournal",
     "SQLiteJournal",
     "post_all",
@@ -43,6 +45,8 @@ def __getattr__(name: str) -> Any:
         return import_module("aiooauth1.posting.sqlite_journal").SQLiteJournal
     if name == "RedisJournal":
         return import_module("aiooauth1.posting.redis_journal").RedisJournal
+    if name == "PostingWorker":
+        return import_module("aiooauth1.posting.worker").PostingWorker
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from aiooauth1.cli.outcome import CommandError
 from aiooauth1.cli.request import Request, request
+from aiooauth1.errors import SignatureRejected
 
 
 if TYPE_CHECKING:
@@ -111,21 +112,17 @@ async def test_a_curl_line_is_accepted_by_the_provider_and_sends_nothing_itself(
         assert (curl, await reply.json()) == ("curl", {"id": 1, "user": "ann", "text": "it's 50 %"})
 
 
-async def test_a_refusal_is_status_1_with_its_body_and_one_line_and_explained_if_verbose(
+async def test_a_refusal_is_raised_after_its_body_is_shown_and_explained_if_verbose(
     desk: Desk, capsys: pytest.CaptureFixture[str]
 ) -> None:
     await desk.sign_in("ann")
     desk.fake.fail_next(401, times=2, endpoint="posts", body="oauth_problem=signature_invalid")
-    assert await send(desk, "posts") == 1
-    out, line = capsys.readouterr()
-    assert out == "oauth_problem=signature_invalid"
-    assert line.startswith("aiooauth1 request: SignatureRejected: ")
-    assert line.count("\n") == 1
-    with logging_restored():
-        assert await send(desk, "posts", verbose=True) == 1
-    explained = capsys.readouterr().err
-    assert explained.endswith(line)
-    assert "\n* " in explained  # what the refusal means, after what was signed
+    with pytest.raises(SignatureRejected):
+        await send(desk, "posts")
+    assert capsys.readouterr() == ("oauth_problem=signature_invalid", "")
+    with logging_restored(), pytest.raises(SignatureRejected):
+        await send(desk, "posts", verbose=True)
+    assert "\n* " in capsys.readouterr().err  # what the refusal means, after what was signed
 
 
 async def test_two_legged_signs_without_a_user(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:

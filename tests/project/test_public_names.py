@@ -46,7 +46,15 @@ CONTRACT = {
         *errors.__all__,
     ],
     "aiooauth1.errors": errors.__all__,  # the tree of errors has a test of its own
-    "aiooauth1.posting": ["Journal", "Outcome", "Post", "RedisJournal", "SQLiteJournal", "post_all"],
+    "aiooauth1.posting": [
+        "Journal",
+        "Outcome",
+        "Post",
+        "PostingWorker",
+        "RedisJournal",
+        "SQLiteJournal",
+        "post_all",
+    ],
     "aiooauth1.posting.taskiq": ["enqueue", "posting_task"],
     "aiooauth1.flows": ["Handshake", "PendingHandshake"],
     "aiooauth1.flows.discovery": ["discover"],
