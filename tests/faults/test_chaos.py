@@ -1,7 +1,7 @@
-"""Everything at once for a while: calls, handshakes, faults, cancels, dead tokens, and a Redis that restarts.
+"""Everything at once: posts, handshakes, faults, cancellations, dead tokens, and a Redis that restarts.
 
-It takes 10 s; with AIOOAUTH1_CHAOS_SECONDS=60 in the environment it takes 60. Where there is no redis-server
-the tokens are in a file of SQLite, and nothing restarts.
+It takes 10 s, or the number of seconds in AIOOAUTH1_CHAOS_SECONDS. Without a redis-server the tokens are in a
+SQLite file, and nothing restarts.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ MIB = 1 << 20
 
 
 class Memory(NamedTuple):
-    """What Python's objects take, which tells of leaks, and what the process has, which keeps its peak."""
+    """The number of Python's memory blocks, which shows leaks, and the bytes of the process."""
 
     blocks: int
     octets: int
@@ -108,7 +108,7 @@ async def test_nothing_is_lost_doubled_mixed_up_or_leaked(server: RedisServer | 
     assert world.met.keys() == BEFORE.keys() | AFTER.keys()
     assert confirmed - done == set()
     assert failed & done == set()
-    # What arrived of them was refused or redirected: the store is asked again before each attempt.
+    # Some arrived and were refused or redirected: the store is asked again before each attempt.
     assert not_sent & done == set()
     assert max(world.rejected.values()) == 1
     assert [times for times in world.unavailable if not place.explains(*times)] == []

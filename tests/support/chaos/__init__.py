@@ -1,3 +1,1 @@
-"""A provider full of faults, a store that goes away, and a consumer who keeps account of all he is told."""
-
-from __future__ import annotations
+"""A provider full of faults, a store that goes away, and a consumer that records what it is told."""

@@ -1,4 +1,4 @@
-"""What befalls requests at the provider, before the work or after it, and each as often as the others."""
+"""The faults of the provider, before the work or after it, each as frequent as the others."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["AFTER", "BEFORE", "SHARE", "faults"]
 
 SHARE = 0.01
-"""How many of the requests that get so far meet each fault."""
+"""The share of requests that meet each fault."""
 
 Hook = Callable[..., Awaitable[web.StreamResponse | None]]
 
@@ -50,30 +50,22 @@ async def reset(request: web.BaseRequest, _reply: web.StreamResponse | None = No
     await drop(request)
 
 
-async def half_a_head(request: web.BaseRequest, reply: web.StreamResponse) -> None:
-    await _broken(request, b"HTTP/1.1 %d Reason\r\nContent-Len" % reply.status)
+def breaks_off(octets: bytes) -> Hook:
+    """Send bytes in place of the reply, with its status for %d, and close the connection."""
+
+    async def hook(request: web.BaseRequest, reply: web.StreamResponse) -> None:
+        if request.transport is not None:
+            request.transport.write(octets % reply.status)
+        await drop(request)
+
+    return hook
 
 
-async def half_a_body(request: web.BaseRequest, reply: web.StreamResponse) -> None:
-    await _broken(request, b"HTTP/1.1 %d Reason\r\nContent-Length: 1000\r\n\r\noauth_tok" % reply.status)
+def with_body(body: bytes) -> Hook:
+    async def hook(_request: web.BaseRequest, reply: web.StreamResponse) -> web.StreamResponse:
+        return web.Response(status=reply.status, headers=_GZIP, body=body)
 
-
-async def bad_chunk(request: web.BaseRequest, reply: web.StreamResponse) -> None:
-    await _broken(request, b"HTTP/1.1 %d Reason\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n" % reply.status)
-
-
-async def _broken(request: web.BaseRequest, octets: bytes) -> None:
-    if request.transport is not None:
-        request.transport.write(octets)
-    await drop(request)
-
-
-async def spoiled(_request: web.BaseRequest, reply: web.StreamResponse) -> web.StreamResponse:
-    return web.Response(status=reply.status, headers=_GZIP, body=b"\xff")
-
-
-async def bomb(_request: web.BaseRequest, reply: web.StreamResponse) -> web.StreamResponse:
-    return web.Response(status=reply.status, headers=_GZIP, body=_BOMB)
+    return hook
 
 
 async def late(_request: web.BaseRequest, _reply: web.StreamResponse) -> None:
@@ -100,23 +92,17 @@ BEFORE: dict[str, Hook] = {
 AFTER: dict[str, Hook] = {
     "closed after the work": drop,
     "reset after the work": reset,
-    "half a head": half_a_head,
-    "half a body": half_a_body,
-    "a bad chunk": bad_chunk,
-    "a spoiled body": spoiled,
-    "a bomb": bomb,
+    "half a head": breaks_off(b"HTTP/1.1 %d Reason\r\nContent-Len"),
+    "half a body": breaks_off(b"HTTP/1.1 %d Reason\r\nContent-Length: 1000\r\n\r\noauth_tok"),
+    "a bad chunk": breaks_off(b"HTTP/1.1 %d Reason\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"),
+    "a body that is not gzip": with_body(b"\xff"),
+    "a bomb": with_body(_BOMB),
     "late": late,
 }
 
 
 def faults(kinds: dict[str, Hook], dice: random.Random, met: Counter[str]) -> Hook:
-    """Make a hook of a FakeProvider.
-
-    Args:
-        kinds: The faults, by name.
-        dice: What decides which request meets which.
-        met: Where it is counted.
-    """
+    """Make a FakeProvider's hook that lets requests meet faults at random, and counts them in `met`."""
     names = list(kinds)
 
     async def hook(request: web.BaseRequest, *reply: web.StreamResponse) -> web.StreamResponse | None:

@@ -1,4 +1,4 @@
-"""Where the tokens are: the best store that there is, and the Redis below it, which is killed for a while."""
+"""The store of the tokens: in a Redis that is killed for a while, or in a file without a redis-server."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ AWAY = 3.0
 
 
 def lasting_redis(folder: Path) -> RedisServer | None:
-    """Make a Redis that still holds everything when it is started again; None: there is no redis-server."""
+    """Make a Redis that keeps its records over a restart, or return None without a redis-server."""
     if program("redis-server") is None:
         return None
-    # What a killed program has written is the kernel's already: to sync would only slow down all that wait.
+    # The kernel has what a killed program has written: syncs would only take time.
     return RedisServer(folder / "redis", ("--appendonly", "yes", "--appendfsync", "no"))
 
 
@@ -43,9 +43,9 @@ class Place:
 
     @classmethod
     def best(cls, server: RedisServer | None, folder: Path) -> Place:
-        """Return a store in that Redis, in a file where there is none."""
+        """Return a store in that Redis, or in a file if there is none."""
         if server is None:
-            # Its threads wait long for their turn in a process that is always busy.
+            # In a process that is always busy its threads wait long for their turn.
             return cls(SQLiteStore(folder / "tokens.db", timeout=10), None)
         return cls(RedisStore.from_url(server.url), server)
 
@@ -54,11 +54,11 @@ class Place:
         return self.killed < math.inf and self.back == math.inf
 
     def explains(self, began: float, ended: float) -> bool:
-        """Whether what took that time may have found no store, which is back soon after its Redis is."""
+        """Say whether a job of that time may have met the outage; the store is back soon after its Redis."""
         return ended >= self.killed and began <= self.back + 5
 
     async def restart(self) -> None:
-        """Kill the Redis, and start it again on its port after a while."""
+        """Kill the Redis, and start it again on its port after `AWAY` seconds."""
         if self.server is None:
             return
         self.killed = time.monotonic()

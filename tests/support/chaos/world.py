@@ -1,4 +1,4 @@
-"""The provider with its faults, the consumer, and the accounts that are kept of both."""
+"""The provider with its faults, the consumer, and the records of what both have seen."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 __all__ = ["PER_SECOND", "Seen", "World"]
 
 PER_SECOND = {"post": 500, "handshake": 50}
-AT_ONCE = {"post": 150, "handshake": 50}  # at the most, so that a busy machine is slow, and not out of time
-WITHOUT_STORE = 8  # times as many, which all wait
+AT_ONCE = {"post": 150, "handshake": 50}  # at most: a busy machine then is slow, but meets no timeout
+WITHOUT_STORE = 8  # times as many while the store is away, since all wait
 USERS = 200
 _TICK = 0.05  # seconds
 REVOKED, CANCELLED = 0.01, 0.1
@@ -43,7 +43,7 @@ TYPED = (OAuth1Error, aiohttp.ClientError, TimeoutError, asyncio.CancelledError)
 
 
 class Seen(IntFlag):
-    """What was seen of a post: by the consumer how it ended, by the provider what came of it."""
+    """What was seen of a post: its end by the consumer, its arrival and effect by the provider."""
 
     CONFIRMED = 1
     FAILED = 2
@@ -54,22 +54,21 @@ class Seen(IntFlag):
 
 @dataclass
 class World:
-    """All that goes on.
+    """The whole run.
 
     Attributes:
-        seconds: How long it goes on.
-        begun: How many posts and handshakes there were.
-        met: How many requests met each fault.
-        outcomes: How many jobs ended how.
-        wrong: What should never be.
-        unavailable: From when to when jobs took that found no store.
-        rejected: How often the application was told of each token that is dead.
-        connected: The keys of the tokens that guests got, by guest.
-        waited: How many seconds the longest call took that was told so.
-        longest: How many seconds the longest job took.
-        running: The tasks of posts and handshakes under way.
-        first_good: When the first call was confirmed that began without Redis or later.
-        late: How many seconds timers were late, all together: the part of a wait that a busy machine adds.
+        seconds: How long it lasts.
+        begun: The number of posts and handshakes.
+        met: The number of requests that met each fault.
+        outcomes: The number of jobs that ended in each way.
+        wrong: Whatever must never happen.
+        unavailable: Begin and end of the jobs that found no store.
+        rejected: How often the application was told of each dead token.
+        connected: The keys of the guests' tokens, by guest.
+        waited: The longest time in seconds until a post was told that there is no store.
+        longest: The longest time of a job in seconds.
+        running: The tasks of posts and handshakes.
+        first_good: When the first post was confirmed that began after Redis was killed.
     """
 
     fake: FakeProvider
@@ -92,7 +91,7 @@ class World:
     )
 
     def __post_init__(self) -> None:
-        # A byte a post, and books that are not kept for ever: memory that grows then is not the test's.
+        # One byte a post, and accounts that are emptied: then memory that grows is not the test's.
         self.seen = bytearray(int((self.seconds + 1) * PER_SECOND["post"]))
         self.books = self.fake._accounts  # noqa: SLF001  see above
 
@@ -100,7 +99,7 @@ class World:
         return {number for number, flags in enumerate(self.seen) if flags & mark}
 
     async def begin(self) -> None:
-        """Let users connect, and faults befall requests."""
+        """Connect users, and let faults begin."""
         for number in range(USERS):
             await self.connect(f"user-{number}")
         before = faults(BEFORE, self.dice, self.met)
@@ -121,7 +120,7 @@ class World:
             self.late += time.monotonic() - began - _TICK
 
     async def go_on(self, session: OAuth1Session, handshake: Handshake, until: float) -> None:
-        """Start calls and handshakes at their rates until it is so many seconds old."""
+        """Start posts and handshakes at their rates until the run is `until` seconds old."""
         jobs = {"post": partial(self.post, session), "handshake": partial(self.shake_hands, handshake)}
         while (now := time.monotonic() - self.began) < until:
             for kind, job in jobs.items():
@@ -133,13 +132,13 @@ class World:
             await asyncio.sleep(0.01)
 
     async def end(self) -> None:
-        """Let faults and jobs come to their end."""
+        """End the faults, and wait for all jobs."""
         self.fake.before = self.fake.after = None
         await asyncio.wait_for(asyncio.gather(*self.running["post"], *self.running["handshake"]), 30)
         self.harvest()
 
     def harvest(self) -> None:
-        """Enter what the provider has done, and let it forget that, and request tokens whose time is up."""
+        """Record the provider's posts, and remove them and expired request tokens from its accounts."""
         for post in self.books.posts.values():
             user, _, text = post.text.partition(" ")
             if self.seen[int(text)] & Seen.DONE:
@@ -153,7 +152,7 @@ class World:
             del tokens[old]
 
     def start(self, kind: str, job: Callable[[], Awaitable[None]]) -> None:
-        """Do it, and cancel one in ten at any time."""
+        """Start a job; one in ten is cancelled at a random time."""
         task = asyncio.create_task(self.watch(job))
         self.running[kind].add(task)
         task.add_done_callback(self.running[kind].discard)
@@ -169,7 +168,7 @@ class World:
             self.outcomes[type(error).__name__] += 1
             if isinstance(error, StoreUnavailable):
                 self.unavailable.append((began, time.monotonic()))
-        except Exception as error:  # noqa: BLE001  each is a failure of the test, which says so in the end
+        except Exception as error:  # noqa: BLE001  the test reports it at its end
             self.wrong.append(repr(error))
         else:
             self.outcomes["well"] += 1
@@ -180,7 +179,7 @@ class World:
         await self.place.store.put_access_token(self.fake.provider.name, user, token)
 
     async def take_back(self, user: str) -> None:
-        """Revoke a user's token at the provider, of which the consumer is not told."""
+        """Revoke a user's token at the provider, without telling the consumer."""
         held = await self.place.store.get_access_token(self.fake.provider.name, user)
         if held is not None:
             self.fake.revoke(held.key)
@@ -188,7 +187,7 @@ class World:
     async def on_token_rejected(self, rejection: TokenRejection) -> None:
         self.rejected[rejection.token_key] += 1
         if self.books.access_tokens[rejection.token_key].state == "valid":
-            self.wrong.append(f"a good token of {rejection.user} was taken for dead")
+            self.wrong.append(f"a good token of {rejection.user} was reported as dead")
 
     async def post(self, session: OAuth1Session, number: int) -> None:
         user = f"user-{number % USERS}"
@@ -216,11 +215,11 @@ class World:
             raise
 
     async def shake_hands(self, handshake: Handshake, number: int) -> None:
-        """Connect a guest whose browser asks for the callback twice at once, and again where no store is."""
+        """Connect a guest whose browser loads the callback twice at once, and again without a store."""
         user, bind = f"guest-{number}", f"browser-{number}"
         pending = await handshake.begin("oob", bind=bind)
         key = pending.request_token.key
-        verifier = self.books.answer(key, user, approved=True).verifier  # a browser would take long
+        verifier = self.books.answer(key, user, approved=True).verifier  # a browser would be slow
         tokens: set[AccessToken] = set()
 
         async def complete() -> None:
@@ -229,7 +228,7 @@ class World:
                 try:
                     tokens.add(await handshake.complete_with_verifier(key, verifier, bind=bind, save_as=user))
                 except StoreUnavailable:
-                    self.unavailable.append((began, time.monotonic()))  # so they reload the page
+                    self.unavailable.append((began, time.monotonic()))  # the guest reloads the page
                 else:
                     return
 
@@ -242,7 +241,7 @@ class World:
         self.books.request_tokens.pop(key, None)
 
     async def look_after_guests(self) -> None:
-        """See whether each guest's token is still there."""
+        """Check that each guest's token is still stored."""
         for user, key in self.connected.items():
             held = await self.place.store.get_access_token(self.fake.provider.name, user)
             if held is None or held.key != key:

@@ -155,31 +155,20 @@ async def test_a_callback_is_an_absolute_url_or_oob(callback: str | None, proble
         refused(await caller("POST", "oauth/request_token", callback_uri=callback), problem, 400)
 
 
-async def test_any_change_breaks_the_signature() -> None:
+async def test_a_changed_request_or_secret_is_refused() -> None:
+    """What belongs to the base string is tested in test_base_string.py."""
     async with running() as caller:
         ann = caller.of("ann")
         assert ann.token is not None
-        url, headers, body = ann.sign("POST", "echo/a?x=1&x=2", "b=%20&c", FORM)
+        url, headers, body = ann.sign("POST", "echo/a?x=1", "b=%20&c", FORM)
         assert (await ann.send("POST", url, headers, body)).status == 200
-        header = headers["Authorization"]
-        changed = "B" if 'oauth_signature="A' in header else "A"
-        begin, _, end = header.partition('oauth_signature="')
-        for method, sent_url, sent_header, sent_body in (
-            ("PUT", url, header, body),
-            *[
-                ("POST", url.replace(*change), header, body)
-                for change in (("echo/a", "echo/b"), ("echo/a", "echo/%61"), ("x=1", "x=2"))
-            ],
-            ("POST", url + "&y", header, body),
-            ("POST", url.replace("127.0.0.1", "localhost"), header, body),
-            ("POST", url, header, "b=%20&c=1"),
-            ("POST", url, header, "b=%20"),
-            ("POST", url, header.replace('oauth_nonce="', 'oauth_nonce="1'), body),
-            ("POST", url, f'{begin}oauth_signature="{changed}{end[1:]}', body),
-            ("POST", url, begin + 'oauth_signature="x"', body),
+        for method, sent_url, sent_body in (
+            ("PUT", url, body),
+            ("POST", url + "&y", body),
+            ("POST", url.replace("127.0.0.1", "localhost"), body),
+            ("POST", url, "b=%20"),
         ):
-            reply = await ann.send(method, sent_url, {**FORM, "Authorization": sent_header}, sent_body)
-            refused(reply, "signature_invalid")
+            refused(await ann.send(method, sent_url, headers, sent_body), "signature_invalid")
         for secret in ("wrong", ""):
             guessing = ann.holding(AccessToken(ann.token.key, secret))
             refused(await guessing("GET", "posts"), "signature_invalid")
