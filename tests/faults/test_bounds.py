@@ -56,7 +56,7 @@ async def hostile() -> AsyncIterator[Endpoint]:
         ("session", 503, REFUSALS),
     ],
 )
-async def test_no_reply_takes_time_or_memory_and_the_next_request_works(
+async def test_a_hostile_reply_is_bounded_in_time_and_memory_and_the_next_request_works(
     hostile: Endpoint, reader: str, status: int, expected: set[str]
 ) -> None:
     """Each kind in turn, in a process of its own whose memory the system tells."""
@@ -79,7 +79,7 @@ async def test_no_reply_takes_time_or_memory_and_the_next_request_works(
 
 
 @pytest.mark.parametrize("coding", sorted(BOMBS))
-async def test_the_bombs_are_such_as_aiohttp_decompresses(coding: str) -> None:
+async def test_aiohttp_decompresses_every_bomb(coding: str) -> None:
     reply = http(zeros(coding, 2), Content_Encoding=coding)
     async with Endpoint(reply) as endpoint, signing() as session, session.get(endpoint.url) as response:
         start = await response.content.readexactly(50)
@@ -88,7 +88,7 @@ async def test_the_bombs_are_such_as_aiohttp_decompresses(coding: str) -> None:
     assert start == bytes(50)
 
 
-async def test_a_long_head_in_many_pieces_between_other_heads_and_a_long_body_is_none_too_long() -> None:
+async def test_a_head_of_50_kib_in_many_pieces_after_interim_heads_is_read() -> None:
     more = b"".join(b"&p%d=%s" % (number, b"z" * 4000) for number in range(14))
     fields = {f"X-{number}": "y" * 1000 for number in range(50)}
 

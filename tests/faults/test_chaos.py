@@ -62,7 +62,9 @@ def server(tmp_path: Path) -> Iterator[RedisServer | None]:
     redis.kill()
 
 
-async def test_nothing_is_lost_doubled_mixed_up_or_leaked(server: RedisServer | None, tmp_path: Path) -> None:
+async def test_no_fault_loses_doubles_or_mixes_up_posts_and_tokens_or_leaks(
+    server: RedisServer | None, tmp_path: Path
+) -> None:
     process = psutil.Process()
     async with FakeProvider(ledger_limit=100, window=3, request_token_ttl=10) as fake:
         descriptors, tasks = process.num_fds(), len(asyncio.all_tasks())

@@ -151,7 +151,7 @@ def test_an_unknown_subject_is_named() -> None:
     assert "sign" in found.stderr
 
 
-async def test_pairs_are_measured_in_turns_and_stay_pairs() -> None:
+async def test_pairs_are_measured_alternately() -> None:
     order = []
 
     async def first() -> float:

@@ -71,7 +71,7 @@ def test_each_library_has_its_table() -> None:
 
 
 @pytest.mark.parametrize("ours", ROWS)
-async def test_a_row_has_a_line_that_runs_or_a_reason(ours: str) -> None:
+async def test_each_row_has_code_that_runs_or_a_reason(ours: str) -> None:
     public = {
         name: getattr(module, name) for module in (signing, aiooauth1, providers) for name in module.__all__
     }

@@ -65,7 +65,7 @@ def test_the_first_snippet_runs_alone(tmp_path: Path) -> None:
     assert "201 {'id': 1" in pasted.stdout
 
 
-def test_the_tree_of_errors_is_that_of_the_module() -> None:
+def test_the_readme_s_tree_of_errors_is_the_module_s() -> None:
     (tree,) = (block for block in blocks("") if block.startswith("OAuth1Error\n"))
     assert tree in (aiooauth1.errors.__doc__ or "")
 
@@ -103,7 +103,7 @@ def test_the_public_modules_that_the_readme_lists_exist() -> None:
         assert path.with_suffix(".py").exists() or (path / "__init__.py").exists(), name
 
 
-def test_the_store_of_forty_lines_passes_the_contract(tmp_path: Path) -> None:
+def test_the_readme_s_store_passes_the_contract(tmp_path: Path) -> None:
     source = program("test_dict_store.py")
     store = source[source.index("class DictStore") : source.index("class TestDictStore")]
     assert sum(bool(line) for line in store.splitlines()) <= 40

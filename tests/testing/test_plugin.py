@@ -80,7 +80,7 @@ async def own(oauth1_session):
     await oauth1_session.get("echo")
 
 
-async def test_a_fixture_of_one_s_own_may_use_them_until_its_end(own, oauth1_provider):
+async def test_an_own_fixture_may_use_them_until_its_end(own, oauth1_provider):
     assert (await own.get("echo")).status == 200
 """
 ASYNCIO = ["-p", "pytest_asyncio.plugin", "-o", "asyncio_default_fixture_loop_scope=function"]

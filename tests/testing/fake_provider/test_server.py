@@ -69,7 +69,7 @@ async def test_hostile_input_is_escaped_on_pages() -> None:
         assert caller.fake.accepted("authorize")[-1].user == evil
 
 
-async def test_an_answer_needs_the_value_of_its_page() -> None:
+async def test_an_answer_is_accepted_only_with_the_value_of_its_page() -> None:
     async with running() as caller:
         pages = []
         for _ in range(2):
@@ -181,7 +181,7 @@ async def test_a_long_body_is_measured_whole_and_kept_in_part() -> None:
         assert caller.fake.ledger[-1].why == "body_too_large"
 
 
-async def test_a_compressed_or_chunked_form_is_verified_by_what_it_says() -> None:
+async def test_a_compressed_or_chunked_form_is_verified_by_its_content() -> None:
     async with running() as caller:
         ann = caller.of("ann")
         url, headers, body = ann.sign("POST", "posts", "status=a%20b", FORM)
@@ -306,7 +306,7 @@ async def test_a_taken_port_is_an_error() -> None:
         assert (other.provider.name, other.consumer) != (fake.provider.name, fake.consumer)
 
 
-async def test_no_url_of_the_like_provider_is_left() -> None:
+async def test_no_url_of_the_like_provider_remains() -> None:
     like = Provider(
         "real",
         base_url="https://real.example/",
@@ -337,7 +337,7 @@ async def test_closing_ends_hanging_requests() -> None:
             await request
 
 
-async def test_it_speaks_https_too() -> None:
+async def test_https_requests_are_verified() -> None:
     authority = trustme.CA()
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(server)
