@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
@@ -18,7 +18,19 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 
-__all__ = ["DROP", "RESET", "Answer", "Arrival", "Listener", "Names", "broken", "ok", "reply", "silent"]
+__all__ = [
+    "DROP",
+    "RESET",
+    "Answer",
+    "Arrival",
+    "Listener",
+    "Names",
+    "Writes",
+    "broken",
+    "ok",
+    "reply",
+    "silent",
+]
 
 FORM = "application/x-www-form-urlencoded"
 _PIECE = 65_536
@@ -67,8 +79,9 @@ class Arrival:
         return (self.header("Content-Type") or "").partition(";")[0].strip().lower() == FORM
 
 
-Answer = Callable[[Arrival], "bytes | AsyncIterator[bytes]"]
-"""What goes back for an arrival: bytes, or pieces of them, each when its time has come."""
+Writes = Callable[[asyncio.StreamWriter], Awaitable[None]]
+Answer = Callable[[Arrival], "bytes | AsyncIterator[bytes] | Writes"]
+"""What goes back for an arrival: bytes, pieces of them, each when its time has come, or what writes them."""
 
 DROP = b"drop"
 """The answer that is none: the connection is closed."""
@@ -133,7 +146,9 @@ class Listener:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, ssl=self._tls, backlog=1024)
+        self._server = await asyncio.start_server(
+            self._accept, "127.0.0.1", 0, ssl=self._tls, backlog=1024, limit=1 << 21
+        )
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
@@ -179,6 +194,8 @@ class Listener:
                     break
                 if isinstance(answer, bytes):
                     writer.write(answer)
+                elif callable(answer):
+                    await answer(writer)
                 else:
                     async for piece in answer:
                         writer.write(piece)
