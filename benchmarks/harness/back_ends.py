@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 PROVIDER = "benchmark"
 ENCRYPTED = "RedisStore + encryption"
+TIMEOUT = 60.0  # seconds: a slow machine is to have slow figures, and not an error
 PACKAGES = ("aiosqlite", "redis", "cryptography")
 
 
@@ -49,7 +50,7 @@ async def running() -> AsyncIterator[BackEnds]:
             from aiooauth1.stores.sqlite import SQLiteStore  # noqa: PLC0415  an extra
 
             back_ends.file = folder / "tokens.db"
-            store = await stack.enter_async_context(SQLiteStore(back_ends.file))
+            store = await stack.enter_async_context(SQLiteStore(back_ends.file, timeout=TIMEOUT))
             back_ends.stores["SQLiteStore"] = store
         if "redis" not in missing and server is not None:
             await _open_redis(back_ends, server, stack, encrypts="cryptography" not in missing)
@@ -65,7 +66,7 @@ async def _open_redis(back_ends: BackEnds, server: str, stack: AsyncExitStack, *
         ways[ENCRYPTED] = Encryption(Encryption.generate_key())
     for name, encryption in ways.items():
         url = stack.enter_context(redis_server.running(server))
-        store = RedisStore.from_url(url, encryption=encryption)
+        store = RedisStore.from_url(url, encryption=encryption, timeout=TIMEOUT)
         back_ends.stores[name] = await stack.enter_async_context(store)
         back_ends.urls[name] = url
 

@@ -36,7 +36,7 @@ def _session() -> OAuth1Session:
     return OAuth1Session(
         Consumer(CONSUMER_KEY, CONSUMER_SECRET),
         provider=Provider(back_ends.PROVIDER, base_url=f"{os.environ['BENCHMARK_ORIGIN']}/"),
-        store=CachedStore(RedisStore.from_url(os.environ["BENCHMARK_REDIS"])),
+        store=CachedStore(RedisStore.from_url(os.environ["BENCHMARK_REDIS"], timeout=back_ends.TIMEOUT)),
         connector=TCPConnector(limit=WIDTH),
         connector_owner=True,
     )
@@ -50,7 +50,7 @@ task = posting_task(broker, session=_session, journal=RedisJournal(url, run))
 
 async def _timed(workers: int, number: int) -> float:
     """Enqueue posts, and return the seconds from the first post that is done to the last."""
-    async with RedisStore.from_url(url) as store:
+    async with RedisStore.from_url(url, timeout=back_ends.TIMEOUT) as store:
         for user in range(USERS):
             await store.put_access_token(back_ends.PROVIDER, back_ends.user(user), back_ends.token(user))
     await broker.startup()
