@@ -25,6 +25,7 @@ __all__ = [
     "check_url_characters",
     "encode_normalized",
     "join_normalized",
+    "join_pairs",
     "normalize_parameters",
     "parse_url",
 ]
@@ -153,6 +154,15 @@ def join_normalized(encoded: list[tuple[str, str]], *, natural: bool = False) ->
     """Sort and join encoded pairs by their bytes, or in PHP's natural order; names first."""
     ordered = sorted(encoded, key=natural_key) if natural else sorted(encoded)
     return "&".join([f"{name}={value}" for name, value in ordered])
+
+
+def join_pairs(pairs: list[str]) -> str:
+    """Sort and join encoded pairs, written as `name=value` with one equals sign each; names first."""
+    return "&".join(sorted(pairs, key=_name_first))
+
+
+def _name_first(pair: str) -> str:
+    return pair.replace("=", "\0", 1)  # below every character of a name, so a shorter name comes first
 
 
 def encode_normalized(normalized: str) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from aiooauth1.errors import SigningError
 from aiooauth1.signing.base_string import check_url_characters
-from aiooauth1.signing.encoding import encode_form, encoded_pairs
+from aiooauth1.signing.encoding import encode_form, encoded_pairs, plain_pairs
 from aiooauth1.signing.signature import SIGNATURE
 
 
@@ -15,7 +15,15 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterable
 
 
-__all__ = ["PROTOCOL", "extra_pairs", "form_bytes", "nonce_text", "request_parameters", "timestamp_text"]
+__all__ = [
+    "PROTOCOL",
+    "extra_pairs",
+    "form_bytes",
+    "nonce_text",
+    "plain_parameters",
+    "request_parameters",
+    "timestamp_text",
+]
 
 PROTOCOL = frozenset(
     {
@@ -110,6 +118,23 @@ def request_parameters(
             if name != SIGNATURE:
                 encoded.append(pair)
     return encoded
+
+
+def plain_parameters(query: str, form: bytes | None) -> list[str] | None:
+    """Return the pairs of query and form as `name=value`, if they can be signed as they stand; else None.
+
+    Args:
+        query: The query without its `?`.
+        form: The body if it is a form, else None.
+    """
+    found: list[str] = []
+    for raw in (query.encode(), form):
+        if not raw:
+            continue
+        if b"oauth_" in raw or (pairs := plain_pairs(raw)) is None:
+            return None
+        found += pairs
+    return found
 
 
 def _pairs(given: Iterable[tuple[str, str]], what: str) -> list[tuple[str, str]]:

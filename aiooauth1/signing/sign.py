@@ -10,7 +10,12 @@ import re
 from typing import TYPE_CHECKING
 
 from aiooauth1.errors import SigningError
-from aiooauth1.signing.base_string import base_string_prefix, encode_normalized, join_normalized
+from aiooauth1.signing.base_string import (
+    base_string_prefix,
+    encode_normalized,
+    join_normalized,
+    join_pairs,
+)
 from aiooauth1.signing.body_hash import body_hash_value
 from aiooauth1.signing.encoding import decoded_again, percent_encode
 from aiooauth1.signing.methods import HMAC_SHA1, Hmac, keyed, method_of
@@ -18,6 +23,7 @@ from aiooauth1.signing.parameters import (
     extra_pairs,
     form_bytes,
     nonce_text,
+    plain_parameters,
     request_parameters,
     timestamp_text,
 )
@@ -61,7 +67,6 @@ class Signer:
         "_header",
         "_is_plain",
         "_method",
-        "_names",
         "_realm",
         "_rules",
         "_secret_lengths",
@@ -107,8 +112,7 @@ class Signer:
         version = (("oauth_version", "1.0"),) if rules.send_version else ()
         constant = [(name, percent_encode(value)) for name, value in self._constant]
         with_marks = [*constant, *marks, *version]
-        self._fixed = [*constant, *version]
-        self._names = frozenset(name for name, _ in with_marks)
+        self._fixed = [f"{name}={value}" for name, value in (*constant, *version)]
         self._base = _split_template(encode_normalized(join_normalized(with_marks)))
         self._header = _split_template(f'{header_start(realm)}{render_fields(with_marks)}, {SIGNATURE}="')
 
@@ -185,15 +189,15 @@ class Signer:
         Raises:
             SigningError: If the request cannot be signed rightly.
         """
-        if not self._is_plain:
+        where, _, query = url.partition("#")[0].partition("?")
+        others = plain_parameters(query, form) if query or form else ()
+        if others is None or not self._is_plain:
             prepared = self.prepare(method, url, nonce=nonce, timestamp=timestamp, form=form)
             return self.finish(prepared).header()
-        where, _, query = url.partition("#")[0].partition("?")
         nonce, stamp = percent_encode(nonce_text(nonce)), timestamp_text(timestamp)
-        if query or form:
-            encoded = [*self._fixed, ("oauth_nonce", nonce), ("oauth_timestamp", stamp)]
-            encoded += request_parameters(len(where), query, form, self._names)
-            normalized = encode_normalized(join_normalized(encoded))
+        if others:
+            own = [*self._fixed, f"oauth_nonce={nonce}", f"oauth_timestamp={stamp}"]
+            normalized = encode_normalized(join_pairs([*own, *others]))
         else:
             start, middle, end = self._base
             normalized = f"{start}{nonce.replace('%', '%25')}{middle}{stamp}{end}"

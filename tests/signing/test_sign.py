@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import random
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import FrozenInstanceError
@@ -604,6 +605,20 @@ def test_a_signer_gives_what_sign_gives(
         )
         assert (twice.header(), twice.url(), twice.body()) == (once.header(), once.url(), once.body())
         assert signer.header(verb, url, nonce=nonce, timestamp=timestamp, form=form) == once.header()
+
+
+PIECES = ("a", "a-", "a.", "a0", "a%20", "a~", "A", "oauth", "z", "=", "==", "&", "&&", "+", "%61", "%2b")
+
+
+def test_a_signer_signs_any_query_and_form_in_the_order_of_sign() -> None:
+    chance = random.Random(5_849)
+    signer = Signer(CONSUMER, TOKEN)
+    for number in range(2_000):
+        query = "".join(chance.choices(PIECES, k=chance.randrange(12)))
+        form = "".join(chance.choices(PIECES, k=chance.randrange(12))).encode() if number % 2 else None
+        url = f"https://example.com/r?{query}"
+        header = signer.header("POST", url, nonce="n", timestamp=1, form=form)
+        assert header == signed("POST", url, form=form, nonce="n", timestamp=1).header(), (query, form)
 
 
 def test_a_signer_takes_everything_that_sign_takes() -> None:
