@@ -607,15 +607,20 @@ def test_a_signer_gives_what_sign_gives(
         assert signer.header(verb, url, nonce=nonce, timestamp=timestamp, form=form) == once.header()
 
 
-PIECES = ("a", "a-", "a.", "a0", "a%20", "a~", "A", "oauth", "z", "=", "==", "&", "&&", "+", "%61", "%2b")
+PIECES = ("a", "a-", "a.", "a0", "a%20", "a~", "A", "oauth", "z", "")
+JOINTS = ("=",) * 9 + ("==", "", "+", "%61", "%2b")
 
 
 def test_a_signer_signs_any_query_and_form_in_the_order_of_sign() -> None:
-    chance = random.Random(5_849)
+    chance = random.Random(5_849)  # noqa: S311  the same requests each time
     signer = Signer(CONSUMER, TOKEN)
+
+    def encoded() -> str:
+        pairs = (chance.choice(PIECES) + chance.choice(JOINTS) + chance.choice(PIECES) for _ in range(4))
+        return "&".join(pairs)
+
     for number in range(2_000):
-        query = "".join(chance.choices(PIECES, k=chance.randrange(12)))
-        form = "".join(chance.choices(PIECES, k=chance.randrange(12))).encode() if number % 2 else None
+        query, form = encoded(), encoded().encode() if number % 2 else None
         url = f"https://example.com/r?{query}"
         header = signer.header("POST", url, nonce="n", timestamp=1, form=form)
         assert header == signed("POST", url, form=form, nonce="n", timestamp=1).header(), (query, form)
