@@ -94,10 +94,13 @@ def test_every_link_inside_the_readme_has_a_heading() -> None:
     assert links <= headings
 
 
-def test_the_public_modules_that_the_readme_lists_exist() -> None:
+def test_the_public_modules_that_both_guides_list_are_the_same_and_exist() -> None:
+    contributing = (ROOT / ".github" / "CONTRIBUTING.md").read_text(encoding="utf-8")
     (sentence,) = re.findall(r"one of the\s+public\s+modules: (.*?)\. `\.github", TEXT, re.DOTALL)
+    (theirs,) = re.findall(r"\*\*Public modules\*\* are (.*?)\. All else", contributing, re.DOTALL)
     folder = ROOT / "aiooauth1"
     named = [name.removeprefix("aiooauth1").strip(".") for name in re.findall(r"`([\w.]+)`", sentence)]
+    assert named == [name.removeprefix("aiooauth1").strip(".") for name in re.findall(r"`([\w.]+)`", theirs)]
     for name in named:
         path = folder / name.replace(".", "/")
         assert path.with_suffix(".py").exists() or (path / "__init__.py").exists(), name
