@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-__all__ = ["parse_access_token", "parse_request_token"]
+__all__ = ["has_token", "parse_access_token", "parse_request_token"]
 
 _TOKEN = "oauth_token"  # noqa: S105  a parameter's name
 _SECRET = "oauth_token_secret"  # noqa: S105  a parameter's name
@@ -27,8 +27,12 @@ _LONGEST_NEEDED = 2048  # bytes, as they will be stored: a token that no store t
 _MOST_PARAMS = 4096  # bytes
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
-_SECONDS = re.compile(r"[0-9]{1,10}")
+_SECONDS = re.compile(r"[0-9]{1,10}(?:\.[0-9]{1,9})?")
+_EVERNOTE_ENDS = "edam_expires"  # in milliseconds since the epoch
+_MILLISECONDS = re.compile(r"[0-9]{12,14}")
 _BOM = b"\xef\xbb\xbf"
+_COMMENT, _COMMENT_END = b"<!--", b"-->"
+_NAMES_TOKEN = re.compile(rb'(?:\A|[&?;,\s])(?:amp;)?oauth(?:_|%5[Ff])token=|"oauth_token"\s{0,64}:')
 _ASCII_SPACE = b" \t\r\n\x0b\x0c"
 
 
@@ -37,7 +41,9 @@ def parse_request_token(
 ) -> RequestToken:
     """Read a request token and whether the callback was confirmed.
 
-    White space and a byte order mark at the ends of the body are ignored: NetSuite and WordPress send them.
+    White space and a byte order mark at the ends of the body are ignored, as are HTML comments at its end:
+    NetSuite and WordPress send them. `&amp;` counts as `&`, as PHP writes it with an `arg_separator.output`
+    for pages.
 
     Args:
         body: The body, decompressed.
@@ -65,7 +71,8 @@ def parse_access_token(body: bytes, now: float, *, json: bool = False) -> Access
 
     Args:
         body: The body, decompressed.
-        now: Seconds since the epoch, from which `oauth_expires_in` counts.
+        now: Seconds since the epoch, from which `oauth_expires_in` counts. Evernote says when the token ends
+            by `edam_expires`.
         json: Whether it is a JSON object.
 
     Raises:
@@ -74,8 +81,20 @@ def parse_access_token(body: bytes, now: float, *, json: bool = False) -> Access
     key, secret, rest = _token(body, json=json)
     params = _params(rest)
     seconds = params.get(_EXPIRES_IN, "")
-    expires_at = now + int(seconds) if _SECONDS.fullmatch(seconds) else None
+    expires_at = now + float(seconds) if _SECONDS.fullmatch(seconds) else None
+    ends = params.get(_EVERNOTE_ENDS, "")
+    if expires_at is None and _MILLISECONDS.fullmatch(ends):
+        expires_at = int(ends) / 1000
     return AccessToken(key, secret, params=params, expires_at=expires_at)
+
+
+def has_token(body: bytes) -> bool:
+    """Say whether a body has a field `oauth_token`, and does not just mention it.
+
+    >>> has_token(b"oauth_token=a"), has_token(b"Missing required parameter: oauth_token")
+    (True, False)
+    """
+    return _NAMES_TOKEN.search(body) is not None
 
 
 def _unconfirmed(flags: list[str]) -> str:
@@ -118,7 +137,17 @@ def _token(body: bytes, *, json: bool) -> tuple[str, str, dict[str, list[str]]]:
 
 
 def _trimmed(body: bytes) -> bytes:
-    """Return the body without white space and byte order marks at its ends: PHP files bring any number."""
+    """Return the body without white space and byte order marks at its ends: PHP files bring any number.
+
+    Caches of WordPress add comments (Automattic/wp-super-cache#261). No value of a form has a bare `<`.
+    """
+    body = _stripped(body)
+    while body.endswith(_COMMENT_END) and (start := body.rfind(_COMMENT)) > 0:
+        body = _stripped(body[:start])
+    return body
+
+
+def _stripped(body: bytes) -> bytes:
     start, end = 0, len(body)
     while start < end and (body[start] in _ASCII_SPACE or body.startswith(_BOM, start, end)):
         start += 1 if body[start] in _ASCII_SPACE else len(_BOM)
@@ -145,6 +174,7 @@ def _fields(body: bytes) -> dict[str, list[str]]:
         raise TokenResponseError(f"the token response has more than {_MOST_FIELDS} fields")
     fields: dict[str, list[str]] = {}
     for name, value in parse_form(body):
+        name = name.removeprefix(b"amp;")  # noqa: PLW2901  every field is read without it
         fields.setdefault(_utf8(name), []).append(_utf8(value))
     return fields
 

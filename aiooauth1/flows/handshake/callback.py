@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from aiooauth1.errors import CallbackError
 from aiooauth1.flows.handshake.denials import (
     DENIAL_FLAGS,
     DENIED_VERIFIERS,
+    NO_VERIFIERS,
     is_denial_flag,
     is_denial_problem,
 )
@@ -23,7 +25,14 @@ if TYPE_CHECKING:
     from collections.abc import Container
 
 
-__all__ = ["Callback", "callback_text", "check_callback_url", "check_value", "parse_callback"]
+__all__ = [
+    "Callback",
+    "callback_text",
+    "check_callback_url",
+    "check_value",
+    "parse_callback",
+    "typed_verifier",
+]
 
 _PROTOCOL = frozenset({"oauth_verifier", "oauth_problem", "error", *DENIAL_FLAGS})
 _LONGEST_VALUE = 2048
@@ -95,6 +104,8 @@ def parse_callback(
             given = split if split.keys() > given.keys() else given
     problem = given.get("oauth_problem") or given.get("error")
     verifier = given.get("oauth_verifier")
+    if (verifier or "").lower() in NO_VERIFIERS:
+        verifier = ""
     denied = (
         any(is_denial_flag(given[name]) for name in DENIAL_FLAGS if name in given)
         or is_denial_problem(problem or "")
@@ -109,6 +120,20 @@ def parse_callback(
         denied=denied,
         problem=_shown(problem) if problem and not denied else None,
     )
+
+
+def typed_verifier(verifier: str) -> str:
+    r"""Return a typed or copied PIN without what typing and copying add to it.
+
+    That is white space at its ends, an input method's full-width digits, and characters that do not show.
+
+    >>> typed_verifier(" \uff11\uff12\u200b3\n")
+    '123'
+    """
+    if not verifier.isascii():
+        verifier = unicodedata.normalize("NFKC", verifier)
+        verifier = "".join(one for one in verifier if unicodedata.category(one) != "Cf")
+    return verifier.strip()
 
 
 def check_value(name: str, value: str) -> None:

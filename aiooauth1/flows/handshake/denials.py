@@ -19,6 +19,7 @@ __all__ = [
     "DENIAL_FLAGS",
     "DENIAL_PROBLEMS",
     "DENIED_VERIFIERS",
+    "NO_VERIFIERS",
     "PENDING_PROBLEMS",
     "is_denial_flag",
     "is_denial_problem",
@@ -58,10 +59,15 @@ DENIED_VERIFIERS: Mapping[str, str] = MappingProxyType(
 )
 """Values of `oauth_verifier` that mean a denial."""
 
+NO_VERIFIERS = frozenset({"null"})
+"""Values of `oauth_verifier` with which a server says that there is none: sdnu.edu.cn, in its clients' code."""
+
 PENDING_PROBLEMS: Mapping[str, str] = MappingProxyType(
     {
         "permission_unknown": "the Problem Reporting extension; Jira (AccessTokenServlet)",
         "request token has not yet been reviewed. try again later": "Launchpad's +access-token",
+        "request token has not been authorized": "Spring Security OAuth 1 (RandomValueProviderTokenServices)",
+        "request token is not authorized": "eXo (OAuthAccessTokenServlet), Jifty (Model::RequestToken)",
     }
 )
 """What a token endpoint says while the user has not answered yet: ask again later."""

@@ -15,7 +15,13 @@ from aiooauth1.errors import (
     TokenRejected,
     TokenResponseError,
 )
-from aiooauth1.flows.handshake.callback import Callback, check_callback_url, check_value, parse_callback
+from aiooauth1.flows.handshake.callback import (
+    Callback,
+    check_callback_url,
+    check_value,
+    parse_callback,
+    typed_verifier,
+)
 from aiooauth1.flows.handshake.completion import Completer
 from aiooauth1.flows.handshake.exchange import user_of
 from aiooauth1.flows.handshake.legs import NO_PARAMS, Legs
@@ -289,7 +295,8 @@ class Handshake(Legs):
 
         Args:
             request_token_key: The key of the request token that `begin` returned.
-            verifier: The PIN.
+            verifier: The PIN; or the URL, or its query, to which the provider sent the browser, if the user
+                copied that from the address bar.
             bind: As in `begin`.
             save_as: As in `complete`.
 
@@ -300,7 +307,15 @@ class Handshake(Legs):
             if not isinstance(given, str):
                 raise TypeError(f"{name} must be a str, not {type(given).__name__}")
         _check_save_as(save_as)
-        verifier = verifier.strip()
+        if "oauth_verifier=" in verifier:
+            said = self._parse(verifier.strip())
+            if said.request_token not in {None, request_token_key}:
+                raise CallbackError("this URL belongs to another handshake: copy that of the newest one")
+            if said.denied:
+                await self._completer.deny(request_token_key, bind)
+                raise AuthorizationDenied("the user said no at the provider")
+            verifier = said.verifier or ""
+        verifier = typed_verifier(verifier)
         provider = self._provider
         if not verifier and not (provider.insecure_without_verifier or provider.insecure_oauth_10):
             raise CallbackError(

@@ -29,7 +29,7 @@ from aiooauth1.flows.handshake.refusals import refusal_error, with_meaning
 from aiooauth1.flows.token_endpoint import TokenRequest, send_token_request
 from aiooauth1.providers.provider import Provider
 from aiooauth1.responses.problem import Problem, read_problem, with_hints
-from aiooauth1.responses.token import parse_access_token, parse_request_token
+from aiooauth1.responses.token import has_token, parse_access_token, parse_request_token
 from aiooauth1.signing.methods import PLAINTEXT
 from aiooauth1.signing.sign import Signer
 from aiooauth1.transport.clock import ProviderClock, server_time, system_time
@@ -354,7 +354,7 @@ class Legs:
             reply.status, reply.headers, reply.body, secrets, now=now, at_token_endpoint=True
         )
         # MediaWiki and others report problems with a status of 200.
-        says_no = b"oauth_problem" in reply.body or b"oauth_token" not in reply.body
+        says_no = b"oauth_problem" in reply.body or not has_token(reply.body)
         if unusable is not None and not (says_no and (problem.name or problem.advice)):
             return unusable
         acceptable = problem.parameters.get("oauth_acceptable_timestamps", "")

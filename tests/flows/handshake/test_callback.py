@@ -120,6 +120,13 @@ def test_an_ambiguous_denial_needs_its_provider_s_setting(query: str, options: d
     assert not parse_callback(APPROVED, **options).denied
 
 
+@pytest.mark.parametrize("verifier", ["null", "NULL"])
+def test_a_verifier_that_is_written_as_null_is_none(verifier: str) -> None:
+    """sdnu.edu.cn writes so."""
+    read = parse_callback(f"oauth_token=rt&oauth_verifier={verifier}")
+    assert (read.verifier, read.denied) == (None, False)
+
+
 @pytest.mark.parametrize(
     "more",
     [

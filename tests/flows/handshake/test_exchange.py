@@ -473,6 +473,8 @@ async def test_a_refused_pin_is_not_sent_again(stage: Stage, handshake: Handshak
         # The user has not answered yet.
         ((401, "oauth_problem=permission_unknown"), ProviderError, 3),  # Jira
         ((401, "Request token has not yet been reviewed. Try again later."), ProviderError, 3),  # Launchpad
+        ((401, "Request token has not been authorized."), ProviderError, 3),  # Spring Security OAuth 1
+        ((401, "Request token is not authorized!"), ProviderError, 3),  # eXo
     ],
 )
 async def test_a_refused_exchange_is_kept_unless_it_may_pass(

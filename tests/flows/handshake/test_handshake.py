@@ -333,6 +333,41 @@ async def test_an_unusable_pin_is_not_sent(stage: Stage, handshake: Handshake, v
     assert token.params["screen_name"] == "ann"
 
 
+@pytest.mark.parametrize(
+    "typed",
+    [
+        pytest.param("https://me.example/cb?oauth_token={key}&oauth_verifier={pin}", id="the whole URL"),
+        pytest.param(" oauth_verifier={pin}&oauth_token={key}\n", id="its query"),
+        pytest.param("oauth_verifier={pin}", id="the parameter"),
+        pytest.param("\u200b{pin}\ufeff", id="characters that do not show"),
+        pytest.param("{wide}", id="full-width digits"),
+    ],
+)
+async def test_a_pin_is_taken_as_people_type_and_copy_it(
+    stage: Stage, handshake: Handshake, typed: str
+) -> None:
+    """requests-oauthlib's examples have people paste the URL to which the browser was sent."""
+    step = await stage.approved(handshake, "oob")
+    wide = "".join(chr(ord(one) + 0xFEE0) for one in step.verifier)
+    text = typed.format(key=step.key, pin=step.verifier, wide=wide)
+    token = await handshake.complete_with_verifier(step.key, text, bind=BIND)
+    assert token.params["screen_name"] == "ann"
+
+
+async def test_a_pasted_url_of_another_handshake_or_a_denial_is_not_sent(
+    stage: Stage, handshake: Handshake
+) -> None:
+    """The second one is Jira's."""
+    step = await stage.approved(handshake, "oob")
+    for typed, error in (
+        (f"?oauth_token=other&oauth_verifier={step.verifier}", CallbackError),
+        (f"?oauth_token={step.key}&oauth_verifier=denied", AuthorizationDenied),
+    ):
+        with pytest.raises(error):
+            await handshake.complete_with_verifier(step.key, typed, bind=BIND)
+    assert stage.fake.exchanges == []
+
+
 async def test_pending_consumes_nothing(stage: Stage, handshake: Handshake) -> None:
     step = await stage.approved(handshake)
     for _ in range(3):

@@ -42,13 +42,14 @@ def token_in(body: bytes, *, confirmed: bool) -> Token | None:
 
 
 def _without_ends(body: bytes) -> bytes:
-    """Take white space and byte order marks off both ends, one at a time."""
+    """Take white space and byte order marks off both ends, and comments off the last, one at a time."""
     ends = [b"\xef\xbb\xbf", *(bytes([byte]) for byte in b" \t\r\n\f\v")]
     while any(body.startswith(end) or body.endswith(end) for end in ends):
         for end in ends:
             body = body.removeprefix(end)
             body = body.removesuffix(end)
-    return body
+    before, comment, _ = body.rpartition(b"<!--")
+    return _without_ends(before) if before and comment and body.endswith(b"-->") else body
 
 
 def _escaped(text: str) -> str:
@@ -64,7 +65,7 @@ def _texts(body: bytes) -> list[tuple[str, str]] | None:
         name, value = map(_utf8, pair)
         if name is None or value is None:
             return None
-        fields.append((name, value))
+        fields.append((name.removeprefix("amp;"), value))
     return fields
 
 
