@@ -60,7 +60,7 @@ DENIED_VERIFIERS: Mapping[str, str] = MappingProxyType(
 """Values of `oauth_verifier` that mean a denial."""
 
 NO_VERIFIERS = frozenset({"null"})
-"""Values of `oauth_verifier` with which a server says that there is none: sdnu.edu.cn, in its clients' code."""
+"""Values of `oauth_verifier` with which a server says that there is none: sdnu.edu.cn (its clients' code)."""
 
 PENDING_PROBLEMS: Mapping[str, str] = MappingProxyType(
     {
