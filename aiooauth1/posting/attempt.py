@@ -29,7 +29,8 @@ from aiooauth1.posting.post import MAX_BODY
 from aiooauth1.responses.rate_limit import rate_limit
 from aiooauth1.responses.rate_limit_fields import TOO_MANY
 from aiooauth1.session.problem_reader import has_problem, raise_for_problem
-from aiooauth1.session.retry import Retry
+from aiooauth1.session.retry import SERVER_ERRORS, Retry
+from aiooauth1.transport.delivery import is_network_error
 
 
 if TYPE_CHECKING:
@@ -46,8 +47,8 @@ __all__ = ["STATUSES", "Attempt", "Meaning", "Sender", "backoff"]
 
 _FIRST_REDIRECT, _FIRST_REFUSAL = 300, 400
 _UNAVAILABLE = 503
-_GATEWAY = frozenset({502, 504})  # sent by a proxy: the server behind it may have done the work
-_SERVER_ERRORS = frozenset({500, 502, 503, 504})
+# Sent by a proxy: the server behind it may have done the work. 520, 522 and 524 are Cloudflare's.
+_GATEWAY = frozenset({502, 504, 520, 522, 524})
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
 _REJECTIONS = frozenset({401, 503})
 # Problem names for a refused consumer. Then no post of any user can be sent.
@@ -158,8 +159,11 @@ class Sender:
             return Attempt(Meaning.NOT_SENT, error=error)
         except (UnknownUser, SigningError, StoreCorrupt, TypeError, ValueError) as error:
             return Attempt(Meaning.FAILED, error=error)
-        except (TimeoutError, ClientError, OSError) as error:
-            # If the request may have been done, the session raises OutcomeUnknown instead.
+        except Exception as error:
+            # If the request may have been done, the session raises OutcomeUnknown instead. A connector from
+            # elsewhere raises errors of its own.
+            if not is_network_error(error):
+                raise
             return Attempt(Meaning.NOT_SENT, error=error)
 
 
@@ -189,7 +193,7 @@ def _meaning(status: int, method: str, error: ProviderError | None, wait: float 
         return Meaning.LIMITED
     if isinstance(error, (NonceRejected, TimestampRefused)):
         return Meaning.RESIGN
-    if status in _SERVER_ERRORS and method in _SAFE_METHODS:
+    if status in SERVER_ERRORS and method in _SAFE_METHODS:
         return Meaning.TRY_AGAIN
     return Meaning.IN_DOUBT if status in _GATEWAY else Meaning.REFUSED
 

@@ -18,10 +18,20 @@ if TYPE_CHECKING:
     from aiooauth1.responses.problem import Problem
 
 
-__all__ = ["Retry", "RetryBudget", "backoff", "is_rate_limit", "may_retry_error", "may_retry_response"]
+__all__ = [
+    "SERVER_ERRORS",
+    "Retry",
+    "RetryBudget",
+    "backoff",
+    "is_rate_limit",
+    "may_retry_error",
+    "may_retry_response",
+]
 
 _UNAVAILABLE = 503
-_SERVER_ERRORS = frozenset({500, 502, 504, _UNAVAILABLE})
+SERVER_ERRORS = frozenset({500, 502, 504, _UNAVAILABLE, 520, 521, 522, 523, 524})
+"""Statuses of a server in trouble, or of a gateway whose server is; 520 to 524 are Cloudflare's."""
+
 _UNDATED = 2.0  # seconds of the longest first pause after a rate limit without a time
 _ORIGINS_KEPT = 1024
 
@@ -110,7 +120,7 @@ def may_retry_response(
         return True  # refused before any work
     if problem.status == _UNAVAILABLE and wait is not None:
         return True  # the server says when to come again
-    return problem.status in _SERVER_ERRORS and (method in retry.resend or has_key)
+    return problem.status in SERVER_ERRORS and (method in retry.resend or has_key)
 
 
 def is_rate_limit(problem: Problem, wait: float | None) -> bool:

@@ -60,6 +60,7 @@ __all__ = ["RetryMiddleware"]
 _LAST_SUCCESS = 299
 _FIRST_REFUSAL = 400
 _FIRST_FAULT = 500
+_PROXY_IS_BUSY = frozenset({408, 429})  # pools of proxies limit the rate of CONNECT (proxy.py#1530)
 _UNEXPLAINED = 60.0  # seconds that a Date must be off before a 401 without a reason counts as clock skew
 
 logger: logging.Logger = logging.getLogger("aiooauth1.retry")
@@ -278,7 +279,14 @@ class RetryMiddleware(UserCall):
         was_sent, key = request.has_begun, self._has_key
         if not may_retry_error(was_sent=was_sent, method=request.method, retry=retry, has_key=key):
             return failure, None
-        return failure, self._next(request, attempt, retry, None, type(error).__name__, costs=True)
+        wait = None
+        if isinstance(error, ClientHttpProxyError) and error.headers is not None:
+            from aiooauth1.responses.rate_limit import rate_limit_of  # noqa: PLC0415  only refusals need it
+
+            wait = rate_limit_of(error.headers.items(), self._pool.clock()).retry_after
+            if wait is not None and wait > retry.max_wait:
+                return failure, None
+        return failure, self._next(request, attempt, retry, wait, type(error).__name__, costs=True)
 
     def _told(self, error: Exception, request: SigningRequest) -> Exception:
         """Return what a caller is told of an error."""
@@ -356,7 +364,13 @@ class RetryMiddleware(UserCall):
             if may_retry_response(problem, request.method, retry, has_key=self._has_key, wait=wait):
                 costs = not is_rate_limit(problem, wait)
                 seconds = self._next(
-                    request, attempt, retry, wait, problem.name or str(problem.status), costs=costs
+                    request,
+                    attempt,
+                    retry,
+                    wait,
+                    problem.name or str(problem.status),
+                    costs=costs,
+                    is_rate_limited=problem.meaning == "rate_limited",
                 )
                 if seconds is not None:
                     if not costs:
@@ -444,9 +458,9 @@ class RetryMiddleware(UserCall):
         reason: str,
         *,
         costs: bool,
+        is_rate_limited: bool = False,
     ) -> float | None:
         """Return how long to pause before the next attempt; None if there is to be none. Both are logged."""
-        is_rate_limited = reason in {"429", "rate_limited"} or not costs
         seconds = backoff(attempt, retry, wait, random.random, is_rate_limited=is_rate_limited)
         total, what = self._timeout.total, (request.method, self.origin)
         gave_up = self._facts("request.gave_up", request, attempt, reason)
@@ -493,7 +507,7 @@ class RetryMiddleware(UserCall):
 def _is_final(error: Exception) -> bool:
     """Say whether the same request fails in the same way whenever it is sent."""
     if isinstance(error, ClientHttpProxyError):
-        return error.status < _FIRST_FAULT
+        return error.status < _FIRST_FAULT and error.status not in _PROXY_IS_BUSY
     return isinstance(error, InvalidURL)
 
 

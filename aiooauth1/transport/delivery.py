@@ -22,6 +22,8 @@ from aiooauth1.errors import OAuth1Error, OutcomeUnknown
 
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from aiohttp import ClientResponse
     from aiohttp.connector import Connection
     from yarl import URL
@@ -46,6 +48,8 @@ PRIVATE_NAMES = ("_on_chunk_request_sent", "_on_headers_request_sent")
 Trace hooks get URL and header fields from there, which nothing documented lets a subclass change.
 """
 
+_WRITES_BODY = "write_bytes"  # of aiohttp's ClientRequest
+_READS_STREAMS = "aiohttp.streams"
 _LIBRARIES = ("aiohttp", "asyncio", "ssl", "uvloop", "anyio", "aiohappyeyeballs")
 _Kind = TypeVar("_Kind", bound="ObservedRequest")
 
@@ -105,8 +109,11 @@ def _mixed(kind: type[ClientRequest], given: type[ClientRequest]) -> type[Client
 def is_network_error(error: BaseException) -> bool:
     """Say whether an error is of the network: aiohttp's, the system's, or that of a connector from elsewhere.
 
-    Python's own errors for mistakes in a program are not, nor are ours.
+    Python's own errors for mistakes in a program are not, nor are ours. A group is if all of its errors are:
+    asyncio raises one for several addresses (`create_connection(all_errors=True)`).
     """
+    if isinstance(error, ExceptionGroup):
+        return all(is_network_error(one) for one in error.exceptions)
     if isinstance(error, (ClientError, OSError, EOFError)):
         return True
     is_mistake = type(error).__module__ == "builtins" or isinstance(error, OAuth1Error)
@@ -118,13 +125,29 @@ def body_error(error: BaseException) -> BaseException | None:
 
     Its traceback begins in the caller's code: the frames of aiohttp know the whole request.
     """
-    cause = error.__cause__
-    if not isinstance(error, ClientError) or cause is None or isinstance(cause, ClientError):
+    cause = error.__cause__ if isinstance(error, ClientError) else None
+    if cause is None and isinstance(error, TimeoutError):
+        cause = error  # aiohttp passes on a TimeoutError of the body as it is
+    if cause is None:
         return None
     traceback = cause.__traceback__
-    while traceback and traceback.tb_frame.f_globals.get("__name__", "").startswith(_LIBRARIES):
+    while traceback and traceback.tb_frame.f_code.co_name != _WRITES_BODY:
         traceback = traceback.tb_next
-    return None if traceback is None else cause.with_traceback(traceback)
+    if traceback is None and cause is not error:
+        traceback = cause.__traceback__
+    last = traceback
+    while traceback and _module(traceback).startswith(_LIBRARIES):
+        traceback, last = traceback.tb_next, traceback
+    if traceback is not None:
+        return cause.with_traceback(traceback)
+    # A body that aiohttp reads itself: another response's, or one that yields what cannot be sent.
+    is_theirs = last is not None and _module(last) == _READS_STREAMS
+    is_mistake = not isinstance(cause, (ClientError, OSError))
+    return cause.with_traceback(None) if is_theirs or is_mistake else None
+
+
+def _module(traceback: TracebackType) -> str:
+    return str(traceback.tb_frame.f_globals.get("__name__", ""))
 
 
 def outcome_unknown(

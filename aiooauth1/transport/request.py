@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from aiohttp import BasicAuth, BytesPayload, MultipartWriter, Payload, hdrs
+from aiohttp import BasicAuth, BytesPayload, IOBasePayload, MultipartWriter, Payload, hdrs
 from aiohttp.http import SERVER_SOFTWARE
 from aiohttp.multipart import content_disposition_filename, parse_content_disposition
 from yarl import URL
@@ -80,10 +80,20 @@ def has_body(request: ClientRequest) -> bool:
 def can_resend(body: Payload | bytes) -> bool:
     """Say whether a body can be sent once more, the same bytes: one rule for redirects and retries."""
     if isinstance(body, MultipartWriter):
-        return not body.consumed and all(isinstance(part, BytesPayload) for part, _, _ in body)
+        return not body.consumed and all(_can_rewind(part) for part, _, _ in body)
     if not isinstance(body, Payload) or isinstance(body, BytesPayload):
         return True
     return not body.consumed
+
+
+def _can_rewind(part: Payload) -> bool:
+    """Say whether a part of a multipart body can be written again: bytes, or an open file that can seek."""
+    if isinstance(part, MultipartWriter):
+        return can_resend(part)
+    if isinstance(part, IOBasePayload):
+        file = part._value  # noqa: SLF001  aiohttp has no other way to it
+        return not file.closed and file.seekable()
+    return isinstance(part, BytesPayload)
 
 
 async def signed_form_bytes(request: ClientRequest, *, with_multipart: bool = False) -> bytes | None:

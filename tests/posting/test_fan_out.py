@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from aiohttp import TCPConnector
 from posted import numbered, posts, sent_texts, store_for
 
 from aiooauth1 import Consumer, OAuth1Session, OutcomeUnknown, RateLimited, StoreUnavailable, UnknownUser
@@ -355,6 +356,8 @@ async def test_a_cancelled_run_leaves_the_journal_true_and_can_be_resumed(
     ("status", "headers", "expected"),
     [
         (502, {}, "unknown"),
+        (524, {}, "unknown"),  # Cloudflare's: the server behind it took too long
+        (521, {}, "refused"),  # Cloudflare's: the server behind it refused the connection
         (500, {}, "refused"),
         (503, {"Retry-After": "0"}, "done"),
         (429, {"Retry-After": "0"}, "done"),
@@ -369,6 +372,28 @@ async def test_a_refusal_is_sent_again_only_if_nothing_was_done(
     (found,) = await outcomes(post_all(session, posts(1)))
     assert found.status == expected
     assert len(fake.posts) == (expected == "done")
+
+
+class ProxyError(Exception):
+    """An error of another connector's own, as python-socks has it."""
+
+
+async def test_a_connector_that_fails_in_its_own_way_does_not_end_the_run(
+    monkeypatch: pytest.MonkeyPatch, fake: FakeProvider, session: OAuth1Session
+) -> None:
+    connect = TCPConnector.connect
+    failed: list[int] = []
+
+    async def connect_later(*given: Any, **options: Any) -> Any:
+        if not failed:
+            failed.append(1)
+            raise ProxyError
+        return await connect(*given, **options)
+
+    monkeypatch.setattr(TCPConnector, "connect", connect_later)
+    found = await outcomes(post_all(session, posts(3)))
+    assert {outcome.status for outcome in found} == {"done"}
+    assert len(fake.posts) == 3
 
 
 async def test_a_provider_whose_clock_is_far_off_is_posted_to(

@@ -6,6 +6,7 @@ import asyncio
 import io
 import os
 import time
+from contextlib import nullcontext
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,7 @@ from aiooauth1.testing import FakeProvider
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
 
     from wire.listener import Answer
 
@@ -474,10 +476,15 @@ async def pieces() -> AsyncIterator[bytes]:
     yield b"two"
 
 
+class Unseekable(io.BytesIO):
+    def seekable(self) -> bool:
+        return False
+
+
 def with_a_stream() -> FormData:
     form = FormData()
     form.add_field("status", "with a picture")
-    form.add_field("media", io.BytesIO(b"\x89PNG"), filename="p.png")
+    form.add_field("media", Unseekable(b"\x89PNG"), filename="p.png")
     return form
 
 
@@ -825,6 +832,9 @@ PROXIES: dict[str, tuple[Any, int]] = {  # what answers CONNECT, and how many at
     "no HTTP": (lambda _: broken(b"220 mail.example ESMTP\r\n\r\n"), 3),
     "502": (reply(502), 3),
     "503": (reply(503), 3),
+    "429, as a pool of proxies says": (reply(429), 3),
+    "408": (reply(408), 3),
+    "429 for longer than max_wait": (reply(429, {"Retry-After": "3600"}), 1),
     "407": (reply(407), 1),
     "403": (reply(403), 1),
 }
@@ -842,7 +852,18 @@ async def test_a_proxy_that_fails_before_there_is_a_tunnel_sent_nothing(
     assert len(pauses.asked) == attempts - 1
 
 
-@pytest.mark.parametrize("mine", [KeyError("mine"), OSError(5, "my disk"), TheirError("mine")], ids=repr)
+MINE = [
+    KeyError("mine"),
+    OSError(5, "my disk"),
+    TheirError("mine"),
+    # Of a body that passes on what another request downloads.
+    aiohttp.ClientPayloadError("mine"),
+    aiohttp.ServerDisconnectedError(),
+    TimeoutError("mine"),
+]
+
+
+@pytest.mark.parametrize("mine", MINE, ids=repr)
 async def test_an_error_of_the_callers_own_body_is_the_cause_of_the_unknown_outcome(
     listener: Listener, session: OAuth1Session, mine: Exception
 ) -> None:
@@ -853,6 +874,79 @@ async def test_an_error_of_the_callers_own_body_is_the_cause_of_the_unknown_outc
     with pytest.raises(OutcomeUnknown) as raised:
         await session.put(listener.origin, data=body())
     assert raised.value.__cause__ is mine
+
+
+async def test_the_download_that_breaks_off_is_the_cause_of_the_unknown_upload(
+    listener: Listener, session: OAuth1Session
+) -> None:
+    async with (
+        Listener(lambda _: broken(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")) as elsewhere,
+        aiohttp.ClientSession() as http,
+        http.get(elsewhere.origin) as download,
+    ):
+        with pytest.raises(OutcomeUnknown) as raised:
+            await session.put(listener.origin, data=download.content)
+    assert isinstance(raised.value.__cause__, aiohttp.ClientPayloadError)
+    assert raised.value.__cause__.__traceback__ is None
+
+
+@pytest.mark.parametrize("of_network", [True, False])
+async def test_a_group_of_errors_of_several_addresses_sent_nothing(
+    listener: Listener, pauses: Pauses, of_network: bool
+) -> None:
+    """asyncio raises one with `create_connection(all_errors=True)`."""
+    other = OSError(111, "b") if of_network else ValueError("b")
+    group = ExceptionGroup("", [OSError(113, "a"), other])
+    async with signing(retry=KEYED, sleep=pauses, connector=Flaky(group, 2)) as session:
+        with nullcontext() if of_network else pytest.raises(ExceptionGroup):
+            await session.post(listener.origin, data=FORM)
+    assert len(pauses.asked) == (2 if of_network else 0)
+
+
+async def test_multipart_of_open_files_goes_out_again_from_where_the_files_stood(
+    listener: Listener, session: OAuth1Session, tmp_path: Path
+) -> None:
+    """Twython and Tweepy upload pictures so."""
+    path = tmp_path / "a.png"
+    path.write_bytes(b"skipped" + b"\x89PNG" * 100_000)
+    listener.answer = at_first(reply(429, {"Retry-After": "1"}), reply(307, {"Location": "/on"}))
+    with path.open("rb") as file, io.BytesIO(b"second") as memory:
+        file.seek(7)
+        async with session.post(listener.origin, data={"media": file, "more": memory}) as response:
+            assert response.status == 200
+    first, second, third = listener.arrivals
+    assert first.body == second.body == third.body
+    assert b"skipped" not in first.body
+    assert b"second" in first.body
+    assert len(first.body) > 400_000
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        pytest.param(429, b'{"errors": [{"code": 88, "message": "Rate limit exceeded"}]}', id="X"),
+        pytest.param(429, b'{"error": "API_TOKEN_LIMIT_EXCEEDED", "message": "x"}', id="Trello"),
+        pytest.param(429, b'{"errors": [{"title": "Limit Exceeded", "code": 1040}]}', id="Tumblr"),
+        pytest.param(503, b"oauth_problem=rate%20limit%20exceeded", id="Xero"),
+    ],
+)
+async def test_an_undated_rate_limit_that_has_a_name_is_waited_for_in_seconds_too(
+    listener: Listener, session: OAuth1Session, pauses: Pauses, status: int, body: bytes
+) -> None:
+    listener.answer = at_first(reply(status, body=body), reply(status, body=body))
+    assert (await session.get(listener.origin)).status == 200
+    first, second = pauses.asked
+    assert 1 <= first <= 2 <= second <= 4
+
+
+@pytest.mark.parametrize("status", [520, 521, 522, 523, 524])
+async def test_cloudflares_server_errors_are_retried_like_others(
+    listener: Listener, session: OAuth1Session, status: int
+) -> None:
+    for method, expected in (("GET", 200), ("POST", status)):
+        listener.answer = at_first(reply(status))
+        async with session.request(method, listener.origin) as response:
+            assert response.status == expected
 
 
 async def test_multipart_of_bytes_goes_out_again_like_any_bytes(
