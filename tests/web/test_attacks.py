@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from aiohttp import web
 from web_services.browser import ORIGIN
 from web_services.services import CALLBACK
 
@@ -88,37 +87,6 @@ async def test_h3_a_link_starts_a_sign_in_only_if_allowed_and_never_from_another
         assert [connected.return_to for connected in stage.told.connected] == ["/x"]
 
 
-async def test_h5_two_providers_with_the_same_token_string_each_get_their_own_verifier(stage: Stage) -> None:
-    verifiers: dict[str, str] = {}
-
-    async def same_token(request: Any, _reply: Any) -> web.Response | None:
-        if not request.path.endswith("request_token"):
-            return None
-        return web.Response(text="oauth_token=same&oauth_token_secret=s&oauth_callback_confirmed=true")
-
-    async def exchanged(request: Any) -> web.Response | None:
-        if not request.path.endswith("access_token"):
-            return None
-        verifiers[request.host] = request.headers["Authorization"]
-        return web.Response(text=f"oauth_token=at-{request.url.port}&oauth_token_secret=s")
-
-    async with FakeProvider() as other:
-        for fake in (stage.fake, other):
-            fake.after, fake.before = same_token, exchanged
-        await stage.serve_two(other)
-        browser = stage.browser()
-        for path in ("/a", "/b"):
-            assert (await browser.start(path=path)).status == 303
-        for name in ("b", "a"):
-            assert (
-                await browser.open(f"/cb/{name}?oauth_token=same&oauth_verifier=for-{name}")
-            ).status == 303
-        keys = [connected.token.key for connected in stage.told.connected]
-        assert keys == [f"at-{urlsplit(fake.url).port}" for fake in (other, stage.fake)]
-        assert "for-a" not in verifiers[urlsplit(other.url).netloc]
-        assert "for-b" not in verifiers[urlsplit(stage.fake.url).netloc]
-
-
 async def test_h5_a_callback_on_the_route_of_another_provider_is_refused(stage: Stage) -> None:
     async with FakeProvider() as other:
         await stage.serve_two(other)
@@ -192,18 +160,6 @@ async def test_h8_a_forged_host_does_not_change_the_callback(stage: Stage) -> No
     assert page.location == "/done"
 
 
-async def test_h9_two_tenants_with_the_same_user_id_keep_their_own_tokens(stage: Stage) -> None:
-    async with FakeProvider() as other:
-        await stage.serve_two(other)
-        browser = stage.browser()
-        for path, fake, user in (("/a", stage.fake, "ann"), ("/b", other, "ben")):
-            await browser.open(await fake.approve((await browser.start(path=path)).location, user))
-        for fake, name in ((stage.fake, "ann"), (other, "ben")):
-            token = await stage.store.get_access_token(fake.provider.name, "1000")
-            assert token is not None
-            assert token.params["screen_name"] == name
-
-
 async def test_h9_another_person_in_the_same_browser_completes_nothing(stage: Stage) -> None:
     who = ["ann"]
     browser, callback = await stage.browser_with_callback(person=lambda _: who[0])
@@ -225,13 +181,6 @@ async def test_h9_a_cookie_planted_by_another_subdomain_binds_nothing(stage: Sta
     page = await stage.browser().open(callback, Cookie=planted.format(cookie=f"{name}={value}"))
     assert page.status == 400
     assert stage.fake.exchanges == []
-
-
-async def test_a_denial_counts_for_its_own_browser_only(stage: Stage) -> None:
-    ann, callback = await stage.browser_with_callback("/settings")
-    forged = callback.partition("&oauth_verifier")[0] + "&oauth_problem=user_refused"
-    assert (await stage.browser().open(forged)).status == 400
-    assert (await ann.open(callback)).status == 303
 
 
 async def test_the_verifier_leaks_into_no_reply_and_no_referrer(stage: Stage) -> None:
