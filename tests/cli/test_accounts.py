@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from aiooauth1.cli.accounts import accounts, logout
-from aiooauth1.cli.settings import open_store
+from aiooauth1.cli.outcome import CommandError
+from aiooauth1.cli.settings import Known, open_store, remember
 from aiooauth1.credentials import AccessToken
 from aiooauth1.errors import ProviderError
+from aiooauth1.providers import Provider
 
 
 if TYPE_CHECKING:
@@ -68,3 +70,17 @@ async def test_a_provider_without_its_private_key_does_not_hide_the_others(
         token = AccessToken("k", "", params={"found_as": "gone", "table": table})
         await store.put_access_token("aiooauth1 command line: consumers", "gone", token)
     assert await listed(desk, capsys) == ["ann"]
+
+
+async def test_without_a_provider_commands_name_those_there_are(desk: Desk) -> None:
+    with pytest.raises(CommandError, match="no user is signed in: there is no token to remove"):
+        await leave(desk, local=True)
+    await desk.sign_in("ann")
+    other = Provider("other", base_url="https://other.example/")
+    async with open_store(None) as store:
+        await remember(store, "other", Known(other, desk.fake.consumer))
+        await store.put_access_token("other", "ann", AccessToken("k", "s"))
+    with pytest.raises(CommandError, match="several providers have tokens: name one of other, photos"):
+        await leave(desk, local=True)
+    with pytest.raises(CommandError, match="there are several providers: name one of other, photos"):
+        await leave(desk)

@@ -9,6 +9,7 @@ import select
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from typing import IO, TYPE_CHECKING
 
@@ -262,17 +263,24 @@ def test_a_closed_output_pipe_ends_the_run_without_a_message(running: subprocess
     provider.wait(TIMEOUT)
 
 
-@given(
-    st.one_of(st.binary(max_size=200), st.text(max_size=50).map(lambda text: f'{{"user": "{text}"'.encode()))
-)
-def test_a_line_is_a_post_or_a_value_error(line: bytes) -> None:
-    try:
-        post = parse_line(line)
-    except ValueError as error:
-        assert str(error).isprintable()  # noqa: PT017  either outcome is right
-    else:
-        assert post.user.strip()
-        assert post.text.strip()
+@pytest.mark.parametrize(("line", "reason"), BAD_LINES.items(), ids=lambda value: str(value)[:40])
+def test_a_bad_line_is_a_value_error_that_says_why(line: bytes, reason: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(reason)) as error:
+        parse_line(line)
+    assert str(error.value).isprintable()
+
+
+@given(st.binary(max_size=200))
+def test_any_line_is_a_post_or_a_value_error(line: bytes) -> None:
+    with suppress(ValueError):
+        parse_line(line)
+
+
+@given(st.text(min_size=1).map(str.strip).filter(bool), st.text(min_size=1).filter(str.strip))
+def test_a_post_survives_json(user: str, text: str) -> None:
+    for ascii_only in (True, False):
+        line = json.dumps({"user": user, "text": text}, ensure_ascii=ascii_only).encode()
+        assert parse_line(line) == Post(user, text)
 
 
 async def test_rounds_continue_the_input_and_read_no_faster_than_they_send() -> None:

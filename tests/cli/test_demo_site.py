@@ -69,6 +69,17 @@ async def test_the_live_view_sends_each_event_once_and_resumes_after_the_last_on
         assert await stream.content.readline() == b"id: 2\n"
 
 
+async def test_a_rate_limit_is_an_event_that_says_when_the_post_is_sent_again(site: Site) -> None:
+    _, fake, http = site
+    await sign_in(fake, http)
+    fake.fail_next(429, headers={"Retry-After": "7"})
+    await http.post("/posts", data={"account": "1000", "feed": "one"}, headers=OWN)
+    async with http.get("/events?after=0") as stream:
+        assert await stream.content.readline() == b"id: 1\n"
+        event = json.loads((await stream.content.readline()).removeprefix(b"data: "))
+    assert event["note"] == "the provider takes no more posts for now (429): sent again in 7 s"
+
+
 async def test_a_sign_in_gives_the_browser_a_new_session_id(site: Site) -> None:
     _, fake, http = site
     before = {cookie.key: cookie.value for cookie in http.cookie_jar}

@@ -102,6 +102,13 @@ async def test_responses_that_a_handler_raises_are_hardened(stage: Stage) -> Non
     assert page.headers["Referrer-Policy"] == "no-referrer"
 
 
+async def test_without_save_as_the_token_is_handed_over_and_not_saved(stage: Stage) -> None:
+    browser, callback = await stage.browser_with_callback(save_as=None)
+    assert (await browser.open(callback)).status == 303
+    assert [connected.user for connected in stage.told.connected] == [None]
+    assert [user async for user in stage.store.users(stage.fake.provider.name)] == []
+
+
 async def test_routes_below_a_prefix_work_if_the_server_removes_the_prefix(stage: Stage) -> None:
     # The provider and the browser know the prefix; a proxy has taken it off before the routes see a request.
     browser, callback = await stage.browser_with_callback(
