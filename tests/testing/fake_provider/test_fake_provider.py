@@ -13,7 +13,7 @@ from dataclasses import replace
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from oauthlib_caller import CALLBACK, FORM, refused, running
+from oauthlib_caller import CALLBACK, FORM, Caller, refused, running
 
 from aiooauth1 import AccessToken, Consumer, RequestToken
 from aiooauth1.testing import FakeProvider, Post
@@ -31,36 +31,34 @@ def verifier_of(callback: str) -> str:
 
 
 @pytest.mark.parametrize("method", ["POST", "GET"])
-async def test_the_three_legs_give_a_token_that_posts(method: str) -> None:
-    async with running() as caller:
-        fake = caller.fake
-        reply = await caller(method, "oauth/request_token", callback_uri=CALLBACK)
-        token = RequestToken(reply.form["oauth_token"], reply.form["oauth_token_secret"])
-        callback = await fake.approve(f"{fake.url}oauth/authorize?oauth_token={token.key}", user="ann & bob")
-        assert callback.startswith(CALLBACK + "&")
-        answer = dict(parse_qsl(urlsplit(callback).query))
-        assert answer == {"s": "1", "oauth_token": token.key, "oauth_verifier": answer["oauth_verifier"]}
-        asking = caller.holding(token)
-        reply = await asking(method, "oauth/access_token", verifier=answer["oauth_verifier"])
-        assert (reply.status, reply.form["screen_name"], reply.form["user_id"]) == (200, "ann & bob", "1000")
-        access = AccessToken(reply.form["oauth_token"], reply.form["oauth_token_secret"])
-        reply = await caller.holding(access)("POST", "posts", "status=Hello%20w%C3%B6rld", FORM)
-        assert reply.status == 201
-        assert json.loads(reply.body) == {"id": 1, "user": "ann & bob", "text": "Hello wörld"}
-        assert fake.posts == [Post(1, "ann & bob", "Hello wörld")]
-        names = ["request_token", "authorize", "authorize", "access_token", "posts"]
-        assert [arrival.endpoint for arrival in fake.accepted()] == names
-        assert fake.refused() == []
+async def test_the_three_legs_give_a_token_that_posts(caller: Caller, method: str) -> None:
+    fake = caller.fake
+    reply = await caller(method, "oauth/request_token", callback_uri=CALLBACK)
+    token = RequestToken(reply.form["oauth_token"], reply.form["oauth_token_secret"])
+    callback = await fake.approve(f"{fake.url}oauth/authorize?oauth_token={token.key}", user="ann & bob")
+    assert callback.startswith(CALLBACK + "&")
+    answer = dict(parse_qsl(urlsplit(callback).query))
+    assert answer == {"s": "1", "oauth_token": token.key, "oauth_verifier": answer["oauth_verifier"]}
+    asking = caller.holding(token)
+    reply = await asking(method, "oauth/access_token", verifier=answer["oauth_verifier"])
+    assert (reply.status, reply.form["screen_name"], reply.form["user_id"]) == (200, "ann & bob", "1000")
+    access = AccessToken(reply.form["oauth_token"], reply.form["oauth_token_secret"])
+    reply = await caller.holding(access)("POST", "posts", "status=Hello%20w%C3%B6rld", FORM)
+    assert reply.status == 201
+    assert json.loads(reply.body) == {"id": 1, "user": "ann & bob", "text": "Hello wörld"}
+    assert fake.posts == [Post(1, "ann & bob", "Hello wörld")]
+    names = ["request_token", "authorize", "authorize", "access_token", "posts"]
+    assert [arrival.endpoint for arrival in fake.accepted()] == names
+    assert fake.refused() == []
 
 
-async def test_without_a_callback_approval_gives_a_pin_and_denial_nothing() -> None:
-    async with running() as caller:
-        asking, page = await caller.begin("oob")
-        pin = await caller.fake.approve(page)
-        assert re.fullmatch("[0-9]{7}", pin)
-        assert (await asking.exchange(pin)).form["screen_name"] == "ann"
-        _, page = await caller.begin("oob")
-        assert await caller.fake.deny(page) == ""
+async def test_without_a_callback_approval_gives_a_pin_and_denial_nothing(caller: Caller) -> None:
+    asking, page = await caller.begin("oob")
+    pin = await caller.fake.approve(page)
+    assert re.fullmatch("[0-9]{7}", pin)
+    assert (await asking.exchange(pin)).form["screen_name"] == "ann"
+    _, page = await caller.begin("oob")
+    assert await caller.fake.deny(page) == ""
 
 
 @pytest.mark.parametrize(
@@ -74,12 +72,11 @@ async def test_without_a_callback_approval_gives_a_pin_and_denial_nothing() -> N
         ("http://[::1]:8080/cb", "http://[::1]:8080/cb?oauth_token=", ""),
     ],
 )
-async def test_the_callback_keeps_its_own_query(callback: str, begin: str, end: str) -> None:
-    async with running() as caller:
-        _, page = await caller.begin(callback)
-        location = await caller.fake.approve(page)
-        assert location.startswith(begin + verifier_of(page) + "&oauth_verifier=")
-        assert location.endswith(end)
+async def test_the_callback_keeps_its_own_query(caller: Caller, callback: str, begin: str, end: str) -> None:
+    _, page = await caller.begin(callback)
+    location = await caller.fake.approve(page)
+    assert location.startswith(begin + verifier_of(page) + "&oauth_verifier=")
+    assert location.endswith(end)
 
 
 @pytest.mark.parametrize(
@@ -100,32 +97,30 @@ async def test_a_denial_comes_back_in_the_form_that_was_chosen(denial: str, want
         refused(await asking.exchange("x"), "permission_denied")
 
 
-async def test_a_request_token_is_exchanged_once_however_many_try() -> None:
-    async with running() as caller:
-        fake = caller.fake
-        asking, page = await caller.begin()
-        verifier = verifier_of(await fake.approve(page))
-        replies = await asyncio.gather(*(asking.exchange(verifier) for _ in range(20)))
-        assert sorted(reply.status for reply in replies) == [200] + [401] * 19
-        for reply in replies:
-            if reply.status != 200:
-                refused(reply, "token_used")
-        assert len(fake.exchanges) == 20
-        assert {arrival.user for arrival in fake.exchanges if arrival.verdict == "accepted"} == {"ann"}
+async def test_a_request_token_is_exchanged_once_however_many_try(caller: Caller) -> None:
+    fake = caller.fake
+    asking, page = await caller.begin()
+    verifier = verifier_of(await fake.approve(page))
+    replies = await asyncio.gather(*(asking.exchange(verifier) for _ in range(20)))
+    assert sorted(reply.status for reply in replies) == [200] + [401] * 19
+    for reply in replies:
+        if reply.status != 200:
+            refused(reply, "token_used")
+    assert len(fake.exchanges) == 20
+    assert {arrival.user for arrival in fake.exchanges if arrival.verdict == "accepted"} == {"ann"}
 
 
-async def test_a_failed_exchange_leaves_the_request_token_usable() -> None:
-    async with running() as caller:
-        asking, page = await caller.begin()
-        refused(await asking.exchange("early"), "permission_unknown")
-        verifier = verifier_of(await caller.fake.approve(page))
-        for wrong in ("wrong", "ü"):
-            refused(await asking.exchange(wrong), "verifier_invalid")
-        said = refused(await asking("POST", "oauth/access_token"), "parameter_absent", 400)
-        assert said["oauth_parameters_absent"] == "oauth_verifier"
-        guessing = caller.holding(RequestToken(verifier_of(page), "guessed"))
-        refused(await guessing.exchange(verifier), "signature_invalid")
-        assert (await asking.exchange(verifier)).status == 200
+async def test_a_failed_exchange_leaves_the_request_token_usable(caller: Caller) -> None:
+    asking, page = await caller.begin()
+    refused(await asking.exchange("early"), "permission_unknown")
+    verifier = verifier_of(await caller.fake.approve(page))
+    for wrong in ("wrong", "ü"):
+        refused(await asking.exchange(wrong), "verifier_invalid")
+    said = refused(await asking("POST", "oauth/access_token"), "parameter_absent", 400)
+    assert said["oauth_parameters_absent"] == "oauth_verifier"
+    guessing = caller.holding(RequestToken(verifier_of(page), "guessed"))
+    refused(await guessing.exchange(verifier), "signature_invalid")
+    assert (await asking.exchange(verifier)).status == 200
 
 
 async def test_a_token_is_bound_to_its_consumer() -> None:
@@ -150,50 +145,49 @@ async def test_a_token_is_bound_to_its_consumer() -> None:
         ("https://x.example/\r\nSet-Cookie: a=b", "parameter_rejected"),
     ],
 )
-async def test_a_callback_is_an_absolute_url_or_oob(callback: str | None, problem: str) -> None:
-    async with running() as caller:
-        refused(await caller("POST", "oauth/request_token", callback_uri=callback), problem, 400)
+async def test_a_callback_is_an_absolute_url_or_oob(
+    caller: Caller, callback: str | None, problem: str
+) -> None:
+    refused(await caller("POST", "oauth/request_token", callback_uri=callback), problem, 400)
 
 
-async def test_a_changed_request_or_secret_is_refused() -> None:
+async def test_a_changed_request_or_secret_is_refused(caller: Caller) -> None:
     """What belongs to the base string is tested in test_base_string.py."""
-    async with running() as caller:
-        ann = caller.of("ann")
-        assert ann.token is not None
-        url, headers, body = ann.sign("POST", "echo/a?x=1", "b=%20&c", FORM)
-        assert (await ann.send("POST", url, headers, body)).status == 200
-        for method, sent_url, sent_body in (
-            ("PUT", url, body),
-            ("POST", url + "&y", body),
-            ("POST", url.replace("127.0.0.1", "localhost"), body),
-            ("POST", url, "b=%20"),
-        ):
-            refused(await ann.send(method, sent_url, headers, sent_body), "signature_invalid")
-        for secret in ("wrong", ""):
-            guessing = ann.holding(AccessToken(ann.token.key, secret))
-            refused(await guessing("GET", "posts"), "signature_invalid")
-            wrong = replace(ann, consumer=Consumer(caller.fake.consumer.key, secret or "-"))
-            refused(await wrong("GET", "posts"), "signature_invalid")
+    ann = caller.of("ann")
+    assert ann.token is not None
+    url, headers, body = ann.sign("POST", "echo/a?x=1", "b=%20&c", FORM)
+    assert (await ann.send("POST", url, headers, body)).status == 200
+    for method, sent_url, sent_body in (
+        ("PUT", url, body),
+        ("POST", url + "&y", body),
+        ("POST", url.replace("127.0.0.1", "localhost"), body),
+        ("POST", url, "b=%20"),
+    ):
+        refused(await ann.send(method, sent_url, headers, sent_body), "signature_invalid")
+    for secret in ("wrong", ""):
+        guessing = ann.holding(AccessToken(ann.token.key, secret))
+        refused(await guessing("GET", "posts"), "signature_invalid")
+        wrong = replace(ann, consumer=Consumer(caller.fake.consumer.key, secret or "-"))
+        refused(await wrong("GET", "posts"), "signature_invalid")
 
 
-async def test_a_replay_is_refused_and_a_forged_request_uses_no_nonce() -> None:
-    async with running() as caller:
-        fake = caller.fake
-        ann, bob = caller.of("ann"), caller.of("bob")
-        url, headers, _ = ann.sign("GET", "posts")
-        begin, _, _ = headers["Authorization"].partition("oauth_signature=")
-        forged = {"Authorization": begin + 'oauth_signature="forged"'}
-        refused(await ann.send("GET", url, forged), "signature_invalid")
-        assert (await ann.send("GET", url, headers)).status == 200
-        for _ in range(2):
-            refused(await ann.send("GET", url, headers), "nonce_used")
-        # The same nonce is another one with another token or timestamp (RFC 5849 section 3.3).
-        last = fake.ledger[-1]
-        again = {"nonce": last.nonce, "timestamp": last.timestamp}
-        assert (await bob("GET", "posts", **again)).status == 200
-        earlier = {**again, "timestamp": str(int(again["timestamp"]) - 1)}
-        assert (await ann("GET", "posts", **earlier)).status == 200
-        refused(await ann("GET", "echo", **again), "nonce_used")
+async def test_a_replay_is_refused_and_a_forged_request_uses_no_nonce(caller: Caller) -> None:
+    fake = caller.fake
+    ann, bob = caller.of("ann"), caller.of("bob")
+    url, headers, _ = ann.sign("GET", "posts")
+    begin, _, _ = headers["Authorization"].partition("oauth_signature=")
+    forged = {"Authorization": begin + 'oauth_signature="forged"'}
+    refused(await ann.send("GET", url, forged), "signature_invalid")
+    assert (await ann.send("GET", url, headers)).status == 200
+    for _ in range(2):
+        refused(await ann.send("GET", url, headers), "nonce_used")
+    # The same nonce is another one with another token or timestamp (RFC 5849 section 3.3).
+    last = fake.ledger[-1]
+    again = {"nonce": last.nonce, "timestamp": last.timestamp}
+    assert (await bob("GET", "posts", **again)).status == 200
+    earlier = {**again, "timestamp": str(int(again["timestamp"]) - 1)}
+    assert (await ann("GET", "posts", **earlier)).status == 200
+    refused(await ann("GET", "echo", **again), "nonce_used")
 
 
 async def test_timestamps_are_checked_by_the_provider_s_clock() -> None:
@@ -229,31 +223,30 @@ async def test_request_tokens_and_nonces_are_kept_for_their_time() -> None:
         refused(await replace(asking, options={"timestamp": str(now)}).exchange(verifier), "token_expired")
 
 
-async def test_consumers_and_tokens_must_be_known_and_valid() -> None:
-    async with running() as caller:
-        fake = caller.fake
-        ann = caller.of("ann")
-        assert ann.token is not None
-        unknown = replace(ann, consumer=Consumer("x", "y"))
-        refused(await unknown("GET", "posts"), "consumer_key_unknown")
-        refused(await caller.holding(AccessToken("x", "y"))("GET", "posts"), "token_rejected")
-        asking, _ = await caller.begin()
-        refused(await asking("GET", "posts"), "token_rejected")
-        refused(await ann.exchange("x"), "token_rejected")
-        refused(await ann("POST", "oauth/request_token", callback_uri=CALLBACK), "parameter_rejected", 400)
-        said = refused(await caller("GET", "posts"), "parameter_absent", 400)
-        assert said["oauth_parameters_absent"] == "oauth_token"
-        fake.expire(ann.token.key)
-        refused(await ann("GET", "posts"), "token_expired")
-        fake.revoke(ann.token.key)
-        refused(await ann("GET", "posts"), "token_revoked")
-        with pytest.raises(KeyError):
-            fake.revoke("no such token")
-        # A token can revoke itself, and no other of its user's.
-        one, other = caller.of("ann"), caller.of("ann")
-        assert (await one("POST", "oauth/revoke")).status == 200
-        refused(await one("GET", "posts"), "token_revoked")
-        assert (await other("GET", "posts")).status == 200
+async def test_consumers_and_tokens_must_be_known_and_valid(caller: Caller) -> None:
+    fake = caller.fake
+    ann = caller.of("ann")
+    assert ann.token is not None
+    unknown = replace(ann, consumer=Consumer("x", "y"))
+    refused(await unknown("GET", "posts"), "consumer_key_unknown")
+    refused(await caller.holding(AccessToken("x", "y"))("GET", "posts"), "token_rejected")
+    asking, _ = await caller.begin()
+    refused(await asking("GET", "posts"), "token_rejected")
+    refused(await ann.exchange("x"), "token_rejected")
+    refused(await ann("POST", "oauth/request_token", callback_uri=CALLBACK), "parameter_rejected", 400)
+    said = refused(await caller("GET", "posts"), "parameter_absent", 400)
+    assert said["oauth_parameters_absent"] == "oauth_token"
+    fake.expire(ann.token.key)
+    refused(await ann("GET", "posts"), "token_expired")
+    fake.revoke(ann.token.key)
+    refused(await ann("GET", "posts"), "token_revoked")
+    with pytest.raises(KeyError):
+        fake.revoke("no such token")
+    # A token can revoke itself, and no other of its user's.
+    one, other = caller.of("ann"), caller.of("ann")
+    assert (await one("POST", "oauth/revoke")).status == 200
+    refused(await one("GET", "posts"), "token_revoked")
+    assert (await other("GET", "posts")).status == 200
 
 
 @pytest.mark.parametrize("method", ["HMAC-SHA1", "HMAC-SHA256", "HMAC-SHA512", "PLAINTEXT"])
@@ -309,68 +302,64 @@ async def test_missing_and_rejected_parameters_are_named() -> None:
         assert "oauth_token" in said["oauth_parameters_rejected"].split("&")
 
 
-async def test_posts_belong_to_their_user() -> None:
-    async with running() as caller:
-        fake = caller.fake
-        ann, bob = caller.of("ann"), caller.of("bob")
-        assert (await ann("POST", "posts", "status=one", FORM)).status == 201
-        assert (await ann("POST", "posts", '{"text": "two \\ud800"}', JSON)).status == 201
-        assert (await bob("POST", "posts", "three", {"Content-Type": "text/plain"})).status == 201
-        assert [(post.id, post.user) for post in fake.posts] == [(1, "ann"), (2, "ann"), (3, "bob")]
-        shown = json.loads((await ann("GET", "posts")).body)
-        assert [post["text"] for post in shown] == ["one", "two \ud800"]
-        assert json.loads((await bob("GET", "posts/3")).body) == {"id": 3, "user": "bob", "text": "three"}
-        for number in ("1", "4", "x", "%33", "", "3/", "9" * 5000):
-            reply = await bob("GET", f"posts/{number}")
-            assert reply.status == 404
-            assert "oauth_problem" not in reply.body
-        assert json.loads((await ann("PUT", "posts/1", "status=uno", FORM)).body)["text"] == "uno"
-        assert json.loads((await ann("PATCH", "posts/2", '{"text": "due"}', JSON)).body)["text"] == "due"
-        assert (await bob("DELETE", "posts/1")).status == 404
-        assert (await ann("DELETE", "posts/1")).status == 204
-        assert [post.text for post in fake.posts] == ["due", "three"]
-        assert (await ann("POST", "posts", "")).status == 201
-        assert fake.posts[-1] == Post(4, "ann", "")
+async def test_posts_belong_to_their_user(caller: Caller) -> None:
+    fake = caller.fake
+    ann, bob = caller.of("ann"), caller.of("bob")
+    assert (await ann("POST", "posts", "status=one", FORM)).status == 201
+    assert (await ann("POST", "posts", '{"text": "two \\ud800"}', JSON)).status == 201
+    assert (await bob("POST", "posts", "three", {"Content-Type": "text/plain"})).status == 201
+    assert [(post.id, post.user) for post in fake.posts] == [(1, "ann"), (2, "ann"), (3, "bob")]
+    shown = json.loads((await ann("GET", "posts")).body)
+    assert [post["text"] for post in shown] == ["one", "two \ud800"]
+    assert json.loads((await bob("GET", "posts/3")).body) == {"id": 3, "user": "bob", "text": "three"}
+    for number in ("1", "4", "x", "%33", "", "3/", "9" * 5000):
+        reply = await bob("GET", f"posts/{number}")
+        assert reply.status == 404
+        assert "oauth_problem" not in reply.body
+    assert json.loads((await ann("PUT", "posts/1", "status=uno", FORM)).body)["text"] == "uno"
+    assert json.loads((await ann("PATCH", "posts/2", '{"text": "due"}', JSON)).body)["text"] == "due"
+    assert (await bob("DELETE", "posts/1")).status == 404
+    assert (await ann("DELETE", "posts/1")).status == 204
+    assert [post.text for post in fake.posts] == ["due", "three"]
+    assert (await ann("POST", "posts", "")).status == 201
+    assert fake.posts[-1] == Post(4, "ann", "")
 
 
-async def test_malformed_json_is_posted_as_text() -> None:
-    async with running() as caller:
-        for body in (b'{"text": ' + b"[" * 100_000, b'{"text": 1}', b"{", b'{"text": "a"', b"\xff\xfe"):
-            assert (await caller.of("ann")("POST", "posts", body)).status == 201
-        assert caller.fake.posts[1].text == '{"text": 1}'
+async def test_malformed_json_is_posted_as_text(caller: Caller) -> None:
+    for body in (b'{"text": ' + b"[" * 100_000, b'{"text": 1}', b"{", b'{"text": "a"', b"\xff\xfe"):
+        assert (await caller.of("ann")("POST", "posts", body)).status == 201
+    assert caller.fake.posts[1].text == '{"text": 1}'
 
 
-async def test_head_options_wrong_methods_and_unknown_paths_are_answered() -> None:
-    async with running() as caller:
-        fake = caller.fake
-        ann = caller.of("ann")
-        length = len((await ann("GET", "posts")).body)
-        reply = await ann("HEAD", "posts")
-        assert (reply.status, reply.body, reply.headers["Content-Length"]) == (200, "", str(length))
-        reply = await ann("OPTIONS", "posts")
-        assert (reply.status, reply.headers["Allow"]) == (204, "GET, HEAD, POST, OPTIONS")
-        assert (await caller.send("OPTIONS", fake.url + "oauth/access_token", {})).status == 204
-        for method, path in (("PATCH", "posts"), ("POST", "posts/1"), ("DELETE", "oauth/request_token")):
-            reply = await ann(method, path)
-            assert (reply.status, reply.headers["Allow"] != "") == (405, True)
-        assert [arrival.why for arrival in fake.refused()] == ["method_not_allowed"] * 3
-        for path in ("nowhere", "%70osts"):
-            assert (await ann("GET", path)).status == 404
+async def test_head_options_wrong_methods_and_unknown_paths_are_answered(caller: Caller) -> None:
+    fake = caller.fake
+    ann = caller.of("ann")
+    length = len((await ann("GET", "posts")).body)
+    reply = await ann("HEAD", "posts")
+    assert (reply.status, reply.body, reply.headers["Content-Length"]) == (200, "", str(length))
+    reply = await ann("OPTIONS", "posts")
+    assert (reply.status, reply.headers["Allow"]) == (204, "GET, HEAD, POST, OPTIONS")
+    assert (await caller.send("OPTIONS", fake.url + "oauth/access_token", {})).status == 204
+    for method, path in (("PATCH", "posts"), ("POST", "posts/1"), ("DELETE", "oauth/request_token")):
+        reply = await ann(method, path)
+        assert (reply.status, reply.headers["Allow"] != "") == (405, True)
+    assert [arrival.why for arrival in fake.refused()] == ["method_not_allowed"] * 3
+    for path in ("nowhere", "%70osts"):
+        assert (await ann("GET", path)).status == 404
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"])
-async def test_the_echo_tells_what_arrived(method: str) -> None:
-    async with running() as caller:
-        body = None if method == "GET" else "{}"
-        reply = await caller.of("ann")(method, "echo/%2e%2F;x?b&b=%C3%A9", body, {**JSON, "X-A": "é"})
-        told = json.loads(reply.body)
-        assert (told["method"], told["target"]) == (method, "/echo/%2e%2F;x?b&b=%C3%A9")
-        assert ["X-A", "Ã©"] in told["headers"]
-        sent = (body or "").encode()
-        assert (told["body_length"], told["body_sha256"]) == (len(sent), hashlib.sha256(sent).hexdigest())
-        assert (told["user"], told["consumer_key"]) == ("ann", caller.fake.consumer.key)
-        told = json.loads((await caller("GET", "echo?oauth_extra=1")).body)  # a consumer without a token
-        assert (told["user"], told["token_key"]) == (None, None)
+async def test_the_echo_tells_what_arrived(caller: Caller, method: str) -> None:
+    body = None if method == "GET" else "{}"
+    reply = await caller.of("ann")(method, "echo/%2e%2F;x?b&b=%C3%A9", body, {**JSON, "X-A": "é"})
+    told = json.loads(reply.body)
+    assert (told["method"], told["target"]) == (method, "/echo/%2e%2F;x?b&b=%C3%A9")
+    assert ["X-A", "Ã©"] in told["headers"]
+    sent = (body or "").encode()
+    assert (told["body_length"], told["body_sha256"]) == (len(sent), hashlib.sha256(sent).hexdigest())
+    assert (told["user"], told["consumer_key"]) == ("ann", caller.fake.consumer.key)
+    told = json.loads((await caller("GET", "echo?oauth_extra=1")).body)  # a consumer without a token
+    assert (told["user"], told["token_key"]) == (None, None)
 
 
 @pytest.mark.parametrize("options", [{"denial": "shrug"}, {"base_path": "v1"}, {"base_path": "/v1/"}])

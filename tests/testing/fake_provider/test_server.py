@@ -57,44 +57,42 @@ async def test_the_authorize_page_is_html_without_scripts() -> None:
     assert re.findall(r'<button type="submit" name="answer" value="(\w+)">', page) == ["approve", "deny"]
 
 
-async def test_hostile_input_is_escaped_on_pages() -> None:
-    async with running() as caller:
-        evil = '"><script>alert(1)</script>'
-        query = urlencode({"oauth_token": evil})
-        reply = await caller.send("GET", f"{caller.fake.provider.authorize_url}?{query}", {})
-        assert reply.status == 400
-        assert "<script" not in reply.body
-        _, url = await caller.begin("oob")
-        assert len(await approve(url, user=evil)) == 7
-        assert caller.fake.accepted("authorize")[-1].user == evil
+async def test_hostile_input_is_escaped_on_pages(caller: Caller) -> None:
+    evil = '"><script>alert(1)</script>'
+    query = urlencode({"oauth_token": evil})
+    reply = await caller.send("GET", f"{caller.fake.provider.authorize_url}?{query}", {})
+    assert reply.status == 400
+    assert "<script" not in reply.body
+    _, url = await caller.begin("oob")
+    assert len(await approve(url, user=evil)) == 7
+    assert caller.fake.accepted("authorize")[-1].user == evil
 
 
-async def test_an_answer_is_accepted_only_with_the_value_of_its_page() -> None:
-    async with running() as caller:
-        pages = []
-        for _ in range(2):
-            _, url = await caller.begin()
-            page = (await caller.send("GET", url, {})).body
-            pages.append(dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page)))
-        good = {**pages[0], "user": "ann", "answer": "approve"}
-        form = urlencode(good)
-        cases: list[tuple[int, str, Any]] = [
-            *((403, "page_rejected", good | {"page": page}) for page in (pages[1]["page"], "", "0")),
-            (403, "page_rejected", good | {"page": good["page"][:-1]}),
-            (400, "form_rejected", good | {"answer": "maybe"}),
-            (400, "token_rejected", good | {"oauth_token": "unknown"}),
-            (400, "form_rejected", {name: good[name] for name in good if name != "page"}),
-            (400, "user_absent", good | {"user": "  "}),
-            *((400, "form_rejected", body) for body in (form + "&more=1", form + "&user=bob", "user=%ff")),
-        ]
-        target = caller.fake.provider.authorize_url
-        for status, why, answer in cases:
-            body = answer if isinstance(answer, str) else urlencode(answer)
-            reply = await caller.send("POST", target, FORM, body)
-            assert (reply.status, "Location" in reply.headers) == (status, False)
-            assert caller.fake.ledger[-1].why == why
-        assert (await caller.send("POST", target, {"Content-Type": "text/plain"}, form)).status == 400
-        assert (await caller.send("POST", target, FORM, form)).status == 302
+async def test_an_answer_is_accepted_only_with_the_value_of_its_page(caller: Caller) -> None:
+    pages = []
+    for _ in range(2):
+        _, url = await caller.begin()
+        page = (await caller.send("GET", url, {})).body
+        pages.append(dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page)))
+    good = {**pages[0], "user": "ann", "answer": "approve"}
+    form = urlencode(good)
+    cases: list[tuple[int, str, Any]] = [
+        *((403, "page_rejected", good | {"page": page}) for page in (pages[1]["page"], "", "0")),
+        (403, "page_rejected", good | {"page": good["page"][:-1]}),
+        (400, "form_rejected", good | {"answer": "maybe"}),
+        (400, "token_rejected", good | {"oauth_token": "unknown"}),
+        (400, "form_rejected", {name: good[name] for name in good if name != "page"}),
+        (400, "user_absent", good | {"user": "  "}),
+        *((400, "form_rejected", body) for body in (form + "&more=1", form + "&user=bob", "user=%ff")),
+    ]
+    target = caller.fake.provider.authorize_url
+    for status, why, answer in cases:
+        body = answer if isinstance(answer, str) else urlencode(answer)
+        reply = await caller.send("POST", target, FORM, body)
+        assert (reply.status, "Location" in reply.headers) == (status, False)
+        assert caller.fake.ledger[-1].why == why
+    assert (await caller.send("POST", target, {"Content-Type": "text/plain"}, form)).status == 400
+    assert (await caller.send("POST", target, FORM, form)).status == 302
 
 
 async def test_a_page_is_answered_once_and_in_time() -> None:
@@ -181,20 +179,19 @@ async def test_a_long_body_is_measured_whole_and_kept_in_part() -> None:
         assert caller.fake.ledger[-1].why == "body_too_large"
 
 
-async def test_a_compressed_or_chunked_form_is_verified_by_its_content() -> None:
-    async with running() as caller:
-        ann = caller.of("ann")
-        url, headers, body = ann.sign("POST", "posts", "status=a%20b", FORM)
-        packed = gzip.compress((body or "").encode())
-        assert (await ann.send("POST", url, {**headers, "Content-Encoding": "gzip"}, packed)).status == 201
-        url, headers, body = ann.sign("POST", "posts", "status=c", FORM)
+async def test_a_compressed_or_chunked_form_is_verified_by_its_content(caller: Caller) -> None:
+    ann = caller.of("ann")
+    url, headers, body = ann.sign("POST", "posts", "status=a%20b", FORM)
+    packed = gzip.compress((body or "").encode())
+    assert (await ann.send("POST", url, {**headers, "Content-Encoding": "gzip"}, packed)).status == 201
+    url, headers, body = ann.sign("POST", "posts", "status=c", FORM)
 
-        async def chunks() -> AsyncIterator[bytes]:
-            for byte in (body or "").encode():
-                yield bytes([byte])
+    async def chunks() -> AsyncIterator[bytes]:
+        for byte in (body or "").encode():
+            yield bytes([byte])
 
-        assert (await ann.send("POST", url, headers, chunks())).status == 201
-        assert [post.text for post in caller.fake.posts] == ["a b", "c"]
+    assert (await ann.send("POST", url, headers, chunks())).status == 201
+    assert [post.text for post in caller.fake.posts] == ["a b", "c"]
 
 
 ODD_TARGETS = {
@@ -226,47 +223,44 @@ async def test_an_odd_target_arrives_and_is_signed_as_it_was_sent(target: bytes)
         assert arrival.base_string.startswith(base)
 
 
-async def test_expect_100_continue_is_answered() -> None:
-    async with running() as caller:
-        url, headers, _ = caller.sign("POST", "echo")
-        reply = await caller.send("POST", url, headers, b"abc", expect100=True)
-        assert json.loads(reply.body)["body_length"] == 3
+async def test_expect_100_continue_is_answered(caller: Caller) -> None:
+    url, headers, _ = caller.sign("POST", "echo")
+    reply = await caller.send("POST", url, headers, b"abc", expect100=True)
+    assert json.loads(reply.body)["body_length"] == 3
 
 
-async def test_an_incomplete_body_is_refused() -> None:
-    async with running() as caller:
-        fake = caller.fake
-        reader, writer = await asyncio.open_connection("127.0.0.1", URL(fake.url).port)
-        writer.write(b"POST /posts HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\nabc")
-        await writer.drain()
-        writer.close()
-        assert await reader.read() == b""
-        broken = b"POST /posts HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n"
-        assert (await _raw(fake, broken)).startswith((b"HTTP/1.1 400 ", b"HTTP/1.0 400 "))
-        assert [arrival.why for arrival in fake.ledger][:1] == ["body_incomplete"]
-        assert fake.posts == []
-        assert (await caller("GET", "echo")).status == 200
+async def test_an_incomplete_body_is_refused(caller: Caller) -> None:
+    fake = caller.fake
+    reader, writer = await asyncio.open_connection("127.0.0.1", URL(fake.url).port)
+    writer.write(b"POST /posts HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\nabc")
+    await writer.drain()
+    writer.close()
+    assert await reader.read() == b""
+    broken = b"POST /posts HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n"
+    assert (await _raw(fake, broken)).startswith((b"HTTP/1.1 400 ", b"HTTP/1.0 400 "))
+    assert [arrival.why for arrival in fake.ledger][:1] == ["body_incomplete"]
+    assert fake.posts == []
+    assert (await caller("GET", "echo")).status == 200
 
 
-async def test_before_and_after_may_replace_the_answer() -> None:
-    async with running() as caller:
-        fake, ann, seen = caller.fake, caller.of("ann"), list[str]()
+async def test_before_and_after_may_replace_the_answer(caller: Caller) -> None:
+    fake, ann, seen = caller.fake, caller.of("ann"), list[str]()
 
-        async def busy(request: web.BaseRequest) -> web.StreamResponse | None:
-            seen.append(request.path)
-            return web.Response(status=503, headers={"Retry-After": "1"}) if len(seen) == 1 else None
+    async def busy(request: web.BaseRequest) -> web.StreamResponse | None:
+        seen.append(request.path)
+        return web.Response(status=503, headers={"Retry-After": "1"}) if len(seen) == 1 else None
 
-        async def spoil(_: web.BaseRequest, reply: web.StreamResponse) -> web.StreamResponse | None:
-            return web.Response(text="<html>") if reply.status == 200 else None
+    async def spoil(_: web.BaseRequest, reply: web.StreamResponse) -> web.StreamResponse | None:
+        return web.Response(text="<html>") if reply.status == 200 else None
 
-        fake.before, fake.after = busy, spoil
-        assert (fake.before, fake.after) == (busy, spoil)
-        assert [(await ann("POST", "posts", "x")).status for _ in range(2)] == [503, 201]
-        assert (await ann("GET", "echo")).body == "<html>"
-        assert seen == ["/posts", "/posts", "/echo"]
-        told = [(arrival.verdict, arrival.status) for arrival in fake.ledger]
-        assert told == [("intercepted", 503), ("accepted", 201), ("accepted", 200)]
-        assert len(fake.posts) == 1
+    fake.before, fake.after = busy, spoil
+    assert (fake.before, fake.after) == (busy, spoil)
+    assert [(await ann("POST", "posts", "x")).status for _ in range(2)] == [503, 201]
+    assert (await ann("GET", "echo")).body == "<html>"
+    assert seen == ["/posts", "/posts", "/echo"]
+    told = [(arrival.verdict, arrival.status) for arrival in fake.ledger]
+    assert told == [("intercepted", 503), ("accepted", 201), ("accepted", 200)]
+    assert len(fake.posts) == 1
 
 
 async def test_a_restart_keeps_port_and_state() -> None:
