@@ -86,8 +86,13 @@ async def test_a_sign_in_gives_the_browser_a_new_session_id(site: Site) -> None:
     await sign_in(fake, http)
     after = {cookie.key: cookie.value for cookie in http.cookie_jar}
     assert before["tweetexpress"] != after["tweetexpress"]
-    async with aiohttp.ClientSession(cookies=before) as planted, planted.get(f"{site[0]}/") as page:
+    async with aiohttp.ClientSession(site[0], cookies=before) as planted, planted.get("/") as page:
         assert "Connected accounts" not in await page.text()
+    async with (
+        aiohttp.ClientSession(site[0]) as nameless,
+        nameless.get("/events", allow_redirects=False) as page,
+    ):
+        assert (page.status, page.headers["Location"]) == (303, "/")
 
 
 @pytest.mark.parametrize("path", ["/posts", "/disconnect", "/revoke", "/limit", "/unlimit", "/oauth/start"])
