@@ -5,14 +5,8 @@ from __future__ import annotations
 import pytest
 
 from aiooauth1 import AccessToken, Consumer, OAuth1Session, Provider, raise_for_problem
-from aiooauth1.errors import (
-    NonceRejected,
-    ProviderError,
-    SignatureRejected,
-    TimestampRefused,
-    TokenRejected,
-)
-from aiooauth1.responses.problem import Problem, with_hints
+from aiooauth1.errors import NonceRejected, ProviderError, SignatureRejected, TimestampRefused, TokenRejected
+from aiooauth1.responses.problem import Problem, read_problem, with_hints
 from aiooauth1.testing import FakeProvider
 
 
@@ -55,27 +49,40 @@ def test_a_clock_that_is_nearly_right_is_not_mentioned(difference: float | None)
 
 
 @pytest.mark.parametrize(
-    ("consumer", "token", "says"),
+    ("consumer", "token", "what"),
     [
-        (Consumer("key", "hunter2\n"), None, "the consumer secret begins or ends with white space: strip it"),
-        (Consumer(" key", "s"), TOKEN, "the consumer key begins or ends with white space: strip it"),
-        (
-            CONSUMER,
-            AccessToken("t", "\thunter2"),
-            "the token secret begins or ends with white space: strip it",
-        ),
+        (Consumer("key", "hunter2\n"), None, "consumer secret"),
+        (Consumer(" key", "s"), TOKEN, "consumer key"),
+        (CONSUMER, AccessToken("t", "\thunter2"), "token secret"),
     ],
 )
 def test_white_space_at_the_ends_of_a_credential_is_the_first_hint(
-    consumer: Consumer, token: AccessToken | None, says: str
+    consumer: Consumer, token: AccessToken | None, what: str
 ) -> None:
+    assert with_hints(Problem(401, "token_rejected"), {}, (CONSUMER, TOKEN)).hints == ()
     error = with_hints(Problem(401, "signature_invalid"), {}, (consumer, token)).error()
-    assert error.hints[0] == says
+    assert error.hints[0] == f"the {what} begins or ends with white space: strip it"
     assert "hunter2" not in error.explain()
 
 
-def test_clean_credentials_give_no_hint() -> None:
-    assert with_hints(Problem(401, "token_rejected"), {}, (CONSUMER, TOKEN)).hints == ()
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ('{"errors":[{"code":32,"message":"Could not authenticate you."}]}', "JSON"),
+        ('{"error":{"code":"INVALID_LOGIN_ATTEMPT"}}', "HMAC-SHA256"),
+        ('{"code":"json_oauth1_signature_mismatch"}', "home URL"),
+        ("oauth_problem=signature_method_rejected", "choose another"),
+        ("error=unsupported_signature_method", "choose another"),
+        (f"oauth_problem=signature_invalid&debug_sbs={BASE}", "compare server_base_string"),
+    ],
+)
+def test_a_wrong_signature_has_hints_and_other_problems_have_none(body: str, words: str) -> None:
+    error = read_problem(401, [], body.encode()).error()
+    assert isinstance(error, SignatureRejected)
+    assert any(words in hint for hint in error.hints)
+    assert all(hint.isascii() for hint in error.hints)
+    assert read_problem(429, [], body.encode()).hints == ()
+    assert read_problem(401, [], f"oauth_problem=token_revoked&debug_sbs={BASE}".encode()).hints == ()
 
 
 @pytest.mark.parametrize(
@@ -98,12 +105,8 @@ def test_the_server_s_base_string_is_compared_with_ours(theirs: str, says: str) 
 async def test_a_session_gives_the_hints_of_its_provider() -> None:
     async with FakeProvider() as fake:
         token = fake.issue_access_token("ann")
-        provider = Provider(
-            "hinting",
-            base_url=fake.provider.base_url,
-            allow_http=True,
-            hints={"signature_invalid": "ask Ann"},
-        )
+        url, hints = fake.provider.base_url, {"signature_invalid": "ask Ann"}
+        provider = Provider("hinting", base_url=url, allow_http=True, hints=hints)
         wrong = Consumer(fake.consumer.key, "not the secret\n")
         async with (
             OAuth1Session(wrong, token, provider=provider, allow_http=True) as session,
@@ -112,7 +115,5 @@ async def test_a_session_gives_the_hints_of_its_provider() -> None:
             with pytest.raises(ProviderError) as raised:
                 await raise_for_problem(response)
     assert isinstance(raised.value, SignatureRejected)
-    assert raised.value.hints == (
-        "the consumer secret begins or ends with white space: strip it",
-        "ask Ann",
-    )
+    says = "the consumer secret begins or ends with white space: strip it"
+    assert raised.value.hints == (says, "ask Ann")

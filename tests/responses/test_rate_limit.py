@@ -108,9 +108,12 @@ def number(text: str) -> float | None:
     return None if text == "-" else float(text)
 
 
-def provider_fields(table: str) -> dict[str, tuple[dict[str, str], tuple[object, ...], float | None]]:
+Expected = tuple[dict[str, str], tuple[object, ...], float | None]
+
+
+def provider_fields(table: str) -> dict[str, Expected]:
     """Read the table: the fields, the window and the wait by the provider's name."""
-    read = {}
+    read: dict[str, Expected] = {}
     for entry in re.split(r"\n(?=\S)", table.strip()):
         head, _, fields = entry.partition("\n")
         name, _, results = head.partition(" -> ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import urllib.parse
 from dataclasses import dataclass
 
@@ -16,9 +17,12 @@ from aiooauth1.errors import (
     VerifierRejected,
 )
 from aiooauth1.responses.problem import Problem, read_problem
+from aiooauth1.responses.problem_catalog import ERROR_TYPES
 
 
-__all__ = ["BASE_STRING", "FORMS", "Form"]
+__all__ = ["BASE_STRING", "FORMS", "SECRETS", "Form", "assert_fit_to_be_shown"]
+
+SECRETS = ("kd94hf93k423kf44", "pfkk/dhi9+sl3r=4s00&~ü")
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,26 @@ class Form:
 
     def read(self, *secrets: str) -> Problem:
         return read_problem(self.status, self.headers, self.body.encode(), secrets)
+
+
+def assert_fit_to_be_shown(problem: Problem) -> None:
+    """Check that a problem and its error are short and printable, and that no form of SECRETS is in them."""
+    error = problem.error()
+    assert type(error) in {*ERROR_TYPES.values(), ProviderError}
+    parameters = ((value, 200) for value in problem.parameters.values())
+    for text, longest in (
+        (problem.name, 64),
+        (problem.advice, 200),
+        (problem.body, 500),
+        (problem.server_base_string, 8192),
+        (str(error), 800),
+        *parameters,
+    ):
+        assert text is None or (len(text) <= longest and re.fullmatch(r"[ -~]*", text))
+    shown = f"{problem!r} {error!r} {error.args} {vars(error)}"
+    for _ in range(4):
+        assert not any(secret in shown for secret in SECRETS)
+        shown = urllib.parse.unquote_plus(shown)
 
 
 BASE_STRING = (
