@@ -30,7 +30,8 @@ from aiooauth1.responses.redaction import SecretMatcher, mask_secrets
 # The OAuth Problem Reporting extension's values, and one of a provider's own.
 OTHERS = """
 additional_authorization_required consumer_key_refused consumer_key_rejected consumer_key_unknown
-parameter_absent parameter_rejected permission_denied permission_unknown user_refused version_rejected a_problem_of_our_own
+parameter_absent parameter_rejected permission_denied permission_unknown user_refused version_rejected
+a_problem_of_our_own
 """
 MEANINGS: dict[str, type[ProviderError]] = {
     "nonce_used": NonceRejected,
