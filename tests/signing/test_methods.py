@@ -9,7 +9,7 @@ import pytest
 
 from aiooauth1 import AccessToken, Consumer
 from aiooauth1.errors import SigningError
-from aiooauth1.signing import HMAC_SHA1, HMAC_SHA256, HMAC_SHA512, PLAINTEXT, Signer, sign
+from aiooauth1.signing import HMAC_SHA1, HMAC_SHA256, HMAC_SHA512, PLAINTEXT, Signer
 from aiooauth1.signing.methods import keyed
 
 
@@ -19,10 +19,8 @@ if TYPE_CHECKING:
 
 ALL: tuple[SignatureMethod, ...] = (HMAC_SHA1, HMAC_SHA256, HMAC_SHA512, PLAINTEXT)
 KEYED_HASHES: list[tuple[SignatureMethod, str]] = [
-    (HMAC_SHA1, "sha1"),
-    (HMAC_SHA256, "sha256"),
-    (HMAC_SHA512, "sha512"),
-]
+    (HMAC_SHA1, "sha1"), (HMAC_SHA256, "sha256"), (HMAC_SHA512, "sha512")
+]  # fmt: skip
 BASE = "GET&http%3A%2F%2Fexample.com%2F&a%3D1"
 SECRETS = [
     ("kd94hf93k423kf44", "pfkkdhi9sl3r4s00", b"kd94hf93k423kf44&pfkkdhi9sl3r4s00"),
@@ -35,17 +33,8 @@ SECRETS = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("method", "name"),
-    [
-        (HMAC_SHA1, "HMAC-SHA1"),
-        (HMAC_SHA256, "HMAC-SHA256"),
-        (HMAC_SHA512, "HMAC-SHA512"),
-        (PLAINTEXT, "PLAINTEXT"),
-    ],
-)
-def test_each_method_is_called_what_the_wire_calls_it(method: SignatureMethod, name: str) -> None:
-    assert method.name == name
+def test_each_method_has_the_name_that_is_sent() -> None:
+    assert [method.name for method in ALL] == ["HMAC-SHA1", "HMAC-SHA256", "HMAC-SHA512", "PLAINTEXT"]
 
 
 @pytest.mark.parametrize(("method", "hash_name"), KEYED_HASHES)
@@ -73,16 +62,6 @@ def test_plaintext_is_the_key_itself_whatever_is_signed(
 ) -> None:
     for base_string in (BASE, ""):
         assert PLAINTEXT.sign(base_string, consumer_secret, token_secret) == key.decode()
-
-
-def test_the_photos_example_has_its_published_signature() -> None:
-    base_string = (
-        "GET&http%3A%2F%2Fphotos.example.net%2Fphotos&file%3Dvacation.jpg%26oauth_consumer_key%3Ddpf43f3p2l4k3l03"
-        "%26oauth_nonce%3Dkllo9940pd9333jh%26oauth_signature_method%3DHMAC-SHA1%26oauth_timestamp%3D1191242096"
-        "%26oauth_token%3Dnnch734d00sl2jdk%26oauth_version%3D1.0%26size%3Doriginal"
-    )
-    signature = HMAC_SHA1.sign(base_string, "kd94hf93k423kf44", "pfkkdhi9sl3r4s00")
-    assert signature == "tR3+Ty81lMeYAr/Fid0kMTYa/WM="  # OAuth Core 1.0a, appendix A.5
 
 
 @pytest.mark.parametrize("method", ALL, ids=lambda method: method.name)
@@ -121,20 +100,11 @@ class Measured:
         return f"{len(base_string)}: {len(consumer_secret)}+{len(token_secret)}"
 
 
-def test_a_method_of_ones_own_plugs_in() -> None:
+def test_a_custom_method_plugs_in() -> None:
     consumer, token = Consumer("ck", "four"), AccessToken("tk", "seven77")
-    signature = sign(
-        "GET",
-        "http://h/?z=1",
-        consumer=consumer,
-        token=token,
-        nonce="n",
-        timestamp=1,
-        signature_method=Measured(),
-    )
+    signer = Signer(consumer, token, signature_method=Measured())
+    signature = signer.finish(signer.prepare("GET", "http://h/?z=1", nonce="n", timestamp=1))
     assert signature.value == f"{len(signature.base_string)}: 4+7"
     assert "oauth_signature_method%3DX-MEASURED" in signature.base_string
     assert 'oauth_signature_method="X-MEASURED"' in signature.header()
     assert f'oauth_signature="{len(signature.base_string)}%3A%204%2B7"' in signature.header()
-    signer = Signer(consumer, token, signature_method=Measured())
-    assert signer.header("GET", "http://h/?z=1", nonce="n", timestamp=1) == signature.header()

@@ -49,8 +49,3 @@ def test_array_items_are_signed_in_the_order_of_the_rules(rules: SigningRules, o
     signed = [index for index in ("0", "1", "2", "10") if f"a%255B{index}%255D" in signature.base_string]
     signed.sort(key=lambda index: signature.base_string.index(f"a%255B{index}%255D"))
     assert " ".join(signed) == order
-
-
-def test_natural_order_does_not_go_with_parameters_sent_sorted_by_bytes() -> None:
-    with pytest.raises(ValueError, match="natural_order does not go with sorted_parameters"):
-        SigningRules(natural_order=True, sorted_parameters=True)

@@ -13,11 +13,12 @@ import sys
 import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
+from urllib.parse import unquote
 
 import pytest
 from cryptography import x509
@@ -36,8 +37,7 @@ from vectors import VECTORS
 
 import aiooauth1
 from aiooauth1 import AccessToken, Consumer, OAuth1Session
-from aiooauth1.signing import HMAC_SHA1, PLAINTEXT, Signer, sign
-from aiooauth1.signing.body_hash import body_hash_value
+from aiooauth1.signing import PLAINTEXT, Signer, sign
 from aiooauth1.signing.rsa import RSA_PSS, RSA_SHA1, RSA_SHA256, RSA_SHA512, Rsa
 
 
@@ -122,8 +122,8 @@ def verified(one: Rsa, signature: str, base_string: str = BASE) -> None:
     algorithm: Any = {"RSA-SHA1": hashes.SHA1(), "RSA-SHA512": hashes.SHA512()}.get(one.name, hashes.SHA256())  # noqa: S303  the method's own
     if one.name == "RSA-PSS":
         scheme = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=32)
-    octets = base64.b64decode(signature, validate=True)
-    key().public_key().verify(octets, base_string.encode(), scheme, algorithm)
+    raw = base64.b64decode(signature, validate=True)
+    key().public_key().verify(raw, base_string.encode(), scheme, algorithm)
 
 
 # Signatures
@@ -141,8 +141,8 @@ def verified(one: Rsa, signature: str, base_string: str = BASE) -> None:
 def test_each_method_has_its_name_and_hash(make: Callable[..., Rsa], name: str, hash_name: str) -> None:
     one = method(make)
     assert (one.name, one.hash_name, one.key_size) == (name, hash_name, 2048)
-    expected = base64.b64encode(hashlib.new(hash_name, b"a body").digest()).decode()
-    assert body_hash_value(one, b"a body") == expected
+    assert repr(one) == str(one) == f"<{name} with a key of 2048 bits>"
+    assert str(key().private_numbers().d) not in repr([getattr(one, slot) for slot in one.__slots__])
 
 
 @pytest.mark.parametrize("make", ALL)
@@ -162,39 +162,15 @@ def test_cryptographys_verifier_accepts_the_signature_and_no_other(
                 verified(method(other), signature, base_string)
 
 
-# RFC 8017 section 9.2, note 1: what stands before the hash.
-DIGEST_INFO = {
-    "sha1": "3021300906052b0e03021a05000414",
-    "sha256": "3031300d060960864801650304020105000420",
-    "sha512": "3051300d060960864801650304020305000440",
-}
-
-
-@pytest.mark.parametrize("make", DETERMINISTIC)
-def test_the_public_key_turns_the_signature_back_into_the_padded_hash(make: Callable[..., Rsa]) -> None:
-    """RSASSA-PKCS1-v1_5 by plain arithmetic (RFC 8017 sections 8.2 and 9.2)."""
-    one, numbers = method(make), key().public_key().public_numbers()
-    signature = int.from_bytes(base64.b64decode(one.sign(BASE, "", "")), "big")
-    message = pow(signature, numbers.e, numbers.n).to_bytes(256, "big")
-    ending = bytes.fromhex(DIGEST_INFO[one.hash_name]) + hashlib.new(one.hash_name, BASE.encode()).digest()
-    assert message == b"\x00\x01".ljust(255 - len(ending), b"\xff") + b"\x00" + ending
-
-
-@pytest.mark.parametrize("make", DETERMINISTIC)
-def test_pkcs1_signs_the_same_text_in_the_same_way(make: Callable[..., Rsa]) -> None:
-    assert method(make).sign(BASE, "", "") == make(PEM_2048).sign(BASE, "", "")
-
-
-def test_pss_signs_the_same_text_in_another_way_each_time() -> None:
-    one = method(RSA_PSS)
-    signatures = {one.sign(BASE, "", "") for _ in range(20)}
-    assert len(signatures) == 20
+def test_pss_signs_the_same_text_differently_each_time() -> None:
+    signatures = {method(RSA_PSS).sign(BASE, "", "") for _ in range(5)}
+    assert len(signatures) == 5
     for signature in signatures:
-        verified(one, signature)
+        verified(method(RSA_PSS), signature)
 
 
 @pytest.mark.parametrize("salt", [0, 20, 31, 33, 222])
-def test_pss_has_a_salt_of_32_octets_and_no_other(salt: int) -> None:
+def test_pss_has_a_salt_of_32_bytes_and_no_other(salt: int) -> None:
     octets = base64.b64decode(method(RSA_PSS).sign(BASE, "", ""))
     scheme = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=salt)
     with pytest.raises(InvalidSignature):
@@ -202,11 +178,12 @@ def test_pss_has_a_salt_of_32_octets_and_no_other(salt: int) -> None:
 
 
 @pytest.mark.parametrize("make", DETERMINISTIC)
-def test_the_signature_does_not_prove_the_secrets(make: Callable[..., Rsa]) -> None:
+def test_a_pkcs1_signature_depends_on_the_text_alone_and_not_on_the_secrets(make: Callable[..., Rsa]) -> None:
     """So a callback's token is compared with the handshake's own, whatever the method: see test_judge_rsa."""
     one = method(make)
-    assert one.sign(BASE, "cs", "ts") == one.sign(BASE, "other", "another") == one.sign(BASE, "", "")
-    assert HMAC_SHA1.sign(BASE, "cs", "ts") != HMAC_SHA1.sign(BASE, "cs", "another")
+    assert (
+        one.sign(BASE, "cs", "ts") == one.sign(BASE, "other", "another") == make(PEM_2048).sign(BASE, "", "")
+    )
 
 
 @pytest.mark.parametrize("make", ALL)
@@ -219,53 +196,27 @@ def test_threads_may_share_a_method(make: Callable[..., Rsa]) -> None:
 
 
 @pytest.mark.parametrize("make", ALL)
-def test_it_plugs_into_sign_signer_and_header(make: Callable[..., Rsa]) -> None:
+def test_sign_and_signer_take_a_method_with_its_key(make: Callable[..., Rsa]) -> None:
     one, consumer, token = method(make), Consumer("ck", "cs"), AccessToken("tk", "ts")
+    request: Any = {"nonce": "n", "timestamp": 1}
     signature = sign(
         "POST",
         "https://h/?z=1",
         consumer=consumer,
         token=token,
-        nonce="n",
-        timestamp=1,
         signature_method=one,
         body_hash=b"{}",
+        **request,
     )
     verified(one, signature.value, signature.base_string)
     assert f"oauth_signature_method%3D{one.name}" in signature.base_string
     hashed = base64.b64encode(hashlib.new(one.hash_name, b"{}").digest()).decode()
     assert dict(signature.parameters)["oauth_body_hash"] == hashed
     signer = Signer(consumer, token, signature_method=one)
-    header = signer.header("GET", "https://h/?z=1", nonce="n", timestamp=1)
+    header = signer.header("GET", "https://h/?z=1", **request)
     assert f'oauth_signature_method="{one.name}"' in header
     (value,) = re.findall(r'oauth_signature="([A-Za-z0-9%]+)"', header)
-    base_string = signer.prepare("GET", "https://h/?z=1", nonce="n", timestamp=1).base_string
-    verified(one, value.replace("%2B", "+").replace("%2F", "/").replace("%3D", "="), base_string)
-
-
-class Prefixed:
-    """A method of a user's own on top of one of these, for a provider that wants a prefix signed too."""
-
-    name = "RSA-SHA256"
-    hash_name = "sha256"
-
-    def __init__(self, prefix: str, method: Rsa) -> None:
-        self._prefix, self._method = prefix, method
-
-    def sign(self, base_string: str, consumer_secret: str, token_secret: str) -> str:
-        return self._method.sign(self._prefix + base_string, consumer_secret, token_secret)
-
-
-def test_a_method_of_ones_own_can_be_built_upon_one() -> None:
-    signature = sign(
-        "GET",
-        "https://h/",
-        consumer=Consumer("ck", ""),
-        nonce="n",
-        timestamp=1,
-        signature_method=Prefixed("5ecret", method(RSA_SHA256)),
-    )
-    verified(method(RSA_SHA256), signature.value, "5ecret" + signature.base_string)
+    verified(one, unquote(value), signer.prepare("GET", "https://h/?z=1", **request).base_string)
 
 
 # Keys in their forms
@@ -298,7 +249,7 @@ def test_a_key_may_come_as(form: Callable[[], Any], password: str | bytes | None
 
 
 @pytest.mark.parametrize(("bits", "takes_long"), [(1024, False), (2048, False), (2056, True), (3072, True)])
-def test_what_is_longer_than_2048_bits_takes_long(bits: int, takes_long: bool) -> None:
+def test_keys_above_2048_bits_take_long(bits: int, takes_long: bool) -> None:
     one = RSA_SHA256(rsa.generate_private_key(65537, bits))
     assert (one.key_size, one.takes_long) == (bits, takes_long)
 
@@ -308,26 +259,17 @@ def test_1024_bits_are_enough_for_each_method(make: Callable[..., Rsa]) -> None:
     assert len(base64.b64decode(make(PEM_1024).sign(BASE, "", ""))) == 128
 
 
-def test_the_key_is_parsed_once_however_much_is_signed() -> None:
-    """By counting the calls of cryptography's own loader, which takes as long as a hundred signatures."""
+async def test_the_key_is_parsed_once_for_all_signers_sessions_and_views() -> None:
+    """Counted in cryptography's own loader, which takes as long as a hundred signatures."""
     loader = "cryptography.hazmat.primitives.serialization.load_pem_private_key"
     with mock.patch(loader, wraps=load_pem_private_key) as load:
         one = RSA_SHA256(PEM_2048)
-        assert load.call_count == 1
-        for user in range(50):
+        for user in range(10):
             signer = Signer(Consumer("ck", "cs"), AccessToken(f"tk{user}", ""), signature_method=one)
-            for number in range(4):
-                signer.header("GET", "https://h/", nonce=f"n{number}", timestamp=1)
-        assert load.call_count == 1
-
-
-async def test_sessions_and_their_views_share_the_parsed_key() -> None:
-    loader = "cryptography.hazmat.primitives.serialization.load_pem_private_key"
-    with mock.patch(loader, wraps=load_pem_private_key) as load:
-        one = RSA_SHA256(PEM_2048)
+            signer.header("GET", "https://h/", nonce=f"n{user}", timestamp=1)
         async with OAuth1Session(Consumer("ck", "cs"), signature_method=one) as session:
             view = session.replace(realm="r")
-            for number in range(20):
+            for number in range(10):
                 signature = await view.sign("GET", "https://h/", token=AccessToken(f"t{number}", ""))
                 verified(one, signature.value, signature.base_string)
         assert load.call_count == 1
@@ -364,102 +306,74 @@ def damaged() -> str:
     return "\n".join([*lines[:5], lines[5][::-1], *lines[6:]])
 
 
-WRONG: dict[str, tuple[Callable[[], Any], Any, type[Exception], str]] = {
-    "a public key": (lambda: PUBLIC_PEM, None, ValueError, "is a public key; pass the private key"),
-    "a certificate": (certificate_pem, None, ValueError, "is a certificate; pass the private key"),
-    "other PEM": (
-        lambda: "-----BEGIN DH PARAMETERS-----\nAA==\n-----END DH PARAMETERS-----",
-        None,
-        ValueError,
-        "is other data",
+@dataclass(frozen=True)
+class Wrong:
+    """Material that gives no key, and what is said of it."""
+
+    given: Callable[[], Any]
+    message: str
+    password: Any = None
+    kind: type[Exception] = ValueError
+
+
+def old_encrypted() -> bytes:
+    return encrypted(PrivateFormat.TraditionalOpenSSL)
+
+
+NEITHER = "neither PEM.* nor .*PKCS#12"
+WRONG = {
+    "a public key": Wrong(lambda: PUBLIC_PEM, "is a public key; pass the private key"),
+    "a certificate": Wrong(certificate_pem, "is a certificate; pass the private key"),
+    "other PEM": Wrong(
+        lambda: "-----BEGIN DH PARAMETERS-----\nAA==\n-----END DH PARAMETERS-----", "is other data"
     ),
-    "an OpenSSH key": (
-        lambda: written(PrivateFormat.OpenSSH),
-        None,
-        ValueError,
-        "convert a copy with ssh-keygen -p -m PEM",
+    "an OpenSSH key": Wrong(
+        lambda: written(PrivateFormat.OpenSSH), "convert a copy with ssh-keygen -p -m PEM"
     ),
-    "an EC key": (
-        lambda: pem_of(ec.generate_private_key(ec.SECP256R1())),
-        None,
-        ValueError,
-        "an RSA private key is needed",
+    "an EC key": Wrong(
+        lambda: pem_of(ec.generate_private_key(ec.SECP256R1())), "an RSA private key is needed"
     ),
-    "an Ed25519 key": (
+    "an Ed25519 key": Wrong(
         lambda: pem_of(ed25519.Ed25519PrivateKey.generate()),
-        None,
-        ValueError,
         "of type Ed25519PrivateKey: an RSA private key is needed",
     ),
-    "a key of no known kind": (of_unknown_kind, None, ValueError, "damaged, or of an unknown kind"),
-    "1023 bits": (lambda: PEM_1023, None, ValueError, "has 1023 bits: 1024 is the least"),
-    "1023 bits, loaded": (
-        lambda: load_pem_private_key(PEM_1023.encode(), None),
-        None,
-        ValueError,
-        "has 1023 bits: 1024 is the least",
+    "a key of no known kind": Wrong(of_unknown_kind, "damaged, or of an unknown kind"),
+    "1023 bits": Wrong(lambda: PEM_1023, "has 1023 bits: 1024 is the least"),
+    "1023 bits, loaded": Wrong(
+        lambda: load_pem_private_key(PEM_1023.encode(), None), "has 1023 bits: 1024 is the least"
     ),
-    "a damaged key": (damaged, None, ValueError, "it is damaged"),
-    "half a key": (lambda: PEM_2048[:800], None, ValueError, "it is damaged"),
-    "backslashes for line breaks": (
-        lambda: PEM_2048.replace("\n", r"\n"),
-        None,
-        ValueError,
-        r"the two characters \\n: put real ones",
+    "a damaged key": Wrong(damaged, "it is damaged"),
+    "half a key": Wrong(lambda: PEM_2048[:800], "it is damaged"),
+    "backslashes for line breaks": Wrong(
+        lambda: PEM_2048.replace("\n", r"\n"), r"the two characters \\n: put real ones"
     ),
-    "a lone surrogate": (
-        lambda: PEM_2048.replace("m", "\ud800"),
-        None,
-        ValueError,
-        "it is damaged",
+    "a lone surrogate": Wrong(lambda: PEM_2048.replace("m", "\ud800"), "it is damaged"),
+    "encrypted, no password": Wrong(encrypted, "is encrypted: give its password="),
+    "encrypted, an empty password": Wrong(encrypted, "is encrypted: give its password=", ""),
+    "encrypted by PKCS#1, no password": Wrong(old_encrypted, "is encrypted: give its password="),
+    "encrypted, a wrong password": Wrong(encrypted, "the password is wrong", "wr0ng"),
+    "encrypted by PKCS#1, a wrong password": Wrong(old_encrypted, "the password is wrong", b"wr0ng"),
+    "encrypted, a password with a lone surrogate": Wrong(encrypted, "the password is wrong", "wr0ng\ud800"),
+    "a password for nothing": Wrong(lambda: PEM_2048, "not encrypted: leave it out", PASSWORD),
+    "PKCS#12, no password": Wrong(lambda: p12(PASSWORD), "needs its password="),
+    "PKCS#12, a wrong password": Wrong(lambda: p12(PASSWORD), "the password is wrong", "wr0ng"),
+    "PKCS#12 without a key": Wrong(lambda: p12(PASSWORD, with_key=False), "no private key", PASSWORD),
+    "half a PKCS#12": Wrong(lambda: p12()[:900], "damaged"),
+    "DER": Wrong(lambda: written(PrivateFormat.PKCS8, encoding=Encoding.DER), NEITHER),
+    "garbage": Wrong(lambda: b"\x00\xff" * 99, NEITHER),
+    "nothing": Wrong(lambda: "", NEITHER),
+    "the name of a file": Wrong(lambda: "keys/consumer.pem", "Of a file, give what is in it"),
+    "a path": Wrong(lambda: Path("keys/consumer.pem"), "not PosixPath|not WindowsPath", kind=TypeError),
+    "none": Wrong(lambda: None, "not NoneType", kind=TypeError),
+    "a public key, loaded": Wrong(lambda: key().public_key(), "not RSAPublicKey", kind=TypeError),
+    "a certificate, loaded": Wrong(certificate, "not Certificate", kind=TypeError),
+    "an EC key, loaded": Wrong(
+        lambda: ec.generate_private_key(ec.SECP256R1()), "key must be a private key", kind=TypeError
     ),
-    "encrypted, no password": (encrypted, None, ValueError, "is encrypted: give its password="),
-    "encrypted, an empty password": (encrypted, "", ValueError, "is encrypted: give its password="),
-    "encrypted by PKCS#1, no password": (
-        lambda: encrypted(PrivateFormat.TraditionalOpenSSL),
-        None,
-        ValueError,
-        "is encrypted: give its password=",
+    "a loaded key with a password": Wrong(key, "a loaded key needs none", PASSWORD, TypeError),
+    "a password that is a number": Wrong(
+        encrypted, "password must be bytes or str, not int", 1234, TypeError
     ),
-    "encrypted, a wrong password": (encrypted, "wr0ng", ValueError, "the password is wrong"),
-    "encrypted by PKCS#1, a wrong password": (
-        lambda: encrypted(PrivateFormat.TraditionalOpenSSL),
-        b"wr0ng",
-        ValueError,
-        "the password is wrong",
-    ),
-    "encrypted, a password with a lone surrogate": (
-        encrypted,
-        "wr0ng\ud800",
-        ValueError,
-        "the password is wrong",
-    ),
-    "a password for nothing": (lambda: PEM_2048, PASSWORD, ValueError, "not encrypted: leave it out"),
-    "PKCS#12, no password": (lambda: p12(PASSWORD), None, ValueError, "needs its password="),
-    "PKCS#12, a wrong password": (lambda: p12(PASSWORD), "wr0ng", ValueError, "the password is wrong"),
-    "PKCS#12 without a key": (lambda: p12(PASSWORD, with_key=False), PASSWORD, ValueError, "no private key"),
-    "half a PKCS#12": (lambda: p12()[:900], None, ValueError, "damaged"),
-    "DER": (
-        lambda: written(PrivateFormat.PKCS8, encoding=Encoding.DER),
-        None,
-        ValueError,
-        "neither PEM.* nor .*PKCS#12",
-    ),
-    "garbage": (lambda: b"\x00\xff" * 99, None, ValueError, "neither PEM.* nor .*PKCS#12"),
-    "nothing": (lambda: "", None, ValueError, "neither PEM.* nor .*PKCS#12"),
-    "the name of a file": (lambda: "keys/consumer.pem", None, ValueError, "Of a file, give what is in it"),
-    "a path": (lambda: Path("keys/consumer.pem"), None, TypeError, "not PosixPath|not WindowsPath"),
-    "none": (lambda: None, None, TypeError, "not NoneType"),
-    "a public key, loaded": (lambda: key().public_key(), None, TypeError, "not RSAPublicKey"),
-    "a certificate, loaded": (certificate, None, TypeError, "not Certificate"),
-    "an EC key, loaded": (
-        lambda: ec.generate_private_key(ec.SECP256R1()),
-        None,
-        TypeError,
-        "key must be a private key",
-    ),
-    "a loaded key with a password": (key, PASSWORD, TypeError, "a loaded key needs none"),
-    "a password that is a number": (encrypted, 1234, TypeError, "password must be bytes or str, not int"),
 }
 
 
@@ -477,14 +391,13 @@ def told(error: BaseException) -> Iterator[str]:
                 yield repr(frame.f_locals)
 
 
-@pytest.mark.parametrize(("given", "password", "kind", "message"), WRONG.values(), ids=WRONG)
-def test_what_gives_no_key_is_refused_with_a_reason_and_not_repeated(
-    given: Callable[[], Any], password: Any, kind: type[Exception], message: str
-) -> None:
-    material = given()
-    with pytest.raises(kind, match=message) as refusal:
-        RSA_SHA256(material, password=password)
-    assert type(refusal.value) is kind
+@pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
+def test_material_without_a_key_is_refused_with_a_reason_and_not_repeated(wrong: Wrong) -> None:
+    material = wrong.given()
+    with pytest.raises(wrong.kind, match=wrong.message) as refusal:
+        RSA_SHA256(material, password=wrong.password)
+    assert type(refusal.value) is wrong.kind
+    assert refusal.value.__cause__ is refusal.value.__context__ is None
     said = "\n".join(told(refusal.value))
     assert "RSA_SHA256" in "".join(traceback.format_tb(refusal.value.__traceback__))
     for secret in (PASSWORD, PASSWORD.encode().hex(), "pässword", "wr0ng", "1234", "consumer.pem"):
@@ -498,20 +411,14 @@ def test_what_gives_no_key_is_refused_with_a_reason_and_not_repeated(
 
 
 @pytest.mark.parametrize("make", ALL)
-def test_every_method_refuses_in_that_way(make: Callable[..., Rsa]) -> None:
+def test_every_method_refuses_a_wrong_password_without_repeating_it(make: Callable[..., Rsa]) -> None:
     with pytest.raises(ValueError, match="the password is wrong") as refusal:
         make(encrypted(), password="wr0ng")
     assert "wr0ng" not in "\n".join(told(refusal.value))
 
 
-def test_an_error_that_was_on_its_way_does_not_come_along() -> None:
-    with pytest.raises(ValueError, match="pass the private key") as refusal:
-        RSA_SHA1(PUBLIC_PEM)
-    assert refusal.value.__cause__ is refusal.value.__context__ is None
-
-
 @pytest.mark.parametrize("form", ["PEM", "PKCS#12"])
-def test_no_mutation_of_a_key_raises_anything_else(form: str) -> None:
+def test_a_mutated_key_raises_value_error_alone(form: str) -> None:
     chance = random.Random(59)  # noqa: S311  repeatable, not secret
     small = load_pem_private_key(PEM_1024.encode(), None)
     assert isinstance(small, rsa.RSAPrivateKey)
@@ -537,15 +444,7 @@ def test_no_mutation_of_a_key_raises_anything_else(form: str) -> None:
 
 
 @pytest.mark.parametrize("make", ALL)
-def test_it_shows_name_and_size_and_no_key(make: Callable[..., Rsa]) -> None:
-    one = method(make)
-    assert repr(one) == str(one) == f"<{one.name} with a key of 2048 bits>"
-    numbers = key().private_numbers()
-    assert str(numbers.d) not in repr([getattr(one, name) for name in one.__slots__])
-
-
-@pytest.mark.parametrize("make", ALL)
-def test_it_is_a_value(make: Callable[..., Rsa]) -> None:
+def test_a_method_with_its_key_is_a_value(make: Callable[..., Rsa]) -> None:
     one, other = method(make), make(PEM_2048)
     assert one == other
     assert hash(one) == hash(other)
@@ -560,12 +459,25 @@ def test_it_is_a_value(make: Callable[..., Rsa]) -> None:
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_it_is_not_pickled(protocol: int) -> None:
+def test_a_method_with_its_key_is_not_pickled(protocol: int) -> None:
     with pytest.raises(TypeError, match="not pickled"):
         pickle.dumps(method(RSA_SHA256), protocol)
 
 
 # Without the extra
+
+
+def output_of(code: str) -> list[str]:
+    """Run code in an interpreter of its own; return the lines that it prints."""
+    found = subprocess.run(  # noqa: S603  our own interpreter, our own code
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=True,
+    )
+    return found.stdout.splitlines()
 
 
 def test_without_cryptography_the_error_names_the_extra() -> None:
@@ -579,28 +491,9 @@ def test_without_cryptography_the_error_names_the_extra() -> None:
         "    except ImportError as error:\n"
         "        print(error.name, error)\n"
     )
-    found = subprocess.run(  # noqa: S603  our own interpreter, our own code
-        [sys.executable, "-c", code],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        capture_output=True,
-        text=True,
-        timeout=50,
-        check=False,
-    )
-    assert (
-        found.stdout.splitlines()
-        == ["cryptography RSA signatures need the cryptography package: pip install 'aiooauth1[rsa]'"] * 4
-    ), found.stderr
+    told = "cryptography RSA signatures need the cryptography package: pip install 'aiooauth1[rsa]'"
+    assert output_of(code) == [told] * 4
 
 
-def test_importing_the_room_loads_cryptography_only_when_a_key_is_given() -> None:
-    code = "import aiooauth1.signing.rsa, sys; print('cryptography' in sys.modules)"
-    found = subprocess.run(  # noqa: S603  our own interpreter, our own code
-        [sys.executable, "-c", code],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        capture_output=True,
-        text=True,
-        timeout=50,
-        check=False,
-    )
-    assert found.stdout == "False\n", found.stderr
+def test_importing_the_module_does_not_load_cryptography() -> None:
+    assert output_of("import aiooauth1.signing.rsa, sys; print('cryptography' in sys.modules)") == ["False"]

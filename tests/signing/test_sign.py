@@ -50,10 +50,6 @@ def signed(method: str = "GET", url: str = "http://example.com/r", **options: An
     return sign(method, url, **{**fixed, **options})
 
 
-def base_of(method: str, encoded_uri: str, parameters: list[tuple[str, str]]) -> str:
-    return f"{method}&{encoded_uri}&{percent_encode(normalize_parameters(parameters))}"
-
-
 # The whole, once by hand
 
 
@@ -120,65 +116,39 @@ def test_a_request_parameter_called_realm_is_signed() -> None:
     assert "realm%3Dx" in signed("POST", form=b"realm=x").base_string
 
 
-@pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
-def test_two_legged_requests_have_no_token_and_an_empty_token_secret(method: SignatureMethod) -> None:
-    signature = signed(token=None, signature_method=method)
-    assert [name for name, _ in signature.parameters] == [
-        *(name for name in PROTOCOL if name != "oauth_token"),
-        "oauth_signature",
-    ]
+def test_two_legged_requests_have_no_token_and_an_empty_token_secret() -> None:
+    signature = signed(token=None)
+    assert "oauth_token" not in dict(signature.parameters)
     assert "oauth_token" not in signature.base_string
-    assert signature.value == method.sign(signature.base_string, CONSUMER.secret, "")
+    assert signature.value == HMAC_SHA1.sign(signature.base_string, CONSUMER.secret, "")
 
 
-@pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
-@pytest.mark.parametrize(("consumer_secret", "token_secret"), [("", ""), ("cs", ""), ("", "ts")])
-def test_empty_secrets_leave_the_ampersand(
-    consumer_secret: str, token_secret: str, method: SignatureMethod
-) -> None:
-    signature = signed(
-        consumer=Consumer("ck", consumer_secret),
-        token=AccessToken("tk", token_secret),
-        signature_method=method,
-    )
-    assert signature.value == method.sign(signature.base_string, consumer_secret, token_secret)
-    if method is PLAINTEXT:
-        assert signature.value == f"{consumer_secret}&{token_secret}"
-        assert 'oauth_signature="' + signature.value.replace("&", "%26") + '"' in signature.header()
-
-
-def test_an_empty_token_key_is_sent_unlike_no_token() -> None:
+def test_a_request_token_signs_like_an_access_token_and_an_empty_token_is_sent() -> None:
+    assert signed(token=RequestToken(TOKEN.key, TOKEN.secret)).header() == signed().header()
     assert ("oauth_token", "") in signed(token=AccessToken("", "")).parameters
 
 
-def test_request_tokens_sign_like_access_tokens() -> None:
-    request_token = RequestToken(TOKEN.key, TOKEN.secret)
-    assert signed(token=request_token).header() == signed().header()
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("callback", "https://client.example/cb?state=a%20b&x=y+z"),
+        ("callback", "oob"),
+        ("verifier", "a/b+c=d %é"),
+        ("verifier", ""),
+    ],
+)
+def test_callback_and_verifier_are_encoded_once_in_the_header_and_signed(name: str, value: str) -> None:
+    signature = signed("POST", **{name: value})
+    encoded = percent_encode(value)
+    assert (f"oauth_{name}", value) in signature.parameters
+    assert f'oauth_{name}="{encoded}"' in signature.header()
+    assert f"oauth_{name}%3D{percent_encode(encoded)}%26" in signature.base_string
 
 
-def test_callback_and_verifier_are_signed_and_encoded_once_in_the_header() -> None:
-    callback = "https://client.example/cb?state=a%20b&x=y+z"
-    signature = signed("POST", token=None, callback=callback)
-    assert ("oauth_callback", callback) in signature.parameters
-    assert f'oauth_callback="{percent_encode(callback)}"' in signature.header()
-    assert f"oauth_callback%3D{percent_encode(percent_encode(callback))}" in signature.base_string
-
-    signature = signed("POST", verifier="a/b+c=d %é")
-    assert ("oauth_verifier", "a/b+c=d %é") in signature.parameters
-    assert 'oauth_verifier="a%2Fb%2Bc%3Dd%20%25%C3%A9"' in signature.header()
-    assert "oauth_verifier%3Da%252Fb%252Bc%253Dd%2520%2525%25C3%25A9" in signature.base_string
-
-    assert ("oauth_verifier", "") in signed(verifier="").parameters
-    assert ("oauth_callback", "oob") in signed(callback="oob").parameters
-
-
-def test_without_a_version_none_is_sent_or_signed() -> None:
-    for signature in (signed(version=None), signed(rules=SigningRules(send_version=False))):
-        assert "oauth_version" not in dict(signature.parameters)
-        assert "oauth_version" not in signature.base_string
-        assert "oauth_version" not in signature.header()
-    assert dict(signed().parameters)["oauth_version"] == "1.0"
-    assert SigningRules() == SigningRules(send_version=True)
+@pytest.mark.parametrize("options", [{"version": None}, {"rules": SigningRules(send_version=False)}], ids=str)
+def test_without_a_version_none_is_sent_or_signed(options: dict[str, Any]) -> None:
+    signature = signed(**options)
+    assert "oauth_version" not in f"{signature.parameters} {signature.base_string} {signature.header()}"
 
 
 def test_extra_parameters_are_signed_and_sent_beside_the_others() -> None:
@@ -188,16 +158,12 @@ def test_extra_parameters_are_signed_and_sent_beside_the_others() -> None:
         ("z", "1"),
         ("z", "0"),
     ]
-    signature = signed(extra=iter(extra))
-    own = signed()
-    assert signature.parameters[:-1] == (*own.parameters[:-1], *extra)
-    assert signature.parameters[-1] == ("oauth_signature", signature.value)
-    uri = "http%3A%2F%2Fexample.com%2Fr"
-    assert signature.base_string == base_of("GET", uri, [*own.parameters[:-1], *extra])
-    assert (
-        'xoauth_requestor_id="ann%40example.com", oauth_session_handle="s%20h", z="1", z="0"'
-        in signature.header()
-    )
+    signature, own = signed(extra=iter(extra)), signed()
+    assert signature.parameters == (*own.parameters[:-1], *extra, ("oauth_signature", signature.value))
+    joined = percent_encode(normalize_parameters([*own.parameters[:-1], *extra]))
+    assert signature.base_string == f"GET&http%3A%2F%2Fexample.com%2Fr&{joined}"
+    sent = 'xoauth_requestor_id="ann%40example.com", oauth_session_handle="s%20h", z="1", z="0"'
+    assert sent in signature.header()
     assert "&xoauth_requestor_id=ann%40example.com&oauth_session_handle=s%20h&z=1&z=0&" in signature.url()
 
 
@@ -208,7 +174,7 @@ def test_an_extra_parameter_that_has_an_argument_of_its_own_is_refused(name: str
     assert "s3cr3t" not in str(refusal.value)
 
 
-def test_query_and_form_are_both_signed_repeats_and_all() -> None:
+def test_query_and_form_are_both_signed_with_every_repeated_pair() -> None:
     signature = signed("PUT", "http://example.com/r?a=2&a=1&flag&a=2&=v", form=b"a=1&a&b=%FF&&c=%zz")
     query = [("a", "2"), ("a", "1"), ("flag", ""), ("a", "2"), ("", "v")]
     form = [("a", "1"), ("a", ""), ("c", "%zz")]
@@ -216,7 +182,7 @@ def test_query_and_form_are_both_signed_repeats_and_all() -> None:
     assert signature.base_string == f"PUT&http%3A%2F%2Fexample.com%2Fr&{percent_encode(expected)}"
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "M-SEARCH"])
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "M-SEARCH"])
 def test_a_form_is_signed_whatever_the_method(method: str) -> None:
     signature = signed(method, form=b"b=x+y")
     assert signature.base_string.startswith(f"{method}&")
@@ -229,7 +195,7 @@ def test_an_empty_form_adds_nothing(form: bytes | list[tuple[str, str]]) -> None
     assert signed("POST", form=form).base_string == signed("POST").base_string
 
 
-def test_pairs_and_the_octets_that_they_become_are_one_form() -> None:
+def test_pairs_and_the_bytes_that_they_become_are_one_form() -> None:
     pairs = [("status", "Hello Ladies + Gentlemen, ☃!"), ("a", ""), ("status", "é&=;")]
     from_pairs = signed("POST", form=iter(pairs))
     octets = b"status=Hello%20Ladies%20%2B%20Gentlemen%2C%20%E2%98%83%21&a=&status=%C3%A9%26%3D%3B"
@@ -253,7 +219,7 @@ def test_pairs_and_the_octets_that_they_become_are_one_form() -> None:
     ],
     ids=repr,
 )
-def test_what_is_neither_octets_nor_pairs_of_texts_is_refused(form: Any) -> None:
+def test_a_form_or_extra_that_is_neither_bytes_nor_pairs_of_str_is_refused(form: Any) -> None:
     with pytest.raises(SigningError, match="form"):
         signed("POST", form=form)
     if not isinstance(form, bytearray):
@@ -261,11 +227,11 @@ def test_what_is_neither_octets_nor_pairs_of_texts_is_refused(form: Any) -> None
             signed(extra=form)
 
 
-class Text(str):  # a text of a user's own kind, as a StrEnum's member or a multidict's key is
+class Text(str):  # a subclass, as a member of a StrEnum or a key of a multidict is
     __slots__ = ()
 
 
-def test_pairs_of_texts_of_other_kinds_are_texts() -> None:
+def test_subclasses_of_str_are_accepted_in_pairs() -> None:
     own = [(Text("a b"), Text("é"))]
     assert signed("POST", form=own).value == signed("POST", form=[("a b", "é")]).value
     assert signed(extra=own).value == signed(extra=[("a b", "é")]).value
@@ -322,11 +288,8 @@ def test_a_protocol_parameter_that_is_sent_must_not_be_in_query_or_form_as_well(
 # Body hash
 
 
-@pytest.mark.parametrize("body", [b"", b"Hello World!", b'{"text":"hi"}', bytes(range(256))])
-@pytest.mark.parametrize(
-    ("method", "hash_name"),
-    [(HMAC_SHA1, "sha1"), (HMAC_SHA256, "sha256"), (HMAC_SHA512, "sha512"), (PLAINTEXT, "sha1")],
-)
+@pytest.mark.parametrize("body", [b"", b'{"text":"hi"}'])
+@pytest.mark.parametrize(("method", "hash_name"), [(HMAC_SHA256, "sha256"), (PLAINTEXT, "sha1")])
 def test_the_body_hash_is_sent_and_signed(method: SignatureMethod, hash_name: str, body: bytes) -> None:
     signature = signed("POST", body_hash=body, signature_method=method)
     expected = base64.b64encode(hashlib.new(hash_name, body).digest()).decode()
@@ -335,21 +298,11 @@ def test_the_body_hash_is_sent_and_signed(method: SignatureMethod, hash_name: st
     assert f'oauth_body_hash="{percent_encode(expected)}"' in signature.header()
 
 
-def test_no_body_hash_is_sent_unasked() -> None:
-    assert "oauth_body_hash" not in dict(signed("POST").parameters)
-
-
 @pytest.mark.parametrize("form", [b"a=1", b"", [("a", "1")], []])
 @pytest.mark.parametrize("body", [b"", b"a=1"])
 def test_a_form_has_no_body_hash(form: bytes | list[tuple[str, str]], body: bytes) -> None:
     with pytest.raises(SigningError, match="body hash"):
         signed("POST", form=form, body_hash=body)
-
-
-def test_a_hashed_body_cannot_hold_the_parameters() -> None:
-    signature = signed("POST", body_hash=b"{}")
-    with pytest.raises(SigningError, match="form"):
-        signature.body()
 
 
 # Rendering
@@ -380,18 +333,16 @@ def test_a_realm_is_rendered_as_a_quoted_string(realm: str, rendered: str) -> No
 
 @pytest.mark.parametrize(
     "character",
-    [*map(chr, range(0x20)), "\x7f", "\x80", "é", "\u2028", "☃", "\ud800"],
+    [*"\0\t\n\r\x1f\x7f\x80", "é", "\u2028", "\ud800"],
     ids=lambda c: f"U+{ord(c):04X}",
 )
 def test_control_characters_and_non_ascii_are_refused_in_a_realm(character: str) -> None:
-    for refused in (
-        lambda: signed(realm=f"Photos{character}"),
-        lambda: Signer(CONSUMER, realm=f"{character}Photos"),
-    ):
-        with pytest.raises(SigningError, match="realm") as refusal:
-            refused()
-        assert repr(character) in str(refusal.value) or f"U+{ord(character):04X}" in str(refusal.value)
-        str(refusal.value).encode()
+    with pytest.raises(SigningError, match="realm") as refusal:
+        signed(realm=f"Photos{character}")
+    assert repr(character) in str(refusal.value) or f"U+{ord(character):04X}" in str(refusal.value)
+    str(refusal.value).encode()
+    with pytest.raises(SigningError, match="realm"):
+        Signer(CONSUMER, realm=f"{character}Photos")
 
 
 def test_every_octet_in_every_parameter_comes_back_from_the_header() -> None:
@@ -493,47 +444,17 @@ def test_any_whole_timestamp_is_signed_as_it_is(timestamp: int) -> None:
     ids=repr,
 )
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
-def test_a_lone_surrogate_anywhere_is_refused(options: dict[str, Any], method: SignatureMethod) -> None:
+def test_a_lone_surrogate_is_refused_anywhere(options: dict[str, Any], method: SignatureMethod) -> None:
     with pytest.raises(SigningError, match=r"U\+D800") as refusal:
         signed(signature_method=method, **options)
     assert "s3cr3t" not in "".join(traceback.format_exception_only(refusal.value))
-
-
-@pytest.mark.parametrize(
-    ("method", "url"),
-    [
-        ("GET", "https://ann:s3cr3t@example.com/"),
-        ("GET", "https://example.com/?token=s3cr3t é"),
-        ("GET", "https://example.com/?token=s3cr3t[]"),
-        ("GET", "ftp://example.com/s3cr3t"),
-        ("GET", "/relative?token=s3cr3t"),
-        ("GET", "https://example.com:99999/s3cr3t"),
-        ("G T", "https://example.com/s3cr3t"),
-        ("GET", "https://example.com/?oauth_token=s3cr3t"),
-        ("GET", "https://example.com/\ud800s3cr3t"),
-    ],
-)
-def test_no_refusal_repeats_a_secret(method: str, url: str) -> None:
-    consumer, token = Consumer("ck", "cons-s3cr3t"), AccessToken("tk", "tok-s3cr3t")
-    for signature_method in METHODS:
-        with pytest.raises(SigningError) as refusal:
-            signed(method, url, consumer=consumer, token=token, signature_method=signature_method)
-        error = refusal.value
-        for shown in (
-            str(error),
-            repr(error),
-            repr(error.__cause__),
-            repr(error.__context__),
-            repr(vars(error)),
-        ):
-            assert "s3cr3t" not in shown
 
 
 # Signature and Signer as objects
 
 
 @pytest.mark.parametrize("url", ["http://h/r?q=s3cr3t", "http://h/r#s3cr3t", "http://h/r?#s3cr3t?"])
-@pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
+@pytest.mark.parametrize("method", [HMAC_SHA1, PLAINTEXT], ids=lambda method: method.name)
 def test_no_repr_shows_a_secret_or_a_signature(method: SignatureMethod, url: str) -> None:
     consumer, token = Consumer("ck", "c0ns-s3cr3t"), AccessToken("tk", "t0k-s3cr3t")
     signer = Signer(consumer, token, signature_method=method, realm="r")
@@ -564,49 +485,6 @@ def test_a_signature_is_frozen_and_a_value() -> None:
     assert isinstance(one.parameters, tuple)
 
 
-@pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
-@pytest.mark.parametrize("realm", [None, "", "Photos"])
-@pytest.mark.parametrize("token", [None, TOKEN])
-@pytest.mark.parametrize(
-    ("verb", "url", "form"),
-    [
-        ("GET", "http://example.com/r", None),
-        ("get", PHOTOS, None),
-        ("POST", "https://example.com:443/r?a=1&a=0", b"status=hi+there&a=2"),
-        ("PUT", "https://[::1]:8080", b""),
-    ],
-)
-def test_a_signer_gives_what_sign_gives(
-    *,
-    verb: str,
-    url: str,
-    form: bytes | None,
-    token: AccessToken | None,
-    realm: str | None,
-    method: SignatureMethod,
-) -> None:
-    signer = Signer(CONSUMER, token, signature_method=method, realm=realm)
-    for nonce, timestamp in (("abc", 1), ("n&%n", 1_700_000_000)):
-        once = signed(
-            verb,
-            url,
-            form=form,
-            token=token,
-            realm=realm,
-            signature_method=method,
-            nonce=nonce,
-            timestamp=timestamp,
-        )
-        twice = signer.finish(signer.prepare(verb, url, nonce=nonce, timestamp=timestamp, form=form))
-        assert (twice.value, twice.base_string, twice.parameters) == (
-            once.value,
-            once.base_string,
-            once.parameters,
-        )
-        assert (twice.header(), twice.url(), twice.body()) == (once.header(), once.url(), once.body())
-        assert signer.header(verb, url, nonce=nonce, timestamp=timestamp, form=form) == once.header()
-
-
 PIECES = ("a", "a-", "a.", "a0", "a%20", "a~", "A", "oauth", "z", "")
 JOINTS = ("=",) * 9 + ("==", "", "+", "%61", "%2b")
 
@@ -627,38 +505,20 @@ def test_a_signer_signs_any_query_and_form_in_the_order_of_sign() -> None:
 
 
 def test_a_signer_takes_everything_that_sign_takes() -> None:
-    signer = Signer(CONSUMER, rules=SigningRules(send_version=False))
+    rules = SigningRules(send_version=False)
     options: dict[str, Any] = {
-        "callback": "oob",
-        "verifier": "v",
-        "body_hash": b"x",
-        "version": "1.0",
-        "extra": [("a", "b")],
-    }
+        "callback": "oob", "verifier": "v", "body_hash": b"x", "version": "1.0", "extra": [("a", "b")]
+    }  # fmt: skip
+    signer = Signer(CONSUMER, rules=rules)
     signature = signer.finish(signer.prepare("POST", "http://h/", nonce="n", timestamp=1, **options))
-    once = signed(
-        "POST",
-        "http://h/",
-        token=None,
-        rules=SigningRules(send_version=False),
-        nonce="n",
-        timestamp=1,
-        **options,
-    )
+    once = signed("POST", "http://h/", token=None, rules=rules, nonce="n", timestamp=1, **options)
     assert signature.header() == once.header()
-
-
-def test_a_signer_signs_the_short_form_by_its_rules() -> None:
-    signer = Signer(CONSUMER, TOKEN, rules=SigningRules(send_version=False))
-    assert "oauth_version" not in signer.header("GET", "http://h/", nonce="n", timestamp=1)
 
 
 def test_a_signer_is_not_changed_by_signing() -> None:
     signer = Signer(CONSUMER, TOKEN)
     first = signer.header("GET", PHOTOS, nonce="n", timestamp=1)
     prepared = signer.prepare("POST", "http://h/", nonce="m", timestamp=2, form=b"a=1")
-    for url in ("http://other/", "http://h/?oauth_signature=x"):
-        signer.header("DELETE", url, nonce="o", timestamp=3)
     with pytest.raises(SigningError):
         signer.header("GET", "no url", nonce="p", timestamp=4)
     assert signer.header("GET", PHOTOS, nonce="n", timestamp=1) == first
@@ -676,15 +536,6 @@ def test_threads_share_a_signer() -> None:
     with ThreadPoolExecutor(8) as threads:
         at_once = list(threads.map(header, range(400)))
     assert at_once == [header(number) for number in range(400)]
-
-
-def test_the_same_arguments_give_the_same_signature() -> None:
-    pairs = [("b", "2"), ("a", "1")]
-    before = list(pairs)
-    assert (
-        signed("POST", form=pairs, extra=pairs).header() == signed("POST", form=pairs, extra=pairs).header()
-    )
-    assert pairs == before
 
 
 # Rules of single providers
@@ -708,12 +559,6 @@ def test_a_path_of_the_signed_origin_goes_before_the_path_of_the_request(
     assert signature.url().startswith("http://example.com/r?x=1&")
 
 
-@pytest.mark.parametrize("origin", ["https://inner.example/?a=1", "https://inner.example/base#x"])
-def test_a_signed_origin_has_no_query_or_fragment(origin: str) -> None:
-    with pytest.raises(ValueError, match="signed_origin must have no query or fragment"):
-        SigningRules(signed_origin=origin)
-
-
 @pytest.mark.parametrize(
     ("query", "signed_value"),
     [
@@ -733,20 +578,22 @@ def test_values_are_signed_as_a_provider_reads_them_that_decodes_twice(query: st
 def test_protocol_values_are_decoded_twice_too() -> None:
     rules = SigningRules(decodes_twice=True)
     signature = signed(callback="https://app.example/cb?s=a%20b", rules=rules)
-    assert (
-        percent_encode("oauth_callback=" + percent_encode("https://app.example/cb?s=a b"))
-        in signature.base_string
-    )
-    assert percent_encode(percent_encode("https://app.example/cb?s=a%20b")) in percent_encode(
-        signature.header()
-    )
+    decoded = percent_encode("oauth_callback=" + percent_encode("https://app.example/cb?s=a b"))
+    assert decoded in signature.base_string
+    assert f'oauth_callback="{percent_encode("https://app.example/cb?s=a%20b")}"' in signature.header()
 
 
 @pytest.mark.parametrize(
     "rules",
-    [SigningRules(natural_order=True), SigningRules(decodes_twice=True), SigningRules(bare_values=True)],
+    [
+        SigningRules(natural_order=True),
+        SigningRules(decodes_twice=True),
+        SigningRules(bare_values=True),
+        SigningRules(send_version=False),
+    ],
+    ids=str,
 )
-def test_a_prepared_signer_follows_the_rules_of_sign(rules: SigningRules) -> None:
+def test_a_signer_follows_the_rules_as_sign_does(rules: SigningRules) -> None:
     url = "http://example.com/r?a10=%2541&a2=1"
     expected = signed(url=url, rules=rules).header()
     signer = Signer(CONSUMER, TOKEN, rules=rules)
@@ -758,18 +605,17 @@ def test_a_prepared_signer_follows_the_rules_of_sign(rules: SigningRules) -> Non
 
 def test_the_pairs_of_a_signed_form_are_those_of_its_body() -> None:
     launch = signed("POST", form=[("title", "Grüße + Küsse"), ("roles", "a"), ("roles", "b")])
-    assert launch.form()[:3] == (("title", "Grüße + Küsse"), ("roles", "a"), ("roles", "b"))
-    assert launch.form()[3:] == launch.parameters
+    assert launch.form() == (("title", "Grüße + Küsse"), ("roles", "a"), ("roles", "b"), *launch.parameters)
 
 
-def test_a_form_that_is_not_utf_8_has_no_pairs_of_text() -> None:
+def test_bodies_that_are_not_utf8_forms_have_no_pairs_of_text() -> None:
     with pytest.raises(SigningError, match="not UTF-8"):
         signed("POST", form=b"a=%FF").form()
-
-
-def test_a_body_that_is_no_form_has_no_pairs() -> None:
+    hashed = signed("POST", body_hash=b"{}")
     with pytest.raises(SigningError, match="the body is not a form"):
-        signed("POST", body_hash=b"{}").form()
+        hashed.form()
+    with pytest.raises(SigningError, match="form"):
+        hashed.body()
 
 
 def test_a_second_signature_in_query_or_form_is_refused_when_ours_would_join_it() -> None:
