@@ -271,17 +271,16 @@ async def _consumer(provider: Provider, consumer: Consumer, callback: str) -> li
             remedy = "check that the secret is whole and of this key; see `aiooauth1 explain`"
             return [Finding("consumer key", "FAIL", _one_line(error), remedy)]
         except ProviderError as error:
-            return [await _refused(handshake, error, callback)]
+            return await _refused(provider, handshake, error, callback)
         except (OAuth1Error, aiohttp.ClientError) as error:
             remedy = "check the URLs of the configuration" if isinstance(error, TokenResponseError) else ""
             return [Finding("consumer key", "FAIL", _one_line(error), remedy)]
-    return [
-        Finding("consumer key", "ok", f"{provider.name} accepts it and its signature"),
-        Finding("callback", "ok", f"{callback} is accepted"),
-    ]
+    return [_accepted(provider), Finding("callback", "ok", f"{callback} is accepted")]
 
 
-async def _refused(handshake: Handshake, error: ProviderError, callback: str) -> Finding:
+async def _refused(
+    provider: Provider, handshake: Handshake, error: ProviderError, callback: str
+) -> list[Finding]:
     """Find out whether the consumer or the callback was refused: ask again without a callback URL."""
     if callback != "oob" and "consumer" not in (error.problem or ""):
         try:
@@ -289,18 +288,15 @@ async def _refused(handshake: Handshake, error: ProviderError, callback: str) ->
         except OAuth1Error:
             pass
         else:
-            return Finding(
-                "callback",
-                "FAIL",
-                f"{callback} is refused: {_one_line(error)}",
-                "register it at the provider, or use `aiooauth1 login --pin`",
-            )
-    return Finding(
-        "consumer key",
-        "FAIL",
-        _one_line(error),
-        "check key and secret on the provider's page for developers",
-    )
+            text = f"{callback} is refused: {_one_line(error)}"
+            remedy = "register it at the provider, or use `aiooauth1 login --pin`"
+            return [_accepted(provider), Finding("callback", "FAIL", text, remedy)]
+    remedy = "check key and secret on the provider's page for developers"
+    return [Finding("consumer key", "FAIL", _one_line(error), remedy)]
+
+
+def _accepted(provider: Provider) -> Finding:
+    return Finding("consumer key", "ok", f"{provider.name} accepts it and its signature")
 
 
 def _why(error: Exception) -> str:

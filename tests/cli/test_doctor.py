@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 import trustme
 from aiohttp import web
+from readme import blocks
 from wire.listener import Listener, reply
 from yarl import URL
 
@@ -41,6 +42,10 @@ async def findings(
     )
     rows = json.loads(capsys.readouterr().out)
     return status, {row["check"]: (row["verdict"], row["found"], row["remedy"]) for row in rows}
+
+
+def _without_origins(text: str) -> str:
+    return re.sub(r"https?://[^/ ]+", "", text)
 
 
 async def test_every_check_is_ok_at_a_working_provider(
@@ -73,6 +78,12 @@ async def test_a_callback_that_the_provider_refuses_is_not_blamed_on_the_consume
         "FAIL",
         "register it at the provider, or use `aiooauth1 login --pin`",
     )
+    assert found["consumer key"][0] == "ok"
+    (session,) = (block for block in blocks("console") if "$ aiooauth1 doctor" in block)
+    readme = dict(re.findall(r"^(?:ok|FAIL)  +([^:]+): (.*)$", session, re.MULTILINE))
+    assert [found.keys() - readme.keys(), readme.keys() - found.keys()] == [{"clock"}, {"TLS"}]
+    for check in readme.keys() - {"store", "DNS", "TLS"}:
+        assert _without_origins(readme[check]) == _without_origins(found[check][1])
     status, found = await findings(desk, capsys, callback="nonsense")
     assert (status, found["callback"][0]) == (1, "FAIL")
 
