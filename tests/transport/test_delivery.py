@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -63,32 +64,23 @@ def test_aiohttp_still_has_each_private_name_that_is_overridden() -> None:
 
 
 @pytest.mark.socket
+@pytest.mark.parametrize("is_up", [True, False], ids=["connected", "refused"])
 @pytest.mark.parametrize("request_class", [ClientRequest, Own, ObservedRequest])
-async def test_a_request_has_begun_once_it_has_a_connection(request_class: type[ClientRequest]) -> None:
+async def test_a_request_has_begun_once_it_has_a_connection(
+    request_class: type[ClientRequest], *, is_up: bool
+) -> None:
     observer = Observer()
-    async with (
-        Listener(lambda _: DROP) as listener,
-        ClientSession(request_class=request_class, middlewares=(observer,)) as http,
-    ):
-        with pytest.raises(aiohttp.ServerDisconnectedError):
-            await http.post(listener.origin)
-    assert isinstance(observer.requests[0], request_class)
-    assert observer.requests[0].has_begun
-
-
-@pytest.mark.socket
-@pytest.mark.parametrize("request_class", [ClientRequest, Own, ObservedRequest])
-async def test_a_request_without_a_connection_has_not_begun(request_class: type[ClientRequest]) -> None:
-    observer = Observer()
-    async with Listener() as listener:
-        url = listener.origin
-    async with ClientSession(request_class=request_class, middlewares=(observer,)) as http:
-        with pytest.raises(aiohttp.ClientConnectorError):
+    listener = Listener(lambda _: DROP)
+    http = ClientSession(request_class=request_class, middlewares=(observer,))
+    async with http, listener if is_up else nullcontext():
+        url = listener.origin if is_up else "http://127.0.0.1:1/"
+        with pytest.raises(aiohttp.ServerDisconnectedError if is_up else aiohttp.ClientConnectorError):
             await http.post(url)
-    assert not observer.requests[0].has_begun
+    assert isinstance(observer.requests[0], request_class)
+    assert observer.requests[0].has_begun is is_up
 
 
-async def test_a_connector_of_somebody_else_that_raises_its_own_error_sent_nothing() -> None:
+async def test_an_error_of_another_connectors_own_is_of_the_network_and_sent_nothing() -> None:
     observer = Observer()
     async with ClientSession(connector=TheirConnector(), middlewares=(observer,)) as http:
         with pytest.raises(TheirError) as caught:
@@ -111,7 +103,7 @@ async def test_a_connector_of_somebody_else_that_raises_its_own_error_sent_nothi
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_an_error_is_of_the_network_unless_it_is_a_mistake_or_ours(
+def test_any_error_is_of_the_network_except_mistakes_and_ours(
     error: BaseException, *, expected: bool
 ) -> None:
     assert is_network_error(error) is expected

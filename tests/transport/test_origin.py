@@ -1,4 +1,4 @@
-"""Only over a transport that nobody else reads: certificates are checked, unless the caller says not to."""
+"""Certificates are checked and plain http is refused, unless the caller says otherwise."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import inspect
 import ssl
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
 import trustme
+from wire.certificates import serving, trusting
 from wire.listener import Arrival, Listener, reply
 from wire.people import CONSUMER, TOKEN, signing
 
@@ -28,43 +28,21 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.socket
 
 
-@cache
-def authority() -> trustme.CA:
-    """Return one that the clients of these tests trust."""
-    return trustme.CA(key_type=trustme.KeyType.ECDSA)
-
-
-@cache
-def trusting() -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    authority().configure_trust(context)
+def no_host_check() -> ssl.SSLContext:
+    context = trusting()
+    context.check_hostname = False
     return context
 
 
 def no_check() -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.check_hostname = False
+    context = no_host_check()
     context.verify_mode = ssl.CERT_NONE
-    return context
-
-
-def no_host_check() -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    authority().configure_trust(context)
-    context.check_hostname = False
-    return context
-
-
-def serving(*names: str, by: trustme.CA | None = None, **options: Any) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    issued = (by or authority()).issue_cert(*names, key_type=trustme.KeyType.ECDSA, **options)
-    issued.configure_cert(context)
     return context
 
 
 DAY = timedelta(days=1)
 UNFIT: dict[str, Callable[[], ssl.SSLContext]] = {
-    "of an authority that nobody knows": lambda: serving("127.0.0.1", by=trustme.CA()),
+    "of an unknown authority": lambda: serving("127.0.0.1", by=trustme.CA()),
     "of another host": lambda: serving("other.test"),
     "of another address": lambda: serving("127.0.0.2"),
     "of a name with our address in it": lambda: serving("127.0.0.1.other.test"),
@@ -84,13 +62,12 @@ def provider_at(origin: str, **quirks: Any) -> Provider:
     )
 
 
-async def call(origin: str, connector: aiohttp.TCPConnector | None, tls: Any = True) -> object:
-    options: dict[str, Any] = {"ssl": tls} if connector is None else {"connector": connector}
-    async with signing(**options) as session:
+async def call(origin: str, connector: aiohttp.TCPConnector | None) -> object:
+    async with signing(connector=connector) as session:
         return await session.post(origin, data={"status": "Hello"})
 
 
-async def begin(origin: str, connector: aiohttp.TCPConnector | None, _tls: Any = True) -> object:
+async def begin(origin: str, connector: aiohttp.TCPConnector | None) -> object:
     async with (
         aiohttp.ClientSession(connector=connector) as http,
         Handshake(provider_at(origin), CONSUMER, store=MemoryStore(), http=http) as handshake,
@@ -98,7 +75,7 @@ async def begin(origin: str, connector: aiohttp.TCPConnector | None, _tls: Any =
         return await handshake.begin("oob", bind="browser")
 
 
-async def exchange(origin: str, connector: aiohttp.TCPConnector | None, _tls: Any = True) -> object:
+async def exchange(origin: str, connector: aiohttp.TCPConnector | None) -> object:
     async with (
         aiohttp.ClientSession(connector=connector) as http,
         Handshake(provider_at(origin), CONSUMER, store=MemoryStore(), http=http) as handshake,
@@ -106,41 +83,33 @@ async def exchange(origin: str, connector: aiohttp.TCPConnector | None, _tls: An
         return await handshake.fetch_access_token(RequestToken("key", "secret"), "verifier")
 
 
+NOT_TRUSTED = "of an authority that the system does not know"
 WAYS = {"a call": call, "begin": begin, "an exchange": exchange}
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-@pytest.mark.parametrize("certificate", UNFIT.values(), ids=UNFIT)
-async def test_who_shows_an_unfit_certificate_gets_no_octet_of_a_request(
-    certificate: Callable[[], ssl.SSLContext], way: Callable[..., Awaitable[object]]
+@pytest.mark.parametrize("certificate", [*UNFIT, NOT_TRUSTED])
+async def test_a_server_with_an_unfit_certificate_gets_no_byte_of_a_request(
+    certificate: str, way: Callable[..., Awaitable[object]]
 ) -> None:
-    async with Listener(tls=certificate()) as listener:
-        connector = aiohttp.TCPConnector(ssl=trusting())
+    tls = UNFIT.get(certificate, lambda: serving("127.0.0.1"))()
+    connector = None if certificate == NOT_TRUSTED else aiohttp.TCPConnector(ssl=trusting())
+    async with Listener(tls=tls) as listener:
         with pytest.raises(aiohttp.ClientConnectorCertificateError):
             await way(listener.origin, connector)
-        await connector.close()
-    assert (listener.connections, listener.arrivals) == (
-        0,
-        [],
-    )  # it counts those that finish the TLS handshake
+        if connector is not None:
+            await connector.close()
+    # The listener counts the connections that finish the TLS handshake.
+    assert (listener.connections, listener.arrivals) == (0, [])
 
 
-async def test_a_fit_certificate_is_taken_as_a_session_option_and_of_a_call() -> None:
+async def test_a_fit_certificate_is_accepted_with_ssl_of_the_session_or_of_the_call() -> None:
     """The control of the test above."""
     async with Listener(tls=serving("127.0.0.1")) as listener:
-        async with signing(ssl=trusting()) as session, session.get(listener.origin) as response:
-            assert response.status == 200
-        async with signing() as session, session.get(listener.origin, ssl=trusting()) as response:
-            assert response.status == 200
-    assert len(listener.arrivals) == 2
-
-
-@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-async def test_by_itself_it_trusts_whom_the_system_trusts(way: Callable[..., Awaitable[object]]) -> None:
-    async with Listener(tls=serving("127.0.0.1")) as listener:
-        with pytest.raises(aiohttp.ClientConnectorCertificateError):
-            await way(listener.origin, None)
-    assert (listener.connections, listener.arrivals) == (0, [])
+        async with signing(ssl=trusting()) as session:
+            assert (await session.get(listener.origin)).status == 200
+        async with signing() as session:
+            assert (await session.get(listener.origin, ssl=trusting())).status == 200
 
 
 # Ways around it
@@ -153,7 +122,7 @@ OFF: dict[str, Callable[[], Any]] = {
 
 
 @pytest.mark.parametrize("off", OFF.values(), ids=OFF)
-async def test_certificates_are_checked_unless_somebody_says_not_to(off: Callable[[], Any]) -> None:
+async def test_unchecked_certificates_need_allow_unverified_tls(off: Callable[[], Any]) -> None:
     async with Listener(tls=serving("other.test")) as listener:
         with pytest.raises(SigningError, match="allow_unverified_tls=True"):
             signing(ssl=off())
@@ -170,7 +139,7 @@ async def test_certificates_are_checked_unless_somebody_says_not_to(off: Callabl
             assert (await session.get(listener.origin)).status == 200
 
 
-async def test_a_connector_of_the_callers_is_the_callers_word() -> None:
+async def test_a_connector_decides_for_itself_and_takes_no_ssl_beside_it() -> None:
     async with Listener(tls=serving("other.test")) as listener, aiohttp.TCPConnector(ssl=False) as connector:
         async with signing(connector=connector) as session, session.get(listener.origin) as response:
             assert response.status == 200
@@ -179,7 +148,7 @@ async def test_a_connector_of_the_callers_is_the_callers_word() -> None:
             signing(**options)
 
 
-async def test_a_fingerprint_is_checked() -> None:
+async def test_a_wrong_fingerprint_is_refused() -> None:
     certificate = serving("other.test")
     async with Listener(tls=certificate) as listener, signing() as session:
         with pytest.raises((aiohttp.ServerFingerprintMismatch, aiohttp.ClientConnectorCertificateError)):
@@ -187,22 +156,16 @@ async def test_a_fingerprint_is_checked() -> None:
     assert listener.arrivals == []
 
 
-UNKNOWN = ["verify_ssl", "ssl_context", "fingerprint", "jsn", "trust_env", "allow_unverified_tls", "realm"]
-
-
-@pytest.mark.parametrize("name", UNKNOWN)
+@pytest.mark.parametrize("name", ["verify_ssl", "ssl_context", "fingerprint", "jsn", "allow_unverified_tls"])
 @pytest.mark.parametrize("verb", ["get", "post", "put", "patch", "delete", "head", "options", "request"])
 async def test_an_option_that_a_verb_does_not_have_is_named(name: str, verb: str) -> None:
-    """aiohttp has the first three still, which switch certificates off."""
-    async with Listener(tls=serving("127.0.0.1")) as listener, signing() as session:
-        ask = getattr(session, verb)
-        arguments = ("GET", listener.origin) if verb == "request" else (listener.origin,)
-        with pytest.raises(TypeError, match=name):
-            ask(*arguments, **{name: False})
-    assert listener.connections == 0
+    """aiohttp still has the first three, which switch the check of certificates off."""
+    arguments = ("GET", "https://api.test/") if verb == "request" else ("https://api.test/",)
+    with pytest.raises(TypeError, match=name):
+        getattr(signing(), verb)(*arguments, **{name: False})
 
 
-def test_every_option_of_aiohttps_is_known_but_those_left_out_on_purpose() -> None:
+def test_every_option_of_aiohttp_is_known_except_those_left_out_on_purpose() -> None:
     theirs = set(inspect.signature(aiohttp.ClientSession._request).parameters)  # noqa: SLF001  nothing else lists them
     left_out = {"self", "method", "str_or_url", "auth", "verify_ssl", "ssl_context", "fingerprint"}
     assert theirs - left_out <= set(CallOptions.__annotations__)
@@ -212,29 +175,27 @@ def test_every_option_of_aiohttps_is_known_but_those_left_out_on_purpose() -> No
 
 
 @pytest.fixture
-async def proxy() -> AsyncIterator[Listener]:
+async def proxy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AsyncIterator[Listener]:
+    """Run the proxy that the environment names, beside passwords and switches of other libraries."""
     async with Listener() as running:
+        for name in ("netrc", ".netrc"):
+            (tmp_path / name).write_text("default login ann password secret\n")
+        for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "WS_PROXY", "WSS_PROXY"):
+            monkeypatch.setenv(name, running.origin)
+            monkeypatch.setenv(name.lower(), running.origin)
+        monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+        monkeypatch.setenv("HOME", str(tmp_path))
+        for library in ("OAUTHLIB", "AUTHLIB", "AIOOAUTH1", "OAUTH", "AIOHTTP"):
+            monkeypatch.setenv(f"{library}_INSECURE_TRANSPORT", "1")
+            monkeypatch.setenv(f"{library}_ALLOW_HTTP", "1")
+        for name in (
+            *("PYTHONHTTPSVERIFY", "SSL_VERIFY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
+            "NODE_TLS_REJECT_UNAUTHORIZED",
+        ):
+            monkeypatch.setenv(name, "0")
         yield running
 
 
-@pytest.fixture
-def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, proxy: Listener) -> None:
-    (tmp_path / "netrc").write_text("default login ann password secret\n")
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "WS_PROXY", "WSS_PROXY"):
-        monkeypatch.setenv(name, proxy.origin)
-        monkeypatch.setenv(name.lower(), proxy.origin)
-    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    monkeypatch.setenv("HOME", str(tmp_path))
-    (tmp_path / ".netrc").write_text("default login ann password secret\n")
-    for library in ("OAUTHLIB", "AUTHLIB", "AIOOAUTH1", "OAUTH", "AIOHTTP"):
-        monkeypatch.setenv(f"{library}_INSECURE_TRANSPORT", "1")
-        monkeypatch.setenv(f"{library}_ALLOW_HTTP", "1")
-    for name in ("PYTHONHTTPSVERIFY", "SSL_VERIFY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
-        monkeypatch.setenv(name, "0")
-    monkeypatch.setenv("NODE_TLS_REJECT_UNAUTHORIZED", "0")
-
-
-@pytest.mark.usefixtures("environment")
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 async def test_no_variable_lets_an_unfit_certificate_pass(
     proxy: Listener, way: Callable[..., Awaitable[object]]
@@ -245,7 +206,6 @@ async def test_no_variable_lets_an_unfit_certificate_pass(
     assert (listener.arrivals, proxy.connections) == ([], 0)
 
 
-@pytest.mark.usefixtures("environment")
 async def test_no_variable_lets_a_signature_go_over_plain_http(proxy: Listener) -> None:
     far = provider_at("http://api.example")
     async with signing(provider=far) as session:
@@ -263,7 +223,6 @@ async def test_no_variable_lets_a_signature_go_over_plain_http(proxy: Listener) 
     assert proxy.connections == 0
 
 
-@pytest.mark.usefixtures("environment")
 async def test_no_variable_names_a_proxy_or_a_password(proxy: Listener) -> None:
     def answer(arrival: Arrival) -> bytes:
         if arrival.path == "/request":
