@@ -10,15 +10,16 @@ import os
 import time
 import warnings
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any, cast
 
 import aiohttp
 import pytest
-from aiohttp import BasicAuth, ClientConnectorError, FormData, TCPConnector, TraceConfig
+from aiohttp import BasicAuth, ClientConnectorError, TCPConnector, TraceConfig
 from multidict import CIMultiDict
 from wire.listener import Arrival, Listener, Names, reply
 from wire.oracle import oauth_parameters, verified
-from wire.people import CONSUMER, SECRETS, TOKEN, signing
+from wire.people import CONSUMER, SECRETS, TOKEN, provider_at, signing, store_of
 from yarl import URL
 
 from aiooauth1 import (
@@ -36,7 +37,6 @@ from aiooauth1 import (
     raise_for_problem,
 )
 from aiooauth1.signing import HMAC_SHA256, HMAC_SHA512, PLAINTEXT, SigningRules
-from aiooauth1.testing import FakeProvider
 
 
 if TYPE_CHECKING:
@@ -48,18 +48,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.socket
 
 FORM = "application/x-www-form-urlencoded"
-
-
-@pytest.fixture
-async def listener() -> AsyncIterator[Listener]:
-    async with Listener() as running:
-        yield running
-
-
-@pytest.fixture
-async def session() -> AsyncIterator[OAuth1Session]:
-    async with signing() as made:
-        yield made
 
 
 # What goes over the wire
@@ -82,56 +70,13 @@ async def test_each_verb(listener: Listener, session: OAuth1Session, verb: str, 
         verified(arrival, CONSUMER, TOKEN)
 
 
-TARGETS: dict[str, tuple[str | URL, dict[str, Any], str]] = {
-    # what is typed behind the origin, the options, and the target that arrives
-    "a text is normalised": ("/%7Ea/ü/b c/../?x=a%3Ab&y[]=1#here", {}, "/~a/%C3%BC/?x=a:b&y%5B%5D=1"),
-    "an encoded URL goes out as it is": (URL("/%7Ea?x=a%3ab+", encoded=True), {}, "/%7Ea?x=a%3ab+"),
-    "params": ("/r", {"params": {"q": "a b+ü", "id": [1, 2.5]}}, "/r?q=a%20b%2B%C3%BC&id=1&id=2.5"),
-    "params in the caller's order": (
-        "/r",
-        {"params": [("b", "1"), ("a", "2"), ("b", "0")]},
-        "/r?b=1&a=2&b=0",
-    ),
-    "params as text": ("/r", {"params": "b=%20&a"}, "/r?b=%20&a="),
-    "params behind a query": ("/r?a=1", {"params": {"a": "2"}}, "/r?a=1&a=2"),
-    "params behind an encoded URL": (
-        URL("/r?x=%7e+", encoded=True),
-        {"params": {"y": " "}},
-        "/r?x=%7e+&y=%20",
-    ),
-    "params before a fragment": ("/r#here", {"params": {"a": "1"}}, "/r?a=1"),
-    "no params": ("/r", {"params": None}, "/r"),
-    "no path": ("", {"params": {"a": "1"}}, "/?a=1"),
-}
-
-
-@pytest.mark.parametrize("name", TARGETS)
-async def test_the_target_is_sent_as_it_is_signed(
-    listener: Listener, session: OAuth1Session, name: str
-) -> None:
-    typed, options, target = TARGETS[name]
-    url = (
-        URL(listener.origin + str(typed), encoded=True) if isinstance(typed, URL) else listener.origin + typed
-    )
-    await session.get(url, **options)
-    assert listener.arrivals[0].target == target
-    verified(listener.arrivals[0], CONSUMER, TOKEN)
-
-
 async def pieces() -> AsyncIterator[bytes]:
     yield b"a=%C3"
     yield b"%BC&b"
 
 
-def form_data() -> FormData:
-    form = FormData()
-    form.add_field("a", "x y")
-    form.add_field("a", "é")
-    return form
-
-
-def in_the_middle(file: Any, octets: Any) -> Any:
-    file.write(octets)
+def in_the_middle(file: Any) -> Any:
+    file.write(b"skip=1&a=1&b=2" if "b" in getattr(file, "mode", "b") else "skip=1&a=1&b=2")
     file.seek(7)
     return file
 
@@ -140,48 +85,69 @@ def typed(data: Any, content_type: str = FORM) -> dict[str, Any]:
     return {"data": data, "headers": {"Content-Type": content_type}}
 
 
+# The judges in tests/interop are shown the usual targets and bodies; here stand the rest.
+TARGETS: dict[str, tuple[str, dict[str, Any], str]] = {
+    # the path and query behind the origin, the options, and the target that arrives
+    "a text is normalised": ("/%7Ea/ü/b c/../?x=a%3Ab&y[]=1#here", {}, "/~a/%C3%BC/?x=a:b&y%5B%5D=1"),
+    "params as text": ("/r", {"params": "b=%20&a"}, "/r?b=%20&a="),
+    "params before a fragment": ("/r#here", {"params": {"a": "1"}}, "/r?a=1"),
+    "no params": ("/r", {"params": None}, "/r"),
+    "params without a path": ("", {"params": {"a": "1"}}, "/?a=1"),
+}
+
+
+@pytest.mark.parametrize(("typed", "options", "target"), TARGETS.values(), ids=TARGETS)
+async def test_a_target_is_sent_as_it_is_signed(
+    listener: Listener, session: OAuth1Session, typed: str, options: dict[str, Any], target: str
+) -> None:
+    await session.get(listener.origin + typed, **options)
+    assert listener.arrivals[0].target == target
+    verified(listener.arrivals[0], CONSUMER, TOKEN)
+
+
 SIGNED: dict[str, tuple[Callable[[], dict[str, Any]], bytes]] = {
     "a mapping of lists": (lambda: {"data": {"a": ["1", 2], "b": "x y+ü"}}, b"a=1&a=2&b=x%20y%2B%C3%BC"),
-    "pairs": (lambda: {"data": [("b", "2"), ("a", "1"), ("b", "")]}, b"b=2&a=1&b="),
     "numbers": (lambda: {"data": {"lat": -1.5, "n": 7}}, b"lat=-1.5&n=7"),
-    "no pairs": (lambda: {"data": {}}, b""),
-    "aiohttp's FormData": (lambda: {"data": form_data()}, b"a=x%20y&a=%C3%A9"),
-    "octets": (lambda: typed(b"a=1+2&a=%20&c"), b"a=1+2&a=%20&c"),
-    "text": (lambda: typed("a=%C3%BC"), b"a=%C3%BC"),
     "a media type in capitals": (lambda: typed(b"a=1", FORM.upper()), b"a=1"),
     "a media type with a parameter": (lambda: typed(b"a=1", f"{FORM} ; charset=UTF-8"), b"a=1"),
     "a mapping with a charset": (lambda: typed({"a": "ü"}, f"{FORM};charset=utf-8"), b"a=%C3%BC"),
     "a generator": (lambda: typed(pieces()), b"a=%C3%BC&b"),
-    "a file in memory, from where it stands": (
-        lambda: typed(in_the_middle(io.BytesIO(), b"skip=1&a=1&b=2")),
-        b"a=1&b=2",
-    ),
-    "a text file in memory": (lambda: typed(io.StringIO("a=1&b=%C3%BC")), b"a=1&b=%C3%BC"),
+    "a file in memory, from its position": (lambda: typed(in_the_middle(io.BytesIO())), b"a=1&b=2"),
+    "a file on disk, from its position": (lambda: typed(in_the_middle(TemporaryFile())), b"a=1&b=2"),  # noqa: SIM115  aiohttp closes it
+    "a text file on disk": (lambda: typed(in_the_middle(TemporaryFile("w+"))), b"a=1&b=2"),  # noqa: SIM115
     "in chunks": (lambda: {"data": {"a": "1"}, "chunked": True}, b"a=1"),
+}
+UNSIGNED: dict[str, tuple[Callable[[], dict[str, Any]], bytes]] = {
+    "bytes of no type": (lambda: {"data": b"a=1"}, b"a=1"),
+    "a form's bytes under another name": (lambda: typed(b"a=1", f"{FORM}2"), b"a=1"),
+    "a form's name in a parameter": (lambda: typed(b"a=1", f"text/plain; of={FORM}"), b"a=1"),
+    "a form whose type is left out": (
+        lambda: {"data": {"a": "1"}, "skip_auto_headers": ["Content-Type"]},
+        b"a=1",
+    ),
+    "a mapping under another name": (lambda: typed({"a": "1"}, "text/plain"), b"a=1"),
+    "a mapping with a file": (lambda: {"data": {"a": "1", "f": io.BytesIO(b"x")}}, b"form-data; name="),
+    "a stream with its length": (
+        lambda: {"data": pieces(), "headers": {"Content-Length": "10"}},
+        b"a=%C3%BC&b",
+    ),
 }
 
 
-@pytest.mark.parametrize("name", SIGNED)
-async def test_a_form_is_sent_whole_and_signed_by_what_is_sent(
+@pytest.mark.parametrize("name", [*SIGNED, *UNSIGNED])
+async def test_a_body_is_sent_whole_and_signed_if_it_is_a_form(
     listener: Listener, session: OAuth1Session, name: str
 ) -> None:
-    options, body = SIGNED[name]
+    options, body = SIGNED.get(name) or UNSIGNED[name]
     await session.post(f"{listener.origin}/r?a=0", **options())
     (arrival,) = listener.arrivals
-    assert arrival.is_form
-    assert arrival.body == body
-    verified(arrival, CONSUMER, TOKEN)
-
-
-@pytest.mark.parametrize("mode", ["w+b", "w+"])
-async def test_a_form_in_a_file(
-    listener: Listener, session: OAuth1Session, tmp_path: Path, mode: str
-) -> None:
-    with (tmp_path / "form").open(mode) as file:
-        octets: Any = "skip=1&a=1&b=2" if mode == "w+" else b"skip=1&a=1&b=2"
-        await session.put(f"{listener.origin}/r", **typed(in_the_middle(file, octets)))
-    assert listener.arrivals[0].body == b"a=1&b=2"
-    verified(listener.arrivals[0], CONSUMER, TOKEN)
+    assert arrival.is_form is (name in SIGNED)
+    assert "oauth_body_hash" not in verified(arrival, CONSUMER, TOKEN)
+    if name == "a mapping with a file":
+        assert (arrival.header("Content-Type") or "").startswith("multipart/form-data; boundary=")
+        assert arrival.body.count(body) == 2
+    else:
+        assert arrival.body == body
 
 
 @pytest.mark.parametrize(
@@ -258,7 +224,7 @@ async def test_the_middleware_refuses_such_header_fields_too(
 
 
 @pytest.mark.parametrize("value", [5, None, b"x", ["x"]], ids=repr)
-async def test_a_header_that_is_no_text_is_named_at_once(session: OAuth1Session, value: Any) -> None:
+async def test_a_header_value_of_another_type_is_named_at_once(session: OAuth1Session, value: Any) -> None:
     with pytest.raises(TypeError, match="the header 'X-A' must be a str"):
         await session.get("https://a.example/", headers={"X-A": value})
     with pytest.raises(TypeError, match="the header 'X-A' must be a str"):
@@ -280,55 +246,6 @@ async def test_a_header_that_is_no_text_is_named_at_once(session: OAuth1Session,
 async def test_other_header_fields_go_out(listener: Listener, session: OAuth1Session, headers: Any) -> None:
     await session.post(listener.origin, data=b"hello", headers=headers)
     assert listener.arrivals[0].body == b"hello"
-
-
-async def test_a_stream_may_come_with_its_length(listener: Listener, session: OAuth1Session) -> None:
-    async def stream() -> AsyncIterator[bytes]:
-        yield b"hello"
-
-    await session.post(listener.origin, data=stream(), headers={"Content-Length": "5"})
-    assert listener.arrivals[0].body == b"hello"
-
-
-def multipart() -> FormData:
-    form = FormData()
-    form.add_field("status", "a=1&b=2")
-    form.add_field("media", io.BytesIO(b"\x89PNG\r\n"), filename="a.png")
-    return form
-
-
-UNSIGNED: dict[str, tuple[Callable[[], dict[str, Any]], bytes | None]] = {
-    "JSON": (lambda: {"json": {"a": "ü"}}, b'{"a": "\\u00fc"}'),
-    "text": (lambda: {"data": "a=1&b=2"}, b"a=1&b=2"),
-    "bytes of no type": (lambda: {"data": b"a=1"}, b"a=1"),
-    "a form's bytes under another name": (lambda: typed(b"a=1", f"{FORM}2"), b"a=1"),
-    "a form's name in a parameter": (lambda: typed(b"a=1", f"text/plain; of={FORM}"), b"a=1"),
-    "a form whose type is left out": (
-        lambda: {"data": {"a": "1"}, "skip_auto_headers": ["Content-Type"]},
-        b"a=1",
-    ),
-    "a mapping under another name": (lambda: typed({"a": "1"}, "text/plain"), b"a=1"),
-    "multipart": (lambda: {"data": multipart()}, None),
-    "a mapping with a file": (lambda: {"data": {"a": "1", "f": io.BytesIO(b"x")}}, None),
-    "a stream": (lambda: {"data": pieces()}, b"a=%C3%BC&b"),
-    "a file": (lambda: {"data": io.BytesIO(b"a=1")}, b"a=1"),
-}
-
-
-@pytest.mark.parametrize("name", UNSIGNED)
-async def test_a_body_that_is_no_form_arrives_untouched_and_unsigned(
-    listener: Listener, session: OAuth1Session, name: str
-) -> None:
-    options, body = UNSIGNED[name]
-    await session.patch(f"{listener.origin}/r?a=0", **options())
-    (arrival,) = listener.arrivals
-    assert not arrival.is_form
-    assert "oauth_body_hash" not in verified(arrival, CONSUMER, TOKEN)
-    if body is not None:
-        assert arrival.body == body
-    else:
-        assert (arrival.header("Content-Type") or "").startswith("multipart/form-data; boundary=")
-        assert arrival.body.count(b"form-data; name=") == 2
 
 
 async def test_a_stream_is_first_read_when_the_connection_is_there() -> None:
@@ -376,7 +293,7 @@ async def test_a_host_header_of_the_callers_is_signed(
     verified(listener.arrivals[0], CONSUMER, TOKEN)
 
 
-async def test_through_a_proxy_what_is_signed_is_the_url(listener: Listener) -> None:
+async def test_a_request_through_a_proxy_is_signed_for_its_url(listener: Listener) -> None:
     async with signing(proxy=listener.origin, allow_http=True) as session:
         await session.post("http://api.test/r?a=1", data={"b": "2"})
     (arrival,) = listener.arrivals
@@ -384,37 +301,7 @@ async def test_through_a_proxy_what_is_signed_is_the_url(listener: Listener) -> 
     verified(arrival, CONSUMER, TOKEN)
 
 
-@pytest.mark.parametrize("method", [HMAC_SHA256, HMAC_SHA512])
-async def test_the_sessions_signature_method_and_realm(listener: Listener, method: Any) -> None:
-    async with signing(signature_method=method, realm="Photos") as session:
-        await session.post(listener.origin, data={"a": "1"})
-    oauth = verified(listener.arrivals[0], CONSUMER, TOKEN)
-    assert (oauth["oauth_signature_method"], oauth["realm"]) == (method.name, "Photos")
-
-
-async def test_the_environment_changes_nothing(
-    listener: Listener, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    netrc = tmp_path / "netrc"
-    netrc.write_text("default login user password secret\nmachine 127.0.0.1 login user password secret\n")
-    netrc.chmod(0o600)
-    async with Listener() as proxy:
-        monkeypatch.setenv("NETRC", str(netrc))
-        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "HTTPS_PROXY"):
-            monkeypatch.setenv(name, proxy.origin)
-        for name in ("NO_PROXY", "no_proxy"):
-            monkeypatch.delenv(name, raising=False)
-        async with signing() as session:
-            await session.get(listener.origin)
-        verified(listener.arrivals[0], CONSUMER, TOKEN)
-        assert proxy.connections == 0
-
-
 # Refused before anything is sent
-
-
-def provider_at(origin: str, **more: Any) -> Provider:
-    return Provider("home", **{"base_url": f"{origin}/api/", **more})
 
 
 # name: the session's options, the URL, the call's options ({} is the listener's origin), and the error
@@ -494,7 +381,7 @@ class BrokenStore(MemoryStore):
 
 
 @pytest.mark.parametrize("name", REFUSED)
-async def test_refused_and_nothing_sent(
+async def test_a_call_that_cannot_be_signed_is_refused_before_anything_is_sent(
     listener: Listener, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     for variable in ("OAUTHLIB_INSECURE_TRANSPORT", "AUTHLIB_INSECURE_TRANSPORT", "PYTHONHTTPSVERIFY"):
@@ -502,7 +389,7 @@ async def test_refused_and_nothing_sent(
     options, url, of_call, error = REFUSED[name]
     options = dict(options)
     if (home := options.pop("home", None)) is not None:
-        options["provider"] = provider_at(listener.origin, **home)
+        options["provider"] = provider_at(listener, **{"base_url": f"{listener.origin}/api/", **home})
     if (kind := options.pop("store", None)) is not None:
         options["store"] = BrokenStore() if kind == "broken" else MemoryStore()
     if callable(url):
@@ -523,7 +410,7 @@ async def test_refused_and_nothing_sent(
 
 
 @pytest.mark.parametrize("method", ["", "GET /", "GET\r\nX: y", "G\u00cbT"])
-async def test_a_method_that_is_none_is_refused(
+async def test_an_invalid_http_method_is_refused(
     listener: Listener, session: OAuth1Session, method: str
 ) -> None:
     with pytest.raises((SigningError, ValueError)):
@@ -546,7 +433,9 @@ async def test_a_method_that_is_none_is_refused(
         ({}, {"token": ("key", "secret")}),
     ],
 )
-async def test_who_it_is_for_is_checked_at_once(options: dict[str, Any], of_call: dict[str, Any]) -> None:
+async def test_user_and_token_are_checked_before_the_coroutine_is_made(
+    options: dict[str, Any], of_call: dict[str, Any]
+) -> None:
     async with signing(**options) as session:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # no coroutine is left behind that nobody awaits
@@ -556,27 +445,35 @@ async def test_who_it_is_for_is_checked_at_once(options: dict[str, Any], of_call
             await session.sign("GET", "https://api.test/", **of_call)
 
 
-@pytest.mark.parametrize(
-    ("consumer", "token", "options", "error"),
-    [
-        ("key", None, {}, TypeError),
-        (TOKEN, None, {}, TypeError),
-        (CONSUMER, "token", {}, TypeError),
-        (CONSUMER, CONSUMER, {}, TypeError),
-        (CONSUMER, None, {"realm": "a\nb"}, SigningError),
-        (CONSUMER, None, {"realm": "ü"}, SigningError),
-        (Consumer("key", "\ud800"), None, {}, SigningError),
-        (CONSUMER, AccessToken("\ud800", ""), {}, SigningError),
-    ],
-)
-def test_what_cannot_be_signed_with_shows_at_once(
-    consumer: Any, token: Any, options: dict[str, Any], error: type[Exception]
-) -> None:
-    with pytest.raises(error):
-        OAuth1Session(consumer, token, **options)
+UNFIT: list[tuple[Any, Any, dict[str, Any], type[Exception]]] = [
+    ("key", None, {}, TypeError),
+    (TOKEN, None, {}, TypeError),
+    (CONSUMER, "token", {}, TypeError),
+    (CONSUMER, CONSUMER, {}, TypeError),
+    (CONSUMER, None, {"realm": "a\nb"}, SigningError),
+    (CONSUMER, None, {"realm": "ü"}, SigningError),
+    (Consumer("key", "\ud800"), None, {}, SigningError),
+    (CONSUMER, AccessToken("\ud800", ""), {}, SigningError),
+]
+UNFIT_FOR_A_VIEW: list[tuple[dict[str, Any], type[Exception]]] = [
+    ({"provider": None}, TypeError),
+    ({"tokn": TOKEN}, TypeError),
+    ({"consumer": None}, TypeError),
+    ({"token": "key"}, TypeError),
+    ({"realm": "ü"}, SigningError),
+]
 
 
-async def test_http_is_allowed_where_it_is_said_and_on_this_machine(listener: Listener) -> None:
+def test_a_session_or_view_that_cannot_sign_is_refused_at_construction() -> None:
+    for consumer, token, options, error in UNFIT:
+        with pytest.raises(error):
+            OAuth1Session(consumer, token, **options)
+    for changes, error in UNFIT_FOR_A_VIEW:
+        with pytest.raises(error):
+            signing().replace(**changes)
+
+
+async def test_http_is_allowed_to_this_machine_and_with_allow_http(listener: Listener) -> None:
     async with TCPConnector(resolver=Names()) as connector:
         async with signing(connector=connector, connector_owner=False) as session:
             for host in ("127.0.0.1", "localhost", "LOCALHOST"):
@@ -592,54 +489,24 @@ async def test_http_is_allowed_where_it_is_said_and_on_this_machine(listener: Li
 # For whom
 
 
-async def test_the_token_is_the_calls_or_the_users_or_the_sessions_or_none(listener: Listener) -> None:
-    store, provider = MemoryStore(), provider_at(listener.origin)
+async def test_the_token_is_the_calls_then_the_users_then_the_sessions(listener: Listener) -> None:
     alice, given = AccessToken("alice-key", "alice"), AccessToken("given-key", "given")
-    await store.put_access_token("home", "alice", alice)
-    async with OAuth1Session(CONSUMER, TOKEN, provider=provider, store=store) as session:
+    store = await store_of(alice=alice)
+    async with signing(provider=provider_at(listener), store=store) as session:
         await session.get("posts")
         await session.get("posts", token=given)
         await session.get("posts", user="alice")
         await session.get("posts", user=None, token=None)
         await session.replace(token=None).get("posts")
-    assert {arrival.target for arrival in listener.arrivals} == {"/api/posts"}
+    assert {arrival.target for arrival in listener.arrivals} == {"/posts"}
     for arrival, token in zip(listener.arrivals, (TOKEN, given, alice, TOKEN, None), strict=True):
-        verified(arrival, CONSUMER, token)
-
-
-async def test_two_hundred_users_at_once_over_one_session() -> None:
-    users = [f"user {number}" for number in range(200)]
-    store = MemoryStore()
-    async with FakeProvider() as fake:
-        for user in users:
-            await store.put_access_token(fake.provider.name, user, fake.issue_access_token(user))
-        async with OAuth1Session(fake.consumer, provider=fake.provider, store=store) as session:
-
-            async def post(user: str) -> int:
-                async with session.post("posts", user=user, data={"status": user}) as response:
-                    return response.status
-
-            assert await asyncio.gather(*map(post, users)) == [201] * 200
-        assert fake.refused() == []
-        assert sorted((made.user, made.text) for made in fake.posts) == sorted(zip(users, users, strict=True))
-        assert len({arrival.nonce for arrival in fake.ledger}) == 200
-
-
-async def test_a_token_that_is_replaced_in_the_store_is_used_from_then_on(listener: Listener) -> None:
-    store = MemoryStore()
-    async with OAuth1Session(CONSUMER, provider=provider_at(listener.origin), store=store) as session:
-        tokens = [AccessToken("key", "old"), AccessToken("key", "new")]
-        for token in tokens:
-            await store.put_access_token("home", "alice", token)
-            await session.get("posts", user="alice")
-    for arrival, token in zip(listener.arrivals, tokens, strict=True):
         verified(arrival, CONSUMER, token)
 
 
 # Views
 
 
-async def test_views_share_the_connection_and_sign_otherwise(
+async def test_views_share_the_connection_and_sign_with_their_own_options(
     listener: Listener, session: OAuth1Session
 ) -> None:
     other, bob = Consumer("other-key", "other"), AccessToken("bob-key", "bob")
@@ -657,38 +524,11 @@ async def test_views_share_the_connection_and_sign_otherwise(
     assert ("realm" in oauth_parameters(first), "realm" in oauth_parameters(again)) == (False, True)
 
 
-async def test_closing_a_view_closes_nothing_and_closing_the_session_closes_its_views(
-    listener: Listener, session: OAuth1Session
-) -> None:
-    async with session.replace(token=None) as view:
-        assert view.http is session.http
-    await view.close()
-    await session.get(listener.origin)
-    await session.close()
-    with pytest.raises(RuntimeError, match="closed"):
-        await view.get(listener.origin)
-
-
-@pytest.mark.parametrize(
-    ("changes", "error"),
-    [
-        ({"provider": None}, TypeError),
-        ({"tokn": TOKEN}, TypeError),
-        ({"consumer": None}, TypeError),
-        ({"token": "key"}, TypeError),
-        ({"realm": "ü"}, SigningError),
-    ],
-)
-def test_a_view_is_refused_what_the_session_is(changes: dict[str, Any], error: type[Exception]) -> None:
-    with pytest.raises(error):
-        signing().replace(**changes)
-
-
 # Replies
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 429, 500, 502, 503])
-async def test_no_status_is_an_error_unless_it_is_asked_for(
+async def test_an_error_status_raises_only_with_raise_for_status(
     listener: Listener, session: OAuth1Session, status: int
 ) -> None:
     listener.answer = lambda _: reply(status, body=b"oauth_problem=token_revoked")
@@ -742,7 +582,7 @@ async def test_middlewares_run_before_the_signer_and_what_they_change_is_signed(
 # Beside the verbs
 
 
-async def test_the_session_below_signs_nothing(listener: Listener, session: OAuth1Session) -> None:
+async def test_requests_of_session_http_are_not_signed(listener: Listener, session: OAuth1Session) -> None:
     async with session.http.get(listener.origin) as response:
         assert response.status == 200
     listener.answer = lambda _: reply(400)
@@ -752,22 +592,23 @@ async def test_the_session_below_signs_nothing(listener: Listener, session: OAut
 
 
 async def test_sign_makes_the_header_that_a_call_sends_and_sends_nothing(listener: Listener) -> None:
-    store = MemoryStore()
-    await store.put_access_token("home", "alice", TOKEN)
-    async with OAuth1Session(
-        CONSUMER,
-        provider=provider_at(listener.origin, realm="Photos"),
-        store=store,
-        clock=lambda: 1_700_000_000.9,
-        nonce=lambda: "nonce" * 5,
-    ) as session:
+    fixed: dict[str, Any] = {"clock": lambda: 1_700_000_000.9, "nonce": lambda: "nonce" * 5}
+    provider, store = provider_at(listener, realm="Photos"), await store_of(alice=TOKEN)
+    async with OAuth1Session(CONSUMER, provider=provider, store=store, **fixed) as session:
         signed = await session.sign("POST", "posts?q=1", user="alice", form=[("a", "ü"), ("b", "")])
         again = await session.sign("post", "posts?q=1", token=TOKEN, form=b"a=%C3%BC&b=")
         assert listener.connections == 0
         await session.post("posts?q=1", user="alice", data=[("a", "ü"), ("b", "")])
     assert listener.arrivals[0].header("Authorization") == signed.header() == again.header()
-    assert signed.url().startswith(f"{listener.origin}/api/posts?q=1&oauth_consumer_key=consumer-key&")
+    assert signed.url().startswith(f"{listener.origin}/posts?q=1&oauth_consumer_key=consumer-key&")
     assert signed.body().startswith(b"a=%C3%BC&b=&oauth_consumer_key=consumer-key&")
+
+
+async def test_sign_takes_callback_and_verifier_and_draws_a_nonce_each_time(session: OAuth1Session) -> None:
+    options = {"callback": "oob", "verifier": "123"}
+    signed = [dict((await session.sign("POST", "https://api.test/", **options)).parameters) for _ in "123"]
+    assert len({one["oauth_nonce"] for one in signed}) == 3
+    assert {(one["oauth_callback"], one["oauth_verifier"]) for one in signed} == {("oob", "123")}
 
 
 @pytest.mark.parametrize(
@@ -776,11 +617,6 @@ async def test_sign_makes_the_header_that_a_call_sends_and_sends_nothing(listene
 async def test_sign_refuses_what_a_call_refuses(session: OAuth1Session, url: str) -> None:
     with pytest.raises(SigningError):
         await session.sign("GET", url)
-
-
-async def test_sign_draws_a_nonce_each_time(session: OAuth1Session) -> None:
-    signed = [await session.sign("GET", "https://api.test/") for _ in range(3)]
-    assert len({dict(one.parameters)["oauth_nonce"] for one in signed}) == 3
 
 
 # For how long
@@ -796,19 +632,6 @@ def test_a_session_can_be_made_where_no_loop_runs() -> None:
             return listener.arrivals[0]
 
     verified(asyncio.run(ask()), CONSUMER, TOKEN)
-
-
-@pytest.mark.parametrize("used", [False, True])
-async def test_nothing_goes_out_after_the_close(listener: Listener, *, used: bool) -> None:
-    session = signing()
-    if used:
-        await session.get(listener.origin)
-    await session.close()
-    await session.close()
-    for call in (session.get(listener.origin), session.post(listener.origin, data={"a": "1"})):
-        with pytest.raises(RuntimeError, match="closed"):
-            await call
-    assert listener.connections == int(used)
 
 
 def test_a_session_shows_no_secret() -> None:
@@ -863,7 +686,7 @@ MISTAKES: dict[str, tuple[Callable[[], Any], str]] = {
 
 
 @pytest.mark.parametrize("name", MISTAKES)
-def test_a_mistake_at_construction_is_told_with_what_to_write(name: str) -> None:
+def test_a_mistake_at_construction_says_what_to_write(name: str) -> None:
     make, told = MISTAKES[name]
     with pytest.raises(TypeError, match=told):
         make()
@@ -883,13 +706,17 @@ async def test_a_forgotten_await_and_a_plain_with_say_what_to_write(session: OAu
         session.request(cast("Any", None), "https://api.test/")
 
 
-@pytest.mark.parametrize("name", ["HMAC-SHA1", "HMAC-SHA256", "HMAC-SHA512"])
-async def test_a_signature_method_may_be_given_by_its_name(listener: Listener, name: str) -> None:
-    async with signing(signature_method=name) as session:
-        await session.get(listener.origin)
+@pytest.mark.parametrize("method", ["HMAC-SHA1", "HMAC-SHA256", "HMAC-SHA512", HMAC_SHA256, HMAC_SHA512])
+async def test_the_signature_method_is_the_sessions_by_name_or_as_an_object(
+    listener: Listener, method: Any
+) -> None:
+    async with signing(signature_method=method, realm="Photos") as session:
+        await session.post(listener.origin, data={"a": "1"})
         await session.replace(signature_method="HMAC-SHA1").get(listener.origin)
-    methods = [verified(one, CONSUMER, TOKEN)["oauth_signature_method"] for one in listener.arrivals]
-    assert methods == [name, "HMAC-SHA1"]
+    first, second = [verified(one, CONSUMER, TOKEN) for one in listener.arrivals]
+    expected = (getattr(method, "name", method), "Photos")
+    assert (first["oauth_signature_method"], first["realm"]) == expected
+    assert second["oauth_signature_method"] == "HMAC-SHA1"
 
 
 async def test_the_system_clock_is_looked_up_at_each_call(
@@ -901,8 +728,8 @@ async def test_the_system_clock_is_looked_up_at_each_call(
     assert oauth_parameters(listener.arrivals[0])["oauth_timestamp"] == "1234567890"
 
 
-async def test_what_a_session_was_made_with_can_be_read(listener: Listener) -> None:
-    provider, store = Provider("home", base_url=f"{listener.origin}/"), MemoryStore()
+async def test_provider_consumer_and_store_of_a_session_are_readable(listener: Listener) -> None:
+    provider, store = provider_at(listener), MemoryStore()
     async with OAuth1Session(CONSUMER, provider=provider, store=store) as session:
         assert (session.provider, session.consumer, session.store) == (provider, CONSUMER, store)
         other = Consumer("other", "secret")
@@ -912,8 +739,8 @@ async def test_what_a_session_was_made_with_can_be_read(listener: Listener) -> N
     assert OAuth1Session(CONSUMER).provider is None
 
 
-async def test_a_path_that_leaves_the_path_of_base_url_is_warned_of(listener: Listener) -> None:
-    provider = Provider("home", base_url=f"{listener.origin}/v1/")
+async def test_a_path_outside_of_base_url_warns(listener: Listener) -> None:
+    provider = provider_at(listener, base_url=f"{listener.origin}/v1/")
     async with signing(provider=provider) as session:
         with pytest.warns(UserWarning, match="leaves the path of base_url"):
             await session.get("/posts")
@@ -938,7 +765,7 @@ async def test_basic_auth_goes_to_the_providers_origins_and_no_further(
     listener: Listener, placement: Any, given: BasicAuth | str
 ) -> None:
     async with Listener() as stranger:
-        provider = Provider("home", base_url=f"{listener.origin}/", placement=placement)
+        provider = provider_at(listener, placement=placement)
         async with signing(provider=provider, basic_auth=given) as session:
             async with session.post("posts", data={"a": "1"}) as response:
                 assert "Authorization" not in response.request_info.headers
@@ -967,19 +794,11 @@ async def test_sign_hashes_a_body_where_the_provider_wants_it(body: bytes | None
             await session.sign("POST", "posts", form=[("a", "1")], body=b"a")
 
 
-async def test_sign_takes_callback_and_verifier(session: OAuth1Session) -> None:
-    signature = await session.sign("POST", "https://api.test/", callback="oob", verifier="123")
-    parameters = dict(signature.parameters)
-    assert (parameters["oauth_callback"], parameters["oauth_verifier"]) == ("oob", "123")
-
-
 # Rate limits that responses told of
 
 
-async def test_the_last_response_for_a_user_tells_the_rate_limits(listener: Listener) -> None:
-    store = MemoryStore()
-    await store.put_access_token("home", "alice", TOKEN)
-    provider = Provider("home", base_url=f"{listener.origin}/")
+async def test_rate_limits_are_those_of_the_last_response_for_a_user(listener: Listener) -> None:
+    provider, store = provider_at(listener), await store_of(alice=TOKEN)
     listener.answer = lambda _: reply(200, {"x-rate-limit-limit": "9", "x-rate-limit-remaining": "4"})
     async with OAuth1Session(CONSUMER, provider=provider, store=store) as session:
         assert session.rate_limits("alice") is None
@@ -1003,7 +822,7 @@ async def test_public_only_refuses_calls_and_redirects_to_private_addresses(list
             await guarded.get(listener.origin, proxy=listener.origin)
         with pytest.raises(ClientConnectorError):
             await guarded.http.get(listener.origin)
-    provider = Provider("site", base_url=f"{listener.origin}/", public_only=True)
+    provider = provider_at(listener, public_only=True)
     async with signing(provider=provider) as guarded:
         with pytest.raises(SigningError, match="not a public address"):
             await guarded.post("posts", data={"a": "1"})
