@@ -6,7 +6,7 @@ import asyncio
 import io
 import os
 import time
-from contextlib import nullcontext
+from contextlib import asynccontextmanager, nullcontext
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from aiohttp import ClientTimeout, FormData, TCPConnector
 from wire.certificates import server_tls
 from wire.listener import DROP, RESET, Arrival, Listener, Names, broken, ok, reply, silent
 from wire.oracle import oauth_parameters, verified
-from wire.people import CONSUMER, TOKEN, signing
+from wire.people import CONSUMER, TOKEN, provider_at, signing
 
 from aiooauth1 import (
     MemoryStore,
@@ -58,12 +58,6 @@ class Pauses:
 
     async def __call__(self, seconds: float) -> None:
         self.asked.append(seconds)
-
-
-@pytest.fixture
-async def listener() -> AsyncIterator[Listener]:
-    async with Listener() as running:
-        yield running
 
 
 @pytest.fixture
@@ -117,14 +111,13 @@ LOST: dict[str, Any] = {
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("how", LOST)
-async def test_an_answer_that_is_lost(
+async def test_a_request_without_an_answer_is_resent_if_that_does_no_harm(
     listener: Listener, session: OAuth1Session, pauses: Pauses, kind: str, how: str
 ) -> None:
     listener.answer = at_first(LOST[how])
     method, options = options_of(kind)
     if kind in HARMLESS:
-        async with session.request(method, listener.origin, **options) as response:
-            assert response.status == 200
+        assert (await session.request(method, listener.origin, **options)).status == 200
     else:
         with pytest.raises(OutcomeUnknown):
             await session.request(method, listener.origin, **options)
@@ -133,17 +126,17 @@ async def test_an_answer_that_is_lost(
     assert len(pauses.asked) == (kind in HARMLESS)
 
 
-@pytest.mark.parametrize("kind", ["PUT", "DELETE", "POST", "PATCH"])
-async def test_a_method_that_the_application_allows(listener: Listener, pauses: Pauses, kind: str) -> None:
-    listener.answer = at_first(RESET, RESET)
-    async with signing(retry=Retry(resend=frozenset({kind.lower()})), sleep=pauses) as session:
-        async with session.request(kind, listener.origin, data=FORM) as response:
-            assert response.status == 200
-        listener.answer = at_first(RESET)
-        with pytest.raises(OutcomeUnknown):
-            await session.request("PATCH" if kind == "POST" else "POST", listener.origin, data=FORM)
-    each_signed_afresh(listener.arrivals, kind)
-    assert len(listener.arrivals) == 4
+async def test_a_method_in_resend_of_the_call_is_resent(listener: Listener, pauses: Pauses) -> None:
+    async with signing(retry=None, sleep=pauses) as session:
+        listener.answer = at_first(RESET, RESET)
+        put = Retry(resend=frozenset({"put"}))
+        assert (await session.put(listener.origin, data=FORM, retry=put)).status == 200
+        for method, retry in (("POST", put), ("PUT", None)):
+            listener.answer = at_first(RESET)
+            with pytest.raises(OutcomeUnknown):
+                await session.request(method, listener.origin, data=FORM, retry=retry)
+    each_signed_afresh(listener.arrivals, "PUT")
+    assert len(listener.arrivals) == 5
 
 
 REPLIES: dict[str, tuple[bytes, set[str]]] = {
@@ -180,15 +173,8 @@ REPLIES: dict[str, tuple[bytes, set[str]]] = {
         reply(500, {"x-rate-limit-remaining": "5", "x-rate-limit-reset": "800"}),
         HARMLESS,
     ),
-    "502": (reply(502), HARMLESS),
-    "504": (reply(504), HARMLESS),
-    "501": (reply(501), set()),
-    "400": (reply(400), set()),
     "401": (reply(401), set()),
     "403": (reply(403), set()),
-    "404": (reply(404), set()),
-    "409": (reply(409), set()),
-    "422": (reply(422), set()),
     "timestamp_refused": (
         reply(401, {"Date": formatdate(usegmt=True)}, b"oauth_problem=timestamp_refused"),
         set(KINDS),
@@ -199,7 +185,9 @@ REPLIES: dict[str, tuple[bytes, set[str]]] = {
 
 
 @pytest.mark.parametrize("name", REPLIES)
-async def test_a_refusal(listener: Listener, session: OAuth1Session, name: str) -> None:
+async def test_a_refused_request_is_resent_by_the_table(
+    listener: Listener, session: OAuth1Session, name: str
+) -> None:
     refusal, again = REPLIES[name]
     head = refusal.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
     for kind in KINDS:
@@ -215,29 +203,6 @@ async def test_a_refusal(listener: Listener, session: OAuth1Session, name: str) 
         each_signed_afresh(listener.arrivals, kind)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-async def test_what_never_went_out_goes_out_again(session: OAuth1Session, pauses: Pauses, kind: str) -> None:
-    method, options = options_of(kind)
-    async with Listener() as gone:
-        origin = gone.origin
-    with pytest.raises(aiohttp.ClientConnectorError):
-        await session.request(method, origin, **options)
-    assert len(pauses.asked) == 2
-
-
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("what", ["closed at once", "an unknown authority"])
-async def test_a_handshake_that_fails_sent_nothing(
-    session: OAuth1Session, pauses: Pauses, kind: str, what: str
-) -> None:
-    method, options = options_of(kind)
-    tls = server_tls() if what == "an unknown authority" else None
-    async with Unwilling(tls=tls) if what == "closed at once" else Listener(tls=tls) as listener:
-        with pytest.raises(aiohttp.ClientConnectorError):
-            await session.request(method, f"https://127.0.0.1:{listener.port}/", **options)
-    assert (len(listener.arrivals), len(pauses.asked)) == (0, 2)
-
-
 class Unwilling(Listener):
     """A listener that closes each connection at once."""
 
@@ -246,40 +211,89 @@ class Unwilling(Listener):
         writer.transport.abort()
 
 
-@pytest.mark.parametrize("kind", KINDS)
-async def test_a_name_that_does_not_resolve_at_first(pauses: Pauses, listener: Listener, kind: str) -> None:
-    class Late(Names):
-        async def resolve(self, host: str, port: int = 0, family: Any = 0) -> list[Any]:
-            if len(pauses.asked) < 2:
-                raise OSError("not yet")
-            return await super().resolve(host, port, family)
+class TheirError(Exception):
+    """What a connector or proxy of somebody else's raises."""
 
+
+class Flaky(TCPConnector):
+    """Fails so many times, with an error of its own, and then connects."""
+
+    def __init__(self, error: Exception, times: int) -> None:
+        super().__init__()
+        self.error, self.times = error, times
+
+    async def connect(self, *args: Any, **options: Any) -> Any:
+        if self.times:
+            self.times -= 1
+            raise self.error
+        return await super().connect(*args, **options)
+
+
+class Late(Names):
+    """Resolves no name the first two times."""
+
+    times = 2
+
+    async def resolve(self, host: str, port: int = 0, family: Any = 0) -> list[Any]:
+        if self.times:
+            self.times -= 1
+            raise OSError("not yet")
+        return await super().resolve(host, port, family)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "connector",
+    [lambda: TCPConnector(resolver=Late()), lambda: Flaky(TheirError(), 2)],
+    ids=["a name is not resolved", "a connector of somebody else's raises its own error"],
+)
+async def test_any_request_that_was_not_sent_is_retried(
+    listener: Listener, pauses: Pauses, connector: Callable[[], TCPConnector], kind: str
+) -> None:
     method, options = options_of(kind)
     async with (
-        TCPConnector(resolver=Late()) as connector,
-        signing(connector=connector, retry=KEYED, sleep=pauses, allow_http=True) as session,
-        session.request(method, f"http://api.test:{listener.port}/", **options) as response,
+        signing(connector=connector(), retry=KEYED, sleep=pauses, allow_http=True) as session,
+        session.request(method, f"http://localhost:{listener.port}/", **options) as response,
     ):
         assert response.status == 200
-    assert len(listener.arrivals) == 1
     each_signed_afresh(listener.arrivals, kind)
+    assert (len(listener.arrivals), len(pauses.asked)) == (1, 2)
+
+
+# What stands behind the URL, and how many attempts that makes.
+UNREACHED: dict[str, tuple[Callable[[], Listener], str]] = {
+    "a closed port": (Listener, "http://127.0.0.1:1/"),
+    "a TLS server that hangs up": (Unwilling, "https://127.0.0.1:{}/"),
+    "an unknown authority": (lambda: Listener(tls=server_tls()), "https://127.0.0.1:{}/"),
+}
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_a_wait_for_a_connection_that_is_too_long_sent_nothing(listener: Listener, kind: str) -> None:
+@pytest.mark.parametrize(("make", "url"), UNREACHED.values(), ids=UNREACHED)
+async def test_a_server_that_is_not_reached_is_tried_three_times(
+    session: OAuth1Session, pauses: Pauses, make: Callable[[], Listener], url: str, kind: str
+) -> None:
     method, options = options_of(kind)
-    async with TCPConnector(limit=1) as connector:
-        held: list[aiohttp.ClientResponse] = []
+    async with make() as listener:
+        with pytest.raises(aiohttp.ClientConnectorError):
+            await session.request(method, url.format(listener.port), **options)
+    assert (len(listener.arrivals), len(pauses.asked)) == (0, 2)
 
-        async def let_go(_: float) -> None:
-            held.pop().close()
 
-        async with signing(connector=connector, retry=KEYED, sleep=let_go) as session:
-            listener.answer = at_first(unfinished)
-            held.append(await session.get(f"{listener.origin}/held"))
-            patience = ClientTimeout(connect=0.05)
-            async with session.request(method, listener.origin, timeout=patience, **options) as response:
-                assert response.status == 200
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_wait_for_a_connection_that_times_out_is_retried(listener: Listener, kind: str) -> None:
+    method, options = options_of(kind)
+    held: list[aiohttp.ClientResponse] = []
+
+    async def let_go(_: float) -> None:
+        held.pop().close()
+
+    listener.answer = at_first(unfinished)
+    async with signing(connector=TCPConnector(limit=1), retry=KEYED, sleep=let_go) as session:
+        held.append(await session.get(f"{listener.origin}/held"))
+        patience = ClientTimeout(connect=0.05)
+        async with session.request(method, listener.origin, timeout=patience, **options) as response:
+            assert response.status == 200
     assert len(listener.arrivals) == 2
 
 
@@ -293,7 +307,7 @@ async def unfinished(_: Arrival) -> AsyncIterator[bytes]:
 
 @pytest.mark.parametrize("lost", [DROP, RESET], ids=["closed", "reset"])
 @pytest.mark.parametrize("kind", [*KINDS, "OPTIONS"])
-async def test_aiohttps_own_resend_is_vetoed_or_counted(
+async def test_a_resend_of_aiohttps_own_on_a_kept_connection_is_vetoed_or_counted(
     listener: Listener, session: OAuth1Session, kind: str, lost: bytes
 ) -> None:
     async with session.get(listener.origin) as response:
@@ -310,7 +324,7 @@ async def test_aiohttps_own_resend_is_vetoed_or_counted(
 # Until when
 
 
-async def test_no_more_attempts_than_allowed_whatever_the_reasons(listener: Listener, pauses: Pauses) -> None:
+async def test_attempts_bound_the_sum_of_all_reasons(listener: Listener, pauses: Pauses) -> None:
     reasons = (reply(503, {"Retry-After": "1"}), reply(429), reply(500))
     for attempts in (1, 2, 3):
         del listener.arrivals[:], pauses.asked[:]
@@ -324,28 +338,17 @@ async def test_no_more_attempts_than_allowed_whatever_the_reasons(listener: List
 
 
 @pytest.mark.parametrize("how", ["call", "session", "view"])
-async def test_none_is_never(listener: Listener, pauses: Pauses, how: str) -> None:
+async def test_retry_none_never_resends(listener: Listener, pauses: Pauses, how: str) -> None:
     options: dict[str, Any] = {"retry": None} if how == "call" else {}
     async with signing(retry=None if how == "session" else Retry(), sleep=pauses) as session:
         view = session.replace(retry=None) if how == "view" else session
         for answer in (reply(503, {"Retry-After": "0"}), reply(429), reply(500)):
             listener.answer = at_first(answer)
-            async with view.get(listener.origin, **options) as response:
-                assert response.status == int(answer[9:12])
+            assert (await view.get(listener.origin, **options)).status == int(answer[9:12])
         listener.answer = at_first(RESET)
         with pytest.raises(OutcomeUnknown):
             await view.post(listener.origin, data=FORM, **options)
     assert (len(listener.arrivals), pauses.asked) == (4, [])
-
-
-async def test_a_call_may_bring_rules_of_its_own(listener: Listener, pauses: Pauses) -> None:
-    async with signing(retry=None, sleep=pauses) as session:
-        listener.answer = at_first(reply(500), reply(500), reply(500))
-        async with session.get(listener.origin, retry=Retry(attempts=4)) as response:
-            assert response.status == 200
-        listener.answer = at_first(reply(500))
-        async with session.get(listener.origin) as response:
-            assert response.status == 500
 
 
 async def test_the_total_bounds_attempts_and_pauses_together(listener: Listener) -> None:
@@ -359,9 +362,7 @@ async def test_the_total_bounds_attempts_and_pauses_together(listener: Listener)
         assert 2 <= len(listener.arrivals) <= 6
 
 
-async def test_a_pause_that_does_not_fit_is_not_begun_and_the_reply_is_the_callers(
-    listener: Listener, pauses: Pauses
-) -> None:
+async def test_a_pause_longer_than_the_total_timeout_is_not_begun(listener: Listener, pauses: Pauses) -> None:
     listener.answer = lambda _: reply(429, {"Retry-After": "30"})
     async with (
         signing(retry=Retry(), sleep=pauses) as session,
@@ -371,19 +372,17 @@ async def test_a_pause_that_does_not_fit_is_not_begun_and_the_reply_is_the_calle
     assert (len(listener.arrivals), pauses.asked) == (1, [])
 
 
-async def test_a_real_pause_ends_with_the_total(listener: Listener) -> None:
-    listener.answer = lambda _: reply(500)
-    never = asyncio.Event()
-
+async def test_a_pause_ends_with_the_total_timeout(listener: Listener) -> None:
     async def oversleep(_: float) -> None:
-        await never.wait()
+        await asyncio.Event().wait()
 
+    listener.answer = lambda _: reply(500)
     async with signing(retry=Retry(base=0.01), sleep=oversleep) as session:
         with pytest.raises(TimeoutError):
             await session.get(listener.origin, timeout=ClientTimeout(total=0.2))
 
 
-async def test_a_cancel_is_no_reason(listener: Listener, session: OAuth1Session, pauses: Pauses) -> None:
+async def test_a_cancelled_call_is_not_resent(listener: Listener, session: OAuth1Session) -> None:
     arrived = asyncio.Event()
 
     def answer(arrival: Arrival) -> AsyncIterator[bytes]:
@@ -396,76 +395,20 @@ async def test_a_cancel_is_no_reason(listener: Listener, session: OAuth1Session,
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call
-    assert (len(listener.arrivals), pauses.asked) == (1, [])
+    assert len(listener.arrivals) == 1
 
 
-HOSTILE = {
-    "negative": "-5",
-    "nan": "nan",
-    "inf": "inf",
-    "exponent": "1e9",
-    "400 digits": "9" * 400,
-    "full-width digits": "１２",  # noqa: RUF001  the attack
-    "a date past": "Thu, 01 Jan 1970 00:01:00 GMT",
-    "a date soon": "{soon}",
-    "a date far": "Fri, 31 Dec 9999 23:59:59 GMT",
-    "a date beyond all": "Fri, 31 Dec 99999999 23:59:59 GMT",
-    "garbage": "soon; or later",
-    "digits and garbage": "120abc",
-    "nothing": "",
-    "a fraction": "1.5",
-    "hexadecimal": "0x10",
-}
-
-
-@pytest.mark.parametrize("status", [429, 503])
-@pytest.mark.parametrize("form", HOSTILE)
-async def test_whatever_retry_after_says_the_pause_is_within_its_bounds(
-    listener: Listener, pauses: Pauses, form: str, status: int
-) -> None:
-    value = HOSTILE[form].replace("{soon}", formatdate(time.time() + 10, usegmt=True))
-    octets = (
-        f"HTTP/1.1 {status} R\r\nContent-Length: 0\r\nDate: {formatdate(usegmt=True)}\r\n"
-        f"Retry-After: {value}\r\n\r\n"
-    ).encode()
-    listener.answer = lambda _: octets
-    retry = Retry(cap=5.0, max_wait=20.0)
-    async with signing(retry=retry, sleep=pauses) as session:
-        async with session.get(listener.origin) as response:
-            assert response.status == status
-        async with session.post(listener.origin, data=FORM) as response:
-            assert response.status == status
-    assert all(0 <= seconds <= 20.0 for seconds in pauses.asked)
-    if form == "a date soon":
-        assert len(pauses.asked) == 4
-        assert all(seconds >= 9.0 for seconds in pauses.asked)
-    elif form != "a date past":
-        assert all(seconds <= 5.0 for seconds in pauses.asked)
-    if form == "a date far":
-        assert pauses.asked == []
-
-
-async def test_a_thousand_that_wait_do_not_wake_together(listener: Listener, pauses: Pauses) -> None:
-    refused: set[str] = set()
-
-    def answer(arrival: Arrival) -> bytes:
-        if arrival.target in refused:
-            return reply()
-        refused.add(arrival.target)
-        return reply(429, {"Retry-After": "5"})
-
-    listener.answer = answer
-    async with signing(retry=Retry(), sleep=pauses) as session:
-        # Each origin has a reserve of retries; those that help come back, so that none of them runs out.
-        for tens in range(20):
-            calls = (session.post(f"{listener.origin}/{tens}/{number}") for number in range(50))
-            assert {response.status for response in await asyncio.gather(*calls)} == {200}
-    asked = sorted(pauses.asked)
-    assert len(set(asked)) == 1000
-    assert asked[0] >= 5.0
-    assert asked[-1] - asked[0] > 0.4
-    busiest = max(sum(low <= one < low + 0.05 for one in asked) for low in asked)
-    assert busiest < 200
+async def test_a_pause_lasts_as_long_as_retry_after_says(listener: Listener, pauses: Pauses) -> None:
+    """Each spelling of the field is read in tests/responses, and bounded in test_retry."""
+    date = formatdate(time.time() + 10, usegmt=True)
+    headers = {"Retry-After": date, "Date": formatdate(usegmt=True)}
+    for status in (429, 503):
+        listener.answer = at_first(*[reply(status, headers)] * 2)
+        async with signing(retry=Retry(max_wait=20), sleep=pauses) as session:
+            assert (await session.post(listener.origin, data=FORM)).status == 200
+    assert len(pauses.asked) == 4
+    assert all(9 <= seconds <= 20 for seconds in pauses.asked)
+    assert len(set(pauses.asked)) == 4
 
 
 # Bodies
@@ -495,12 +438,18 @@ def piped() -> Any:
     return os.fdopen(reading, "rb")
 
 
+def multipart_of_bytes() -> FormData:
+    form = FormData({"status": "x"})
+    form.add_field("media", b"\x89PNG", filename="a.png")
+    return form
+
+
 ONCE: dict[str, Callable[[], Any]] = {"generator": pieces, "multipart": with_a_stream, "pipe": piped}
 
 
 @pytest.mark.parametrize("name", ONCE)
 @pytest.mark.parametrize("answer", [reply(503, {"Retry-After": "0"}), reply(429), RESET])
-async def test_a_body_that_can_be_read_once_is_sent_once(
+async def test_a_body_that_can_be_read_once_is_not_resent(
     listener: Listener, session: OAuth1Session, pauses: Pauses, name: str, answer: bytes
 ) -> None:
     listener.answer = lambda _: answer
@@ -525,16 +474,19 @@ async def test_a_body_that_can_be_read_once_is_sent_once(
         ({"json": {"text": "ü"}}, b'{"text": "\\u00fc"}'),
         ({"data": io.BytesIO(b"from memory")}, b"from memory"),
         ({"data": FormData({"a": "x y"})}, b"a=x%20y"),
+        ({"data": multipart_of_bytes()}, None),
     ],
-    ids=["octets", "text", "json", "memory", "form data"],
+    ids=["bytes", "text", "json", "memory", "form data", "multipart of bytes"],
 )
-async def test_other_bodies_go_out_again_octet_for_octet(
-    listener: Listener, session: OAuth1Session, options: dict[str, Any], body: bytes
+async def test_any_other_body_is_resent_byte_for_byte_on_a_retry_and_a_redirect(
+    listener: Listener, session: OAuth1Session, options: dict[str, Any], body: bytes | None
 ) -> None:
-    listener.answer = at_first(reply(503, {"Retry-After": "0"}), reply(429))
-    async with session.post(listener.origin, **options) as response:
-        assert response.status == 200
-    assert [arrival.body for arrival in listener.arrivals] == [body] * 3
+    listener.answer = at_first(reply(503, {"Retry-After": "0"}), reply(429), reply(307, {"Location": "/on"}))
+    assert (await session.post(listener.origin, **options)).status == 200
+    if body is None:
+        body = listener.arrivals[0].body
+        assert b"\x89PNG" in body
+    assert [arrival.body for arrival in listener.arrivals] == [body] * 4
     for arrival in listener.arrivals:
         verified(arrival, CONSUMER, TOKEN)
 
@@ -562,7 +514,7 @@ async def hasty(arrival: Arrival) -> AsyncIterator[bytes]:
     await asyncio.Event().wait()
 
 
-async def test_a_body_that_is_refused_on_its_way_starts_afresh(session: OAuth1Session) -> None:
+async def test_a_body_refused_while_it_is_sent_is_resent_from_its_start(session: OAuth1Session) -> None:
     body = b"0123456789" * 1_000_000
     async with Hasty() as listener, asyncio.timeout(10):
         async with session.post(listener.origin, data=io.BytesIO(body)) as response:
@@ -571,7 +523,7 @@ async def test_a_body_that_is_refused_on_its_way_starts_afresh(session: OAuth1Se
         assert listener.arrivals[1].body == body
 
 
-async def test_a_key_needs_the_field_where_the_provider_looks(listener: Listener) -> None:
+async def test_an_idempotency_key_without_idempotency_header_is_refused(listener: Listener) -> None:
     for retry in (None, Retry()):
         async with signing(retry=retry) as session:
             with pytest.raises(TypeError, match="idempotency_header"):
@@ -584,28 +536,33 @@ async def test_a_key_needs_the_field_where_the_provider_looks(listener: Listener
 NONCE_USED = reply(401, body=b"oauth_problem=nonce_used")
 
 
-async def test_another_nonce_is_drawn_once(listener: Listener, session: OAuth1Session) -> None:
-    listener.answer = lambda _: NONCE_USED
-    for kind in KINDS:
-        del listener.arrivals[:]
-        method, options = options_of(kind)
-        if kind == "HEAD":
-            continue
-        async with session.request(method, listener.origin, **options) as response:
-            assert (response.status, await response.read()) == (401, b"oauth_problem=nonce_used")
-        assert len(listener.arrivals) == 2
-        each_signed_afresh(listener.arrivals, kind)
-
-
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "HEAD"])
-async def test_after_a_resend_a_used_nonce_can_mean_that_the_first_copy_arrived(
-    listener: Listener, session: OAuth1Session, kind: str
+@pytest.mark.parametrize(
+    ("answers", "resends"),
+    [
+        ((NONCE_USED, NONCE_USED), dict.fromkeys(KINDS, (401, 2))),
+        # After a resend it can mean that the first copy arrived.
+        (
+            (reply(503, {"Retry-After": "0"}), NONCE_USED),
+            {kind: (200, 3) if kind in HARMLESS else (401, 2) for kind in KINDS},
+        ),
+    ],
+    ids=["twice", "after a resend"],
+)
+async def test_a_used_nonce_is_replaced_once_and_not_after_a_write_was_resent(
+    listener: Listener,
+    session: OAuth1Session,
+    answers: tuple[bytes, ...],
+    resends: dict[str, tuple[int, int]],
+    kind: str,
 ) -> None:
-    listener.answer = at_first(reply(503, {"Retry-After": "0"}), NONCE_USED)
+    listener.answer = at_first(*answers)
     method, options = options_of(kind)
     async with session.request(method, listener.origin, **options) as response:
-        assert response.status == (200 if kind in HARMLESS else 401)
-    assert len(listener.arrivals) == (3 if kind in HARMLESS else 2)
+        assert (response.status, len(listener.arrivals)) == resends[kind]
+        if response.status == 401:
+            assert await response.read() == b"oauth_problem=nonce_used"
+    each_signed_afresh(listener.arrivals, kind)
 
 
 # The provider's clock
@@ -621,83 +578,69 @@ class Clock:
         return time.time() + self.off
 
 
-@pytest.mark.parametrize("off", [HOUR, -HOUR, 23 * HOUR, -23 * HOUR])
-async def test_a_clock_that_is_off_costs_one_attempt_and_then_none(off: float) -> None:
-    async with FakeProvider(clock=Clock(off)) as fake:
+@asynccontextmanager
+async def off_by(seconds: float, **options: Any) -> AsyncIterator[tuple[FakeProvider, Clock, OAuth1Session]]:
+    """Run a provider whose clock is off, and a session for one of its users."""
+    clock = Clock(seconds)
+    async with FakeProvider(clock=clock, like=options.pop("like", None)) as fake:
         token = fake.issue_access_token("ann")
-        async with OAuth1Session(fake.consumer, token, provider=fake.provider) as session:
-            async with session.post("posts", data={"status": "first"}) as response:
-                assert response.status == 201
-            assert len(fake.ledger) == 2
-            for number in range(100):
-                async with session.post("posts", data={"status": str(number)}) as response:
-                    assert response.status == 201
-        assert len(fake.ledger) == 102
-        assert len(fake.posts) == 101
+        async with OAuth1Session(fake.consumer, token, provider=fake.provider, **options) as session:
+            yield fake, clock, session
+
+
+async def count_arrivals(fake: FakeProvider, session: OAuth1Session, calls: int) -> list[int]:
+    """Make calls; return how many requests had arrived after each."""
+    arrived = []
+    for number in range(calls):
+        assert (await session.post("posts", data={"status": str(number)})).status == 201
+        arrived.append(len(fake.ledger))
+    return arrived
+
+
+@pytest.mark.parametrize("off", [HOUR, -HOUR, 23 * HOUR, -23 * HOUR])
+async def test_a_clock_that_is_off_costs_one_attempt_and_each_step_of_it_one_more(off: float) -> None:
+    async with off_by(off) as (fake, clock, session):
+        assert await count_arrivals(fake, session, 20) == [*range(2, 22)]
+        clock.off -= off
+        assert await count_arrivals(fake, session, 4) == [23, 24, 25, 26]
+        view = session.replace(realm="view")  # knows what its session has learned
+        assert await count_arrivals(fake, view, 2) == [27, 28]
+        assert len(fake.posts) == 26
+
+
+async def test_a_clock_ahead_of_the_providers_is_corrected_though_timestamps_must_not_decrease() -> None:
+    async with off_by(-HOUR, like=Provider("strict", monotonic_timestamps=True)) as (fake, _, session):
+        assert await count_arrivals(fake, session, 3) == [2, 3, 4]
 
 
 @pytest.mark.parametrize("off", [25 * HOUR, -25 * HOUR])
 async def test_a_clock_that_is_off_by_more_than_a_day_is_not_believed(off: float) -> None:
-    async with FakeProvider(clock=Clock(off)) as fake:
-        token = fake.issue_access_token("ann")
-        async with OAuth1Session(fake.consumer, token, provider=fake.provider) as session:
-            for _ in range(2):
-                async with session.post("posts", data={"status": "first"}) as response:
-                    with pytest.raises(TimestampRefused, match="timestamp_refused") as raised:
-                        await raise_for_problem(response)
-                    assert raised.value.problem == "timestamp_refused"
-                    assert "clock" in (raised.value.advice or "")
+    async with off_by(off) as (fake, _, session):
+        for _ in range(2):
+            async with session.post("posts", data={"status": "first"}) as response:
+                with pytest.raises(TimestampRefused, match="timestamp_refused") as raised:
+                    await raise_for_problem(response)
+                assert "clock" in (raised.value.advice or "")
         assert len(fake.ledger) == 2
         assert not fake.posts
 
 
-@pytest.mark.parametrize("step", [-HOUR, HOUR])
-async def test_a_clock_that_steps_during_the_run_costs_one_attempt_more(step: float) -> None:
-    clock = Clock(HOUR)
-    async with FakeProvider(clock=clock) as fake:
-        token = fake.issue_access_token("ann")
-        async with OAuth1Session(fake.consumer, token, provider=fake.provider) as session:
-            for expected in (2, 3, 4):
-                assert (await session.get("posts")).status == 200
-                assert len(fake.ledger) == expected
-            clock.off += step
-            for expected in (6, 7, 8, 9):
-                assert (await session.get("posts")).status == 200
-                assert len(fake.ledger) == expected
-
-
-async def test_our_own_clock_that_steps_after_it_was_learned_changes_nothing() -> None:
+async def test_a_step_of_our_own_clock_after_the_correction_changes_nothing() -> None:
     ours = Clock(-HOUR)
-    async with FakeProvider() as fake:
-        token = fake.issue_access_token("ann")
-        async with OAuth1Session(fake.consumer, token, provider=fake.provider, clock=ours) as session:
-            assert (await session.get("posts")).status == 200
-            for off in (-5 * HOUR, 0.0, 5 * HOUR):
-                ours.off = off
-                assert (await session.get("posts")).status == 200
-        assert len(fake.ledger) == 5
+    async with off_by(0, clock=ours) as (fake, _, session):
+        assert await count_arrivals(fake, session, 1) == [2]
+        for number, off in enumerate((-5 * HOUR, 0.0, 5 * HOUR)):
+            ours.off = off
+            assert await count_arrivals(fake, session, 1) == [3 + number]
 
 
-async def test_where_timestamps_must_not_go_back_a_clock_that_is_ahead_is_corrected_too() -> None:
-    like = Provider("strict", monotonic_timestamps=True)
-    async with FakeProvider(like=like, clock=Clock(-HOUR)) as fake:
-        token = fake.issue_access_token("ann")
-        async with OAuth1Session(fake.consumer, token, provider=fake.provider) as session:
-            for expected in (2, 3, 4):
-                assert (await session.get("posts")).status == 200
-                assert len(fake.ledger) == expected
-
-
-async def test_a_hundred_at_once_learn_it_and_each_tries_once_more_at_most() -> None:
-    async with FakeProvider(clock=Clock(HOUR)) as fake:
-        token = fake.issue_access_token("ann")
-        async with OAuth1Session(fake.consumer, token, provider=fake.provider) as session:
-            replies = await asyncio.gather(*(session.get("posts") for _ in range(100)))
-            assert {response.status for response in replies} == {200}
-            assert len(fake.ledger) <= 200
-            before = len(fake.ledger)
-            assert (await session.get("posts")).status == 200
-            assert len(fake.ledger) == before + 1
+async def test_a_hundred_calls_at_once_make_two_attempts_each_at_most() -> None:
+    async with off_by(HOUR) as (fake, _, session):
+        replies = await asyncio.gather(*(session.get("posts") for _ in range(100)))
+        assert {response.status for response in replies} == {200}
+        before = len(fake.ledger)
+        assert before <= 200
+        assert await count_arrivals(fake, session, 1) == [before + 1]
 
 
 def dated(status: int, off: float, body: bytes = b"") -> bytes:
@@ -709,7 +652,7 @@ def age(arrival: Arrival) -> float:
 
 
 @pytest.mark.parametrize("status", [200, 204, 301, 400, 403, 404, 429, 500, 503])
-async def test_a_date_that_lies_beside_any_other_status_changes_nothing(
+async def test_a_wrong_date_beside_any_other_status_changes_nothing(
     listener: Listener, session: OAuth1Session, status: int
 ) -> None:
     listener.answer = lambda _: dated(status, HOUR)
@@ -719,24 +662,35 @@ async def test_a_date_that_lies_beside_any_other_status_changes_nothing(
     assert all(abs(age(arrival)) < 5 for arrival in listener.arrivals)
 
 
-async def test_a_refusal_without_a_reason_is_laid_to_a_clock_that_is_far_off(
-    listener: Listener, session: OAuth1Session
-) -> None:
-    """A provider whose clock is an hour ahead, and that says nothing but no."""
+def refusing(off: float, body: bytes = b"") -> Answer:
+    """Refuse what is signed with another time than that of a clock which is off."""
 
     def answer(arrival: Arrival) -> bytes:
-        is_right = abs(age(arrival) + HOUR) < 300
-        return dated(200 if is_right else 401, HOUR)
+        return dated(200, off) if abs(age(arrival) + off) < 300 else dated(401, off, body)
 
-    listener.answer = answer
+    return answer
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"", id="without a reason"),
+        pytest.param(b"oauth_problem=nonce_used", id="passport-http-oauth"),
+        pytest.param(b'{"errors": [{"code": 32, "message": "Could not authenticate you."}]}', id="X"),
+        pytest.param(b'{"error": {"code": "INVALID_LOGIN_ATTEMPT", "message": "No."}}', id="NetSuite"),
+    ],
+)
+async def test_a_refusal_that_is_said_of_bad_timestamps_too_is_clock_skew_beside_a_date_far_off(
+    listener: Listener, session: OAuth1Session, body: bytes
+) -> None:
+    listener.answer = refusing(HOUR, body)
     for expected in (2, 3, 4):
-        async with session.post(listener.origin, data=FORM) as response:
-            assert response.status == 200
+        assert (await session.post(listener.origin, data=FORM)).status == 200
         assert len(listener.arrivals) == expected
 
 
 @pytest.mark.parametrize("off", [0.0, 50.0, -50.0, 25 * HOUR])
-async def test_a_refusal_without_a_reason_from_a_clock_like_ours_is_the_callers(
+async def test_a_refusal_without_a_reason_beside_a_date_like_ours_is_not_resent(
     listener: Listener, session: OAuth1Session, off: float
 ) -> None:
     listener.answer = lambda _: dated(401, off)
@@ -746,7 +700,7 @@ async def test_a_refusal_without_a_reason_from_a_clock_like_ours_is_the_callers(
 
 
 @pytest.mark.parametrize("attempts", [2, 3])
-async def test_a_date_that_lies_beside_a_refusal_does_not_spoil_the_calls_after_it(
+async def test_a_wrong_date_beside_a_refusal_is_forgotten_after_the_second_refusal(
     listener: Listener, attempts: int
 ) -> None:
     async with signing(retry=Retry(attempts=attempts)) as session:
@@ -760,66 +714,22 @@ async def test_a_date_that_lies_beside_a_refusal_does_not_spoil_the_calls_after_
 
 
 async def test_each_origin_has_a_clock_of_its_own(session: OAuth1Session) -> None:
-    def refusing(off: float) -> Answer:
-        def answer(arrival: Arrival) -> bytes:
-            is_right = abs(age(arrival) + off) < 300
-            return reply() if is_right else dated(401, off, b"oauth_problem=timestamp_refused")
-
-        return answer
-
-    async with Listener(refusing(HOUR)) as ahead, Listener(refusing(-HOUR)) as behind, Listener() as right:
+    refusal = b"oauth_problem=timestamp_refused"
+    async with (
+        Listener(refusing(HOUR, refusal)) as ahead,
+        Listener(refusing(-HOUR, refusal)) as behind,
+        Listener() as right,
+    ):
         for _ in range(3):
             for listener in (ahead, behind, right):
                 assert (await session.get(listener.origin)).status == 200
         assert [len(listener.arrivals) for listener in (ahead, behind, right)] == [4, 4, 3]
 
 
-async def test_what_a_view_learns_its_session_knows(listener: Listener) -> None:
-    async with FakeProvider(clock=Clock(HOUR)) as fake:
-        token = fake.issue_access_token("ann")
-        async with OAuth1Session(fake.consumer, provider=fake.provider) as session:
-            assert (await session.replace(token=token).get("posts")).status == 200
-            assert (await session.get("posts", token=token)).status == 200
-        assert len(fake.ledger) == 3
-    assert listener.arrivals == []
-
-
 # Was anything sent? A fact, whatever error says so
 
 
-class TheirError(Exception):
-    """What a connector or proxy of somebody else's raises."""
-
-
-class Flaky(TCPConnector):
-    """Fails so many times, with an error of its own, and then connects."""
-
-    def __init__(self, error: Exception, times: int) -> None:
-        super().__init__()
-        self.error, self.times = error, times
-
-    async def connect(self, *args: Any, **options: Any) -> Any:
-        if self.times:
-            self.times -= 1
-            raise self.error
-        return await super().connect(*args, **options)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-async def test_an_error_of_another_connectors_own_sent_nothing(
-    listener: Listener, pauses: Pauses, kind: str
-) -> None:
-    method, options = options_of(kind)
-    async with (
-        signing(retry=KEYED, sleep=pauses, connector=Flaky(TheirError(), 2)) as session,
-        session.request(method, listener.origin, **options) as response,
-    ):
-        assert response.status == 200
-    each_signed_afresh(listener.arrivals, kind)
-    assert (len(listener.arrivals), len(pauses.asked)) == (1, 2)
-
-
-async def test_a_mistake_in_a_connector_is_raised_as_it_is(listener: Listener, pauses: Pauses) -> None:
+async def test_a_mistake_in_a_connector_is_raised_and_not_retried(listener: Listener, pauses: Pauses) -> None:
     async with signing(retry=KEYED, sleep=pauses, connector=Flaky(KeyError("mistake"), 9)) as session:
         with pytest.raises(KeyError, match="mistake"):
             await session.post(listener.origin, data=FORM)
@@ -841,7 +751,7 @@ PROXIES: dict[str, tuple[Any, int]] = {  # what answers CONNECT, and how many at
 
 
 @pytest.mark.parametrize("name", PROXIES)
-async def test_a_proxy_that_fails_before_there_is_a_tunnel_sent_nothing(
+async def test_a_proxy_that_opens_no_tunnel_is_tried_again_unless_it_refuses(
     listener: Listener, session: OAuth1Session, pauses: Pauses, name: str
 ) -> None:
     answer, attempts = PROXIES[name]
@@ -949,19 +859,6 @@ async def test_cloudflares_server_errors_are_retried_like_others(
             assert response.status == expected
 
 
-async def test_multipart_of_bytes_goes_out_again_like_any_bytes(
-    listener: Listener, session: OAuth1Session
-) -> None:
-    listener.answer = at_first(reply(429, {"Retry-After": "1"}), reply(307, {"Location": "/on"}))
-    form = FormData({"status": "x"})
-    form.add_field("media", b"\x89PNG", filename="a.png")
-    async with session.post(listener.origin, data=form) as response:
-        assert response.status == 200
-    first, second, third = listener.arrivals
-    assert first.body == second.body == third.body
-    assert b"\x89PNG" in first.body
-
-
 # A wait that outlasts the total timeout
 
 
@@ -976,24 +873,6 @@ def test_a_wait_that_outlasts_the_total_timeout_is_refused_at_construction() -> 
 
 
 # Learning is not resending
-
-
-X_32 = b'{"errors": [{"code": 32, "message": "Could not authenticate you."}]}'
-NETSUITE = b'{"error": {"code": "INVALID_LOGIN_ATTEMPT", "message": "Invalid login attempt."}}'
-
-
-@pytest.mark.parametrize("body", [X_32, NETSUITE])
-async def test_a_name_that_is_said_of_bad_timestamps_too_beside_a_date_far_off_is_clock_skew(
-    listener: Listener, session: OAuth1Session, body: bytes
-) -> None:
-    def answer(arrival: Arrival) -> bytes:
-        is_right = abs(age(arrival) + HOUR) < 300
-        return dated(200 if is_right else 401, HOUR, body)
-
-    listener.answer = answer
-    for expected in (2, 3):
-        assert (await session.post(listener.origin, data=FORM)).status == 200
-        assert len(listener.arrivals) == expected
 
 
 @pytest.mark.parametrize("has_date", [True, False], ids=["beside a proxy's Date", "without a Date"])
@@ -1039,54 +918,29 @@ async def test_the_time_in_a_refusal_is_the_servers_whatever_the_date_says(
         assert len(listener.arrivals) == expected
 
 
-@pytest.mark.parametrize("problem", ["timestamp_refused", ""])
-async def test_the_clock_is_learned_where_nothing_is_resent(listener: Listener, problem: str) -> None:
+@pytest.mark.parametrize("body", [b"", b"oauth_problem=timestamp_refused"])
+async def test_the_clock_is_corrected_though_nothing_is_resent(listener: Listener, body: bytes) -> None:
     """A bot that never retries, and one that uploads streams, get one 401 and no more."""
-
-    def answer(arrival: Arrival) -> bytes:
-        is_right = abs(age(arrival) + HOUR) < 300
-        return dated(200 if is_right else 401, HOUR, f"oauth_problem={problem}".encode() if problem else b"")
-
-    listener.answer = answer
-    async with signing(retry=None) as session:
-        statuses = [(await session.post(listener.origin, data=FORM)).status for _ in range(3)]
-    assert statuses == [401, 200, 200]
-    async with signing(retry=Retry()) as session:
-        statuses = [(await session.put(listener.origin, data=pieces())).status for _ in range(3)]
-    assert statuses == [401, 200, 200]
-
-
-async def test_a_fresh_nonce_that_was_used_beside_a_date_far_off_is_clock_skew(
-    listener: Listener, session: OAuth1Session
-) -> None:
-    """passport-http-oauth says `nonce_used` of a bad timestamp."""
-
-    def answer(arrival: Arrival) -> bytes:
-        is_right = abs(age(arrival) + HOUR) < 300
-        return dated(200 if is_right else 401, HOUR, b"oauth_problem=nonce_used")
-
-    listener.answer = answer
-    for expected in (2, 3):
-        assert (await session.post(listener.origin, data=FORM)).status == 200
-        assert len(listener.arrivals) == expected
+    listener.answer = refusing(HOUR, body)
+    for retry, data in ((None, lambda: FORM), (Retry(), pieces)):
+        async with signing(retry=retry) as session:
+            statuses = [(await session.put(listener.origin, data=data())).status for _ in range(3)]
+        assert statuses == [401, 200, 200]
 
 
 # What is logged
 
 
-async def test_each_pause_says_what_failed_and_how_long_it_takes(
+async def test_a_pause_is_logged_with_what_failed_and_the_base_string_at_debug(
     listener: Listener, session: OAuth1Session, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level("INFO", "aiooauth1")
+    caplog.set_level("DEBUG", "aiooauth1")
     listener.answer = at_first(reply(429, {"Retry-After": "30"}))
     await session.post(listener.origin, data=FORM)
     (record,) = [one for one in caplog.records if one.name == "aiooauth1.retry"]
     assert record.levelname == "INFO"
     assert f"POST {listener.origin}: attempt 1 of 3 failed (429), the next in 30." in record.getMessage()
-    told = {
-        name: record.__dict__[name] for name in ("event", "method", "origin", "user", "attempt", "reason")
-    }
-    assert told == {
+    expected = {
         "event": "request.retried",
         "method": "POST",
         "origin": str(listener.origin),
@@ -1094,17 +948,11 @@ async def test_each_pause_says_what_failed_and_how_long_it_takes(
         "attempt": 1,
         "reason": "429",
     }
+    assert expected.items() <= record.__dict__.items()
     assert record.__dict__["seconds"] >= 30
-
-
-async def test_at_debug_the_base_string_is_logged_and_where_the_parameters_go(
-    listener: Listener, session: OAuth1Session, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level("DEBUG", "aiooauth1")
-    await session.post(listener.origin, data=FORM)
-    (message,) = [one for one in caplog.messages if "signing" in one]
-    assert message.startswith("signing, parameters in the header: POST&http%3A%2F%2F127.0.0.1")
-    verified(listener.arrivals[0], CONSUMER, TOKEN)
+    signed = [one for one in caplog.messages if "signing" in one]
+    assert len(signed) == 2
+    assert signed[0].startswith("signing, parameters in the header: POST&http%3A%2F%2F127.0.0.1")
 
 
 # What a later attempt's failure says of an earlier one
@@ -1142,8 +990,7 @@ async def test_a_store_that_fails_between_attempts_leaves_the_refusal_to_the_cal
     store = Fails()
     await store.put_access_token("home", "ann", TOKEN)
     listener.answer = lambda _: reply(429, {"Retry-After": "1"}, b"too many")
-    provider = Provider("home", base_url=f"{listener.origin}/")
-    async with OAuth1Session(CONSUMER, provider=provider, store=store, sleep=pauses) as session:
+    async with OAuth1Session(CONSUMER, provider=provider_at(listener), store=store, sleep=pauses) as session:
         async with session.get("warm", user="ann", retry=None):
             store.reads = 1
         async with session.post("posts", user="ann", data=FORM) as response:
