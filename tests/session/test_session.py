@@ -605,7 +605,7 @@ async def test_sign_makes_the_header_that_a_call_sends_and_sends_nothing(listene
 
 
 async def test_sign_takes_callback_and_verifier_and_draws_a_nonce_each_time(session: OAuth1Session) -> None:
-    options = {"callback": "oob", "verifier": "123"}
+    options: dict[str, Any] = {"callback": "oob", "verifier": "123"}
     signed = [dict((await session.sign("POST", "https://api.test/", **options)).parameters) for _ in "123"]
     assert len({one["oauth_nonce"] for one in signed}) == 3
     assert {(one["oauth_callback"], one["oauth_verifier"]) for one in signed} == {("oob", "123")}
