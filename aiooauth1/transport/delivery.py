@@ -133,6 +133,7 @@ def body_error(error: BaseException) -> BaseException | None:
     traceback = cause.__traceback__
     while traceback and traceback.tb_frame.f_code.co_name != _WRITES_BODY:
         traceback = traceback.tb_next
+    was_writing = traceback is not None
     if traceback is None and cause is not error:
         traceback = cause.__traceback__
     last = traceback
@@ -141,8 +142,8 @@ def body_error(error: BaseException) -> BaseException | None:
     if traceback is not None:
         return cause.with_traceback(traceback)
     # A body that aiohttp reads itself: another response's, or one that yields what cannot be sent.
-    is_theirs = last is not None and _module(last) == _READS_STREAMS
-    is_mistake = not isinstance(cause, (ClientError, OSError))
+    is_theirs = was_writing and last is not None and _module(last) == _READS_STREAMS
+    is_mistake = type(cause).__module__ == "builtins" and not isinstance(cause, OSError)
     return cause.with_traceback(None) if is_theirs or is_mistake else None
 
 
