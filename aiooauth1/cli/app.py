@@ -182,7 +182,11 @@ def login(
     port: Annotated[
         int,
         typer.Option(
-            min=0, max=65535, metavar="PORT", help="For the callback http://127.0.0.1:PORT/callback."
+            min=0,
+            max=65535,
+            metavar="PORT",
+            show_default=False,
+            help="For the callback http://127.0.0.1:PORT/callback. [default: any]",
         ),
     ] = 0,
     consumer_file: ConsumerFile = None,
@@ -329,29 +333,33 @@ def explain(
     ] = None,
     *,
     method: Annotated[
-        str | None, typer.Option("-X", "--method", metavar="METHOD", show_default=False, help="With --url.")
+        str | None,
+        typer.Option("-X", "--method", metavar="METHOD", show_default=False, help="The method for --url."),
     ] = None,
     url: Annotated[
-        str | None, typer.Option(metavar="URL", show_default=False, help="The request, in place of FILE.")
+        str | None,
+        typer.Option(metavar="URL", show_default=False, help="The request's URL, instead of FILE."),
     ] = None,
     header: Annotated[
-        list[str] | None, typer.Option("-H", "--header", metavar="FIELD", help="Name: value. Repeatable.")
+        list[str] | None,
+        typer.Option("-H", "--header", metavar="FIELD", help="A field for --url: 'Name: value'."),
     ] = None,
     data: Annotated[
-        str | None, typer.Option("-d", "--data", metavar="BODY", show_default=False, help="The body sent.")
+        str | None,
+        typer.Option("-d", "--data", metavar="BODY", show_default=False, help="The body for --url."),
     ] = None,
-    scheme: Annotated[str, typer.Option(metavar="SCHEME", help="Of raw HTTP.")] = "https",
+    scheme: Annotated[str, typer.Option(metavar="SCHEME", help="The scheme of raw HTTP.")] = "https",
     server: Annotated[
         str | None,
-        typer.Option(metavar="FILE", show_default=False, help="A reply: compare its base string."),
+        typer.Option(metavar="FILE", show_default=False, help="The server's reply, to compare base strings."),
     ] = None,
     signature: Annotated[
         str | None,
-        typer.Option(metavar="VALUE", show_default=False, help="Explain this signature."),
+        typer.Option(metavar="VALUE", show_default=False, help="The signature to explain."),
     ] = None,
     provider: Annotated[
         str | None,
-        typer.Option(metavar="NAME", show_default=False, help="Sign by its rules."),
+        typer.Option(metavar="NAME", show_default=False, help="The provider whose rules apply."),
     ] = None,
     config: Config = None,
     consumer_file: ConsumerFile = None,
@@ -490,7 +498,7 @@ def export_tokens(
     ] = None,
     *,
     output: Annotated[
-        str, typer.Option("-o", "--output", metavar="FILE", help="Readable by you only. [default: -]")
+        str, typer.Option("-o", "--output", metavar="FILE", help="Created so that only you can read it.")
     ] = "-",
     store: StoreFile = None,
     debug: Debug = False,
@@ -531,7 +539,7 @@ def post(
         int, typer.Option(min=1, max=1000, metavar="N", help="How many posts at a time.")
     ] = 100,
     stop_after: Annotated[
-        int, typer.Option(min=1, metavar="N", help="End after so many rejected users.")
+        int, typer.Option(min=1, metavar="N", help="Stop after N rejected users in a row.")
     ] = 20,
     as_json: AsJson = False,
     config: Config = None,
