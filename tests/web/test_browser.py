@@ -5,6 +5,7 @@ They need the extra `browser` and Chromium (`apt-get install chromium`). Otherwi
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from aiooauth1.cli.demo.serve import serving
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -65,9 +67,12 @@ class Stage:
 
 
 @pytest.fixture
-async def stage() -> AsyncIterator[Stage]:
+async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
+    folders = {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)}  # Chromium leaves files in them
     async with serving() as (origin, fake), playwright.async_playwright() as driver:
-        chromium = await driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        chromium = await driver.chromium.launch(
+            executable_path=CHROMIUM, args=ARGUMENTS, env={**os.environ, **folders}
+        )
         stage = Stage(origin, fake, chromium)
         yield stage
         await chromium.close()
