@@ -58,6 +58,7 @@ _CONSUMERS = "aiooauth1 command line: consumers"
 # The same for names of providers whose tokens were imported: a store lists users, but not providers.
 _IMPORTED = "aiooauth1 command line: imported"
 _MAX_LISTED = 10
+_STORE_TIMEOUT = 20.0  # seconds: somebody who typed a command waits for a slow disk rather than fail
 _METHODS = ("HMAC_SHA1", "HMAC_SHA256", "HMAC_SHA512", "PLAINTEXT")
 
 
@@ -206,7 +207,8 @@ def open_store(given: str | None) -> SQLiteStore:
             ) from None
     key = os.environ.get(STORE_KEY) or _key_file()
     try:
-        return SQLiteStore(str(path), encryption=Encryption(*key.split()) if key else None)
+        encryption = Encryption(*key.split()) if key else None
+        return SQLiteStore(str(path), encryption=encryption, timeout=_STORE_TIMEOUT)
     except ValueError as error:
         raise CommandError(
             f"{STORE_KEY} is not a key: make one with `python -c 'from aiooauth1.stores.encryption import"

@@ -211,9 +211,16 @@ class SQLiteFile:
 
     async def _connection(self) -> Connection:
         # No transactions of Python's making.
-        return await in_daemon_thread(
-            lambda: self._connect(self._path, timeout=self._timeout, isolation_level=None)
+        connecting = asyncio.ensure_future(
+            in_daemon_thread(lambda: self._connect(self._path, timeout=self._timeout, isolation_level=None))
         )
+        try:
+            return await asyncio.shield(connecting)
+        except asyncio.CancelledError:  # the time is up, but its thread connects all the same
+            await asyncio.wait([connecting], timeout=self._timeout)
+            if connecting.done() and connecting.exception() is None:
+                await connecting.result().close()
+            raise
 
     async def _is_ready(self, connection: Connection) -> bool:
         """Bring connection and file to where they work; False if others have the file locked just now."""

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 import traceback
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -371,6 +371,31 @@ async def test_closing_while_it_opens_leaves_nothing_open(tmp_path: Path) -> Non
         answer = (await asyncio.gather(task, return_exceptions=True))[0]
         assert answer is None or (isinstance(answer, RuntimeError) and "is closed" in str(answer))
         assert not [name for name in modes_in(tmp_path) if name.endswith("-wal")]
+
+
+async def test_a_connection_that_comes_after_the_deadline_is_closed(tmp_path: Path) -> None:
+    closed = asyncio.Event()
+
+    class Late:
+        async def close(self) -> None:
+            closed.set()
+
+    async def connect(*_: object, **__: object) -> Any:
+        with suppress(StoreUnavailable):
+            await asyncio.shield(refused)  # until the operation has failed
+        return Late()
+
+    file = SQLiteFile(tmp_path / "tokens.db", connect, application_id=1, version=1, schema=(), timeout=0.2)
+
+    async def operate() -> None:
+        async with file.operation():
+            pass
+
+    refused = asyncio.ensure_future(operate())
+    with pytest.raises(StoreUnavailable):
+        await refused
+    await asyncio.wait_for(closed.wait(), 30)
+    await file.aclose()
 
 
 async def test_a_closed_store_says_so(tmp_path: Path) -> None:
