@@ -54,8 +54,9 @@ class Retry:
         max_wait: Seconds that a provider may ask us to wait. If it asks for more, the caller gets the reply.
             What it asks for is waited for in full, and jitter comes on top.
         resend: The methods of which a request may be sent again when it may have been done.
-        idempotency_header: Where the provider looks for a key by which it does a request once only; a request
-            with such a key may be sent again, whatever its method. None if it has none.
+        idempotency_header: Where the provider looks for a key by which it does a request once only. A call
+            with `idempotency_key=` sends it there, and may be sent again whatever its method; a header field
+            of your own does not count. None if the provider has no such field.
         budget: How many retries an origin may cost before calls there have earned new ones (five calls earn
             one): when all fails there, retries do not multiply the load. A retry that is answered is
             refunded, and one after a refusal that says when to come again costs nothing.
