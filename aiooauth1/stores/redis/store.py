@@ -39,8 +39,8 @@ class RedisStore:
     overwritten. One waits for a free connection, repeats what got lost on the adapter, and gives up after
     `timeout` seconds.
 
-    Reads that are asked for at the same time go to Redis in one command, on a Cluster in one pipeline to each
-    node.
+    Concurrent reads go to Redis in one command, on a Cluster in one pipeline to each node. Each reader has
+    its own deadline.
 
     With `encryption`, a record is bound to its user. But anybody who can write to Redis can put an older
     record of the same user back in its place, and it is accepted: encryption hides tokens, and does not date

@@ -94,17 +94,16 @@ class SQLiteStore:
 
     The file is opened on first use, belongs to that event loop, and is readable for its owner only: one that
     another user owns is refused. If it is deleted or replaced while it is open, every operation raises
-    `StoreUnavailable`: to put a backup back, stop the processes first. Reads that are asked for at the same
-    time are one. Every
-    operation is one statement, or statements each of which is good by itself: a cancelled caller and a killed
-    process leave nothing half done. What was stored survives a power cut.
+    `StoreUnavailable`: to put a backup back, stop the processes first. Concurrent reads go to SQLite as one
+    query. Every operation is one statement, or several of which each is complete in itself: a cancelled
+    caller or a killed process leaves nothing half done. What was stored survives a power cut.
 
     All operations raise `StoreUnavailable` when the file does not answer in time or SQLite cannot go on,
     `StoreCorrupt` when the file or a record in it is not one of ours, and `RuntimeError` when the store is
     closed or belongs to another event loop or process.
 
     Args:
-        path: The file. It is made when it is not there. Its folder must be there, on no network drive.
+        path: The file. If it does not exist it is created. Its folder must exist, and not on a network drive.
         encryption: The keys that records are encrypted with. None leaves them readable for all who can read
             the file. Those who can write the file can put an older record of the same user back in its place,
             and it is accepted: encryption hides tokens, and does not date them.

@@ -79,7 +79,7 @@ def _callback(parameters: Mapping[str, str], *, oauth_10: bool) -> str:
     if not callback:
         raise RefusalError(
             "parameter_absent",
-            "the request lacks oauth_callback: an absolute URL, or oob (OAuth Core 1.0a)",
+            "the request lacks oauth_callback, an absolute URL or oob (OAuth Core 1.0a)",
             ("oauth_parameters_absent", "oauth_callback"),
         )
     if callback != "oob" and not _CALLBACK.fullmatch(callback):
