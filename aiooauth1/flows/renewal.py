@@ -25,7 +25,7 @@ from aiooauth1.errors import (
     UnknownUser,
 )
 from aiooauth1.flows.expiry import with_expiry
-from aiooauth1.responses.problem import Problem
+from aiooauth1.responses.problem import Problem, read_problem, read_success
 from aiooauth1.responses.token import parse_access_token
 from aiooauth1.stores.codec import dump_record, load_record
 
@@ -50,6 +50,7 @@ _ATTEMPTS_TO_STORE = 5
 _FRESH = 10.0  # seconds for which a renewed token is not renewed again
 _REFUSED = frozenset({400, 401, 403})
 _NEVER = 0.0
+_OK = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +244,9 @@ def parse_renewal(body: bytes, token: AccessToken, provider: Provider, now: floa
         new = parse_access_token(body, now, json=provider.json_token_replies)
         params = {**token.params, **new.params}
         return with_expiry(replace(new, params=params), provider, now)
-    if b"oauth_problem" in body or body.lstrip()[:1] in {b"<", b"{", b"["}:
+    # Any sentence renews, so one that refuses must not, whatever its status: MediaWiki's have 200.
+    is_refusal = read_success(_OK, (), body) or read_problem(_OK, (), body, at_token_endpoint=True).name
+    if is_refusal or body.lstrip()[:1] in {b"<", b"{", b"["}:
         raise TokenResponseError("the answer to the renewal is neither a token nor a plain sentence")
     return with_expiry(replace(token, expires_at=None), provider, now)
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from aiooauth1.errors import TokenResponseError
+from aiooauth1.responses.problem import read_problem, read_success
 
 
 __all__ = ["check_revocation"]
+
+_OK = 200
 
 
 def check_revocation(body: bytes) -> None:
@@ -14,5 +17,6 @@ def check_revocation(body: bytes) -> None:
     Raises:
         TokenResponseError: If it reports one, which the caller then reads from the body.
     """
-    if b"oauth_problem" in body or body.lstrip().startswith((b'{"error', b'{"errors', b"Error:")):
+    reports = read_success(_OK, (), body) or read_problem(_OK, (), body, at_token_endpoint=True).meaning
+    if b"oauth_problem" in body or reports:
         raise TokenResponseError("the answer to the revocation reports a problem that cannot be read")

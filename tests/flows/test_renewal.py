@@ -102,6 +102,11 @@ async def test_a_token_of_the_exchange_expires_when_its_provider_says() -> None:
         (http(b"oauth_problem=signature_invalid", status="401 No"), SignatureRejected, True),
         (http(b"", status="503 No"), ProviderError, True),
         (http(b"<html>"), TokenResponseError, True),
+        # Refusals with status 200: a sentence of OAuth.php's servers, MediaWiki's, a form.
+        (http(b"Invalid access token: old"), TokenRejected, False),
+        (http(b"Error: An error occurred in the OAuth protocol: Invalid signature"), SignatureRejected, True),
+        (http(b"error=temporarily_unavailable"), ProviderError, True),
+        (http(b"Missing parameter oauth_token"), ProviderError, True),
         (b"", OutcomeUnknown, True),
     ],
 )
@@ -280,6 +285,9 @@ async def test_a_refused_renewal_is_reported_by_the_session() -> None:
         (http(b"no", status="401 No"), ProviderError),
         (http(b"oauth_problem=permission_denied"), ProviderError),
         (http(b'{"error": "no"}'), ProviderError),
+        (http(b'{"stat": "fail", "code": 96, "message": "Invalid signature"}'), SignatureRejected),  # Flickr
+        (http(b"Invalid signature"), SignatureRejected),
+        (http(b'{"code": "0", "message": "done"}'), None),
         (http(b"", status="500 Oh"), ProviderError),
         (b"", OutcomeUnknown),
     ],
