@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from yarl import URL
 
-from aiooauth1.errors import SigningError
+from aiooauth1.errors import NonceRejected, SigningError, TimestampRefused
+from aiooauth1.session.problem_reader import read_refusal
+from aiooauth1.session.retry_middleware import UNEXPLAINED, provider_time
 from aiooauth1.session.signing_request import SignedCall, SigningOptions, SigningRequest
 from aiooauth1.signing.base_string import parse_url
 from aiooauth1.signing.methods import HMAC_SHA1, method_of
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = ["OAuth1Middleware"]
 
+_REFUSALS = frozenset({400, 401, 403})
+
 
 class OAuth1Middleware:
     """Signs what a `ClientSession` of your own sends to some origins, and passes anything else on untouched.
@@ -40,6 +44,9 @@ class OAuth1Middleware:
     redirect anywhere else is followed unsigned, *body and all*: `OAuth1Session` refuses those. The cookie jar
     is yours: a session that keeps cookies sends those of one user with the requests of another, so give it
     `cookie_jar=aiohttp.DummyCookieJar()` if it serves several.
+
+    It sends nothing again. After a refusal for the timestamp it goes by the provider's clock, so that the
+    next request is accepted.
 
     Args:
         consumer: Whose requests they are.
@@ -54,7 +61,7 @@ class OAuth1Middleware:
         basic_auth: `aiohttp.encode_basic_auth(name, password)` (or a `BasicAuth`) for a gateway before
             the provider. It goes to the origins alone, and needs a provider whose `placement` is `query` or
             `body`.
-        clock: Seconds since the epoch.
+        clock: Seconds since the epoch, until a refusal tells the provider's time.
         nonce: A new text at each call, letters and digits. None: random ones as long as the provider wants.
 
     Raises:
@@ -65,7 +72,7 @@ class OAuth1Middleware:
             which address it connects.
     """
 
-    __slots__ = ("_options", "_origins", "_signer", "_strips_query")
+    __slots__ = ("_clock", "_clocks", "_credentials", "_options", "_origins", "_signer", "_strips_query")
 
     def __init__(
         self,
@@ -99,10 +106,13 @@ class OAuth1Middleware:
             require_secure_transport(origin, method, allow_http=allow_http)
         rules = SigningRules() if provider is None else provider.rules
         self._signer = Signer(consumer, token, signature_method=method, rules=rules, realm=realm)
+        self._credentials = (consumer,) if token is None else (consumer, token)
         self._strips_query = strips
+        self._clock = clock
+        self._clocks = ProviderClock(clock, never_back=is_monotonic)
         self._options = SigningOptions.of(
             provider,
-            clock=ProviderClock(clock, never_back=is_monotonic).now,
+            clock=self._clocks.now,
             nonce=nonce,
             basic_auth=basic_authorization(basic_auth),
         )
@@ -130,14 +140,31 @@ class OAuth1Middleware:
         call = SignedCall(self._options, self._signer, RequestTarget(signed.url, origin))
         await call.prepare(signed)
         try:
-            return await handler(signed)
+            response = await handler(signed)
         except Exception as error:
             if not signed.has_begun or signed.method in SAFE_METHODS or not is_network_error(error):
                 raise
             what = f"{signed.method} {signed.url.with_query(None)}"
             failure = outcome_unknown(what, error, method=signed.method, url=str(signed.url))
+        else:
+            if response.status in _REFUSALS:
+                await self._learn_clock(origin, response)
+            return response
         # Raised outside the handler: aiohttp's error holds the whole request and must not become its context.
         raise failure
+
+    async def _learn_clock(self, origin: Origin, response: ClientResponse) -> None:
+        """Go by the provider's clock from now on, if the refusal is for the timestamp or probably is."""
+        secrets = [one.secret for one in self._credentials]
+        problem = await read_refusal(response, secrets, self._clock())
+        theirs = provider_time(problem)
+        is_off = theirs is not None and abs(theirs - self._clocks.now(origin)) > UNEXPLAINED
+        if problem.error_type is TimestampRefused:
+            self._clocks.correct(origin, theirs)
+        elif is_off and (problem.may_be_clock_skew or problem.error_type is NonceRejected):
+            self._clocks.correct(origin, theirs, is_guess=True)
+        elif problem.may_be_clock_skew and self._clocks.is_guessed(origin):
+            self._clocks.reset(origin)  # the guess did not help
 
 
 def _check_provider(provider: Provider) -> None:

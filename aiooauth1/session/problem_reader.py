@@ -20,7 +20,14 @@ if TYPE_CHECKING:
     from aiooauth1.responses.problem import Problem
 
 
-__all__ = ["CallContext", "has_problem", "keep_unread", "raise_for_problem", "read_problem_response"]
+__all__ = [
+    "CallContext",
+    "has_problem",
+    "keep_unread",
+    "raise_for_problem",
+    "read_problem_response",
+    "read_refusal",
+]
 
 _FIRST_REFUSAL = 400
 _MOST_READ = 64 * 1024
@@ -66,7 +73,7 @@ async def raise_for_problem(response: ClientResponse) -> None:
     """
     kept: tuple[Problem, dict[str, Any]] | None = vars(response).get(_KEPT)
     if kept is None and response.status >= _FIRST_REFUSAL:
-        problem = await _read(response, [], time.time())
+        problem = await read_refusal(response, [], time.time())
         kept = problem, {"method": response.method, "url": str(response.url)}
     del response  # reports of an error may show the locals along its way, and its fields may echo ours
     if kept is not None:
@@ -100,7 +107,7 @@ async def read_problem_response(
     if response.status < _FIRST_REFUSAL:
         problem = await _read_success(response, secrets, context.now, refusal_header)
     else:
-        problem = await _read(response, secrets, context.now)
+        problem = await read_refusal(response, secrets, context.now)
     if problem is None:
         return None
     problem = with_hints(problem, context.hints, (context.consumer, context.token))
@@ -124,7 +131,14 @@ def keep_unread(response: ClientResponse) -> None:
     vars(response)[_KEPT] = Problem(response.status, meaning=""), details
 
 
-async def _read(response: ClientResponse, secrets: list[str], now: float) -> Problem:
+async def read_refusal(response: ClientResponse, secrets: list[str], now: float) -> Problem:
+    """Return what a refusal says, having read at most 64 KiB of it, which stays there for the caller.
+
+    Args:
+        response: The response, with a status of 400 or more.
+        secrets: What must not come back out of it.
+        now: Seconds since the epoch, by our own clock.
+    """
     # Here, since reading refusals takes a fifth of the package: many a process meets none.
     from aiooauth1.responses.problem import read_problem  # noqa: PLC0415  when used
 

@@ -55,13 +55,13 @@ if TYPE_CHECKING:
     from aiooauth1.transport.origin import Origin, RequestTarget
 
 
-__all__ = ["RetryMiddleware"]
+__all__ = ["UNEXPLAINED", "RetryMiddleware", "provider_time"]
 
 _LAST_SUCCESS = 299
 _FIRST_REFUSAL = 400
 _FIRST_FAULT = 500
 _PROXY_IS_BUSY = frozenset({408, 429})  # pools of proxies limit the rate of CONNECT (proxy.py#1530)
-_UNEXPLAINED = 60.0  # seconds that a Date must be off before a 401 without a reason counts as clock skew
+UNEXPLAINED = 60.0  # seconds that a Date must be off before a 401 without a reason counts as clock skew
 
 logger: logging.Logger = logging.getLogger("aiooauth1.retry")
 
@@ -418,8 +418,8 @@ class RetryMiddleware(UserCall):
     ) -> bool:
         """Say whether another signature helps: with a corrected clock, or just another nonce. Each once."""
         clocks, origin = self._pool.clocks, self.origin
-        theirs = problem.server_time
-        is_off = theirs is not None and abs(theirs - clocks.now(origin)) > _UNEXPLAINED
+        theirs = provider_time(problem)
+        is_off = theirs is not None and abs(theirs - clocks.now(origin)) > UNEXPLAINED
         if problem.may_be_clock_skew:
             if is_off:
                 # A provider that gives no reason, or says so of every mistake, probably refuses the time.
@@ -434,9 +434,7 @@ class RetryMiddleware(UserCall):
             return False
         self._resigned_for |= {kind}
         if kind is TimestampRefused:
-            acceptable = problem.parameters.get("oauth_acceptable_timestamps", "")
-            time = server_time(acceptable, "") or theirs
-            if not clocks.correct(origin, time, is_guess=self._guessed_clock_skew):
+            if not clocks.correct(origin, theirs, is_guess=self._guessed_clock_skew):
                 return False
             difference = self._pool.clocks.difference(origin)
             logger.info(
@@ -502,6 +500,12 @@ class RetryMiddleware(UserCall):
             "attempt": attempt,
             "reason": reason,
         }
+
+
+def provider_time(problem: Problem) -> float | None:
+    """Return the provider's time as its refusal tells it, in seconds since the epoch; None if it does not."""
+    acceptable = problem.parameters.get("oauth_acceptable_timestamps", "")
+    return server_time(acceptable, "") or problem.server_time
 
 
 def _is_final(error: Exception) -> bool:

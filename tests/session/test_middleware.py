@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 import warnings
+from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -279,3 +281,48 @@ async def test_a_session_with_a_cookie_jar_of_its_own_keeps_cookies_as_the_docst
         for _ in range(2):
             await http.get(listener.origin)
     assert [one.header("Cookie") for one in listener.arrivals] == [None, None]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"oauth_problem=timestamp_refused",
+        b"oauth_problem=nonce_used",  # passport-http-oauth
+        b'{"errors": [{"code": 32, "message": "Could not authenticate you."}]}',  # X
+        b"",
+    ],
+)
+async def test_the_middleware_goes_by_the_clock_of_a_provider_that_refused_its_timestamp(
+    listener: Listener, body: bytes
+) -> None:
+    def answer(arrival: Arrival) -> bytes:
+        theirs = time.time() + 3600
+        if abs(theirs - int(oauth_parameters(arrival)["oauth_timestamp"])) < 300:
+            return reply()
+        return reply(401, {"Date": formatdate(theirs, usegmt=True)}, body)
+
+    listener.answer = answer
+    async with ClientSession(middlewares=(middleware_for(listener.origin),)) as http:
+        responses = [await http.post(listener.origin, data=b"x") for _ in range(3)]
+        assert [response.status for response in responses] == [401, 200, 200]
+        assert await responses[0].read() == body
+
+
+async def test_a_refusal_for_another_reason_leaves_the_clock_of_the_middleware(listener: Listener) -> None:
+    date = formatdate(time.time() + 3600, usegmt=True)
+    listener.answer = lambda _: reply(401, {"Date": date}, b"oauth_problem=token_rejected")
+    async with ClientSession(middlewares=(middleware_for(listener.origin),)) as http:
+        for _ in range(2):
+            assert (await http.get(listener.origin)).status == 401
+    ages = [time.time() - int(oauth_parameters(arrival)["oauth_timestamp"]) for arrival in listener.arrivals]
+    assert all(abs(age) < 60 for age in ages)
+
+
+async def test_a_date_of_a_clock_that_was_not_the_reason_is_given_up_again(listener: Listener) -> None:
+    date = formatdate(time.time() + 3600, usegmt=True)
+    listener.answer = lambda _: reply(401, {"Date": date})
+    async with ClientSession(middlewares=(middleware_for(listener.origin),)) as http:
+        for _ in range(3):
+            assert (await http.get(listener.origin)).status == 401
+    ages = [time.time() - int(oauth_parameters(arrival)["oauth_timestamp"]) for arrival in listener.arrivals]
+    assert [age < -1800 for age in ages] == [False, True, False]
