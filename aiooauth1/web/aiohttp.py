@@ -103,7 +103,8 @@ def oauth_routes(
     Args:
         handshake: The handshake to run. All processes of the application must share its store.
         callback_url: The URL to which the provider sends browsers back. It is configuration, never taken from
-            a request's `Host`. It must be https, or http on loopback. Its path is the callback route.
+            a request's `Host`. It must be https, or http on loopback (elsewhere only if the handshake has
+            `allow_http=True`). Its path is the callback route.
         start_path: The path of the start route.
         on_connected: `(request, connected)`, called after a success. If it is None or returns None, the
             browser is redirected to `return_to`. Each of these hooks may be a plain or a coroutine function.
