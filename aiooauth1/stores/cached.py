@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple, Self, cast
 from aiooauth1._internal.secrecy import SecretBytes
 from aiooauth1.errors import StoreUnavailable
 from aiooauth1.stores.batching import FreshReads
-from aiooauth1.stores.keys import check_names
+from aiooauth1.stores.codec import check_tokens
+from aiooauth1.stores.keys import check_key, check_names
 from aiooauth1.stores.protocols import check_store, put_access_tokens
 
 
@@ -82,7 +83,7 @@ class CachedStore:
         clock: Seconds from any beginning, never going back.
 
     Raises:
-        TypeError: If `store` is not a store of access tokens, or is a class.
+        TypeError: If `store` is not a store of access tokens, or is a class, or `size` or `ttl` not a number.
         ValueError: If `size` is less than 1, or `ttl` negative or not a number.
 
     >>> from aiooauth1 import AccessToken, MemoryStore
@@ -103,10 +104,14 @@ class CachedStore:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         check_store(store)
+        if isinstance(size, bool) or not isinstance(size, int):
+            raise TypeError(f"size must be an int, not {type(size).__name__}")
         if size < 1:
             raise ValueError(
                 f"size must be 1 or more tokens, not {size}: without a cache use the store itself"
             )
+        if isinstance(ttl, bool) or not isinstance(ttl, (int, float)):
+            raise TypeError(f"ttl must be a number of seconds, not {type(ttl).__name__}")
         if not 0 <= ttl < math.inf:
             raise ValueError(f"ttl must be a number of seconds, 0 or more, not {ttl}")
         self._store = store
@@ -181,9 +186,10 @@ class CachedStore:
         Raises:
             StoreUnavailable: If the store did not answer in time; which tokens are stored is not known.
         """
+        check_names(provider=provider)
+        check_tokens(tokens)
         with ExitStack() as writing:
             for user in tokens:
-                check_names(provider=provider, user=user)
                 writing.enter_context(self._writing(_User(provider, user)))
             await put_access_tokens(self._store, provider, tokens)
 
@@ -194,6 +200,8 @@ class CachedStore:
             StoreUnavailable: If the store did not answer in time; whether the token is stored is not known.
             StoreCorrupt: If the stored record is not one of ours.
         """
+        check_names(provider=provider, user=user)
+        check_key(old_key, "old_key")
         with self._writing(_User(provider, user)) as write:
             replaced = await self._store.replace_access_token(provider, user, old_key, token)
             write.stored = token if replaced else None
@@ -206,6 +214,9 @@ class CachedStore:
             StoreUnavailable: If the store did not answer in time; whether the token is stored is not known.
             StoreCorrupt: If the stored record is not one of ours.
         """
+        check_names(provider=provider, user=user)
+        if key is not None:
+            check_key(key)
         with self._writing(_User(provider, user)):
             return await self._store.discard_access_token(provider, user, key)
 

@@ -9,20 +9,19 @@ from __future__ import annotations
 import json
 import math
 import re
-from typing import TYPE_CHECKING, NoReturn
+from collections.abc import Mapping
+from typing import NoReturn
 
 from aiooauth1.credentials import AccessToken
 from aiooauth1.errors import StoreCorrupt
-
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from aiooauth1.stores.keys import check_names
 
 
 __all__ = [
     "MAX_RECORD",
     "SEALED",
     "check_token",
+    "check_tokens",
     "decode_token",
     "dump_record",
     "encode_token",
@@ -100,6 +99,19 @@ def check_token(token: object) -> None:
     if not isinstance(token, AccessToken):
         given = type(token).__name__
         raise TypeError(f"a token store keeps AccessToken, not {given}: AccessToken.from_params() makes one")
+
+
+def check_tokens(tokens: object) -> None:
+    """Refuse what is not a mapping of users to access tokens, before any of them is stored.
+
+    Raises:
+        TypeError: If it is not.
+    """
+    if not isinstance(tokens, Mapping):
+        raise TypeError(f"tokens must be a mapping of users to tokens, not {type(tokens).__name__}")
+    for user, token in tokens.items():
+        check_names(user=user)
+        check_token(token)
 
 
 def encode_token(token: AccessToken) -> bytes:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 
-__all__ = ["Encryption"]
+__all__ = ["Encryption", "check_encryption"]
 
 _KEY_BYTES = 32
 _ID_END = 1 + 4
@@ -193,6 +193,16 @@ class Encryption:
         if self._accept_plain and _is_plain(sealed):
             return False
         return _head(sealed)[1:] == self._current
+
+
+def check_encryption(given: object) -> None:
+    """Refuse what is neither an `Encryption` nor None: a key, above all.
+
+    Raises:
+        TypeError: If it is.
+    """
+    if given is not None and not isinstance(given, Encryption):
+        raise TypeError(f"encryption must be an Encryption(key) or None, not {type(given).__name__}")
 
 
 def _aesgcm() -> type[AESGCM]:

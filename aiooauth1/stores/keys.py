@@ -7,7 +7,7 @@ import hashlib
 import re
 
 
-__all__ = ["check_names", "name_bytes", "name_from_bytes", "record_key", "text_digest"]
+__all__ = ["check_key", "check_names", "name_bytes", "name_from_bytes", "record_key", "text_digest"]
 
 # What stands in a key as it is: no separator, no pattern character, no cluster hash tag, no "~".
 _HARMLESS = re.compile(r"[A-Za-z0-9._@+-]{1,64}")
@@ -29,6 +29,22 @@ def check_names(**names: object) -> None:
             raise TypeError(
                 f"{what} must be a str, not {type(name).__name__}: write str({what}) for your own id"
             )
+
+
+def check_key(key: object, what: str = "key") -> None:
+    """Refuse what is not the key of a token: nothing equals it, so the token would stay in silence.
+
+    Args:
+        key: The key.
+        what: The name of the argument.
+
+    Raises:
+        TypeError: If it is not a `str`.
+
+    >>> check_key("nnch734d00sl2jdk")
+    """
+    if not isinstance(key, str):
+        raise TypeError(f"{what} must be a token's key, a str, not {type(key).__name__}: write token.key")
 
 
 def name_bytes(name: str) -> bytes:

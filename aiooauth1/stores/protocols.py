@@ -10,6 +10,8 @@ import asyncio
 import math
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from aiooauth1.stores.codec import check_tokens
+
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -24,6 +26,8 @@ __all__ = [
     "Held",
     "PendingStore",
     "TokenStore",
+    "check_count",
+    "check_seconds",
     "check_store",
     "put_access_tokens",
     "validate_ttl",
@@ -187,8 +191,10 @@ async def put_access_tokens(
         tokens: The tokens by the application's own name for the user.
 
     Raises:
+        TypeError: If it is not a mapping of `str` to AccessToken. Nothing is stored then.
         StoreUnavailable: If the store did not answer in time; which tokens are stored is not known.
     """
+    check_tokens(tokens)
     if (put_all := getattr(store, "put_access_tokens", None)) is not None:
         await put_all(provider, tokens)
         return
@@ -212,10 +218,45 @@ def validate_ttl(ttl: float) -> None:
         ttl: Seconds.
 
     Raises:
+        TypeError: If it is not a number.
         ValueError: If it is not a positive number.
     """
-    if not 0 < ttl < math.inf:
-        raise ValueError(f"ttl must be a positive number of seconds, not {ttl}")
+    check_seconds("ttl", ttl)
+
+
+def check_seconds(what: str, given: object, *, below: float = math.inf) -> None:
+    """Refuse what is not a positive, finite number of seconds.
+
+    Args:
+        what: The name of the argument.
+        given: Its value.
+        below: What it must be less than.
+
+    Raises:
+        TypeError: If it is not a number.
+        ValueError: If it is not positive or too large.
+    """
+    if isinstance(given, bool) or not isinstance(given, (int, float)):
+        raise TypeError(f"{what} must be a number of seconds, not {type(given).__name__}")
+    if not 0 < given < below:
+        raise ValueError(f"{what} must be a positive number of seconds, not {given!r}")
+
+
+def check_count(what: str, given: object) -> None:
+    """Refuse what is not a whole number from 1 on.
+
+    Args:
+        what: The name of the argument.
+        given: Its value.
+
+    Raises:
+        TypeError: If it is not an int.
+        ValueError: If it is less than 1.
+    """
+    if isinstance(given, bool) or not isinstance(given, int):
+        raise TypeError(f"{what} must be an int, not {type(given).__name__}")
+    if given < 1:
+        raise ValueError(f"{what} must be 1 or more, not {given}")
 
 
 def check_store(store: object, *, method: str = "put_access_token") -> None:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import secrets
 import traceback
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from patience import PATIENCE
+from redis.asyncio import Redis
 
 from aiooauth1 import AccessToken, MemoryStore, RequestToken
 from aiooauth1.errors import OAuth1Error, StoreUnavailable
 from aiooauth1.stores import Held
 from aiooauth1.stores.cached import CachedStore
 from aiooauth1.stores.encryption import Encryption
+from aiooauth1.stores.protocols import put_access_tokens
 from aiooauth1.stores.redis import RedisStore
 from aiooauth1.stores.sqlite import SQLiteStore
 
@@ -95,6 +97,78 @@ async def test_what_is_no_access_token_is_not_kept(store: Store, given: Any) -> 
     with pytest.raises(TypeError, match="a token store keeps AccessToken, not"):
         await store.put_access_tokens("x", {"ann": given})
     assert await store.get_access_token("x", "ann") is None
+
+
+@pytest.mark.parametrize("key", [7, TOKEN, b"k"], ids=repr)
+async def test_a_key_that_is_no_text_is_a_type_error_since_no_token_has_it(store: Store, key: Any) -> None:
+    await store.put_access_token("x", "ann", TOKEN)
+    with pytest.raises(TypeError, match=r"key must be a token's key, a str, not .*: write token\.key"):
+        await store.discard_access_token("x", "ann", key)
+    with pytest.raises(TypeError, match="old_key must be a token's key"):
+        await store.replace_access_token("x", "ann", key, TOKEN)
+
+
+@pytest.mark.parametrize(
+    "tokens", [[("ann", TOKEN)], None, "ann", iter(())], ids=["pairs", "None", "a text", "an iterator"]
+)
+async def test_many_tokens_are_a_mapping(store: Store, tokens: Any) -> None:
+    with pytest.raises(TypeError, match="tokens must be a mapping of users to tokens, not"):
+        await store.put_access_tokens("x", tokens)
+    with pytest.raises(TypeError, match="tokens must be a mapping of users to tokens, not"):
+        await put_access_tokens(store, "x", tokens)
+
+
+@pytest.mark.parametrize(
+    ("token", "error"),
+    [
+        (AccessToken("k", "s", params=cast("Any", {"user_id": 7})), TypeError),
+        (AccessToken("k", "s", params=cast("Any", {7: "x"})), TypeError),
+        (AccessToken("k", "s", expires_at=float("nan")), ValueError),
+        (AccessToken("k", "s", expires_at=float("inf")), ValueError),
+        (AccessToken("k", "s" * 20_000), ValueError),
+    ],
+    ids=["a number in params", "a name in params", "NaN", "for ever", "too long"],
+)
+async def test_a_token_that_one_store_refuses_every_store_refuses(
+    store: Store, token: AccessToken, error: type[Exception]
+) -> None:
+    """Tests are run with `MemoryStore`, and other stores write records."""
+    for put in (
+        lambda: store.put_access_token("x", "ann", token),
+        lambda: store.put_access_tokens("x", {"ann": token}),
+        lambda: store.replace_access_token("x", "ann", "k", token),
+    ):
+        with pytest.raises(error, match="cannot be stored"):
+            await put()
+    assert await store.get_access_token("x", "ann") is None
+
+
+MISTAKES: dict[str, tuple[Callable[[], object], str]] = {
+    "a ttl in a text": (lambda: CachedStore(MemoryStore(), ttl=cast("Any", "5")), "ttl must be a number"),
+    "no ttl": (lambda: CachedStore(MemoryStore(), ttl=cast("Any", None)), "ttl must be a number"),
+    "a size in a text": (lambda: CachedStore(MemoryStore(), size=cast("Any", "5")), "size must be an int"),
+    "half a handshake": (lambda: MemoryStore(max_pending=cast("Any", 1.5)), "max_pending must be an int"),
+    "a bound of SQLite": (lambda: SQLiteStore("t", max_pending=cast("Any", "9")), "max_pending must be"),
+    "a path of bytes": (lambda: SQLiteStore(cast("Any", b"t")), "must be a str or a Path, not bytes"),
+    "SQLite's timeout": (lambda: SQLiteStore("t", timeout=cast("Any", "2")), "timeout must be a number"),
+    "a key as encryption": (lambda: SQLiteStore("t", encryption=cast("Any", "k" * 44)), "an Encryption"),
+    "Redis' timeout": (lambda: _redis(timeout=None), "timeout must be a number"),
+    "a prefix of bytes": (lambda: _redis(prefix=b"x"), "prefix must be a str, not bytes"),
+    "bytes as encryption": (lambda: _redis(encryption=b"k" * 32), "an Encryption"),
+    "no URL": (lambda: RedisStore.from_url(cast("Any", None)), "takes a str, not NoneType"),
+    "a class of redis-py": (lambda: RedisStore(cast("Any", Redis)), "not the class Redis: write"),
+}
+
+
+def _redis(**options: Any) -> RedisStore:
+    return RedisStore.from_url("redis://localhost", **options)
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_store_says_at_once_which_argument_is_of_another_type(name: str) -> None:
+    make, says = MISTAKES[name]
+    with pytest.raises(TypeError, match=says):
+        make()
 
 
 async def test_many_tokens_are_put_in_place_of_any_other(store: Store) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import re
 from contextlib import suppress
 from enum import Enum
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 
 try:
@@ -27,6 +29,7 @@ _FOR_TOKENS = 8  # of them, which nothing else takes: a flood of callbacks must 
 _OLDEST = (5, 0, 1)
 _RETRY_IN_CLUSTER = (6, 0, 0)  # since when the Cluster client takes its repetitions as a Retry
 _ANY_NUMBER = 2**31
+_DATABASE = re.compile(r"(?:/[0-9]*)?")
 _CLUSTER = {"redis+cluster://": "redis://", "rediss+cluster://": "rediss://"}
 
 
@@ -50,6 +53,10 @@ def check_client(client: Client) -> None:
         TypeError: If it is not an asyncio client of redis-py.
         ValueError: If it decodes responses.
     """
+    if isinstance(client, type):
+        raise TypeError(
+            f"RedisStore needs a client, not the class {client.__name__}: write RedisStore.from_url(…)"
+        )
     if not inspect.iscoroutinefunction(getattr(client, "execute_command", None)):
         given = f"{type(client).__module__}.{type(client).__qualname__}"
         raise TypeError(f"RedisStore needs a client of redis.asyncio, Redis or RedisCluster, not {given}")
@@ -67,6 +74,12 @@ def client_for(url: str, timeout: float) -> Redis | RedisCluster:
     Raises:
         ValueError: If it is not such a URL.
     """
+    if url.startswith("redis") and not _DATABASE.fullmatch(_path(url)):
+        # redis-py would take database 0 for it, where others may keep theirs.
+        raise ValueError(
+            "RedisStore.from_url(): the path of the URL must be the number of a database, such as"
+            " redis://localhost:6379/0; names are told apart by prefix="
+        )
     options: dict[str, Any] = {
         "max_connections": MOST_AT_ONCE,
         "socket_connect_timeout": timeout,
@@ -94,6 +107,12 @@ def client_for(url: str, timeout: float) -> Redis | RedisCluster:
         "RedisStore.from_url() needs a URL such as redis://localhost:6379/0, rediss://…, unix://… or "
         "redis+cluster://…, with nothing but options of redis-py's client in its query"
     )
+
+
+def _path(url: str) -> str:
+    with suppress(ValueError):  # it is not a URL, which redis-py finds as well
+        return urlsplit(url).path
+    return ""
 
 
 def _version() -> tuple[int, ...]:

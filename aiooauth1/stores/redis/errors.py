@@ -12,9 +12,12 @@ __all__ = ["RedisFailure", "classify"]
 # type of its own, so they are known by their text as well.
 _REFUSALS = {
     "ASK": "its slots are being moved: use a Cluster client, or redis+cluster:// in the URL",
+    "DENIED": "it takes no clients from other machines (protected mode): give it a password",
     "DB index": "it has no database of that number: use a lower one, or raise its setting `databases`",
     "unknown command": "it does not know the command: RedisStore needs Redis 6.2 or later with Lua scripts",
     "syntax error": "it does not know an option of SET: RedisStore needs Redis 6.2 or later",
+    "request limit exceeded": "its plan's requests are spent",
+    "requests limit exceeded": "its plan's requests are spent",
     "max number of clients": "it has as many clients as it takes (maxclients)",
     "BUSY": "a script that is not ours keeps it busy",
     "CLUSTERDOWN": "the Cluster is down",
@@ -37,6 +40,8 @@ _REFUSALS = {
 _PASSING = {"CLUSTERDOWN", "LOADING", "MASTERDOWN", "TRYAGAIN", "max number of clients"}
 _CODE = re.compile(r"\b(?:" + "|".join(_REFUSALS) + r")\b")
 _MOST_CAUSES = 8
+_NO_PASSWORD = ("Authentication required", "HELLO must be called")
+_AS_CONNECTION = {"max number of clients reached": "max number of clients", "DB index": "DB index"}
 _TYPES = {
     "AskError": "ASK",
     "AuthenticationError": "WRONGPASS",
@@ -98,6 +103,7 @@ _CONNECTIONS = {
     "FileNotFoundError": "there is no such socket",
     "PermissionError": "its socket may not be opened",
     "ConnectionResetError": "the connection was reset",
+    "InvalidResponse": "what answers there does not speak Redis's protocol: check host and port",
 }
 
 
@@ -115,11 +121,17 @@ def _connection(error: BaseException, name: str) -> str:
 
 
 def _code(error: Exception) -> str | None:
-    for kind in _kinds(error):
+    kinds = _kinds(error)
+    if "AuthenticationError" in kinds and str(error).startswith(_NO_PASSWORD):
+        return "NOAUTH"  # redis-py has one class for it and for a wrong password
+    if kinds[0] == "ConnectionError":
+        # What redis-py makes of two refusals: these are its own words, and the server's.
+        return next((code for words, code in _AS_CONNECTION.items() if str(error).startswith(words)), None)
+    for kind in kinds:
         if kind in _TYPES:
             return _TYPES[kind]
     # By its text only what Redis said: a connection's error may show anything, such as the name of a host.
-    found = _CODE.search(str(error)) if "ResponseError" in _kinds(error) else None
+    found = _CODE.search(str(error)) if "ResponseError" in kinds else None
     return found.group() if found is not None else None
 
 

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from aiooauth1._internal.secrecy import SecretBytes
 from aiooauth1.errors import StoreCorrupt
 from aiooauth1.stores.batching import ReadBatcher
-from aiooauth1.stores.protocols import Held, validate_ttl
+from aiooauth1.stores.codec import check_tokens
+from aiooauth1.stores.encryption import check_encryption
+from aiooauth1.stores.keys import check_key
+from aiooauth1.stores.protocols import Held, check_seconds, validate_ttl
 from aiooauth1.stores.redis.client import Lane, check_client, check_version, client_for
 from aiooauth1.stores.redis.commands import ABSENT, Commands
 from aiooauth1.stores.redis.executor import Executor
@@ -79,7 +82,10 @@ class RedisStore:
     ) -> None:
         check_version()
         check_client(redis)
-        _check_timeout(timeout)
+        check_seconds("timeout", timeout)
+        check_encryption(encryption)
+        if not isinstance(prefix, str):
+            raise TypeError(f"prefix must be a str, not {type(prefix).__name__}")
         self._executor = Executor(redis, timeout)
         # Callbacks wait for the record of their handshake: they are gathered apart from token reads.
         self._tokens, self._handshakes = (self._batcher(lane, timeout) for lane in Lane)
@@ -107,13 +113,17 @@ class RedisStore:
 
         Raises:
             ImportError: If redis-py is not installed or too old.
-            ValueError: If it is not such a URL, or `timeout` is not a positive number.
+            TypeError: If an argument is of another type.
+            ValueError: If it is not such a URL, its path is not the number of a database, or `timeout` is
+                not a positive number.
 
         >>> store = RedisStore.from_url("redis://localhost:6379/0", prefix="tweetexpress:")
         """
         check_version()
+        if not isinstance(url, str):
+            raise TypeError(f"RedisStore.from_url() takes a str, not {type(url).__name__}")
         try:
-            _check_timeout(timeout)
+            check_seconds("timeout", timeout)
             client = client_for(url, timeout)
         except ValueError as error:
             reason = str(error)
@@ -176,6 +186,7 @@ class RedisStore:
             TypeError: If a name is not a `str`, or a token holds what cannot be stored.
             ValueError: If a token holds what cannot be stored.
         """
+        check_tokens(tokens)
         users = list(tokens)
         for start in range(0, len(users), _AT_ONCE):
             puts = [
@@ -209,6 +220,7 @@ class RedisStore:
             TypeError: If the token holds what cannot be stored.
             ValueError: Likewise.
         """
+        check_key(old_key, "old_key")
         key = self._records.access_key(provider, user)
 
         async def replace(commands: Commands) -> bool:
@@ -230,6 +242,8 @@ class RedisStore:
             StoreUnavailable: If it did not work in time; whether the token is stored is not known.
             StoreCorrupt: If a key is given, and what is there is not one of ours or does not decrypt.
         """
+        if key is not None:
+            check_key(key)
         place = self._records.access_key(provider, user)
 
         async def discard(commands: Commands) -> bool:
@@ -364,8 +378,3 @@ class RedisStore:
     async def _user(self, commands: Commands, key: bytes) -> str | None:
         stored = await commands.read(key)
         return self._records.open_token(key, stored).user if stored is not None else None
-
-
-def _check_timeout(timeout: float) -> None:
-    if not 0 < timeout < math.inf:
-        raise ValueError(f"timeout must be a positive number of seconds, not {timeout}")

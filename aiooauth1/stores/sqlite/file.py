@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from aiooauth1._internal.lifecycle import LoopAffinity
 from aiooauth1._internal.sqlite import in_daemon_thread, make_private
 from aiooauth1.errors import StoreCorrupt, StoreUnavailable
+from aiooauth1.stores.protocols import check_seconds
 from aiooauth1.stores.sqlite.database import Database
 
 
@@ -67,7 +68,8 @@ class SQLiteFile:
         timeout: How many seconds an operation may take.
 
     Raises:
-        ValueError: If the path is empty or `:memory:`, or the timeout not a number of seconds above 0.
+        TypeError: If the path is not text or a path, or the timeout not a number.
+        ValueError: If the path is not one of a file, or the timeout not a number of seconds above 0.
     """
 
     def __init__(
@@ -80,12 +82,8 @@ class SQLiteFile:
         schema: Sequence[str],
         timeout: float,
     ) -> None:
-        if os.fspath(path) in {"", ":memory:"}:
-            raise ValueError(
-                "a SQLite store needs the path of a file; for tokens in memory there is MemoryStore"
-            )
-        if not 0 < timeout < _LONGEST:
-            raise ValueError(f"timeout must be a number of seconds above 0, not {timeout!r}")
+        _check_path(path)
+        check_seconds("timeout", timeout, below=_LONGEST)
         self._connect = connect
         self._path = str(Path(path).absolute())  # the working directory may be another one by first use
         self._mark = (application_id, version)
@@ -95,6 +93,7 @@ class SQLiteFile:
         self._opening: asyncio.Task[Database | _Failure] | None = None
         self._database: Database | None = None
         self._inode: tuple[int, int] | None = None  # of the open file
+        self._log: tuple[int, int] | None = None  # of its write-ahead log
         self._closing = asyncio.Lock()  # aiosqlite never answers a second close while the first is under way
 
     @asynccontextmanager
@@ -110,11 +109,19 @@ class SQLiteFile:
         try:
             async with asyncio.timeout(self._timeout):
                 yield await self._open_database()
-            if self._database is None or self._inode_now() == self._inode:
+            if self._database is None:
+                return
+            if _inode(self._path) != self._inode:
+                which = "it"
+            elif _inode(f"{self._path}-wal") != self._log:
+                which = "its log (the file that ends in -wal)"
+            else:
                 return
             # What was written may have gone to a file that no process opens again.
             failure = self._error(
-                _Failure(StoreUnavailable, "it was deleted or replaced meanwhile: what was written is lost")
+                _Failure(
+                    StoreUnavailable, f"{which} was deleted or replaced meanwhile: what was written is lost"
+                )
             )
         except TimeoutError:
             failure = self.late()
@@ -163,7 +170,7 @@ class SQLiteFile:
     async def _open_database(self) -> Database:
         self.check()
         if self._database is not None:
-            if (inode := self._inode_now()) == self._inode:
+            if (inode := _inode(self._path)) == self._inode:
                 return self._database
             # Not opened again: SQLite would apply the old file's log, which lies beside it, to the new one.
             what = "deleted" if inode is None else "replaced"
@@ -191,7 +198,7 @@ class SQLiteFile:
                         await asyncio.sleep(_PAUSE)
                 reader, writer = connections
                 await reader.execute("PRAGMA query_only=ON")
-                self._inode = self._inode_now()
+                self._inode, self._log = _inode(self._path), _inode(f"{self._path}-wal")
                 self._database = opened = Database(reader, writer)
         except TimeoutError:
             pass
@@ -266,16 +273,37 @@ class SQLiteFile:
             raise _WrongFileError("it is a database of something else")
         return False
 
-    def _inode_now(self) -> tuple[int, int] | None:
-        """Return the device and number of the file that has the path now, or None."""
-        try:
-            found = os.stat(self._path)  # noqa: PTH116  this is asked twice an operation
-        except OSError:
-            return None
-        return found.st_dev, found.st_ino
-
     def _error(self, failure: _Failure) -> Exception:
         return failure.kind(f"the token store {self._path!r}: {failure.reason}")
+
+
+def _inode(path: str) -> tuple[int, int] | None:
+    """Return the device and number of the file that has the path now, or None."""
+    try:
+        found = os.stat(path)  # noqa: PTH116  this is asked three times an operation
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _check_path(path: object) -> None:
+    """Refuse what is not the path of a file, above all what other libraries take for a database.
+
+    Raises:
+        TypeError: If it is neither text nor a path.
+        ValueError: If it is not the path of a file.
+    """
+    given = os.fspath(path) if isinstance(path, os.PathLike) else path
+    if not isinstance(given, str):
+        raise TypeError(f"the path of a SQLite store must be a str or a Path, not {type(given).__name__}")
+    if given in {"", ":memory:"}:
+        raise ValueError("a SQLite store needs the path of a file; for tokens in memory there is MemoryStore")
+    if given.startswith("file:") or "://" in given:
+        raise ValueError("a SQLite store needs the path of a file, not a URL: leave out what is before it")
+    if given.startswith("~"):
+        raise ValueError("the path of a SQLite store begins with ~: write Path(…).expanduser()")
+    if "\0" in given:
+        raise ValueError("the path of a SQLite store has a NUL character")
 
 
 class _WrongFileError(Exception):

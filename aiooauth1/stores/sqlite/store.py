@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Any, Self
 from aiooauth1._internal.secrecy import SecretBytes
 from aiooauth1.errors import StoreUnavailable, TooManyHandshakes
 from aiooauth1.stores.batching import ReadBatcher
-from aiooauth1.stores.protocols import Held, validate_ttl
+from aiooauth1.stores.codec import check_tokens
+from aiooauth1.stores.encryption import check_encryption
+from aiooauth1.stores.keys import check_key
+from aiooauth1.stores.protocols import Held, check_count, validate_ttl
 from aiooauth1.stores.sqlite.file import SQLiteFile
 from aiooauth1.stores.sqlite.records import SQLiteRecords
 from aiooauth1.stores.sqlite.rotation import rotate
@@ -113,7 +116,9 @@ class SQLiteStore:
 
     Raises:
         ImportError: If aiosqlite is not installed.
-        ValueError: If the path is empty or `:memory:`, or the timeout not a number of seconds above 0.
+        TypeError: If an argument is of another type.
+        ValueError: If the path is not one of a file (empty, `:memory:`, a URL, `~`), the timeout not a number
+            of seconds above 0, or `max_pending` less than 1.
     """
 
     def __init__(
@@ -125,6 +130,8 @@ class SQLiteStore:
         max_pending: int = 100_000,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        check_encryption(encryption)
+        check_count("max_pending", max_pending)
         # "aoa1": tells this package's files from those of other programs.
         self._file = SQLiteFile(
             path, aiosqlite.connect, application_id=0x616F6131, version=1, schema=_SCHEMA, timeout=timeout
@@ -172,6 +179,7 @@ class SQLiteStore:
             TypeError: If a name is not a `str`, or a token holds something other than text and numbers.
             ValueError: If a token is larger than a record may be: 16,384 bytes.
         """
+        check_tokens(tokens)
         places = [self._records.access(provider, user) for user in tokens]
         rows = [
             (*place[1:], self._records.seal_token(token, place), self._records.seal_user(user, place))
@@ -199,6 +207,7 @@ class SQLiteStore:
             TypeError: If the token holds something other than text and numbers.
             ValueError: If the token is larger than a record may be: 16,384 bytes.
         """
+        check_key(old_key, "old_key")
         place = self._records.access(provider, user)
         fresh = self._records.seal_token(token, place), self._records.seal_user(user, place)
         async with self._token_write(place) as database:
@@ -212,6 +221,8 @@ class SQLiteStore:
 
     async def discard_access_token(self, provider: str, user: str, key: str | None = None) -> bool:
         """Forget the user's token, if a key is given only the one of that key; say whether it went."""
+        if key is not None:
+            check_key(key)
         place = self._records.access(provider, user)
         async with self._token_write(place) as database:
             if key is None:

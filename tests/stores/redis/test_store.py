@@ -532,7 +532,17 @@ async def test_why_redis_refuses_is_said(own_redis: RedisServer) -> None:
         ),
         (redis.ResponseError("syntax error"), "needs Redis 6.2 or later"),
         (redis.ResponseError("DB index is out of range"), "no database of that number"),
-        (redis.ConnectionError("max number of clients reached"), "connection failed"),
+        # redis-py has these two as errors of the connection, the second with a unix socket.
+        (redis.ConnectionError("max number of clients reached"), "as many clients as it takes"),
+        (redis.ConnectionError("DB index is out of range"), "no database of that number"),
+        (redis.AuthenticationError("Authentication required."), "it wants a password"),
+        (redis.AuthenticationError("HELLO must be called with the client already"), "it wants a password"),
+        (redis.AuthenticationError("invalid username-password pair"), "does not take the user name"),
+        (redis.ResponseError("DENIED Redis is running in protected mode because"), "protected mode"),
+        # Upstash, older and newer: medusajs/admin#654, DIYgod/RSSHub#20937.
+        (redis.ResponseError("max daily request limit exceeded. Limit: 10000"), "requests are spent"),
+        (redis.ResponseError("max requests limit exceeded. Limit: 500000"), "requests are spent"),
+        (redis.InvalidResponse("Protocol Error: b'HTTP/1.1 400'"), "does not speak Redis's protocol"),
         (redis.ResponseError("max number of clients reached"), "as many clients as it takes"),
         (
             after(redis.ConnectionError("x"), ssl.SSLCertVerificationError(1, "self-signed")),
@@ -554,6 +564,14 @@ def test_an_error_of_redis_py_is_named_without_its_text(error: Exception, says: 
     message = classify(error).message
     assert re.search(says, message)
     assert "self-signed" not in message
+
+
+@pytest.mark.parametrize(
+    "url", ["redis://h/staging", "rediss://h:1/0/1", "redis+cluster://h/x", "redis://h/-1"]
+)
+def test_a_path_that_is_no_database_is_refused_where_redis_py_takes_database_0(url: str) -> None:
+    with pytest.raises(ValueError, match="must be the number of a database"):
+        RedisStore.from_url(url)
 
 
 # Users

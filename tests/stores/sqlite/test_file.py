@@ -311,13 +311,27 @@ async def test_a_link_to_a_new_file_leads_to_one_that_is_its_owners_alone(tmp_pa
 
 @pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf")])
 def test_a_timeout_that_is_none_is_refused(tmp_path: Path, timeout: float) -> None:
-    with pytest.raises(ValueError, match="timeout must be a number of seconds above 0"):
+    with pytest.raises(ValueError, match="timeout must be a positive number of seconds"):
         SQLiteStore(tmp_path / "tokens.db", timeout=timeout)
 
 
 @pytest.mark.parametrize("path", ["", ":memory:"])
 def test_a_store_without_a_file_is_refused(path: str) -> None:
     with pytest.raises(ValueError, match="MemoryStore"):
+        SQLiteStore(path, timeout=PATIENCE)
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("file:tokens.db?mode=memory", "not a URL"),  # as sqlite3 has it
+        ("sqlite:///tokens.db", "not a URL"),  # as SQLAlchemy has it
+        ("~/tokens.db", "expanduser"),
+        ("tokens\0.db", "NUL"),
+    ],
+)
+def test_what_other_libraries_take_for_a_database_is_refused(path: str, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
         SQLiteStore(path, timeout=PATIENCE)
 
 
@@ -536,15 +550,16 @@ async def test_a_file_that_goes_takes_no_token_until_it_is_back(tmp_path: Path, 
         assert await store.get_access_token("x", "bob") == ANN
 
 
+@pytest.mark.parametrize("ending", ["", "-wal"], ids=["file", "log"])
 async def test_a_write_during_which_the_file_goes_is_not_called_done(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
 ) -> None:
     path = tmp_path / "tokens.db"
     write = Database.write
 
     async def and_gone(database: Database, sql: str, *values: object) -> int:
         changed = await write(database, sql, *values)
-        path.unlink()
+        path.with_name(f"tokens.db{ending}").unlink()
         return changed
 
     async with SQLiteStore(path, timeout=PATIENCE) as store:
