@@ -62,6 +62,18 @@ class LoopAffinity:
         """Say whether this is the loop and process of the first use."""
         return self._bound_to == (os.getpid(), asyncio.get_running_loop())
 
+    def check_close(self) -> None:
+        """Refuse the close in another event loop than that of the first use, which still has the connections.
+
+        Raises:
+            RuntimeError: If it is another one, and that one is not closed.
+        """
+        if self._is_closed or self._bound_to is None:
+            return
+        process, loop = self._bound_to
+        if process == os.getpid() and loop is not asyncio.get_running_loop() and not loop.is_closed():
+            raise RuntimeError(f"the {self._what} is open in another event loop: close it there")
+
     def close(self) -> bool:
         """Refuse all later use, and say whether the connections may be closed from here.
 

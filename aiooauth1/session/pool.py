@@ -128,7 +128,8 @@ class ConnectionPool:
         self._responses: WeakSet[ClientResponse] = WeakSet()
         self._last_headers: dict[str, Mapping[str, str]] = {}
         # Those of all calls that bring none of their own.
-        self.middlewares: Sequence[ClientMiddlewareType] = tuple(self._options.get("middlewares", ()))
+        self.middlewares: Sequence[ClientMiddlewareType] = tuple(self._options.get("middlewares") or ())
+        self._options["middlewares"] = self.middlewares
         self._http: ClientSession | None = None
         given = self._options.get("timeout")
         if given is not None and not isinstance(given, ClientTimeout):
@@ -155,6 +156,7 @@ class ConnectionPool:
             if options.get("cookie_jar") is None:  # not `or`: an empty jar is false
                 options["cookie_jar"] = DummyCookieJar()
             if options.get("connector") is None:
+                options["connector_owner"] = True  # nobody else has it
                 options["connector"] = (public_connector if self.public_only else TCPConnector)(ssl=self._ssl)
             self._http = ClientSession(**options, request_class=SigningRequest)
             self._timeout = self._http.timeout
@@ -232,6 +234,10 @@ class ConnectionPool:
             self._pauses.discard(end)
         self.check_open()
 
+    def check_close(self) -> None:
+        """Raise RuntimeError if the pool is open in another event loop."""
+        self._affinity.check_close()
+
     async def close(self) -> None:
         """Close the connections and end the pauses before retries; a second time it does nothing."""
         if self._affinity.is_current():
@@ -239,8 +245,8 @@ class ConnectionPool:
                 self._pauses.pop().reschedule(0)
         if not self._affinity.close():
             return
-        owns_connections = self._options.get("connector_owner", True)
         connector = self._options.get("connector")
+        owns_connections = connector is None or self._options.get("connector_owner", True)
         if self._http is None:
             if connector is not None and owns_connections:
                 await connector.close()

@@ -247,9 +247,13 @@ class OAuth1Session:
         """Close the connections. A view closes nothing.
 
         Calls under way end with an error, also those that read a body or pause before a retry. An
-        `on_token_rejected` that runs is waited for, at most five seconds.
+        `on_token_rejected` that runs is waited for, at most five seconds, and then cancelled.
+
+        Raises:
+            RuntimeError: If the session is open in another event loop, which alone can close it.
         """
         if self._owns_pool:
+            self._pool.check_close()
             await self._rejections.drain()
             await self._pool.close()
 

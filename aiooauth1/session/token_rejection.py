@@ -109,7 +109,8 @@ class TokenRejectionHandler:
         self._telling.add(telling)
         acting.add_done_callback(self._acting.discard)
         telling.add_done_callback(self._telling.discard)
-        await asyncio.shield(telling if waits else acting)
+        # Not `shield`: the call is answered, even if `drain` cancels the handler.
+        await asyncio.wait({telling if waits else acting})
 
     def _is_suspicious(self, user: str) -> bool:
         """Say whether so many users were rejected in a row that the tokens are hardly the reason."""
@@ -128,9 +129,18 @@ class TokenRejectionHandler:
         return rejected >= _MOST_IN_A_ROW
 
     async def drain(self) -> None:
-        """Wait for handlers that run, at most 5 s: only they tell the application."""
-        if self._telling:
-            await asyncio.wait(self._telling, timeout=_LONGEST_DRAIN)
+        """Wait for handlers that run, at most 5 s, and cancel what is left: only they tell the application.
+
+        A handler that closes the session itself is not waited for, nor one of an event loop that has ended.
+        """
+        here, loop = asyncio.current_task(), asyncio.get_running_loop()
+        telling = {task for task in self._telling if task is not here and task.get_loop() is loop}
+        if not telling:
+            return
+        _, left = await asyncio.wait(telling, timeout=_LONGEST_DRAIN)
+        for task in left:
+            logger.warning("on_token_rejected was cancelled, %g s after close()", _LONGEST_DRAIN)
+            task.cancel()
 
     async def notify(self, problem: Problem, user: str, token: AccessToken) -> None:
         """Tell the application of a dead token that something else has discarded."""

@@ -180,6 +180,30 @@ def test_a_handshake_in_another_loop_says_so(ask: Callable[[Handshake], Awaitabl
     asyncio.run(made[0].aclose())
 
 
+async def test_closing_in_another_live_loop_says_where_to_close_and_leaves_the_connections_open() -> None:
+    async with Listener() as listener, Endpoint(http(REQUEST_TOKEN)) as endpoint:
+        session, handshake = signing(), endpoint.handshake()
+        await session.get(listener.origin)
+        await LEGS["begin"](handshake)
+        for close in (session.close, handshake.aclose):
+            with pytest.raises(RuntimeError, match="is open in another event loop: close it there"):
+                await asyncio.to_thread(asyncio.run, close())
+        await session.get(listener.origin)
+        await session.close()
+        await handshake.aclose()
+
+
+@pytest.mark.parametrize("options", [{}, {"connector": None}], ids=["no connector=", "connector=None"])
+async def test_a_connector_of_its_own_is_closed_whatever_connector_owner_says(
+    options: dict[str, Any],
+) -> None:
+    session = signing(connector_owner=False, **options)
+    connector = session.http.connector
+    await session.close()
+    assert connector is not None
+    assert connector.closed
+
+
 def test_what_nobody_used_is_at_home_wherever_it_is_used_first() -> None:
     affinity = LoopAffinity("thing")
     with pytest.raises(RuntimeError, match="loop"):

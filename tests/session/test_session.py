@@ -638,6 +638,21 @@ def test_a_session_shows_no_secret() -> None:
     assert not any(secret in repr(signing()) + str(vars(signing())) for secret in SECRETS)
 
 
+@pytest.mark.parametrize("kind", [None, (), "iterator"], ids=repr)
+async def test_middlewares_may_be_none_or_come_only_once(listener: Listener, kind: Any) -> None:
+    seen = []
+
+    async def note(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+        seen.append(request.method)
+        return await handler(request)
+
+    given = iter((note,)) if kind == "iterator" else kind
+    async with signing(middlewares=given) as session:
+        await session.get(listener.origin)
+        await session.http.get(listener.origin)
+    assert len(seen) == (2 if kind == "iterator" else 0)
+
+
 def basic(password: str = "password") -> BasicAuth:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # newer versions of aiohttp take a header too

@@ -653,6 +653,37 @@ async def test_a_handler_may_call_the_session_while_the_refusal_holds_the_only_c
         await done.wait()
 
 
+async def test_a_handler_may_close_the_session_that_calls_it(listener: Listener, store: Any) -> None:
+    sessions: list[OAuth1Session] = []
+
+    async def close(_: TokenRejection) -> None:
+        await sessions[0].close()
+
+    sessions.append(session_at(listener, store, close))
+    async with asyncio.timeout(3):  # it is not waited for by itself, which took five seconds
+        response = await sessions[0].get("posts", user="alice")
+    assert response.status == 401
+
+
+async def test_a_handler_that_never_ends_is_cancelled_by_closing_and_its_call_gets_the_refusal(
+    listener: Listener, store: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("aiooauth1.session.token_rejection._LONGEST_DRAIN", 0.05)
+    began = asyncio.Event()
+
+    async def hang(_: TokenRejection) -> None:
+        began.set()
+        await asyncio.Event().wait()
+
+    session = session_at(listener, store, hang)
+    call = asyncio.ensure_future(session.get("posts", user="alice"))
+    await began.wait()
+    await session.close()
+    assert (await call).status == 401
+    assert "on_token_rejected was cancelled" in caplog.text
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
 async def test_closing_waits_for_a_running_handler(listener: Listener, store: Any) -> None:
     began, finished = asyncio.Event(), asyncio.Event()
 

@@ -155,7 +155,12 @@ class Handshake(Legs):
         return self._store
 
     async def aclose(self) -> None:
-        """Wait for running exchanges and renewals, then close the connections unless they are yours."""
+        """Wait for running exchanges and renewals, then close the connections unless they are yours.
+
+        Raises:
+            RuntimeError: If they are open in another event loop, which alone can close them.
+        """
+        self._affinity.check_close()
         await self._completer.drain()
         if self._renewals is not None and self._affinity.is_current():
             await self._renewals.drain()

@@ -162,7 +162,12 @@ class Legs:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close the connections, unless the session is yours."""
+        """Close the connections, unless the session is yours.
+
+        Raises:
+            RuntimeError: If they are open in another event loop, which alone can close them.
+        """
+        self._affinity.check_close()
         if self._affinity.close() and self._ours is not None:
             await self._ours.close()
 
