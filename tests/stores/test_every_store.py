@@ -277,7 +277,8 @@ async def test_a_record_that_is_damaged_shows_no_secret(
             await store.add_pending("x", "rt", VALUE + b"more", ttl=60)
         with own_redis.client() as client:
             for key in client.scan_iter():
-                client.set(key, client.get(key)[:-1] + b"?", keepttl=True)
+                record = client.get(key)
+                client.set(key, record[:-1] + bytes([record[-1] ^ 1]), keepttl=True)
         await in_file.aclose()
         damage(tmp_path / "tokens.db")
         async with SQLiteStore(tmp_path / "tokens.db", encryption=encryption, timeout=PATIENCE) as again:
