@@ -55,15 +55,14 @@ def post_all(
     Args:
         session: The session, with a provider and a store. Its connector should allow `concurrency`
             connections, or posts wait for one.
-        posts: Any number of posts, from an iterable or asynchronous iterable. At most `read_ahead` posts are
-            read ahead. Each id occurs once.
+        posts: Any number of posts, from an iterable or asynchronous iterable. Each id occurs once.
         journal: Where the run is recorded, so that it can be killed and started again, or None.
         concurrency: The most requests under way at once.
         reconcile: Called for a post in doubt (its reply was lost, or it was begun before a crash) at least
             `settle` seconds after it was sent. Return True if the provider has it, False if not: then it is
             sent again. Return None if that cannot be found out: then its outcome is `unknown`.
         stop_after: How many different users may be rejected in a row.
-        read_ahead: The most posts kept in memory.
+        read_ahead: The most posts that wait in memory; with a journal up to 255 more.
         settle: How many seconds the provider may still work on a request whose reply was lost.
         drain: How many seconds requests under way may take after the run was left.
         clock: Returns seconds since the epoch. None means the machine's clock at the start, continued

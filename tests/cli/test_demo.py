@@ -70,7 +70,7 @@ BAD_LINES = {
 
 
 def demo(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[str]:
-    """Run the demo to its end. No run shows a secret or, where nobody looks, a control character."""
+    """Run the demo to its end. No run shows a secret or, in a pipe, a control character."""
     done = subprocess.run(  # noqa: S603  our own interpreter, our own program
         [*COMMAND, *arguments],
         env=ENVIRONMENT,
@@ -235,7 +235,7 @@ def test_input_is_read_as_it_arrives_and_ctrl_c_ends_the_run(
     running.stdin.flush()
     assert line(running.stderr).startswith("line 1: not JSON")
     running.send_signal(signal.SIGINT)
-    # Standard input stays open: nobody has to end it first.
+    # Standard input stays open: Ctrl-C does not wait for its end.
     assert running.wait(TIMEOUT) == 130
     assert running.stderr is not None
     assert running.stderr.read().decode() == "Stopped: 0 posts were sent, 0 of them accepted.\n"

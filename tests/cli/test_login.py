@@ -65,7 +65,7 @@ async def test_login_by_browser_keeps_an_encrypted_token_that_only_its_owner_can
     key = Encryption.generate_key()
     process = await start(desk, AIOOAUTH1_STORE_KEY=key)
     page = await page_of(process)
-    # Whoever reads the process list learns no secret.
+    # All users of the machine can read the process list.
     assert desk.fake.consumer.secret not in " ".join(psutil.Process(process.pid).cmdline())
     callback = await desk.fake.approve(page, user="ann")
     async with aiohttp.ClientSession() as http:
