@@ -1,4 +1,4 @@
-"""A consumer that has oauthlib sign: aiooauth1's own signer has no part in what is asked with it."""
+"""A consumer whose requests oauthlib signs, without aiooauth1's own signer."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Caller:
         headers: dict[str, str] | None = None,
         **more: Any,
     ) -> tuple[str, dict[str, str], str | None]:
-        """Return URL, header fields and body, signed; of bodies oauthlib sees forms alone."""
+        """Return URL, header fields and body, signed. Of bodies oauthlib gets only forms."""
         consumer = self.consumer or self.fake.consumer
         key, secret = (self.token.key, self.token.secret) if self.token else (None, None)
         client = Client(consumer.key, consumer.secret, key, secret, **{**self.options, **more})
@@ -70,7 +70,7 @@ class Caller:
     async def send(
         self, method: str, url: str, headers: dict[str, str], body: Any = None, **more: Any
     ) -> Reply:
-        """Send what is signed already, or need not be."""
+        """Send a request as it is."""
         data = body.encode() if isinstance(body, str) else body
         target = URL(url, encoded=True)
         async with self.http.request(
@@ -87,11 +87,11 @@ class Caller:
         return replace(self, token=token)
 
     def of(self, user: str = "ann") -> Caller:
-        """Return one with an access token of a user."""
+        """Return a caller with an access token of a user."""
         return self.holding(self.fake.issue_access_token(user))
 
     async def begin(self, callback: str = CALLBACK, **more: Any) -> tuple[Caller, str]:
-        """Return one with a request token, and the URL of its authorize page."""
+        """Return a caller with a request token, and the URL of its authorize page."""
         reply = await self("POST", "oauth/request_token", callback_uri=callback, **more)
         assert (reply.status, reply.form["oauth_callback_confirmed"]) == (200, "true"), reply.body
         token = RequestToken(reply.form["oauth_token"], reply.form["oauth_token_secret"])
@@ -103,7 +103,7 @@ class Caller:
 
 @asynccontextmanager
 async def running(**options: Any) -> AsyncIterator[Caller]:
-    """Start a FakeProvider, and give a caller of its consumer."""
+    """Start a FakeProvider, and yield a caller with its consumer."""
     jar = aiohttp.DummyCookieJar()
     async with FakeProvider(**options) as fake, aiohttp.ClientSession(cookie_jar=jar) as http:
         yield Caller(http, fake)

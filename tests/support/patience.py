@@ -1,4 +1,4 @@
-"""How long the tests let a store take that is not about how long it takes."""
+"""The timeout of stores in tests that are not about timeouts."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from __future__ import annotations
 __all__ = ["PATIENCE"]
 
 PATIENCE = 30.0
-"""Seconds, instead of a store's own 2: a busy machine may be slow, and that is no failure."""
+"""Seconds, instead of a store's own 2: a slow machine is no failure."""

@@ -1,4 +1,4 @@
-"""Every place where a failure could show a secret, listened to while it happens and searched afterwards."""
+"""Records every place where a failure could show a secret, and searches them afterwards."""
 
 from __future__ import annotations
 
@@ -42,31 +42,17 @@ SINKS = (
     "response",
 )
 _OURS = str(Path(aiooauth1.__file__).parent)
-# Left out by name is on_request_chunk_sent, which is handed the body as it goes out, signature and all. So is
-# on_request_headers_sent in a session that is not ours.
-_HOOKS = (
-    "on_request_start",
-    "on_request_end",
-    "on_request_exception",
-    "on_request_redirect",
-    "on_response_chunk_received",
-    "on_connection_create_start",
-    "on_connection_create_end",
-    "on_connection_queued_start",
-    "on_connection_queued_end",
-    "on_connection_reuseconn",
-    "on_dns_resolvehost_start",
-    "on_dns_resolvehost_end",
-    "on_dns_cache_hit",
-    "on_dns_cache_miss",
-)
+# These hooks are handed the signature itself: the body as it is sent, and the header fields, which are left out
+# only in sessions that are not ours.
+_WITH_SIGNATURES = {"on_request_chunk_sent", "on_request_headers_sent"}
+_HOOKS = {name for name in dir(TraceConfig) if name.startswith("on_")} - _WITH_SIGNATURES
 
 
 class Sinks(logging.Handler):
-    """Listens from `with` on; what was not thrown at it is given to `look`.
+    """Records logs, warnings, the loop's errors and trace hooks within `with`; `look` takes all else.
 
     Attributes:
-        shown: What each sink got.
+        shown: The texts of each sink.
     """
 
     def __init__(self) -> None:
@@ -77,11 +63,8 @@ class Sinks(logging.Handler):
         self._seen: list[Any] = []
 
     def __enter__(self) -> Self:
-        loggers = [logging.getLogger()]
-        loggers += [
-            one for one in logging.Logger.manager.loggerDict.values() if isinstance(one, logging.Logger)
-        ]
-        for logger in loggers:
+        known = logging.Logger.manager.loggerDict.values()
+        for logger in (logging.getLogger(), *(one for one in known if isinstance(one, logging.Logger))):
             self._was[logger] = logger.level, logger.disabled
             logger.setLevel(logging.DEBUG)
             logger.disabled = False
@@ -102,7 +85,7 @@ class Sinks(logging.Handler):
             self.shown["warnings"].append(f"{caught.message!r} {caught.source!r}")
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep a record: its text, its fields, and the locals along its error's way."""
+        """Record a log record: its text, its fields and its error."""
         self.shown["logs"] += [record.getMessage(), repr(vars(record))]
         if record.exc_info and record.exc_info[1] is not None:
             self.look(record.exc_info[1])
@@ -113,12 +96,12 @@ class Sinks(logging.Handler):
             self.look(context["exception"])
 
     def trace(self, *, with_headers: bool = False) -> TraceConfig:
-        """Return a trace configuration whose hooks tell what they are given."""
+        """Return a trace configuration whose hooks record what they are given."""
         config = TraceConfig()
-        for name in (*_HOOKS, "on_request_headers_sent") if with_headers else _HOOKS:
+        for name in _HOOKS | ({"on_request_headers_sent"} if with_headers else set()):
 
             async def hook(_session: object, _context: object, params: Any, name: str = name) -> None:
-                # As it is now; what can be seen of it later is looked at in the end.
+                # As it is now, and again at the end.
                 self.shown["trace hooks"] += [f"{name}: {text}" for text in _texts_of_params(params)]
                 self._seen.append(params)
 
@@ -126,7 +109,7 @@ class Sinks(logging.Handler):
         return config
 
     def look(self, *things: object) -> None:
-        """Take in errors with all that hangs on them, responses, and the reprs of other objects."""
+        """Record errors with those that they are linked to, responses, and the reprs of other objects."""
         for thing in things:
             if isinstance(thing, BaseException):
                 for number, error in enumerate(chain(thing)):
@@ -158,12 +141,7 @@ class Sinks(logging.Handler):
             shown["request_info, history, headers"].append(repr(getattr(error, name, None)))
 
     def hits(self, secrets: Iterable[str], *, without: str = "") -> list[str]:
-        """Return where which secret shows, as it is, in base64, or percent-encoded once or twice.
-
-        Args:
-            secrets: The secrets.
-            without: A sink that is not looked at.
-        """
+        """Return which secret shows where, in any form, except in the sink `without`."""
         for params in self._seen:
             self.shown["trace hooks"] += _texts_of_params(params)
         found = {form: secret for secret in secrets for form in forms(secret)}

@@ -1,4 +1,4 @@
-"""A handshake that has come as far as its callback, with a provider that really verifies."""
+"""Handshakes up to their callback, with a provider that verifies signatures."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Hook = Callable[..., Awaitable[Any]]
 
 CALLBACK = "https://consumer.example/connected?flow=7"
 BIND = "browser"
-LEASE = 30.0  # seconds that a claim lasts with the timeout that a handshake has by itself
+LEASE = 30.0  # seconds of a claim with the default timeout of a handshake
 
 
 class Gate:
@@ -46,7 +46,7 @@ class Gate:
 
 
 def at_exchange(hook: Hook) -> Hook:
-    """Let a hook see exchanges alone, not the user's browser."""
+    """Call a hook for exchanges only, not for the user's browser."""
 
     async def only(request: web.BaseRequest, *reply: web.StreamResponse) -> web.StreamResponse | None:
         instead: web.StreamResponse | None = None
@@ -90,7 +90,7 @@ class Stage:
     clock: Clock
 
     def handshake(self, **options: Any) -> Handshake:
-        """Make a handshake that stands for another process with the same store."""
+        """Make a handshake with this store, as in another process."""
         given = {"store": self.store, "clock": self.clock, **options}
         return Handshake(self.fake.provider, self.fake.consumer, **given)
 
@@ -107,7 +107,7 @@ class Stage:
         return PendingRecord.load(held.value)
 
     async def claim_elsewhere(self, step: Step) -> None:
-        """Let another process claim the exchange, from now on for a lease."""
+        """Claim the exchange as another process would, for a lease from now on."""
         held = await self.store.get_pending(self.fake.provider.name, step.key)
         assert held is not None
         claimed = PendingRecord.load(held.value).claimed("another process", self.clock() + LEASE)

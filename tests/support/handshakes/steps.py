@@ -1,4 +1,4 @@
-"""Counts how often a task, and whatever it starts, is resumed; and cancels it before the n-th time."""
+"""Counts how often a task and the tasks that it starts are resumed, and cancels it before the n-th time."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ class Steps:
     """One run of a coroutine.
 
     Args:
-        cancel_at: Before which resumption to cancel, counted from 1; 0 for never.
+        cancel_at: The number of the resumption before which the task is cancelled; 0 for none.
 
     Attributes:
-        taken: How many resumptions there were.
+        taken: The number of resumptions.
     """
 
     def __init__(self, cancel_at: int = 0) -> None:
@@ -37,7 +37,7 @@ class Steps:
         return self._task
 
     def step(self) -> None:
-        """Count one, and cancel if it is the one."""
+        """Count a resumption, and cancel the task if it is the one."""
         self.taken += 1
         if self.taken == self._cancel_at and self._task is not None:
             self._task.cancel()
@@ -73,7 +73,7 @@ def _counting(
     context: Context | None = None,
     **options: Any,
 ) -> asyncio.Task[Any]:
-    # A task inherits the context of the one that starts it: so all are counted that the run leads to.
+    # A task inherits the context of the one that starts it, so all tasks of the run are counted.
     steps = (context if context is not None else copy_context()).get(_STEPS)
     if steps is not None:
         coroutine = _Counted(coroutine, steps)

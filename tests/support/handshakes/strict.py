@@ -24,7 +24,7 @@ class Token(NamedTuple):
 
 
 def token_in(body: bytes, *, confirmed: bool) -> Token | None:
-    """Read a token response; `confirmed`: it must confirm the callback, and so is one of a request token."""
+    """Read a token response; `confirmed` says that it must confirm the callback, as for a request token."""
     body = _without_ends(body)
     fields = _texts(body)
     if fields is None or len(body.split(b"&")) > 64:
@@ -70,7 +70,7 @@ def _texts(body: bytes) -> list[tuple[str, str]] | None:
 
 
 def _params(fields: list[tuple[str, str]], *, confirmed: bool) -> dict[str, str]:
-    """Return what else is there: of a repeated one the first, as many as take 4096 bytes together."""
+    """Return the other parameters, the first of each name, as many as take 4096 bytes together."""
     taken = {"oauth_token", "oauth_token_secret"} | ({"oauth_callback_confirmed"} if confirmed else set())
     params: dict[str, str] = {}
     used = 0
