@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 import redis.exceptions
+from patience import PATIENCE
 from real_redis.cluster import ClusterOfThree
 from real_redis.fixtures import need
 from real_redis.proxy import Fault, ReplyProxy
@@ -150,7 +151,7 @@ async def _strike(
     sweep: Sweep, server: RedisServer, fault: Fault, number: int, client: str
 ) -> Outcome | None:
     """Operate with a fault in the reply of that number, and again if that fails; None if there are fewer."""
-    timeout = DEADLINE if fault == "reset" else HASTY
+    timeout = PATIENCE if fault == "reset" else HASTY
     options: dict[str, Any] = {"prefix": f"{secrets.token_hex(8)}:", "encryption": ENCRYPTION}
     async with (
         ReplyProxy(server.port) as proxy,
@@ -295,13 +296,18 @@ async def test_the_reply_to_a_cancelled_read_reaches_no_other_read(
     users = [f"user {number}" for number in range(50)]
     cancelled = 0
     async with (
-        RedisStore.from_url(own_redis.url) as direct,
+        RedisStore.from_url(own_redis.url, timeout=PATIENCE) as direct,
         ReplyProxy(own_redis.port, delay=lambda _: dice.random() * 0.01) as proxy,
         Redis.from_url(proxy.url, max_connections=16) as theirs,
     ):
         for user in users:
             await direct.put_access_token("x", user, AccessToken(f"key of {user}", "s"))
-        store = RedisStore(theirs) if client == "theirs" else RedisStore.from_url(proxy.url)
+        is_ours = client == "ours"
+        store = (
+            RedisStore.from_url(proxy.url, timeout=PATIENCE)
+            if is_ours
+            else RedisStore(theirs, timeout=PATIENCE)
+        )
 
         async def read_and_cancel_some() -> None:
             nonlocal cancelled
