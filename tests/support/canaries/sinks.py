@@ -42,7 +42,7 @@ SINKS = (
     "response",
 )
 _OURS = str(Path(aiooauth1.__file__).parent)
-# These hooks are handed the signature itself: the body as it is sent, and the header fields. Those are left out
+# These hooks are handed the signature: the body as it is sent, and the header fields. The latter are left out
 # only in sessions that are not ours.
 _WITH_SIGNATURES = {"on_request_chunk_sent", "on_request_headers_sent"}
 _HOOKS = {name for name in dir(TraceConfig) if name.startswith("on_")} - _WITH_SIGNATURES
