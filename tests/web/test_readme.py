@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import subprocess
@@ -49,12 +50,28 @@ def test_the_service_and_its_tests_are_short_and_pass(tmp_path: Path, name: str)
     assert int(passed[1]) >= 5
 
 
-def test_the_log_events_that_it_lists_are_those_of_the_code() -> None:
-    listed = re.findall(r"^\| `([a-z_]+\.[a-z_]+)` \|", TEXT, re.MULTILINE)
-    names = r'(?:"event": |_facts\()"([a-z_.]+)"'
-    package = Path(aiooauth1.__file__).parent
-    logged = {name for path in package.rglob("*.py") for name in re.findall(names, path.read_text("utf-8"))}
-    assert sorted(listed) == sorted(logged)
+def test_the_log_events_and_attributes_that_it_lists_are_those_of_the_code() -> None:
+    rows = re.findall(r"^\| `([a-z_]+\.[a-z_]+)` \|.*\| ([^|]*) \|$", TEXT, re.MULTILINE)
+    listed = {event: set(re.findall(r"`(\w+)`", attributes)) for event, attributes in rows}
+    logged: dict[str, set[str]] = {}
+    for path in Path(aiooauth1.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            match node:
+                case ast.Dict(keys=[ast.Constant("event"), *names], values=[ast.Constant(str(event)), *_]):
+                    logged[event] = {name.value for name in names if isinstance(name, ast.Constant)}  # type: ignore[misc]
+                case ast.Dict(
+                    keys=[None, *names], values=[ast.Call(args=[ast.Constant(str(event)), *_]), *_]
+                ):
+                    logged[event] = {name.value for name in names if isinstance(name, ast.Constant)}  # type: ignore[misc]
+                case ast.Call(func=ast.Attribute(attr="_facts"), args=[ast.Constant(str(event)), *_]):
+                    logged[event] = logged.get(event, set()) | {
+                        "method",
+                        "origin",
+                        "user",
+                        "attempt",
+                        "reason",
+                    }
+    assert listed == logged
 
 
 def _is_installed() -> bool:
