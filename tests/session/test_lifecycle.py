@@ -36,12 +36,6 @@ ACCESS = b"oauth_token=at&oauth_token_secret=at-secret"
 BIND = "browser"
 
 
-@pytest.fixture
-async def listener() -> AsyncIterator[Listener]:
-    async with Listener() as running:
-        yield running
-
-
 # Use after the close, and elsewhere
 
 CALLS: dict[str, Callable[[OAuth1Session, str], Awaitable[object]]] = {
@@ -77,28 +71,9 @@ async def test_a_closed_session_says_so(
     assert len(listener.arrivals) == arrived
 
 
-async def test_a_cancelled_pause_is_a_cancellation_though_the_session_closes_as_well(
-    listener: Listener,
-) -> None:
-    began = asyncio.Event()
-
-    async def sleep(_: float) -> None:
-        began.set()
-        await asyncio.Event().wait()
-
-    listener.answer = lambda _: reply(429)
-    async with asyncio.timeout(1), signing(sleep=sleep, retry=Retry()) as session:
-        call = asyncio.ensure_future(session.get(listener.origin))
-        await began.wait()
-        call.cancel()
-        await session.close()
-        with pytest.raises(asyncio.CancelledError):
-            await call
-
-
-@pytest.mark.parametrize("is_pausing", [True, False])
+@pytest.mark.parametrize("phase", ["pausing", "without an answer", "waiting for a connection", "cancelled"])
 async def test_a_call_that_is_under_way_when_its_session_closes_says_so(
-    listener: Listener, *, is_pausing: bool
+    listener: Listener, phase: str
 ) -> None:
     began = asyncio.Event()
 
@@ -111,15 +86,45 @@ async def test_a_call_that_is_under_way_when_its_session_closes_says_so(
         async for piece in silent(arrival):
             yield piece
 
+    is_pausing = phase in {"pausing", "cancelled"}
     listener.answer = (lambda _: reply(429)) if is_pausing else waiting
-    session = signing(sleep=sleep, retry=Retry())
-    call = asyncio.ensure_future(session.get(listener.origin))
+    session = signing(sleep=sleep, retry=Retry(), connector=aiohttp.TCPConnector(limit=1))
+    call = asyncio.create_task(_get(session, listener.origin))
     async with asyncio.timeout(1):
         await began.wait()
+        others = [asyncio.create_task(_get(session, listener.origin))] if "connection" in phase else []
+        await asyncio.sleep(0.01 * len(others))
+        if phase == "cancelled":
+            call.cancel()
         await session.close()
-        with pytest.raises(RuntimeError, match="the session is closed"):
-            await call
+        for one in (call, *others):
+            if phase == "cancelled":
+                with pytest.raises(asyncio.CancelledError):
+                    await one
+            else:
+                with pytest.raises(RuntimeError, match="the session is closed"):
+                    await one
     assert len(listener.arrivals) == 1
+
+
+async def _get(session: OAuth1Session, url: str) -> None:
+    async with session.get(url):
+        pass
+
+
+async def test_a_body_that_is_being_read_when_its_session_closes_raises(listener: Listener) -> None:
+    async def unfinished(_: Arrival) -> AsyncIterator[bytes]:
+        yield b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nhalf"
+        await asyncio.Event().wait()
+
+    listener.answer = unfinished
+    session = signing()
+    response = await session.get(listener.origin)
+    reading = asyncio.create_task(response.read())
+    await asyncio.sleep(0)
+    await session.close()
+    with pytest.raises(aiohttp.ClientError):
+        await asyncio.wait_for(reading, 5)
 
 
 async def test_a_view_closes_nothing_and_is_closed_with_its_session(listener: Listener) -> None:
@@ -151,33 +156,21 @@ async def test_a_closed_handshake_says_so(
         assert len(endpoint.requests) == 1
 
 
-@pytest.mark.parametrize("ask", CALLS.values(), ids=CALLS)
-def test_a_session_in_another_loop_says_so(ask: Callable[[OAuth1Session, str], Awaitable[object]]) -> None:
+@pytest.mark.parametrize("name", [*CALLS, *LEGS])
+def test_a_session_or_handshake_in_another_loop_says_so(name: str) -> None:
     session = signing()
+    handshakes: list[Handshake] = []
 
-    async def use(ask: Callable[[OAuth1Session, str], Awaitable[object]]) -> None:
-        async with Listener() as listener, asyncio.timeout(1):
-            await ask(session, listener.origin)
+    async def use(name: str) -> None:
+        async with Listener() as listener, Endpoint(http(REQUEST_TOKEN)) as endpoint, asyncio.timeout(1):
+            handshakes.append(endpoint.handshake())
+            await (CALLS[name](session, listener.origin) if name in CALLS else LEGS[name](handshakes[0]))
 
-    asyncio.run(use(CALLS["get"]))
-    with pytest.raises(RuntimeError, match="another event loop or process"):
-        asyncio.run(use(ask))
+    asyncio.run(use("get" if name in CALLS else "begin"))
+    with pytest.raises(RuntimeError, match="another event loop or process: make one for each"):
+        asyncio.run(use(name))
     asyncio.run(session.close())
-
-
-@pytest.mark.parametrize("ask", LEGS.values(), ids=LEGS)
-def test_a_handshake_in_another_loop_says_so(ask: Callable[[Handshake], Awaitable[object]]) -> None:
-    made: list[Handshake] = []
-
-    async def use(ask: Callable[[Handshake], Awaitable[object]]) -> None:
-        async with Endpoint(http(REQUEST_TOKEN)) as endpoint, asyncio.timeout(1):
-            made.append(endpoint.handshake())
-            await ask(made[0])
-
-    asyncio.run(use(LEGS["begin"]))
-    with pytest.raises(RuntimeError, match="another event loop or process"):
-        asyncio.run(use(ask))
-    asyncio.run(made[0].aclose())
+    asyncio.run(handshakes[0].aclose())
 
 
 async def test_closing_in_another_live_loop_says_where_to_close_and_leaves_the_connections_open() -> None:
@@ -204,7 +197,7 @@ async def test_a_connector_of_its_own_is_closed_whatever_connector_owner_says(
     assert connector.closed
 
 
-def test_what_nobody_used_is_at_home_wherever_it_is_used_first() -> None:
+def test_a_session_that_was_not_used_belongs_to_the_loop_that_uses_it_first() -> None:
     affinity = LoopAffinity("thing")
     with pytest.raises(RuntimeError, match="loop"):
         affinity.check()
@@ -214,69 +207,10 @@ def test_what_nobody_used_is_at_home_wherever_it_is_used_first() -> None:
         return affinity.is_current()
 
     assert asyncio.run(enter())
-    with pytest.raises(RuntimeError, match="make one for each"):
-        asyncio.run(enter())
     assert affinity.close()
 
 
 FORKED = """
-import asyncio, os, sys
-sys.path[:0] = ["tests/support"]
-from handshakes.endpoint import REQUEST_TOKEN, Endpoint, http
-from wire.listener import Listener
-from wire.people import signing
-
-async def told(asking):
-    try:
-        async with asyncio.timeout(1):
-            await asking
-    except RuntimeError as error:
-        return "another event loop or process" in str(error)
-    return False
-
-async def in_the_child(session, handshake, origin):
-    view = session.replace(realm="view")
-    said = [await told(one.get(origin)) for one in (session, view)]
-    said.append(await told(handshake.begin("oob", bind="browser")))
-    async with asyncio.timeout(1):
-        await view.close()
-        await session.close()
-        await handshake.aclose()
-    return all(said)
-
-async def main():
-    async with Listener() as listener, Endpoint(http(REQUEST_TOKEN)) as endpoint:
-        session, handshake = signing(), endpoint.handshake()
-        async with session.get(listener.origin) as response:
-            await response.read()
-        await handshake.fetch_request_token("oob")
-        child = os.fork()
-        if child == 0:
-            asyncio.events._set_running_loop(None)
-            asyncio.set_event_loop_policy(None)
-            os._exit(0 if asyncio.run(in_the_child(session, handshake, listener.origin)) else 1)
-        status = await asyncio.to_thread(os.waitpid, child, 0)
-        assert status[1] == 0, status
-        # The child closed its own, and the connections of this process go on.
-        async with session.get(listener.origin) as response:
-            assert await response.read() == b"ok"
-        assert listener.connections == 1
-        await handshake.fetch_request_token("oob")
-        await session.close()
-        await handshake.aclose()
-
-asyncio.run(main())
-print("done")
-"""
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
-async def test_a_forked_process_is_told_and_does_no_harm() -> None:
-    status, told = await run(FORKED)
-    assert (status, told.strip().splitlines()[-1:]) == (0, ["done"]), told
-
-
-FORKED_THINGS = """
 import asyncio, os, sys, time
 sys.path[:0] = ["tests/support"]
 from aiooauth1 import AccessToken, MemoryStore, OAuth1Session
@@ -284,6 +218,9 @@ from aiooauth1.stores.cached import CachedStore
 from aiooauth1.stores.redis import RedisStore
 from aiooauth1.stores.sqlite import SQLiteStore
 from aiooauth1.testing import FakeProvider
+from handshakes.endpoint import REQUEST_TOKEN, Endpoint, http
+from wire.listener import Listener
+from wire.people import signing
 
 ANN, BEN = AccessToken("ann", "s"), AccessToken("ben", "s")
 
@@ -311,6 +248,34 @@ async def is_refused(asking, *words):
         assert any(word in str(error) for word in words), error
     else:
         raise AssertionError("it was not refused")
+
+async def session():
+    async with Listener() as listener:
+        session = signing()
+        async with session.get(listener.origin) as response:
+            await response.read()
+        async def child():
+            view = session.replace(realm="view")
+            for one in (session, view):
+                await is_refused(one.get(listener.origin), "another event loop or process")
+            await view.close()
+            await session.close()
+        await in_a_child(child)
+        async with session.get(listener.origin) as response:
+            assert await response.read() == b"ok"
+        assert listener.connections == 1
+        await session.close()
+
+async def handshake():
+    async with Endpoint(http(REQUEST_TOKEN)) as endpoint:
+        handshake = endpoint.handshake()
+        await handshake.fetch_request_token("oob")
+        async def child():
+            await is_refused(handshake.begin("oob", bind="browser"), "another event loop or process")
+            await handshake.aclose()
+        await in_a_child(child)
+        await handshake.fetch_request_token("oob")
+        await handshake.aclose()
 
 async def of_a_store(store):
     await store.put_access_token("x", "ann", ANN)
@@ -371,12 +336,12 @@ print("done")
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
-@pytest.mark.parametrize("thing", ["sqlite", "cached", "provider", "redis"])
-async def test_what_lives_is_refused_or_left_alone_in_a_forked_process(
+@pytest.mark.parametrize("thing", ["session", "handshake", "sqlite", "cached", "provider", "redis"])
+async def test_a_forked_process_is_refused_and_does_no_harm_to_its_parent(
     request: pytest.FixtureRequest, tmp_path: Path, thing: str
 ) -> None:
     where = request.getfixturevalue("redis_url") if thing == "redis" else str(tmp_path / "tokens.db")
-    status, told = await run(FORKED_THINGS, arguments=(where, thing))
+    status, told = await run(FORKED, arguments=(where, thing))
     assert (status, told.strip().splitlines()[-1:]) == (0, ["done"]), told
 
 
@@ -391,10 +356,9 @@ class SlowStore(MemoryStore):
         return await super().get_access_token(provider, user)
 
 
-def test_a_read_of_a_loop_that_runs_no_more_holds_up_no_other() -> None:
+def test_a_pending_read_of_a_stopped_loop_does_not_block_another_loop() -> None:
     inner = SlowStore()
-    store = CachedStore(inner)
-    once = asyncio.new_event_loop()
+    store, stopped = CachedStore(inner), asyncio.new_event_loop()
 
     async def begin() -> None:
         inner.answers = asyncio.Event()
@@ -409,20 +373,19 @@ def test_a_read_of_a_loop_that_runs_no_more_holds_up_no_other() -> None:
             await store.aclose()
 
     async def end() -> None:
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        assert tasks
-        for task in tasks:
+        for task in (tasks := asyncio.all_tasks() - {asyncio.current_task()}):
             task.cancel()
+        assert tasks
         await asyncio.gather(*tasks, return_exceptions=True)
 
     begun: list[asyncio.Task[Any]] = []
-    once.run_until_complete(begin())
+    stopped.run_until_complete(begin())
     asyncio.run(use())
-    once.run_until_complete(end())
-    once.close()
+    stopped.run_until_complete(end())
+    stopped.close()
 
 
-def test_a_redis_store_in_another_loop_says_where_it_is_closed(redis_url: str) -> None:
+def test_a_redis_store_in_another_loop_says_where_to_close_it(redis_url: str) -> None:
     store = RedisStore.from_url(redis_url, prefix="elsewhere:")
 
     async def use() -> None:
@@ -474,8 +437,7 @@ async def resumptions(session: OAuth1Session, url: str, cancel_at: int, method: 
     """Make a call, cancelled before its n-th resumption, and return how many there were."""
 
     async def call() -> None:
-        data = {"status": "Hello"} if method == "POST" else None
-        async with session.request(method, url, data=data) as response:
+        async with session.request(method, url) as response:
             await response.read()
 
     steps = Steps(cancel_at)
@@ -487,11 +449,10 @@ async def resumptions(session: OAuth1Session, url: str, cancel_at: int, method: 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
-async def test_cancelled_at_every_resumption_a_call_leaves_its_connection_to_the_next(
+async def test_a_call_cancelled_at_any_resumption_releases_its_connection(
     listener: Listener, answer: Callable[[], Callable[[Arrival], Any]], method: str
 ) -> None:
-    async with aiohttp.TCPConnector(limit=1) as connector:
-        session = signing(connector=connector, retry=Retry(base=0))
+    async with signing(connector=aiohttp.TCPConnector(limit=1), retry=Retry(base=0)) as session:
         listener.answer = answer()
         steps = await resumptions(session, listener.origin, 0, method)
         assert steps > 3
@@ -501,12 +462,11 @@ async def test_cancelled_at_every_resumption_a_call_leaves_its_connection_to_the
             listener.answer = ok
             async with asyncio.timeout(1), session.request(method, listener.origin) as response:
                 assert await response.read() == b"ok"
-        await session.close()
 
 
-async def test_a_hundred_cancelled_calls_leave_all_slots(listener: Listener) -> None:
+async def test_calls_cancelled_while_they_wait_release_every_permit(listener: Listener) -> None:
     listener.answer = silent
-    async with aiohttp.TCPConnector(limit=2) as connector, signing(connector=connector) as session:
+    async with signing(connector=aiohttp.TCPConnector(limit=2)) as session:
         calls = [asyncio.create_task(session.get(f"{listener.origin}/{number}")) for number in range(100)]
         while len(listener.arrivals) < 2:  # noqa: ASYNC110  the listener keeps a list and no event
             await asyncio.sleep(0.001)
@@ -514,24 +474,21 @@ async def test_a_hundred_cancelled_calls_leave_all_slots(listener: Listener) -> 
             call.cancel()
         outcomes = await asyncio.gather(*calls, return_exceptions=True)
         assert all(isinstance(outcome, asyncio.CancelledError) for outcome in outcomes)
-        together = asyncio.Event()
+        together = asyncio.Barrier(2)
 
         async def both() -> AsyncIterator[bytes]:
-            if len(listener.arrivals) == 4:
-                together.set()
             await together.wait()
             yield reply()
 
         listener.answer = lambda _: both()
         async with asyncio.timeout(1):
             await asyncio.gather(*(session.get(listener.origin) for _ in range(2)))
-        assert len(listener.arrivals) == 4
 
 
 # Closing
 
 
-async def test_closing_waits_for_an_exchange_no_longer_than_it_may_take() -> None:
+async def test_closing_a_handshake_waits_for_an_exchange_until_its_timeout() -> None:
     async def never(_writer: asyncio.StreamWriter) -> None:
         await asyncio.Event().wait()
 
@@ -587,54 +544,13 @@ print("done")
 """
 
 
-async def test_nothing_is_left_open_unawaited_or_unretrieved() -> None:
+async def test_no_connection_coroutine_or_error_is_left_behind() -> None:
     status, told = await run(QUIET, "-X", "dev", "-W", "error")
     assert (status, told.strip().splitlines()[-1:]) == (0, ["done"]), told
     wrong = re.findall(
         r".*(?:Unclosed|never awaited|never retrieved|was destroyed|Warning|Traceback).*", told
     )
     assert wrong == [], told
-
-
-# Closing while calls are under way
-
-
-async def test_closing_ends_the_reader_of_a_body_that_is_on_its_way(listener: Listener) -> None:
-    async def unfinished(_: Any) -> AsyncIterator[bytes]:
-        yield b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nhalf"
-        await asyncio.Event().wait()
-
-    listener.answer = unfinished
-    session = signing()
-    response = await session.get(listener.origin)
-    reading = asyncio.create_task(response.read())
-    await asyncio.sleep(0)
-    await session.close()
-    with pytest.raises(aiohttp.ClientError):
-        await asyncio.wait_for(reading, 5)
-
-
-@pytest.mark.parametrize("method", ["GET", "POST"])
-async def test_a_call_that_waits_for_a_connection_when_its_session_closes_says_so(
-    listener: Listener, method: str
-) -> None:
-    arrived = asyncio.Event()
-
-    def hold(arrival: Any) -> Any:
-        arrived.set()
-        return silent(arrival)
-
-    listener.answer = hold
-    session = signing(retry=Retry(), connector=aiohttp.TCPConnector(limit=1))
-    first = asyncio.create_task(session.get(listener.origin))
-    await arrived.wait()
-    second = asyncio.create_task(session.request(method, listener.origin))
-    await asyncio.sleep(0.01)
-    await session.close()
-    with pytest.raises(RuntimeError, match="the session is closed"):
-        await asyncio.wait_for(second, 5)
-    with pytest.raises((aiohttp.ClientError, RuntimeError)):
-        await asyncio.wait_for(first, 5)
 
 
 @pytest.mark.parametrize("is_used", [True, False], ids=["used", "never used"])
