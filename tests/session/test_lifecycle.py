@@ -167,7 +167,7 @@ def test_a_session_or_handshake_in_another_loop_says_so(name: str) -> None:
             await (CALLS[name](session, listener.origin) if name in CALLS else LEGS[name](handshakes[0]))
 
     asyncio.run(use("get" if name in CALLS else "begin"))
-    with pytest.raises(RuntimeError, match="another event loop or process: make one for each"):
+    with pytest.raises(RuntimeError, match=r"another event loop or process.*: make one for each"):
         asyncio.run(use(name))
     asyncio.run(session.close())
     asyncio.run(handshakes[0].aclose())
@@ -551,18 +551,3 @@ async def test_no_connection_coroutine_or_error_is_left_behind() -> None:
         r".*(?:Unclosed|never awaited|never retrieved|was destroyed|Warning|Traceback).*", told
     )
     assert wrong == [], told
-
-
-@pytest.mark.parametrize("is_used", [True, False], ids=["used", "never used"])
-@pytest.mark.parametrize("owner", [None, True, False])
-async def test_a_connector_is_closed_with_its_session_unless_it_has_another_owner(
-    listener: Listener, owner: bool | None, is_used: bool
-) -> None:
-    connector = aiohttp.TCPConnector()
-    options: dict[str, Any] = {} if owner is None else {"connector_owner": owner}
-    session = signing(connector=connector, **options)
-    if is_used:
-        await session.get(listener.origin)
-    await session.aclose()
-    assert connector.closed is (owner is not False)
-    await connector.close()

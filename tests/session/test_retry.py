@@ -57,6 +57,7 @@ def test_the_application_says_which_methods_do_no_harm() -> None:
         (500, None, READS),
         (502, None, READS),
         (504, None, READS),
+        *((status, None, READS) for status in range(520, 525)),  # Cloudflare's
         (501, None, set()),
         (400, None, set()),
         (401, None, set()),
