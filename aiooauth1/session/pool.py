@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from aiohttp import ClientConnectionError, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector, hdrs
-from multidict import CIMultiDict
 
 from aiooauth1._internal.lifecycle import LoopAffinity
 from aiooauth1.errors import SigningError
@@ -17,7 +16,7 @@ from aiooauth1.session.rate_gate import RateGates
 from aiooauth1.session.retry import RetryBudget
 from aiooauth1.session.signing_request import SigningRequest
 from aiooauth1.transport.public_only import public_connector
-from aiooauth1.transport.request import check_fields
+from aiooauth1.transport.request import header_fields
 
 
 if TYPE_CHECKING:
@@ -97,12 +96,11 @@ class ConnectionPool:
         allow_unverified_tls: bool,
         public_only: bool,
     ) -> None:
-        headers = CIMultiDict[str](options.get("headers") or {})  # kept, since an iterator comes only once
+        headers = header_fields(options.get("headers") or {})  # kept, since an iterator comes only once
         if "auth" in options or hdrs.AUTHORIZATION in headers:
             raise SigningError(
                 "the session's options write Authorization (auth= or headers=): only we do that"
             )
-        check_fields(headers)
         for name in sorted(options.keys() - ClientSessionOptions.__annotations__.keys()):
             hint = _OTHER_NAMES.get(name)
             raise TypeError(f"OAuth1Session has no option {name!r}{f': {hint}' if hint else ''}")
@@ -198,10 +196,23 @@ class ConnectionPool:
 
         Args:
             given: What the call brings, or None if it goes by the session's.
+
+        Raises:
+            TypeError: If it is of another type.
+            ValueError: If it is negative or not a number.
         """
         if given is None:
             return self._timeout
-        return given if isinstance(given, ClientTimeout) else ClientTimeout(total=given)
+        if isinstance(given, ClientTimeout):
+            return given
+        if isinstance(given, bool) or not isinstance(given, (int, float)):
+            raise TypeError(
+                f"timeout must be seconds or a ClientTimeout, not {type(given).__name__}: write"
+                " aiohttp.ClientTimeout(total=…)"
+            )
+        if not given >= 0:
+            raise ValueError(f"timeout must be a number of seconds, 0 or more, not {given}")
+        return ClientTimeout(total=given)
 
     def note_response(self, user: str | None, response: ClientResponse) -> None:
         """Keep what a response says of rate limits, and the response while its body is on its way."""

@@ -8,7 +8,6 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Never, NoReturn, Self, TypedDict, Unpack, cast
 
 from aiohttp import BytesPayload, hdrs
-from multidict import CIMultiDict
 from yarl import URL
 
 from aiooauth1.credentials import AccessToken, Consumer
@@ -28,7 +27,7 @@ from aiooauth1.signing.rules import SigningRules
 from aiooauth1.signing.sign import Signature, Signer
 from aiooauth1.transport.clock import ProviderClock, system_time
 from aiooauth1.transport.placement import compute_signature
-from aiooauth1.transport.request import FORM, basic_authorization, check_fields
+from aiooauth1.transport.request import FORM, basic_authorization, header_fields
 
 
 if TYPE_CHECKING:
@@ -47,6 +46,22 @@ __all__ = ["OAuth1Session", "raise_for_problem"]
 
 _RENEWED_BEFORE = 30.0  # seconds before a token expires: a call takes its time
 _SIGNERS_KEPT = 1024
+# Options of other libraries' calls: what to write instead.
+_OTHER_OPTIONS = {
+    "files": "give data={name: open file}, or an aiohttp.FormData for file names",
+    "content": "give data=",
+    "body": "give data=",
+    "verify": "give ssl=, an ssl.SSLContext that trusts the authority",
+    "verify_ssl": "give ssl=, an ssl.SSLContext that trusts the authority",
+    "cert": "give ssl=, an ssl.SSLContext with the certificate loaded",
+    "stream": "write `async with session.get(...) as response` and read response.content",
+    "follow_redirects": "give allow_redirects=",
+    "proxies": "give proxy=",
+    "realm": "write session.replace(realm=...).get(...)",
+    "signature_method": "write session.replace(signature_method=...).get(...)",
+    "callback_uri": "write session.sign(..., callback=...), or use a Handshake",
+    "verifier": "write session.sign(..., verifier=...), or use a Handshake",
+}
 _OPTIONS = frozenset(CallOptions.__annotations__) | {"auth"}  # which is refused with a better reason
 _DEFAULT_MAX_WAIT = Retry().max_wait
 
@@ -363,7 +378,9 @@ class OAuth1Session:
                 caller's own body failed in mid-request, that error is its `__cause__`.
         """
         if not options.keys() <= _OPTIONS:
-            raise TypeError(f"a call has no option {min(options.keys() - _OPTIONS)!r}")
+            name = min(options.keys() - _OPTIONS)
+            hint = _OTHER_OPTIONS.get(name)
+            raise TypeError(f"a call has no option {name!r}{f': {hint}' if hint else ''}")
         if not isinstance(method, str) or not isinstance(url, (str, URL)):
             wrong = "method" if not isinstance(method, str) else "url"
             raise TypeError(f"{wrong} must be a str{'' if wrong == 'method' else ' or URL'}")
@@ -474,16 +491,18 @@ class OAuth1Session:
         # The token is loaded here, since an OSError inside a middleware would look like network trouble.
         used = token or self._token if user is None else await self._token_of(user)
         who = self._no_user if user is None else self._who(user)
-        if "data" in options and (form := targets.pairs.encode_form(options["data"])) is not None:
-            options["data"] = BytesPayload(form, content_type=FORM)
-        if options.get("headers"):
-            options["headers"] = CIMultiDict(options["headers"])
-            check_fields(options["headers"])
+        if "data" in options:
+            form, pairs = targets.pairs.encode_form(options["data"]), targets.pairs
+            options["data"] = (
+                pairs.parts(options["data"]) if form is None else BytesPayload(form, content_type=FORM)
+            )
         retry = self._retry
         if "retry" in options:
             retry = options.pop("retry")
             self._check_retry(retry)
         has_key = "idempotency_key" in options and _put_key(options, retry)
+        if options.get("headers"):
+            options["headers"] = header_fields(options["headers"])
         http = pool.http()
         if "ssl" in options:
             pool.require_verified_tls(options["ssl"])
@@ -570,6 +589,10 @@ def _put_key(options: dict[str, Any], retry: Retry | None) -> bool:
         raise TypeError(
             "idempotency_key= needs Retry(idempotency_header=…), the field where the provider looks"
         )
-    options["headers"] = CIMultiDict(options.get("headers") or {})
+    if not isinstance(key, str):
+        raise TypeError(f"idempotency_key must be a str, not {type(key).__name__}")
+    if not key:
+        raise ValueError("idempotency_key is empty: give each post a text of its own")
+    options["headers"] = header_fields(options.get("headers") or {})
     options["headers"][retry.idempotency_header] = key
     return True

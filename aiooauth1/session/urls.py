@@ -77,11 +77,21 @@ class TargetResolver:
         """Refuse to send a plain http request to a proxy on another machine, if http is not allowed.
 
         Raises:
-            SigningError: If it is one.
+            TypeError: If the proxy is neither text nor URL.
+            ValueError: If it is not an http or https URL.
+            SigningError: If it is on another machine.
         """
+        if not isinstance(proxy, (str, URL)):
+            raise TypeError(f"proxy= must be a str or URL, not {type(proxy).__name__}")
+        where = URL(proxy)
+        if where.scheme not in {"http", "https"} or not where.raw_host:
+            raise ValueError(
+                "proxy= must be a URL such as http://proxy.example:3128, or None: for SOCKS give a"
+                " connector of aiohttp-socks"
+            )
         if target.origin.scheme != "http" or self._allow_http:
             return
-        if not Origin.of(URL(proxy)).is_loopback:
+        if not Origin.of(where).is_loopback:
             raise SigningError("plain http through a proxy on another machine: use https, or allow_http=True")
 
     def _resolve(self, url: str | URL) -> RequestTarget:

@@ -188,7 +188,7 @@ def base_string_prefix(method: str, url: str, scheme: str | None = None, origin:
     Raises:
         SigningError: If the method is not an HTTP token, or the URL cannot be signed.
     """
-    if not _METHOD.fullmatch(method):
+    if not _METHOD.fullmatch(method) or method.upper() == "CONNECT":  # which asks for a host, not for a URL
         raise SigningError(f"invalid HTTP method: {method!r}")
     target = parse_url(url)
     if origin is not None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import ItemsView, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from decimal import Decimal
 from os import PathLike
 from typing import Any, NamedTuple
 
-from aiohttp import BytesPayload, FormData
+from aiohttp import BytesPayload, FormData, Payload
 
 from aiooauth1.signing.base_string import join_normalized
 from aiooauth1.signing.encoding import encode_form, encoded_pairs, parse_form, utf8
@@ -16,7 +19,21 @@ from aiooauth1.signing.encoding import encode_form, encoded_pairs, parse_form, u
 
 __all__ = ["ParamsEncoder"]
 
-_NOT_A_FILE = "{} is a {}: give an open file or bytes"
+_NOT_A_FILE = "{} is a {}: give an open file or bytes (perhaps its .file)"
+_NO_DATA = (
+    "data= is a {}: give a mapping or a list of pairs, text, bytes, an open file, a FormData or an async"
+    " generator"
+)
+_NOT_SENT = (
+    int,
+    float,
+    Decimal,
+    AbstractSet,
+    ItemsView,
+    Iterator,
+    range,
+    type,
+)  # which aiohttp cannot send either
 _PARTS = (bytes, bytearray, memoryview, io.IOBase)  # of which aiohttp makes parts of a multipart body
 
 
@@ -45,10 +62,12 @@ class ParamsEncoder(NamedTuple):
 
         Raises:
             TypeError: If it is something else, or a value is neither text nor number.
+            ValueError: If a number is not finite.
             SigningError: If a text has no UTF-8 form.
         """
         if isinstance(params, str):
-            query = encode_form(parse_form(utf8(params)))
+            # Without the `?` that `URLSearchParams` of browsers leaves out as well.
+            query = encode_form(parse_form(utf8(params.removeprefix("?"))))
         else:
             query = encode_form(self._texts(_items(params if params is not None else ())))
         query = "&".join(filter(None, (before, query)))
@@ -58,8 +77,9 @@ class ParamsEncoder(NamedTuple):
         """Write `data=` if it is a form; return None if it is something else, which aiohttp sends.
 
         Raises:
-            TypeError: If it is a list of something else than pairs, or a value is neither text nor number,
-                and none is a file either.
+            TypeError: If it is nothing that can be sent, a list of something else than pairs, or a value is
+                neither text nor number, and none is a file either.
+            ValueError: If a number is not finite.
             SigningError: If a text has no UTF-8 form.
 
         >>> ParamsEncoder().encode_form({"status": "Hello World", "media": [1, 2]})
@@ -72,12 +92,32 @@ class ParamsEncoder(NamedTuple):
         if isinstance(data, FormData) and not data.is_multipart:
             return self._text_form(data)
         if not isinstance(data, (Mapping, list, tuple)):
+            if isinstance(data, _NOT_SENT) and not isinstance(data, io.IOBase):
+                raise TypeError(_NO_DATA.format(type(data).__name__))
             return None
         items = _items(data)
         if any(isinstance(value, _PARTS) for _, value in items):
             return None  # aiohttp sends all of it as multipart
         form = encode_form(self._texts(items))
         return (_sorted(form) if self.is_sorted else form).encode()
+
+    @staticmethod
+    def parts(data: Any) -> Any:
+        """Return `data=` as aiohttp takes it for a multipart body: numbers as text, lists as repeated fields.
+
+        Args:
+            data: What `encode_form` has returned None for.
+
+        Raises:
+            TypeError: If a value is neither text nor number nor a file.
+            ValueError: If a number is not finite.
+        """
+        if not isinstance(data, (Mapping, list, tuple)):
+            return data
+        return [
+            (name, value if isinstance(value, (*_PARTS, Payload)) else _text(name, value))
+            for name, value in _items(data)
+        ]
 
     def _text_form(self, data: FormData) -> bytes | None:
         payload = data()
@@ -105,7 +145,10 @@ class ParamsEncoder(NamedTuple):
 
 def _is_upload(value: Any) -> bool:
     """Say whether it is an uploaded file of a web framework, which wraps the open file."""
-    return hasattr(value, "filename") and hasattr(value, "read") and not isinstance(value, io.IOBase)
+    if isinstance(value, (io.IOBase, Payload)):
+        return False
+    has_file = hasattr(value, "file")  # temporary files, and uploads of aiohttp.web and Starlette
+    return has_file or (hasattr(value, "read") and hasattr(value, "filename"))
 
 
 def _sorted(raw: str) -> str:
@@ -121,6 +164,12 @@ def _items(given: Any) -> list[tuple[str, Any]]:
             raise TypeError("parameters must be pairs of a name, which is a str, and a value")
         name, value = item
         if isinstance(value, (list, tuple)):
+            files = sum(isinstance(each, _PARTS) for each in value)
+            if files not in {0, len(value)}:
+                raise TypeError(
+                    f"the parameter {name!r} is a {type(value).__name__} with a file in it: to name the file"
+                    " write form = aiohttp.FormData(), form.add_field(name, file, filename=…), and data=form"
+                )
             items += [(name, each) for each in value]
         else:
             items.append((name, value))
@@ -134,5 +183,7 @@ def _text(name: str, value: Any) -> str:
         raise TypeError(_NOT_A_FILE.format(f"the parameter {name!r}", type(value).__name__))
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         raise TypeError(f"the parameter {name!r} is a {type(value).__name__}: give a str or a number")
+    if not math.isfinite(value):
+        raise ValueError(f"the parameter {name!r} is {value}: give a finite number")
     # Of the number, not of a subclass that shows itself otherwise, as enumerations do.
     return str(int(value) if isinstance(value, int) else float(value))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from aiohttp import BasicAuth, BytesPayload, IOBasePayload, MultipartWriter, Payload, hdrs
 from aiohttp.http import SERVER_SOFTWARE
 from aiohttp.multipart import content_disposition_filename, parse_content_disposition
+from multidict import CIMultiDict
 from yarl import URL
 
 from aiooauth1.errors import SigningError
@@ -20,6 +21,7 @@ from aiooauth1.signing.encoding import encode_form, encoded_pairs
 
 if TYPE_CHECKING:
     from aiohttp import ClientRequest
+    from aiohttp.typedefs import LooseHeaders
     from multidict import MultiMapping
 
 
@@ -32,6 +34,7 @@ __all__ = [
     "check_framing",
     "check_uncompressed",
     "has_body",
+    "header_fields",
     "is_form",
     "read_body",
     "sent_url",
@@ -185,6 +188,25 @@ def check_uncompressed(request: ClientRequest) -> None:
     """
     if hdrs.CONTENT_ENCODING in request.headers:
         raise SigningError("a compressed form cannot be signed: leave compress= and Content-Encoding out")
+
+
+def header_fields(given: LooseHeaders) -> CIMultiDict[str]:
+    """Return header fields of the caller's, checked.
+
+    Args:
+        given: A mapping or pairs.
+
+    Raises:
+        TypeError: If it is something else, or a value is not a `str`.
+        SigningError: As `check_fields` has it.
+    """
+    fields = None
+    with suppress(TypeError, ValueError):
+        fields = CIMultiDict[str](given)
+    if fields is None:
+        raise TypeError(f"headers must be a mapping or pairs of str, not {type(given).__name__}")
+    check_fields(fields)
+    return fields
 
 
 def check_fields(fields: MultiMapping[str]) -> None:

@@ -445,6 +445,52 @@ async def test_user_and_token_are_checked_before_the_coroutine_is_made(
             await session.sign("GET", "https://api.test/", **of_call)
 
 
+MISTAKES_OF_CALLS: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
+    "requests' files=": ({"files": {"a": b"x"}}, TypeError, "'files': give data={name: open file}"),
+    "requests' verify=": ({"verify": False}, TypeError, "'verify': give ssl="),
+    "requests' stream=": ({"stream": True}, TypeError, "'stream': write `async with"),
+    "httpx' content=": ({"content": b""}, TypeError, "'content': give data="),
+    "httpx' follow_redirects=": ({"follow_redirects": True}, TypeError, "give allow_redirects="),
+    "oauthlib's realm=": ({"realm": "R"}, TypeError, "'realm': write session.replace"),
+    "requests' pair of timeouts": ({"timeout": (3, 5)}, TypeError, "ClientTimeout, not tuple"),
+    "a timeout in a text": ({"timeout": "5"}, TypeError, "ClientTimeout, not str"),
+    "a timeout below 0": ({"timeout": -1}, ValueError, "0 or more, not -1"),
+    "a timeout that is no number": ({"timeout": float("nan")}, ValueError, "0 or more, not nan"),
+    "a proxy without a scheme": ({"proxy": "localhost:3128"}, ValueError, "must be a URL such as"),
+    "a variable that is not set as proxy": ({"proxy": ""}, ValueError, "must be a URL such as"),
+    "SOCKS, which requests takes": ({"proxy": "socks5://localhost:1"}, ValueError, "aiohttp-socks"),
+    "headers in a text": ({"headers": "X: y"}, TypeError, "headers must be a mapping or pairs of str, not s"),
+    "headers in texts": (
+        {"headers": ["X: y"]},
+        TypeError,
+        "headers must be a mapping or pairs of str, not l",
+    ),
+    "a number as key": ({"idempotency_key": 5}, TypeError, "idempotency_key must be a str, not int"),
+    "an empty key": ({"idempotency_key": ""}, ValueError, "give each post a text of its own"),
+    "a key of two lines": ({"idempotency_key": "a\r\nb"}, SigningError, "'K' has a control character"),
+    "CONNECT": ({"method": "connect"}, SigningError, "invalid HTTP method: 'CONNECT'"),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES_OF_CALLS)
+async def test_a_mistake_in_a_call_is_told_with_what_to_write_before_anything_is_sent(
+    listener: Listener, name: str
+) -> None:
+    options, error, says = MISTAKES_OF_CALLS[name]
+    method = options.get("method", "POST")
+    async with signing(retry=Retry(idempotency_header="K")) as session:
+        with pytest.raises(error, match=says):
+            await session.request(
+                method, listener.origin, **{key: value for key, value in options.items() if key != "method"}
+            )
+    assert not any(arrival.octets for arrival in listener.arrivals)
+
+
+async def test_numbers_go_beside_a_file(listener: Listener, session: OAuth1Session) -> None:
+    await session.post(listener.origin, data={"media": io.BytesIO(b"PNG"), "segment_index": 7})
+    assert b'name="segment_index"\r\n\r\n7\r\n' in listener.arrivals[0].body
+
+
 UNFIT: list[tuple[Any, Any, dict[str, Any], type[Exception]]] = [
     ("key", None, {}, TypeError),
     (TOKEN, None, {}, TypeError),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import io
+import tempfile
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -73,6 +74,8 @@ def test_a_parser_reads_the_pairs_that_were_written(pairs: list[tuple[str, str]]
         ("q=ü", "", "q=%C3%BC"),
         ("a=%FF", "", "a=%FF"),
         ("&a=1&&", "", "a=1"),
+        ("?a=1", "", "a=1"),  # as URLSearchParams of browsers reads it
+        ("??a=1", "", "%3Fa=1"),
         ("", "", ""),
         ({"a": "1"}, "z=0&%7E", "z=0&%7E&a=1"),
         (None, "z=0", "z=0"),
@@ -122,7 +125,7 @@ def multipart() -> FormData:
 
 FILES = [b"bytes", bytearray(b"o"), memoryview(b"o"), io.BytesIO(b"o"), io.StringIO("o")]
 LEFT_TO_AIOHTTP = [
-    *(None, b"a=1", "a=1", bytearray(b"a"), io.BytesIO(b"a"), iter([("a", "b")]), 7),
+    *(None, b"a=1", "a=1", bytearray(b"a"), io.BytesIO(b"a")),
     *({"status": "words", "media": file} for file in FILES),
     *([("media", file)] for file in FILES),
     *(multipart(), FormData([("a", "é")], charset="latin-1")),
@@ -173,7 +176,47 @@ def test_params_of_another_type_are_refused(params: Any) -> None:
         ParamsEncoder().encode_query(params)
 
 
-@pytest.mark.parametrize("handed", [Path("a.png"), Upload()], ids=["a path", "an upload"])
+PAIRS = [("a", "b")]
+NOT_DATA = [7, 7.5, True, {"a"}, iter(PAIRS), zip("a", "b", strict=True), {"a": "b"}.items(), range(3), str]
+
+
+@pytest.mark.parametrize("data", NOT_DATA, ids=lambda data: type(data).__name__)
+def test_data_that_cannot_be_sent_is_refused_without_repeating_it(data: Any) -> None:
+    with pytest.raises(TypeError, match=r"^data= is a \w+: give a mapping or a list of pairs"):
+        ParamsEncoder().encode_form(data)
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])
+def test_a_number_that_is_not_finite_is_refused(number: float) -> None:
+    for write in (ParamsEncoder().encode_query, ParamsEncoder().encode_form, ParamsEncoder.parts):
+        with pytest.raises(ValueError, match="give a finite number"):
+            write({"a": number})
+
+
+@pytest.mark.parametrize(
+    "named", [("a.png", b"x"), ("a.png", io.BytesIO(b"x")), ["a.png", io.BytesIO(b"x"), "image/png"]]
+)
+def test_a_file_with_its_name_as_requests_and_httpx_have_it_is_told_how_to_be_written(named: Any) -> None:
+    with pytest.raises(TypeError, match=r"with a file in it: .*form\.add_field\(name, file, filename="):
+        ParamsEncoder().encode_form({"media": named, "status": "x"})
+
+
+def test_beside_a_file_numbers_are_text_and_lists_are_repeated_fields() -> None:
+    one, two = io.BytesIO(b"1"), b"2"
+    data = {"media": [one, two], "part": 7, "lat": 1.5, "tags": ["x", "y"]}
+    expected = [("media", one), ("media", two), ("part", "7"), ("lat", "1.5"), ("tags", "x"), ("tags", "y")]
+    assert ParamsEncoder().encode_form(data) is None
+    assert ParamsEncoder.parts(data) == expected
+    for value in (True, None, object()):
+        with pytest.raises(TypeError, match="the parameter 'a' is a"):
+            ParamsEncoder.parts({"media": one, "a": value})
+
+
+@pytest.mark.parametrize(
+    "handed",
+    [Path("a.png"), Upload(), tempfile.NamedTemporaryFile()],  # noqa: SIM115  never written
+    ids=["a path", "an upload", "a temporary file"],
+)
 def test_a_path_and_an_upload_are_refused_with_what_to_give(handed: Any) -> None:
     for data in (handed, {"media": handed}):
         with pytest.raises(TypeError, match="give an open file or bytes"):
