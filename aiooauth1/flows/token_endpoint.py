@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from asyncio import CancelledError
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from aiooauth1.flows.bounded_response import BoundedHeadResponse
 from aiooauth1.responses.excerpts import excerpt
 from aiooauth1.responses.redaction import SecretMatcher
 from aiooauth1.session.redirects import REDIRECTS
-from aiooauth1.transport.delivery import ObservedRequest, observe, outcome_unknown
+from aiooauth1.transport.delivery import ObservedRequest, observe, outcome_unknown, raise_if_not_cancelled
 from aiooauth1.transport.placement import apply_signature, compute_signature
 from aiooauth1.transport.public_only import private_address_in
 from aiooauth1.transport.request import FORM, sent_url, set_user_agent
@@ -181,6 +182,9 @@ class SendOnceMiddleware:
         self._request.ours = ours
         try:
             return await handler(request)
+        except CancelledError:
+            raise_if_not_cancelled(has_begun=self.has_begun, closed="the session of the handshake was closed")
+            raise
         except OAuth1Error:
             raise
         except Exception as error:
@@ -274,10 +278,12 @@ def _redirect(response: ClientResponse, request: TokenRequest) -> str:
 
 
 async def _read(response: ClientResponse) -> bytes:
-    stream = _decompressor(response.headers.get(hdrs.CONTENT_ENCODING, "").strip().lower())
+    stream = _decompressor(response.headers.get(hdrs.CONTENT_ENCODING, ""))
     body = bytearray()
     received = 0
     async for chunk in response.content.iter_any():
+        if stream is not None and not received and chunk[:1] and _is_raw_deflate(response, chunk):
+            stream = zlib.decompressobj(-zlib.MAX_WBITS)
         received += len(chunk)
         body += chunk if stream is None else _inflate(stream, chunk)
         if max(received, len(body)) > _MOST_READ:
@@ -291,9 +297,11 @@ async def _read(response: ClientResponse) -> bytes:
     return bytes(body)
 
 
-def _decompressor(encoding: str) -> zlib._Decompress | None:
-    if encoding in {"", "identity"}:
+def _decompressor(encodings: str) -> zlib._Decompress | None:
+    named = [name for one in encodings.lower().split(",") if (name := one.strip()) not in _NOT_COMPRESSED]
+    if not named:
         return None
+    encoding = ",".join(named)
     if encoding not in _WINDOW:
         raise TokenResponseError("the token endpoint's answer is compressed in a way that was not asked for")
     return zlib.decompressobj(_WINDOW[encoding])
@@ -308,5 +316,18 @@ def _inflate(stream: zlib._Decompress, chunk: bytes) -> bytes:
     raise TokenResponseError("the token endpoint's answer does not decompress")
 
 
+def _is_raw_deflate(response: ClientResponse, start: bytes) -> bool:
+    """Say whether "deflate" has no zlib header: IIS sends it so (RFC 9110 section 8.4.1.2)."""
+    is_deflate = response.headers.get(hdrs.CONTENT_ENCODING, "").strip().lower() == "deflate"
+    return is_deflate and start[0] & 0x0F != _DEFLATE
+
+
+_DEFLATE = 8  # the method in the first byte of a zlib header
+
+# Names of character sets and of no encoding at all, which servers put there by mistake
+# (apache/httpcomponents-client#698, sparklemotion/mechanize#138).
+_NOT_COMPRESSED = frozenset(
+    {"", "identity", "utf-8", "utf8", "us-ascii", "iso-8859-1", "none", "binary", "7bit", "8bit"}
+)
 # We ask for identity, but some servers compress anyway (RFC 9110 section 8.4.1).
 _WINDOW: Mapping[str, int] = {"gzip": 31, "x-gzip": 31, "deflate": 15}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
-from asyncio import CancelledError, current_task
+from asyncio import CancelledError
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -36,7 +36,12 @@ from aiooauth1.session.retry import backoff, is_rate_limit, may_retry_error, may
 from aiooauth1.session.signing_request import SigningRequest
 from aiooauth1.session.user_call import UserCall
 from aiooauth1.transport.clock import server_time
-from aiooauth1.transport.delivery import SAFE_METHODS, is_network_error, outcome_unknown
+from aiooauth1.transport.delivery import (
+    SAFE_METHODS,
+    is_network_error,
+    outcome_unknown,
+    raise_if_not_cancelled,
+)
 from aiooauth1.transport.public_only import private_address_in
 from aiooauth1.transport.request import can_resend
 
@@ -190,13 +195,12 @@ class RetryMiddleware(UserCall):
                 self._leave_gate()
 
     def _tell_of_close(self, request: SigningRequest) -> None:
-        """Raise RuntimeError if the wait for a connection ended since the session was closed.
-
-        aiohttp cancels that wait, although the task was not cancelled.
-        """
-        task = current_task()
-        if not request.has_begun and task is not None and not task.cancelling():
+        """Raise RuntimeError if the wait for a connection ended since session or connector was closed."""
+        try:
+            raise_if_not_cancelled(has_begun=request.has_begun, closed="the connector was closed")
+        except RuntimeError:
             self._pool.check_open()
+            raise
 
     async def _pass_gate(self) -> None:
         """Wait behind the other calls of this token, if its rate limit is spent."""

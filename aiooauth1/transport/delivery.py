@@ -7,6 +7,7 @@ has to guess it: the fact holds for any connector, proxy and error.
 
 from __future__ import annotations
 
+from asyncio import current_task
 from functools import cache
 from typing import TYPE_CHECKING, TypeVar, cast
 
@@ -37,6 +38,7 @@ __all__ = [
     "is_network_error",
     "observe",
     "outcome_unknown",
+    "raise_if_not_cancelled",
 ]
 
 SAFE_METHODS = frozenset({hdrs.METH_GET, hdrs.METH_HEAD})
@@ -118,6 +120,20 @@ def is_network_error(error: BaseException) -> bool:
         return True
     is_mistake = type(error).__module__ == "builtins" or isinstance(error, OAuth1Error)
     return isinstance(error, Exception) and not is_mistake
+
+
+def raise_if_not_cancelled(*, has_begun: bool, closed: str) -> None:
+    """Raise RuntimeError for a CancelledError that came because a session or connector was closed.
+
+    aiohttp cancels the wait for a connection then, although the task was not cancelled.
+
+    Args:
+        has_begun: Whether writing the request has begun.
+        closed: What was closed, as a sentence.
+    """
+    task = current_task()
+    if not has_begun and task is not None and not task.cancelling():
+        raise RuntimeError(f"{closed} while the request waited for a connection: nothing was sent") from None
 
 
 def body_error(error: BaseException) -> BaseException | None:

@@ -256,6 +256,10 @@ ANSWERS: dict[type[OAuth1Error] | None, dict[str, Answer]] = {
         "x-gzip": http(PACKED, Content_Encoding=" X-GZIP "),
         "deflate": http(zlib.compress(ACCESS), Content_Encoding="deflate"),
         "gzip, a byte a chunk": in_bytes(PACKED, Content_Encoding="gzip"),
+        "gzip, identity": http(PACKED, Content_Encoding="gzip, identity"),
+        "raw deflate, as IIS has it": http(deflated(ACCESS, -15), Content_Encoding="deflate"),
+        # Servers that put the charset there: apache/httpcomponents-client#698, sparklemotion/mechanize#138.
+        **{name: http(ACCESS, Content_Encoding=name) for name in ("UTF-8", "utf8", "none", "binary")},
     },
     TokenResponseError: {
         "gzip, cut": http(PACKED[:-12], Content_Encoding="gzip"),
@@ -266,7 +270,6 @@ ANSWERS: dict[type[OAuth1Error] | None, dict[str, Answer]] = {
         "gzip that is none": http(ACCESS, Content_Encoding="gzip"),
         "gzip of nothing": http(b"", Content_Encoding="gzip"),
         "gzip as deflate": http(PACKED, Content_Encoding="deflate"),
-        "raw deflate": http(deflated(ACCESS, -15), Content_Encoding="deflate"),
         "gzip without a word": http(PACKED),
         "gzip twice": http(gzip.compress(PACKED), Content_Encoding="gzip, gzip"),
         "br": http(ACCESS, Content_Encoding="br"),

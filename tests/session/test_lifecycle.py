@@ -551,3 +551,55 @@ async def test_no_connection_coroutine_or_error_is_left_behind() -> None:
         r".*(?:Unclosed|never awaited|never retrieved|was destroyed|Warning|Traceback).*", told
     )
     assert wrong == [], told
+
+
+# Closing while a call waits for a connection
+
+
+class Holding:
+    """Holds each request, and says when there is one."""
+
+    def __init__(self) -> None:
+        self.arrived = asyncio.Event()
+
+    def __call__(self, arrival: Arrival) -> Any:
+        self.arrived.set()
+        return silent(arrival)
+
+
+async def test_a_call_that_waits_for_a_connection_when_its_connector_is_closed_says_so(
+    listener: Listener,
+) -> None:
+    """aiohttp cancels the wait, although the task was not cancelled."""
+    listener.answer = holding = Holding()
+    connector = aiohttp.TCPConnector(limit=1)
+    async with signing(retry=Retry(), connector=connector, connector_owner=False) as session:
+        first, second = (asyncio.create_task(session.post(listener.origin)) for _ in range(2))
+        await holding.arrived.wait()
+        await connector.close()
+        with pytest.raises(RuntimeError, match=r"the connector was closed .*: nothing was sent"):
+            await asyncio.wait_for(second, 5)
+        with pytest.raises(OutcomeUnknown):
+            await asyncio.wait_for(first, 5)
+
+
+async def test_an_exchange_whose_session_is_closed_before_it_connects_frees_the_callback() -> None:
+    store, holding = MemoryStore(), Holding()
+    async with Endpoint(http(REQUEST_TOKEN), http(ACCESS)) as endpoint, Listener(holding) as other:
+        given = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1))
+        blocking = asyncio.create_task(given.get(other.origin))
+        async with (
+            endpoint.handshake(store=store) as handshake,
+            endpoint.handshake(http=given, store=store) as theirs,
+        ):
+            key = (await handshake.begin("oob", bind=BIND)).request_token.key
+            await holding.arrived.wait()
+            waiting = asyncio.create_task(theirs.complete_with_verifier(key, "v", bind=BIND))
+            await asyncio.sleep(0.05)
+            await given.close()
+            with pytest.raises(RuntimeError, match=r"was closed .*: nothing was sent"):
+                await asyncio.wait_for(waiting, 5)
+            with pytest.raises(aiohttp.ClientError):
+                await blocking
+            async with asyncio.timeout(5):
+                assert (await handshake.complete_with_verifier(key, "v", bind=BIND)).key == "at"
