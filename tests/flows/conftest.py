@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from handshakes.stage import Stage, staged
+from patience import PATIENCE
 from store_handshakes.job import Where
 
 from aiooauth1.testing import FakeProvider
@@ -41,5 +42,5 @@ async def handshake(stage: Stage) -> AsyncIterator[Handshake]:
 def where(request: pytest.FixtureRequest, tmp_path: Path) -> Where:
     """Say where a store is that several processes share."""
     if request.param == "sqlite":
-        return Where(str(tmp_path / "tokens.db"))
-    return Where(request.getfixturevalue("redis_url"), f"{secrets.token_hex(8)}:")
+        return Where(str(tmp_path / "tokens.db"), timeout=PATIENCE)
+    return Where(request.getfixturevalue("redis_url"), f"{secrets.token_hex(8)}:", timeout=PATIENCE)

@@ -122,7 +122,10 @@ OPERATIONS = ["get_pending", "swap_pending", "put_access_token", "swap_pending"]
 async def test_killed_at_any_store_operation_a_user_can_go_on(
     redis_url: str, tmp_path: Path, fake: FakeProvider
 ) -> None:
-    stores = [Where(redis_url, f"{secrets.token_hex(8)}:"), Where(str(tmp_path / "tokens.db"))]
+    stores = [
+        Where(redis_url, f"{secrets.token_hex(8)}:", timeout=PATIENCE),
+        Where(str(tmp_path / "tokens.db"), timeout=PATIENCE),
+    ]
     deaths = [(number, after) for number in range(1, len(OPERATIONS) + 1) for after in (False, True)]
     deaths.sort(key=_with_the_claim, reverse=True)  # what waits longest goes first
     few = asyncio.Semaphore(4)  # so that the first are waiting while the others start
