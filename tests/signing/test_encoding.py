@@ -14,24 +14,24 @@ from aiooauth1.signing.encoding import encode_form, encoded_pairs, parse_form
 UNRESERVED = set((string.ascii_letters + string.digits + "-._~").encode())  # RFC 3986 section 2.3
 
 
-@pytest.mark.parametrize("octet", range(256))
-def test_every_octet_is_bare_or_two_upper_case_digits(octet: int) -> None:
-    expected = chr(octet) if octet in UNRESERVED else "%" + "0123456789ABCDEF"[octet >> 4] + f"{octet & 15:X}"
-    assert percent_encode(bytes([octet])) == expected
-    assert percent_encode(b"a" + bytes([octet]) + b"z") == f"a{expected}z"
+@pytest.mark.parametrize("byte", range(256))
+def test_every_byte_is_bare_or_two_upper_case_digits(byte: int) -> None:
+    expected = chr(byte) if byte in UNRESERVED else "%" + "0123456789ABCDEF"[byte >> 4] + f"{byte & 15:X}"
+    assert percent_encode(bytes([byte])) == expected
+    assert percent_encode(b"a" + bytes([byte]) + b"z") == f"a{expected}z"
 
 
-@pytest.mark.parametrize("octet", range(256))
-def test_every_octet_comes_back_from_a_form_that_holds_it_encoded(octet: int) -> None:
-    raw = bytes([octet])
-    for digits in (f"%{octet:02x}", f"%{octet:02X}"):
+@pytest.mark.parametrize("byte", range(256))
+def test_every_byte_comes_back_from_a_form_that_holds_it_encoded(byte: int) -> None:
+    raw = bytes([byte])
+    for digits in (f"%{byte:02x}", f"%{byte:02X}"):
         assert parse_form(f"n{digits}={digits}v".encode()) == [(b"n" + raw, raw + b"v")]
     assert parse_form(encode_form([(raw, raw)]).encode()) == [(raw, raw)]
 
 
-@pytest.mark.parametrize("octet", sorted(set(range(256)) - set(b"&=%+")))
-def test_every_other_octet_of_a_form_stands_for_itself(octet: int) -> None:
-    raw = bytes([octet])
+@pytest.mark.parametrize("byte", sorted(set(range(256)) - set(b"&=%+")))
+def test_every_other_byte_of_a_form_stands_for_itself(byte: int) -> None:
+    raw = bytes([byte])
     assert parse_form(b"n" + raw + b"=" + raw + b"v") == [(b"n" + raw, raw + b"v")]
 
 
@@ -60,7 +60,7 @@ def test_text_is_encoded_as_utf8_first(text: str, encoded: str) -> None:
     assert percent_encode(text.encode()) == encoded
 
 
-def test_octets_that_are_no_utf8_are_encoded_as_they_are() -> None:
+def test_bytes_that_are_not_utf8_are_encoded_as_they_are() -> None:
     assert percent_encode(b"caf\xe9\xff") == "caf%E9%FF"
 
 
@@ -75,7 +75,7 @@ def test_a_lone_surrogate_is_refused_by_its_code_point_alone(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("octets", "pairs"),
+    ("data", "pairs"),
     [
         (b"", []),
         (b"a=1", [(b"a", b"1")]),
@@ -99,13 +99,13 @@ def test_a_lone_surrogate_is_refused_by_its_code_point_alone(text: str) -> None:
         (b"oauth_signature=x", [(b"oauth_signature", b"x")]),
     ],
 )
-def test_forms_are_split_into_decoded_octets(octets: bytes, pairs: list[tuple[bytes, bytes]]) -> None:
-    assert parse_form(octets) == pairs
+def test_a_form_is_split_into_decoded_pairs(data: bytes, pairs: list[tuple[bytes, bytes]]) -> None:
+    assert parse_form(data) == pairs
 
 
-@pytest.mark.parametrize("octets", [b"&a=1", b"a=1&", b"&&a=1&&", b"&a=1&"])
-def test_empty_segments_of_a_form_are_no_pairs(octets: bytes) -> None:
-    assert parse_form(octets) == [(b"a", b"1")]
+@pytest.mark.parametrize("data", [b"&a=1", b"a=1&", b"&&a=1&&", b"&a=1&"])
+def test_empty_segments_of_a_form_are_skipped(data: bytes) -> None:
+    assert parse_form(data) == [(b"a", b"1")]
     assert parse_form(b"&&&") == []
 
 
@@ -135,30 +135,23 @@ def test_a_form_is_written_with_percent_20_and_in_order() -> None:
     assert encode_form([]) == ""
 
 
-def test_what_is_written_is_read_back() -> None:
-    pairs = [("a b", "c+d"), ("é", "\n%41"), ("", ""), ("a b", "&=;")]
-    assert parse_form(encode_form(pairs).encode()) == [
-        (name.encode(), value.encode()) for name, value in pairs
-    ]
-
-
-OCTETS = st.lists(
+FORMS = st.lists(
     st.one_of(
         st.sampled_from([b"a", b"Z", b"-", b"~", b"=", b"&", b"+", b"%", b"%2", b"%zz", b"\xff"]),
-        st.integers(0, 255).map(lambda octet: b"%%%02X" % octet),
-        st.integers(0, 255).map(lambda octet: b"%%%02x" % octet),
+        st.integers(0, 255).map(lambda byte: b"%%%02X" % byte),
+        st.integers(0, 255).map(lambda byte: b"%%%02x" % byte),
     )
 ).map(b"".join)
 
 
-@given(OCTETS)
+@given(FORMS)
 @example(b"a=b=c&=&d")
-def test_what_is_parsed_and_encoded_at_once_is_the_same_as_in_two_steps(octets: bytes) -> None:
-    two_steps = [(percent_encode(name), percent_encode(value)) for name, value in parse_form(octets)]
-    assert encoded_pairs(octets) == two_steps
+def test_what_is_parsed_and_encoded_at_once_is_the_same_as_in_two_steps(data: bytes) -> None:
+    two_steps = [(percent_encode(name), percent_encode(value)) for name, value in parse_form(data)]
+    assert encoded_pairs(data) == two_steps
 
 
-def test_each_octet_that_is_escaped_without_need_is_written_anew() -> None:
-    for octet in range(256):
-        for escaped in (b"%%%02X" % octet, b"%%%02x" % octet):
-            assert encoded_pairs(escaped) == [(percent_encode(bytes([octet])), "")]
+def test_each_byte_that_is_escaped_without_need_is_encoded_again() -> None:
+    for byte in range(256):
+        for escaped in (b"%%%02X" % byte, b"%%%02x" % byte):
+            assert encoded_pairs(escaped) == [(percent_encode(bytes([byte])), "")]

@@ -248,15 +248,13 @@ MULTIPART = (
     b'--B\r\nContent-Disposition: form-data; name="status"\r\n\r\nHi there\r\n--B\r\n'
     b'Content-Disposition: form-data; name="media"; filename="a.png"\r\n\r\n\x89PNG\r\n--B--\r\n'
 )
-PLAIN = {"oauth_signature_method": "PLAINTEXT"}
-KEY = f"{escaped(CONSUMER.secret)}&{escaped(TOKEN.secret)}"
 
 
 @dataclass(frozen=True)
 class Case:
     """A request that was sent, and what was signed instead, or the signature that was made."""
 
-    name: str
+    causes: str
     url: str = API
     body: bytes = b""
     kind: str = FORM_TYPE
@@ -270,160 +268,134 @@ class Case:
 
     def diagnosed(self) -> list[str]:
         method = "POST" if self.body else "GET"
-        protocol = dict(OtherLibrary().oauth[:-1])
-        right = protocol | self.oauth
+        protocol = dict(OtherLibrary().oauth[:-1]) | self.oauth
         uri, _, query = self.signed.partition("?")
-        value = (
-            self.signature
-            or replace(
-                OtherLibrary(),
-                method=method,
-                uri=uri,
-                query=tuple(parse_qsl(query, keep_blank_values=True)),
-                form=self.signed_form,
-                oauth=tuple((protocol | self.oauth | self.signed_oauth).items()),
-            ).signature()
+        signer = replace(
+            OtherLibrary(),
+            method=method,
+            uri=uri,
+            query=tuple(parse_qsl(query, keep_blank_values=True)),
+            form=self.signed_form,
+            oauth=tuple((protocol | self.signed_oauth).items()),
         )
-        sent_fields = ", ".join(f'{key}="{escaped(text)}"' for key, text in right.items())
+        sent_fields = ", ".join(f'{key}="{escaped(text)}"' for key, text in protocol.items())
         headers = (("Authorization", f"OAuth {sent_fields}"), ("Content-Type", self.kind), *self.headers)
-        return names(value, SentRequest(method, self.url, headers, self.body))
+        request = SentRequest(method, self.url, headers, self.body)
+        return names(self.signature or signer.signature(), request)
 
 
+BACKEND = "http://10.0.0.5:8080/v1/posts"
+HOST, FORWARDED = ("Host", "10.0.0.5:8080"), ("X-Forwarded-Host", "api.example.com")
+# The causes, the URL that was sent, the URL that was signed.
+URLS = {
+    "the server signs its own port": ("scheme port", API, "http://api.example.com:8080/v1/posts"),
+    "port 443 is signed as it was written": ("port", "https://a.example:443/", "https://a.example:443/"),
+    "a host is signed as it was written": ("host_case", "https://A.example/", "https://A.example/"),
+    "the scheme is signed in capitals": ("host_case", API, API.replace("https", "HTTPS")),
+    "a host is signed in Unicode": ("other_host", "https://xn--bcher-kva.example/", "https://bücher.example/"),
+    "a proxy merges slashes": ("path_decoded", "https://a.example//v1/posts", "https://a.example/v1/posts"),
+    "a browser resolves dots": ("path_decoded", "https://a.example/x/../v1", "https://a.example/v1"),
+    "an escaped tilde is signed bare": ("path_decoded", f"{API}/%7Eann", f"{API}/~ann"),
+    "params are added to a query, and alone are signed": (
+        "parameter_left_out", f"{API}?a=1&b=2&c=3&d=4", f"{API}?c=3&d=4"
+    ),
+    "the query is in the URL and in params": ("signed_twice", f"{API}?a=1&b=2", f"{API}?a=1&b=2&a=1&b=2"),
+    "a dict keeps one value": ("repeated_names_merged", f"{API}?a=1&a=2", f"{API}?a=2"),
+    "a URL is taken from HTML": ("html_escaped", f"{API}?a=1&b=2", f"{API}?a=1&amp;b=2"),
+    "a fragment is signed": ("query_in_uri", f"{API}#top", f"{API}#top"),
+    "a plus is signed as a plus": ("plus_not_decoded", f"{API}?q=a+b", f"{API}?q=a%2Bb"),
+    "a query is signed with its escapes": ("encoded_twice", f"{API}?q=a%20b", f"{API}?q=a%2520b"),
+    "a proxy decodes escapes": ("encoded_twice", f"{API}?q=100%25", f"{API}?q=100%2525"),
+}  # fmt: skip
+# The causes, the media type, the body that was sent, the form that was signed.
+BODIES = {
+    "JSON is signed as a form": (
+        "json_signed", "application/json", b'{"text": "Hi", "n": 1}', (("text", "Hi"), ("n", "1"))
+    ),
+    "JSON is signed as one name": (
+        "json_signed", "application/json", b'{"text": "Hi"}', (('{"text": "Hi"}', ""),)
+    ),
+    "text of a multipart body is signed": (
+        "multipart_signed", 'multipart/form-data; boundary="B"', MULTIPART, (("status", "Hi there"),)
+    ),
+    "a form is sent as text": ("form_type_missing", "text/plain", b"a=1&b=x+y", (("a", "1"), ("b", "x y"))),
+    "a form is sent without a type": ("form_type_missing", "", b"a=1", (("a", "1"),)),
+    "line breaks are changed": ("values_changed", FORM_TYPE, b"text=a%0D%0Ab", (("text", "a\nb"),)),
+    "a value is stripped": ("values_changed", FORM_TYPE, b"text=hi%20", (("text", "hi"),)),
+    "True is written as in Python": ("values_changed", FORM_TYPE, b"x=true", (("x", "True"),)),
+    "letters are decomposed": ("values_changed", FORM_TYPE, b"x=\xc3\xa9", (("x", "e\u0301"),)),
+}  # fmt: skip
+# The causes, the parameter, its value as sent, its value as signed.
+PROTOCOL = {
+    "a verifier is typed with a blank": ("values_changed", "oauth_verifier", "123", "123 "),
+    "milliseconds are sent and seconds signed": (
+        "timestamp_not_as_sent", "oauth_timestamp", "1318622958123", "1318622958"
+    ),
+    "seconds are sent and milliseconds signed": (
+        "timestamp_not_as_sent", "oauth_timestamp", "1318622958", "1318622958000"
+    ),
+    "a fraction of a second is sent and not signed": (
+        "timestamp_not_as_sent", "oauth_timestamp", "1318622958.5", "1318622958"
+    ),
+    "an empty token is signed": ("token_not_as_sent", "oauth_token", TOKEN.key, ""),
+    "a callback is sent encoded twice": (
+        "decoded_twice", "oauth_callback", "https%3A%2F%2Fapp.example%2F%3Fx%3D1", "https://app.example/?x=1"
+    ),
+}  # fmt: skip
+PLAIN = {"oauth_signature_method": "PLAINTEXT"}
+KEY = f"{escaped(CONSUMER.secret)}&{escaped(TOKEN.secret)}"
+RIGHT = OtherLibrary().signature()
+# The causes and the signature that was sent.
+SIGNATURES = {
+    "PLAINTEXT without encoding": ("secret_not_encoded", f"{CONSUMER.secret}&{TOKEN.secret}"),
+    "PLAINTEXT with swapped secrets": ("secrets_swapped", "&".join(KEY.split("&")[::-1])),
+    "PLAINTEXT with a line break": ("secret_white_space", KEY + "%0A"),
+    "PLAINTEXT without the ampersand": ("no_ampersand", KEY.replace("&", "")),
+    "PLAINTEXT without the token's secret": ("token_secret_left_out", KEY.partition("&")[0] + "&"),
+    "PLAINTEXT without the consumer's secret": ("consumer_secret_left_out", "&" + KEY.partition("&")[2]),
+    "PLAINTEXT in quotes": ("signature_quotes", f'"{KEY}"'),
+}
 CASES = {
-    "the server behind a TLS proxy sees http": Case("scheme", url=API.replace("https", "http")),
     "the server behind a proxy sees its own address": Case(
-        "scheme other_host",
-        url="http://10.0.0.5:8080/v1/posts",
-        headers=(("Host", "api.example.com"),),
+        "scheme other_host", BACKEND, headers=(FORWARDED,)
     ),
-    "the proxy passes the public host on": Case(
-        "scheme other_host",
-        url="http://10.0.0.5:8080/v1/posts",
-        headers=(("Host", "10.0.0.5:8080"), ("X-Forwarded-Host", "api.example.com")),
-    ),
-    "the server signs its own port": Case(
-        "scheme port", signed=API.replace("https", "http").replace(".com", ".com:8080")
-    ),
-    "port 443 is signed as it was written": Case(
-        "port", url=API.replace(".com", ".com:443"), signed=API.replace(".com", ".com:443")
-    ),
-    "a host is signed as it was written": Case(
-        "host_case", url=API.replace("api", "API"), signed=API.replace("api", "API")
-    ),
-    "the scheme is signed in capitals": Case("host_case", signed=API.replace("https", "HTTPS")),
-    "a host is signed in Unicode": Case(
-        "other_host", url="https://xn--bcher-kva.example/", signed="https://bücher.example/"
-    ),
-    "a redirect adds a slash": Case("trailing_slash", url=API + "/"),
-    "a proxy merges slashes": Case("path_decoded", url=API.replace("/v1", "//v1")),
-    "a browser resolves dots": Case("path_decoded", url=API.replace("/v1", "/x/../v1")),
-    "an escaped tilde is signed bare": Case("path_decoded", url=API + "/%7Eann", signed=API + "/~ann"),
-    "a prefix that the proxy strips is not signed by the server": Case(
-        "path_prefix", signed=API.replace("/v1", "")
-    ),
+    "the proxy passes the public host on": Case("scheme other_host", BACKEND, headers=(HOST, FORWARDED)),
     "a prefix that the proxy tells is signed": Case(
         "path_prefix", headers=(("X-Forwarded-Prefix", "/app"),), signed=API.replace("/v1", "/app/v1")
     ),
-    "requests adds params after signing": Case("query_left_out", url=API + "?page=2"),
-    "params are added to a query, and alone are signed": Case(
-        "parameter_left_out", url=API + "?a=1&b=2&c=3&d=4", signed=API + "?c=3&d=4"
-    ),
-    "the query is in the URL and in params": Case(
-        "signed_twice", url=API + "?a=1&b=2", signed=API + "?a=1&b=2&a=1&b=2"
-    ),
-    "a dict keeps one value": Case("repeated_names_merged", url=API + "?a=1&a=2", signed=API + "?a=2"),
-    "a URL is taken from HTML": Case("html_escaped", url=API + "?a=1&b=2", signed=API + "?a=1&amp;b=2"),
-    "a fragment is signed": Case("query_in_uri", url=API + "#top", signed=API + "#top"),
-    "a plus is signed as a plus": Case("plus_not_decoded", url=API + "?q=a+b", signed=API + "?q=a%2Bb"),
-    "a query is signed with its escapes": Case(
-        "encoded_twice", url=API + "?q=a%20b", signed=API + "?q=a%2520b"
-    ),
-    "a proxy decodes escapes": Case("encoded_twice", url=API + "?q=100%25", signed=API + "?q=100%2525"),
-    "JSON is signed as a form": Case(
-        "json_signed", body=b'{"text": "Hi", "n": 1}', kind="application/json",
-        signed_form=(("text", "Hi"), ("n", "1")),
-    ),
-    "JSON is signed as one name": Case(
-        "json_signed", body=b'{"text": "Hi"}', kind="application/json", signed_form=(('{"text": "Hi"}', ""),)
-    ),
-    "text of a multipart body is signed": Case(
-        "multipart_signed", body=MULTIPART, kind='multipart/form-data; boundary="B"',
-        signed_form=(("status", "Hi there"),),
-    ),
-    "a form is sent as text": Case(
-        "form_type_missing", body=b"a=1&b=x+y", kind="text/plain", signed_form=(("a", "1"), ("b", "x y"))
-    ),
-    "a form is sent without a type": Case(
-        "form_type_missing", body=b"a=1", kind="", signed_form=(("a", "1"),)
-    ),
-    "line breaks are changed": Case(
-        "values_changed", body=b"text=a%0D%0Ab", signed_form=(("text", "a\nb"),)
-    ),
-    "a value is stripped": Case("values_changed", body=b"text=hi%20", signed_form=(("text", "hi"),)),
-    "True is written as in Python": Case("values_changed", body=b"x=true", signed_form=(("x", "True"),)),
-    "letters are decomposed": Case(
-        "values_changed", body="x=é".encode(), signed_form=(("x", "e\u0301"),)
-    ),
-    "a verifier is typed with a blank": Case(
-        "values_changed", oauth={"oauth_verifier": "123"}, signed_oauth={"oauth_verifier": "123 "}
-    ),
-    "milliseconds are sent and seconds signed": Case(
-        "timestamp_not_as_sent",
-        oauth={"oauth_timestamp": "1318622958123"}, signed_oauth={"oauth_timestamp": "1318622958"},
-    ),
-    "seconds are sent and milliseconds signed": Case(
-        "timestamp_not_as_sent", signed_oauth={"oauth_timestamp": "1318622958000"}
-    ),
-    "a fraction of a second is sent and not signed": Case(
-        "timestamp_not_as_sent",
-        oauth={"oauth_timestamp": "1318622958.5"}, signed_oauth={"oauth_timestamp": "1318622958"},
-    ),
-    "an empty token is signed": Case("token_not_as_sent", signed_oauth={"oauth_token": ""}),
-    "a callback is sent encoded twice": Case(
-        "decoded_twice",
-        oauth={"oauth_callback": escaped("https://app.example/cb?x=1")},
-        signed_oauth={"oauth_callback": "https://app.example/cb?x=1"},
-    ),
-    "PLAINTEXT without encoding": Case(
-        "secret_not_encoded", oauth=PLAIN, signature=f"{CONSUMER.secret}&{TOKEN.secret}"
-    ),
-    "PLAINTEXT with swapped secrets": Case(
-        "secrets_swapped", oauth=PLAIN, signature="&".join(KEY.split("&")[::-1])
-    ),
-    "PLAINTEXT with a line break": Case("secret_white_space", oauth=PLAIN, signature=KEY + "%0A"),
-    "PLAINTEXT without the ampersand": Case("no_ampersand", oauth=PLAIN, signature=KEY.replace("&", "")),
-    "PLAINTEXT without the token's secret": Case(
-        "token_secret_left_out", oauth=PLAIN, signature=KEY.partition("&")[0] + "&"
-    ),
-    "PLAINTEXT without the consumer's secret": Case(
-        "consumer_secret_left_out", oauth=PLAIN, signature="&" + KEY.partition("&")[2]
-    ),
-    "PLAINTEXT in quotes": Case("signature_quotes", oauth=PLAIN, signature=f'"{KEY}"'),
+    **{name: Case(causes, url, signed=signed) for name, (causes, url, signed) in URLS.items()},
+    **{
+        name: Case(causes, body=body, kind=kind, signed_form=form)
+        for name, (causes, kind, body, form) in BODIES.items()
+    },
+    **{
+        name: Case(causes, oauth={key: given}, signed_oauth={key: signed})
+        for name, (causes, key, given, signed) in PROTOCOL.items()
+    },
+    **{
+        name: Case(causes, oauth=PLAIN, signature=signature)
+        for name, (causes, signature) in SIGNATURES.items()
+    },
     "PLAINTEXT is named and HMAC-SHA1 used": Case("wrong_hash", oauth=PLAIN),
     "HMAC-SHA1 is named and PLAINTEXT used": Case("wrong_hash", signature=KEY),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_what_users_and_proxies_do_is_named(case: Case) -> None:
-    assert case.diagnosed() == case.name.split()
+    assert case.diagnosed() == case.causes.split()
 
 
 @pytest.mark.parametrize(
-    "written",
+    ("written", "name"),
     [
-        lambda value: b64encode(b64decode(value).hex().encode()).decode(),
-        lambda value: b64decode(value).hex().upper(),
+        (b64decode(RIGHT).hex().upper(), "signature_hex"),
+        (b64encode(b64decode(RIGHT).hex().encode()).decode(), "signature_hex"),
+        (f"{RIGHT[:20]}\n{RIGHT[20:]}", "signature_white_space"),
     ],
-    ids=["base64 of hexadecimal", "upper case"],
 )
-def test_every_hexadecimal_form_of_a_signature_is_named(written: Callable[[str], str]) -> None:
-    assert names(written(OtherLibrary().signature())) == ["signature_hex"]
-
-
-def test_line_breaks_in_a_signature_are_named() -> None:
-    value = OtherLibrary().signature()
-    assert names(f"{value[:20]}\n{value[20:]}") == ["signature_white_space"]
+def test_a_right_signature_in_another_spelling_is_named(written: str, name: str) -> None:
+    assert names(written) == [name]
 
 
 def test_a_body_hash_that_was_sent_and_not_signed_is_named() -> None:

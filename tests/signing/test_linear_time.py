@@ -48,39 +48,23 @@ def repeated(parts: list[str], length: int) -> str:
     return unit * (length // len(unit))
 
 
+@pytest.mark.parametrize(
+    ("place", "parts"), [("query", URL_PARTS), ("form", FORM_PARTS)], ids=["query", "form"]
+)
 @pytest.mark.timeout(60)
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(
-    st.lists(URL_PARTS, max_size=8),
-    st.lists(URL_PARTS, min_size=1, max_size=8),
-    st.lists(URL_PARTS, max_size=4),
-)
-def test_time_for_a_url_grows_with_its_length(start: list[str], unit: list[str], end: list[str]) -> None:
+@given(data=st.data())
+def test_the_time_to_sign_grows_linearly_with_the_length_of(
+    place: str, parts: st.SearchStrategy[str], data: st.DataObject
+) -> None:
+    start = data.draw(st.lists(parts, max_size=8))
+    unit = data.draw(st.lists(parts, min_size=1, max_size=8))
+    end = data.draw(st.lists(parts, max_size=4))
+
     def call(length: int) -> None:
-        query = "".join(start) + repeated(unit, length) + "".join(end)
-        sign("GET", f"https://a.example/p?{query}", consumer=CONSUMER, nonce="n", timestamp=1)
-
-    assert_grows_linearly(call)
-
-
-@pytest.mark.timeout(60)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(
-    st.lists(FORM_PARTS, max_size=8),
-    st.lists(FORM_PARTS, min_size=1, max_size=8),
-    st.lists(FORM_PARTS, max_size=4),
-)
-def test_time_for_a_form_grows_with_its_length(start: list[str], unit: list[str], end: list[str]) -> None:
-    def call(length: int) -> None:
-        form = "".join(start) + repeated(unit, length) + "".join(end)
-        sign(
-            "POST",
-            "https://a.example/p",
-            form=form.encode("latin-1"),
-            consumer=CONSUMER,
-            nonce="n",
-            timestamp=1,
-        )
+        text = "".join(start) + repeated(unit, length) + "".join(end)
+        query, form = (text, None) if place == "query" else ("", text.encode("latin-1"))
+        sign("POST", f"https://a.example/p?{query}", form=form, consumer=CONSUMER, nonce="n", timestamp=1)
 
     assert_grows_linearly(call)
 
@@ -94,7 +78,7 @@ def test_time_for_a_form_grows_with_its_length(start: list[str], unit: list[str]
         "%20" * 3000 + "%",
     ],
 )
-def test_a_query_not_written_as_we_write_it_signs_at_once(query: str) -> None:
+def test_a_query_that_is_not_in_normal_form_is_signed_at_once(query: str) -> None:
     start = time.process_time()
     for form in (None, query.encode()):
         sign("POST", f"https://a.example/p?{query}", form=form, consumer=CONSUMER, nonce="n", timestamp=1)
