@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import sqlite3
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from patience import PATIENCE
+from store_load import StoreLoad, token_of
 
 from aiooauth1.credentials import AccessToken
 from aiooauth1.errors import StoreCorrupt
@@ -26,8 +26,14 @@ NEW = Encryption.generate_key()
 NAMES = Encryption.generate_key()
 
 
-def token(user: str, number: int = 0) -> AccessToken:
-    return AccessToken(f"key {number} of {user}", "secret")
+def opened(path: Path, *keys: str, **options: Any) -> SQLiteStore:
+    """A store with these keys, the first of which encrypts, and with NAMES for its names."""
+    return SQLiteStore(path, encryption=Encryption(*keys, name_key=NAMES, **options), timeout=60)
+
+
+async def read_all(store: SQLiteStore, users: list[str]) -> list[AccessToken | BaseException | None]:
+    reads = (store.get_access_token("x", user) for user in users)
+    return await asyncio.gather(*reads, return_exceptions=True)
 
 
 def rows(path: Path, sql: str) -> list[tuple[bytes, ...]]:
@@ -35,102 +41,43 @@ def rows(path: Path, sql: str) -> list[tuple[bytes, ...]]:
         return connection.execute(sql).fetchall()
 
 
-def octets_of(folder: Path) -> bytes:
+def bytes_in(folder: Path) -> bytes:
     return b"".join(file.read_bytes() for file in folder.iterdir())
 
 
 async def filled(path: Path, encryption: Encryption | None, users: list[str]) -> None:
     async with SQLiteStore(path, encryption=encryption, timeout=PATIENCE) as store:
-        await asyncio.gather(*(store.put_access_token("x", user, token(user)) for user in users))
-
-
-class Load:
-    """Readers and writers who go on for as long as they are told to, and know what they wrote."""
-
-    def __init__(self, store: SQLiteStore, users: list[str]) -> None:
-        self.store = store
-        self.users = users
-        self.written: dict[str, int] = {}
-        self.reads = 0
-        self.goes_on = True
-        self._dice = random.Random(20_260_101)  # noqa: S311 - the same pauses each time
-
-    async def read(self, first: int) -> None:
-        at = first
-        while self.goes_on:
-            user = self.users[at % len(self.users)]
-            held = await self.store.get_access_token("x", user)
-            assert held is not None, "a read failed"
-            assert held.key.endswith(f" of {user}"), "another user's token"
-            self.reads += 1
-            at += 101
-            await self._pause()
-
-    async def write(self, first: int) -> None:
-        at = first
-        while self.goes_on:
-            user = self.users[at % len(self.users)]
-            before = self.written.get(user, 0)
-            fresh = token(user, before + 1)
-            if at % 2:
-                await self.store.put_access_token("x", user, fresh)
-            else:
-                assert await self.store.replace_access_token("x", user, token(user, before).key, fresh)
-            self.written[user] = before + 1
-            at += 100  # each writer has users of its own
-            await self._pause()
-
-    async def _pause(self) -> None:
-        # Thousands of operations a second, at all moments. Without it the rotation only waits for its turn.
-        await asyncio.sleep(self._dice.random() * 0.1)
+        await asyncio.gather(*(store.put_access_token("x", user, token_of(user)) for user in users))
 
 
 async def test_10000_records_are_rotated_under_100_readers_and_100_writers(tmp_path: Path) -> None:
-    path = tmp_path / "tokens.db"
+    path, progress = tmp_path / "tokens.db", list[tuple[int, int]]()
     users = [f"user {number}" for number in range(10_000)]
     await filled(path, Encryption(OLD, name_key=NAMES), users)
-    both = Encryption(NEW, OLD, name_key=NAMES)
-    progress: list[tuple[int, int]] = []
-
-    async with (
-        SQLiteStore(path, encryption=both, timeout=60) as store,
-        SQLiteStore(path, encryption=both, timeout=60) as rotator,
-    ):
-        load = Load(store, users)
-        async with asyncio.TaskGroup() as group:
-            for number in range(100):
-                group.create_task(load.read(number * 97))
-                group.create_task(load.write(number))
-            rewritten = await rotator.rotate(lambda done, total: progress.append((done, total)))
-            load.goes_on = False
-
-    assert 0 < rewritten <= 10_000
-    assert rewritten + len(load.written) >= 10_000
-    assert load.reads > 500
-    assert sum(load.written.values()) > 500
+    async with opened(path, NEW, OLD) as store, opened(path, NEW, OLD) as rotator:
+        load = StoreLoad(store, users, pause=0.1)
+        await load.during(lambda: rotator.rotate(lambda done, total: progress.append((done, total))))
     assert progress[-1] == (10_000, 10_000)
     assert progress == sorted(progress)
-    async with SQLiteStore(path, encryption=Encryption(NEW, name_key=NAMES), timeout=60) as store:
-        held = await asyncio.gather(*(store.get_access_token("x", user) for user in users))
-        assert held == [token(user, load.written.get(user, 0)) for user in users], "a write was lost"
+    async with opened(path, NEW) as store:
+        assert await read_all(store, users) == [load.held(user) for user in users], "a write was lost"
         assert {user async for user in store.users("x")} == set(users)
         assert await store.rotate() == 0
-    async with SQLiteStore(path, encryption=Encryption(OLD, name_key=NAMES), timeout=PATIENCE) as store:
+    async with opened(path, OLD) as store:
         for user in users[:100]:
             with pytest.raises(StoreCorrupt, match="which is not one of ours"):
                 await store.get_access_token("x", user)
 
 
-async def test_what_the_old_key_opens_is_not_in_the_file_any_more(tmp_path: Path) -> None:
-    """Whoever has the old key, and a copy of the file from after the rotation, has nothing."""
+async def test_a_rotated_file_holds_nothing_that_the_old_key_decrypts(tmp_path: Path) -> None:
     path = tmp_path / "tokens.db"
     await filled(path, Encryption(OLD, name_key=NAMES), [f"user {number}" for number in range(500)])
-    before = [octets for row in rows(path, "SELECT record, user FROM access") for octets in row]
-    assert all(octets in octets_of(tmp_path) for octets in before)
-    async with SQLiteStore(path, encryption=Encryption(NEW, OLD, name_key=NAMES), timeout=PATIENCE) as store:
+    before = [value for row in rows(path, "SELECT record, user FROM access") for value in row]
+    assert all(value in bytes_in(tmp_path) for value in before)
+    async with opened(path, NEW, OLD) as store:
         assert await store.rotate() == 500
-        found = octets_of(tmp_path)
-        assert not [octets for octets in before if octets[17:50] in found]
+        found = bytes_in(tmp_path)
+        assert not [value for value in before if value[17:50] in found]
 
 
 async def test_pending_handshakes_are_rotated_and_go_on(tmp_path: Path) -> None:
@@ -144,9 +91,7 @@ async def test_pending_handshakes_are_rotated_and_go_on(tmp_path: Path) -> None:
         path, encryption=Encryption(NEW, OLD), clock=lambda: now, timeout=PATIENCE
     ) as store:
         assert await store.rotate() == 1
-        assert await store.swap_pending("x", "token", held, b"two") is None, (
-            "rotated meanwhile: read it again"
-        )
+        assert await store.swap_pending("x", "token", held, b"two") is None, "it was rotated: read it again"
         held = await store.get_pending("x", "token")
         assert held is not None
         assert held.value == b"one"
@@ -162,17 +107,16 @@ async def test_a_store_that_was_in_the_clear_is_encrypted_by_rotation(tmp_path: 
     async with SQLiteStore(path, encryption=Encryption(NEW), timeout=PATIENCE) as store:
         with pytest.raises(StoreCorrupt, match="not an encrypted one"):
             await store.get_access_token("x", users[0])
-    assert b"key 0 of user 7" in octets_of(tmp_path)
+    assert b"key 0 of user 7" in bytes_in(tmp_path)
     async with SQLiteStore(path, encryption=Encryption(NEW, accept_plain=True), timeout=PATIENCE) as store:
-        assert await store.get_access_token("x", users[0]) == token(users[0])
+        assert await store.get_access_token("x", users[0]) == token_of(users[0])
         assert await store.rotate() == 300
-        assert b"key 0 of user" not in octets_of(tmp_path)
+        assert b"key 0 of user" not in bytes_in(tmp_path)
     async with SQLiteStore(path, encryption=Encryption(NEW), timeout=PATIENCE) as store:
-        for user in users:
-            assert await store.get_access_token("x", user) == token(user)
+        assert await read_all(store, users) == [token_of(user) for user in users]
 
 
-async def test_a_record_that_does_not_decrypt_does_not_keep_the_others_from_it(tmp_path: Path) -> None:
+async def test_records_that_do_not_decrypt_keep_no_others_from_being_rotated(tmp_path: Path) -> None:
     path = tmp_path / "tokens.db"
     users = [f"user {number}" for number in range(250)]
     await filled(path, Encryption(OLD), users)
@@ -186,14 +130,12 @@ async def test_a_record_that_does_not_decrypt_does_not_keep_the_others_from_it(t
         with pytest.raises(StoreCorrupt, match=r"^2 of 250 records could not be re-encrypted: .* with key "):
             await store.rotate()
     async with SQLiteStore(path, encryption=Encryption(NEW), timeout=PATIENCE) as store:
-        held = await asyncio.gather(
-            *(store.get_access_token("x", user) for user in users), return_exceptions=True
-        )
+        held = await read_all(store, users)
     assert sum(isinstance(answer, StoreCorrupt) for answer in held) == 2
     assert sum(isinstance(answer, AccessToken) for answer in held) == 248
 
 
-async def test_a_record_that_changes_between_read_and_write_is_seen_again(tmp_path: Path) -> None:
+async def test_a_record_that_changes_during_the_rotation_keeps_its_newest_token(tmp_path: Path) -> None:
     """Another process writes with the old key still, at every moment of the rotation."""
     path = tmp_path / "tokens.db"
     users = [f"user {number}" for number in range(200)]
@@ -206,24 +148,14 @@ async def test_a_record_that_changes_between_read_and_write_is_seen_again(tmp_pa
         number = 0
         while not rotation.done() and number < 50:
             number += 1
-            await late.put_access_token("x", "user 199", token("user 199", number))
+            await late.put_access_token("x", "user 199", token_of("user 199", number))
         await rotation
-        assert await rotator.get_access_token("x", "user 199") == token("user 199", number)
-        for user in users[:-1]:
-            assert await rotator.get_access_token("x", user) == token(user)
+        assert await rotator.get_access_token("x", "user 199") == token_of("user 199", number)
     async with SQLiteStore(path, encryption=Encryption(NEW), timeout=PATIENCE) as store:
-        for user in users[:-1]:
-            assert await store.get_access_token("x", user) == token(user)
+        assert await read_all(store, users[:-1]) == [token_of(user) for user in users[:-1]]
 
 
-async def test_a_store_without_encryption_has_nothing_to_rotate(tmp_path: Path) -> None:
+async def test_a_store_without_encryption_refuses_to_rotate(tmp_path: Path) -> None:
     async with SQLiteStore(tmp_path / "tokens.db", timeout=PATIENCE) as store:
         with pytest.raises(ValueError, match=r"encryption=Encryption\(new_key, old_key\)"):
             await store.rotate()
-
-
-async def test_an_empty_store_is_rotated(tmp_path: Path) -> None:
-    async with SQLiteStore(
-        tmp_path / "tokens.db", encryption=Encryption(NEW, OLD), timeout=PATIENCE
-    ) as store:
-        assert await store.rotate() == 0

@@ -78,22 +78,17 @@ SECRETS = ("canary-key-5849", "canary secret/5849+=&é", "canary-value-5849", "c
 TOKEN = AccessToken(SECRETS[0], SECRETS[1], params={"screen_name": SECRETS[2]})
 
 
-def files_in(folder: Path) -> dict[str, bytes]:
-    return {file.name: file.read_bytes() for file in folder.iterdir()}
-
-
-def octets_of(folder: Path) -> bytes:
-    files = files_in(folder)
-    assert files.keys() >= {"tokens.db", "tokens.db-wal"}
-    return b"".join(files.values())
+def bytes_in(folder: Path) -> bytes:
+    """All that is stored: of an open store the file and its log, of a closed one the file alone."""
+    return b"".join(file.read_bytes() for file in folder.iterdir())
 
 
 def spellings(text: str) -> list[bytes]:
     """How a secret may be written."""
-    octets = text.encode()
-    base64_texts = [base64.b64encode(octets[cut:])[1:-4] for cut in range(3)]
+    plain = text.encode()
+    base64_texts = [base64.b64encode(plain[cut:])[1:-4] for cut in range(3)]
     return [
-        *(octets, quote(text, safe="").encode(), quote_plus(text).encode(), octets.hex().encode()),
+        *(plain, quote(text, safe="").encode(), quote_plus(text).encode(), plain.hex().encode()),
         *(json.dumps(text)[1:-1].encode(), text.encode("utf-16-le"), *base64_texts),
         *(part.replace(b"+", b"-").replace(b"/", b"_") for part in base64_texts),
     ]
@@ -104,84 +99,59 @@ def execute(path: Path, sql: str, *values: object) -> None:
         connection.execute(sql, values)
 
 
-async def test_nothing_secret_stands_in_the_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_encrypted", [True, False], ids=["encrypted", "in the clear"])
+async def test_secrets_and_names_are_in_the_file_only_without_encryption(
+    tmp_path: Path, *, is_encrypted: bool
+) -> None:
     encryption = Encryption(Encryption.generate_key(), name_key=Encryption.generate_key())
-    async with SQLiteStore(tmp_path / "tokens.db", encryption=encryption, timeout=PATIENCE) as store:
+    path = tmp_path / "tokens.db"
+    async with SQLiteStore(path, encryption=encryption if is_encrypted else None, timeout=PATIENCE) as store:
         await store.put_access_token("x", SECRETS[3], TOKEN)
         await store.replace_access_token("x", SECRETS[3], TOKEN.key, TOKEN)
         await store.add_pending("x", SECRETS[0], SECRETS[1].encode(), ttl=60)
         held = await store.get_pending("x", SECRETS[0])
         assert held is not None
         await store.swap_pending("x", SECRETS[0], held, SECRETS[2].encode())
-        found = octets_of(tmp_path)
+        found = bytes_in(tmp_path)
     for secret in SECRETS:
-        for spelling in spellings(secret):
-            assert spelling not in found
+        assert any(spelling in found for spelling in spellings(secret)) is not is_encrypted
 
 
-async def test_without_encryption_the_same_search_finds_them(tmp_path: Path) -> None:
+async def test_discarded_tokens_are_not_in_the_file_any_more(tmp_path: Path) -> None:
     async with SQLiteStore(tmp_path / "tokens.db", timeout=PATIENCE) as store:
-        await store.put_access_token("x", SECRETS[3], TOKEN)
-        found = octets_of(tmp_path)
-    for secret in SECRETS:
-        assert any(spelling in found for spelling in spellings(secret))
+        users = [f"user {number}" for number in range(300)]
+        await store.put_access_tokens("x", dict.fromkeys(users, TOKEN))
+        assert SECRETS[1].encode() in bytes_in(tmp_path)
+        for user in users:
+            assert await store.discard_access_token("x", user) is True
+    assert SECRETS[1].encode() not in bytes_in(tmp_path)
 
 
-async def test_what_was_discarded_is_not_in_the_file_any_more(tmp_path: Path) -> None:
-    path = tmp_path / "tokens.db"
-    async with SQLiteStore(path, timeout=PATIENCE) as store:
-        for number in range(300):
-            await store.put_access_token("x", f"user {number}", TOKEN)
-        for number in range(300):
-            assert await store.discard_access_token("x", f"user {number}") is True
-    found = files_in(tmp_path)
-    assert list(found) == ["tokens.db"], "closing brings the log into the file"
-    assert SECRETS[1].encode() not in found["tokens.db"]
-
-
-async def test_names_stay_readable_when_the_keys_change(tmp_path: Path) -> None:
-    old, new, names = (Encryption.generate_key() for _ in range(3))
-    path = tmp_path / "tokens.db"
-    async with SQLiteStore(path, encryption=Encryption(old, name_key=names), timeout=PATIENCE) as store:
-        await store.put_access_token("x", "ann", TOKEN)
-    async with SQLiteStore(path, encryption=Encryption(new, old, name_key=names), timeout=PATIENCE) as store:
-        assert await store.replace_access_token("x", "ann", TOKEN.key, TOKEN) is True
-    async with SQLiteStore(path, encryption=Encryption(new, name_key=names), timeout=PATIENCE) as store:
-        assert [user async for user in store.users("x")] == ["ann"]
-        assert await store.get_access_token("x", "ann") == TOKEN
-
-
-async def test_another_name_key_finds_nothing_and_a_missing_key_is_named(tmp_path: Path) -> None:
-    key, names = Encryption.generate_key(), Encryption.generate_key()
+async def test_a_wrong_key_or_name_key_is_told(tmp_path: Path) -> None:
+    key, names, other = (Encryption.generate_key() for _ in range(3))
     path = tmp_path / "tokens.db"
     async with SQLiteStore(path, encryption=Encryption(key, name_key=names), timeout=PATIENCE) as store:
         await store.put_access_token("x", "ann", TOKEN)
-    other = Encryption(key, name_key=Encryption.generate_key())
-    async with SQLiteStore(path, encryption=other, timeout=PATIENCE) as store:
+    async with SQLiteStore(path, encryption=Encryption(key, name_key=other), timeout=PATIENCE) as store:
         assert await store.get_access_token("x", "ann") is None
         with pytest.raises(StoreCorrupt):
             [user async for user in store.users("x")]
-    async with SQLiteStore(path, encryption=Encryption(Encryption.generate_key(), name_key=names)) as store:
+    async with SQLiteStore(path, encryption=Encryption(other, name_key=names), timeout=PATIENCE) as store:
         with pytest.raises(StoreCorrupt, match=r"key [0-9a-f]{8}, which is not one of ours"):
             await store.get_access_token("x", "ann")
-
-
-async def test_an_encrypted_store_that_is_opened_without_its_keys_says_so(tmp_path: Path) -> None:
-    path = tmp_path / "tokens.db"
-    async with SQLiteStore(path, encryption=Encryption(Encryption.generate_key())) as store:
-        await store.put_access_token("x", "ann", TOKEN)
+    async with SQLiteStore(path, encryption=Encryption(key), timeout=PATIENCE) as store:
+        await store.put_access_token("x", "bob", TOKEN)
     async with SQLiteStore(path, timeout=PATIENCE) as store:
         with pytest.raises(StoreCorrupt, match="give the store its encryption"):
-            await store.get_access_token("x", "ann")
+            await store.get_access_token("x", "bob")
 
 
 async def test_1000_tampered_records_are_corrupt(tmp_path: Path) -> None:
-    """Swapped, flipped, cut, lengthened, of an old format: none decrypts, and all others still do."""
     path = tmp_path / "tokens.db"
     chance = random.Random(5849)  # noqa: S311 - the same changes in every run
     users = [f"user {number}" for number in range(1000)]
-    async with SQLiteStore(path, encryption=Encryption(Encryption.generate_key())) as store:
-        await asyncio.gather(*(store.put_access_token("x", user, TOKEN) for user in users))
+    async with SQLiteStore(path, encryption=Encryption(Encryption.generate_key()), timeout=PATIENCE) as store:
+        await store.put_access_tokens("x", dict.fromkeys(users, TOKEN))
         await store.put_access_token("y", users[0], TOKEN)
         await store.put_access_token("x", "ann", TOKEN)
         with closing(sqlite3.connect(path)) as connection, connection:
@@ -212,31 +182,19 @@ async def test_1000_tampered_records_are_corrupt(tmp_path: Path) -> None:
                 await store.discard_access_token("x", user, TOKEN.key)
         assert await store.get_access_token("x", "ann") == TOKEN
         for user in users[:8]:
-            await store.put_access_token("x", user, TOKEN)  # the way out of it
+            await store.put_access_token("x", user, TOKEN)  # which puts a record right
             assert await store.get_access_token("x", user) == TOKEN
-            assert await store.discard_access_token("x", users[9]) in {True, False}
 
 
 @pytest.mark.parametrize(
     "forged",
     [
-        b"",
-        b"{}",
-        pickle.dumps({"key": "k"}),
-        b'{"v":2' + encode_token(TOKEN)[1:],
-        b'{"a":' * 5000,
-        b'{"v":1' + b"1" * 5000 + b"}",
-        encode_token(TOKEN)[:-1],
-        None,
-        5849,
-        1.5,
-        "a text",
-        encode_token(TOKEN).decode(),
-        b"x" * 1_000_000,
+        *(b"", pickle.dumps({"key": "k"}), encode_token(TOKEN)[:-1], b"x" * 1_000_000),
+        *(None, 5849, 1.5, "a text", encode_token(TOKEN).decode()),
     ],
     ids=lambda forged: repr(forged)[:20],
 )
-async def test_forged_records_and_names_in_the_clear_are_corrupt(tmp_path: Path, forged: object) -> None:
+async def test_forged_records_and_names_are_corrupt(tmp_path: Path, forged: object) -> None:
     path = tmp_path / "tokens.db"
     async with SQLiteStore(path, timeout=PATIENCE) as store:
         await store.put_access_token("x", "ann", TOKEN)
@@ -257,7 +215,7 @@ async def test_forged_records_and_names_in_the_clear_are_corrupt(tmp_path: Path,
                 await store.get_pending("x", "token")
 
 
-async def test_a_users_name_that_was_exchanged_is_corrupt(tmp_path: Path) -> None:
+async def test_a_user_s_name_that_was_exchanged_is_corrupt(tmp_path: Path) -> None:
     for encryption in (None, Encryption(Encryption.generate_key(), name_key=Encryption.generate_key())):
         path = tmp_path / f"{encryption is None}.db"
         async with SQLiteStore(path, encryption=encryption, timeout=PATIENCE) as store:
@@ -268,26 +226,8 @@ async def test_a_users_name_that_was_exchanged_is_corrupt(tmp_path: Path) -> Non
                 [user async for user in store.users("x")]
 
 
-async def test_10000_hostile_names_do_not_meet(tmp_path: Path) -> None:
-    pieces = [
-        ":",
-        "a",
-        "{x}",
-        "*",
-        "?",
-        "[a]",
-        "\n",
-        "\0",
-        "~",
-        "%3A",
-        "e\u0301",
-        "é",
-        "\ud800",
-        "'",
-        "\\",
-        "",
-        " ",
-    ]
+async def test_10000_hostile_names_have_records_of_their_own(tmp_path: Path) -> None:
+    pieces = [*":a*?\n\0~é\ud800'\\ ", "{x}", "[a]", "%3A", "e\u0301", ""]
     names = sorted({"".join(parts) for parts in itertools.product(pieces, repeat=4)})
     assert len(names) > 10_000
     pairs = [(name[: len(name) // 2], name[len(name) // 2 :]) for name in names[::7]]
@@ -297,9 +237,7 @@ async def test_10000_hostile_names_do_not_meet(tmp_path: Path) -> None:
     tokens = {pair: AccessToken(f"key {number}", "s") for number, pair in enumerate(pairs)}
     async with SQLiteStore(tmp_path / "tokens.db", timeout=20) as store:
         await asyncio.gather(*(store.put_access_token(*pair, token) for pair, token in tokens.items()))
-        assert await asyncio.gather(*(store.get_access_token(*pair) for pair in tokens)) == list(
-            tokens.values()
-        )
+        assert await asyncio.gather(*(store.get_access_token(*pair) for pair in tokens)) == [*tokens.values()]
         gone = pairs[::2]
         assert all(await asyncio.gather(*(store.discard_access_token(*pair) for pair in gone)))
         left = await asyncio.gather(*(store.get_access_token(*pair) for pair in pairs[1::2]))
@@ -309,7 +247,7 @@ async def test_10000_hostile_names_do_not_meet(tmp_path: Path) -> None:
             assert {user async for user in store.users(provider)} == expected
 
 
-async def test_a_slot_of_a_process_that_died_is_free_again_after_a_while(tmp_path: Path) -> None:
+async def test_a_slot_of_a_killed_process_is_free_again_after_a_minute(tmp_path: Path) -> None:
     now = 1000.0
     path = tmp_path / "tokens.db"
     async with SQLiteStore(path, max_pending=1, clock=lambda: now, timeout=PATIENCE) as store:
@@ -340,7 +278,7 @@ async def test_the_bound_is_one_for_all_processes(tmp_path: Path) -> None:
                 await store.add_pending("x", "c", b"one", ttl=60)
 
 
-async def test_abandoned_handshakes_leave_nothing_when_their_time_is_up(tmp_path: Path) -> None:
+async def test_expired_handshakes_leave_nothing_behind(tmp_path: Path) -> None:
     now = 1000.0
     path = tmp_path / "tokens.db"
     async with SQLiteStore(path, max_pending=5000, clock=lambda: now, timeout=20) as store:
@@ -353,26 +291,6 @@ async def test_abandoned_handshakes_leave_nothing_when_their_time_is_up(tmp_path
                 await store.add_pending("y", f"{number}", b"one", ttl=600)
         with closing(sqlite3.connect(path)) as connection:
             assert connection.execute("SELECT count(*) FROM pending").fetchone() == (5,)
-
-
-@pytest.mark.parametrize("size", [16_385, 100_000])
-async def test_a_token_that_is_too_large_is_refused_when_it_is_put(tmp_path: Path, size: int) -> None:
-    async with SQLiteStore(tmp_path / "tokens.db", timeout=PATIENCE) as store:
-        await store.put_access_token("x", "ann", TOKEN)
-        for refused in (
-            store.put_access_token("x", "ann", AccessToken("k", "s" * size)),
-            store.replace_access_token("x", "ann", TOKEN.key, AccessToken("k", "s" * size)),
-        ):
-            with pytest.raises(ValueError, match="16384 bytes"):
-                await refused
-        assert await store.get_access_token("x", "ann") == TOKEN
-
-
-@pytest.mark.parametrize("ttl", [0, -1, float("nan"), float("inf")])
-async def test_a_handshake_has_an_end(tmp_path: Path, ttl: float) -> None:
-    async with SQLiteStore(tmp_path / "tokens.db", timeout=PATIENCE) as store:
-        with pytest.raises(ValueError, match="ttl must be a positive number"):
-            await store.add_pending("x", "token", b"1", ttl=ttl)
 
 
 @pytest.mark.parametrize("query", [sql._GET_MANY, sql._PENDING_MANY], ids=["tokens", "pending"])  # noqa: SLF001  whose plan it is
