@@ -1,4 +1,4 @@
-"""What a test scripts: denials, failures, dropped connections, delays, clock skew and rate limits."""
+"""The behaviour that a test scripts: denials, failures, dropped connections, delays, clock skew and rate limits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The HTTP server of a FakeProvider: reads requests as bytes, has them answered, and enters them."""
+"""The HTTP server of a FakeProvider: reads requests as bytes, answers them, and adds them to the ledger."""
 
 from __future__ import annotations
 

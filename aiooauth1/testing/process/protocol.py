@@ -47,14 +47,14 @@ def greeting(fake: FakeProvider) -> Message:
 
 
 def answer(fake: FakeProvider, line: bytes) -> Iterator[Message]:
-    """Carry out a command."""
+    """Carry out a command, and yield the messages of its answer."""
     number = None
     try:
         question = json.loads(line)
         number = question.pop("id")
         for value in _COMMANDS[question.pop("do")](fake, **question):
             yield {"id": number, "value": value}
-    except (AttributeError, KeyError, TypeError, ValueError) as error:  # the command is invalid
+    except (AttributeError, KeyError, TypeError, ValueError) as error:  # an invalid command
         yield {"id": number, "error": type(error).__name__, "message": str(error)}
     else:
         yield {"id": number, "end": True}

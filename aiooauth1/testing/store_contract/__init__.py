@@ -1,7 +1,7 @@
-"""What every store of tokens must do, as tests that anyone can run on their own.
+"""The contract of token stores: tests that any store must pass.
 
-Derive from `StoreContract` in a test file and say how a store is made. It needs pytest and pytest-asyncio, in
-whose strict mode an asynchronous fixture is one of `pytest_asyncio`:
+Derive from `StoreContract` in a test file, with a fixture that makes a store. It needs pytest and
+pytest-asyncio, in whose strict mode the fixture is decorated with `@pytest_asyncio.fixture` if it is async:
 
 ```python
 class TestMyStore(StoreContract):
@@ -14,9 +14,9 @@ class TestMyStore(StoreContract):
         self.now += seconds
 ```
 
-A store of access tokens alone takes `AccessTokenContract`, one of pending handshakes alone `PendingContract`.
-One that holds so many handshakes and no more takes `BoundedContract` as well, and one whose content outlives
-it, or is shared with other processes, `SharedContract`.
+For a store of access tokens alone there is `AccessTokenContract`, and for one of pending handshakes alone
+`PendingContract`. A store with a bound on its pending handshakes must pass `BoundedContract` too, and a store
+that is persistent or shared between processes `SharedContract`.
 """
 
 from __future__ import annotations

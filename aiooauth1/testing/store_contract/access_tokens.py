@@ -49,7 +49,7 @@ class AccessTokenContract:
             assert held.params == token.params, "other params came back than were put"
 
     async def test_nothing_is_there_that_was_not_put(self, store: AccessTokenStore) -> None:
-        """An empty store says None and False, and raises nothing."""
+        """An empty store returns None and False, and raises nothing."""
         assert await store.get_access_token("x", "ann") is None
         assert await store.discard_access_token("x", "ann") is False
         assert await store.discard_access_token("x", "ann", _ANN.key) is False
@@ -82,7 +82,7 @@ class AccessTokenContract:
         assert await store.get_access_token("x", "ann") == _BOB
 
     async def test_a_token_is_replaced_under_its_own_key(self, store: AccessTokenStore) -> None:
-        """A provider may renew the secret and leave the key."""
+        """A provider may renew the secret and keep the key."""
         renewed = AccessToken(_ANN.key, "another secret")
         await store.put_access_token("x", "ann", _ANN)
         assert await store.replace_access_token("x", "ann", _ANN.key, renewed) is True

@@ -33,7 +33,7 @@ class StoreContract(AccessTokenContract, PendingContract):
         raise NotImplementedError("your test class needs a fixture `store` that makes an empty store")
 
     async def test_tokens_and_handshakes_do_not_meet(self, store: TokenStore) -> None:
-        """One name may stand for both."""
+        """A user and a request token may have the same name."""
         await store.put_access_token("x", "name", _ANN)
         assert await store.get_pending("x", "name") is None
         assert await store.add_pending("x", "name", b"one", ttl=60) is True
@@ -53,7 +53,7 @@ class SharedContract:
         raise NotImplementedError("your test class needs a fixture `stores`: two stores on one back end")
 
     async def test_one_sees_what_the_other_does(self, stores: tuple[TokenStore, TokenStore]) -> None:
-        """Whatever one has done, the other knows."""
+        """What one store writes, the other reads."""
         one, other = stores
         await one.put_access_token("x", "ann", _ANN)
         assert await other.get_access_token("x", "ann") == _ANN
@@ -65,7 +65,7 @@ class SharedContract:
         assert [user async for user in other.users("x")] == []
 
     async def test_a_handshake_goes_on_elsewhere(self, stores: tuple[TokenStore, TokenStore]) -> None:
-        """What one has read, the other may swap; of both at once, one wins."""
+        """A record that one store has read can be swapped by the other. Of concurrent swaps one wins."""
         one, other = stores
         assert await one.add_pending("x", "token", b"one", ttl=60) is True
         assert await other.add_pending("x", "token", b"two", ttl=60) is False

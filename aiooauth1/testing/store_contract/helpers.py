@@ -1,4 +1,4 @@
-"""What the contracts share: hostile names, and cancelled callers."""
+"""Helpers of the contracts: hostile names, and cancelled operations."""
 
 from __future__ import annotations
 

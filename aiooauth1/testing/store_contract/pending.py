@@ -49,7 +49,7 @@ class PendingContract(_Timed):
             assert held.value == value, "another record came back than was added"
 
     async def test_nothing_is_there_that_was_not_added(self, store: PendingStore) -> None:
-        """An empty store says None; a swap brings nothing back."""
+        """An empty store returns None, and a swap creates no record."""
         assert await store.get_pending("x", "token") is None
         await store.add_pending("x", "token", b"one", ttl=60)
         held = await store.get_pending("x", "token")
