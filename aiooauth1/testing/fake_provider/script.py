@@ -1,4 +1,4 @@
-"""The behaviour that a test scripts: denials, failures, dropped connections, delays, clock skew and rate limits."""
+"""The scripted behaviour: denials, failures, dropped connections, delays, clock skew and rate limits."""
 
 from __future__ import annotations
 
