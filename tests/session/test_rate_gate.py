@@ -5,19 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from typing import TYPE_CHECKING
 
 import pytest
 from wire.listener import Arrival, Listener, reply
 from wire.oracle import oauth_parameters
-from wire.people import CONSUMER
+from wire.people import CONSUMER, provider_at, signing, store_of
 
-from aiooauth1 import AccessToken, MemoryStore, OAuth1Session, Provider, Retry
+from aiooauth1 import AccessToken, OAuth1Session, Retry
 from aiooauth1.session.rate_gate import RateGates
-
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 
 async def holds(gates: RateGates, order: list[int], number: int) -> None:
@@ -29,7 +24,7 @@ async def holds(gates: RateGates, order: list[int], number: int) -> None:
         gates.leave("key")
 
 
-async def test_a_gate_is_passed_in_the_order_of_arrival_and_is_then_gone() -> None:
+async def test_a_gate_is_passed_in_the_order_of_arrival_and_then_removed() -> None:
     gates, order = RateGates(), list[int]()
     assert not gates
     await asyncio.gather(*(holds(gates, order, number) for number in range(10)))
@@ -98,13 +93,6 @@ class Windows:
         return reply(201)
 
 
-async def connected(users: Iterable[str]) -> MemoryStore:
-    store = MemoryStore()
-    for user in users:
-        await store.put_access_token("home", user, AccessToken(f"key of {user}", "secret"))
-    return store
-
-
 @pytest.mark.socket
 async def test_posts_beyond_the_rate_limit_all_arrive_once(caplog: pytest.LogCaptureFixture) -> None:
     """The retry budget is for outages, and a few attempts are enough for each of many posts."""
@@ -112,10 +100,10 @@ async def test_posts_beyond_the_rate_limit_all_arrive_once(caplog: pytest.LogCap
     time = VirtualTime()
     windows = Windows(time)
     users = [f"user {number}" for number in range(20)]
-    store = await connected(users)
+    store = await store_of(**{user: AccessToken(f"key of {user}", "secret") for user in users})
     began = time.now
     async with Listener(windows) as listener:
-        provider = Provider("home", base_url=f"{listener.origin}/")
+        provider = provider_at(listener)
         async with OAuth1Session(CONSUMER, provider=provider, store=store, sleep=time.sleep) as session:
             posts = [
                 session.post("posts", user=user, data={"status": f"{user} {number}"})
@@ -133,7 +121,7 @@ async def test_posts_beyond_the_rate_limit_all_arrive_once(caplog: pytest.LogCap
 
 
 @pytest.mark.socket
-async def test_a_dated_rate_limit_does_not_spend_the_retry_budget() -> None:
+async def test_a_dated_rate_limit_does_not_spend_the_retry_budget(listener: Listener) -> None:
     refused: set[str] = set()
 
     def answer(arrival: Arrival) -> bytes:
@@ -142,29 +130,26 @@ async def test_a_dated_rate_limit_does_not_spend_the_retry_budget() -> None:
         refused.add(arrival.target)
         return reply(429, {"Retry-After": "1"})
 
-    async with Listener(answer) as listener:
-        retry = Retry(budget=0)
-        token = AccessToken("key", "secret")
-        async with OAuth1Session(CONSUMER, token, retry=retry, sleep=VirtualTime().sleep) as session:
-            posts = (session.post(f"{listener.origin}/{number}") for number in range(300))
-            assert {response.status for response in await asyncio.gather(*posts)} == {200}
+    listener.answer = answer
+    async with signing(retry=Retry(budget=0), sleep=VirtualTime().sleep) as session:
+        posts = (session.post(f"{listener.origin}/{number}") for number in range(300))
+        assert {response.status for response in await asyncio.gather(*posts)} == {200}
 
 
 @pytest.mark.socket
 @pytest.mark.parametrize("budget", [0, 3, 7])
 async def test_an_outage_spends_the_retry_budget_and_says_so(
-    caplog: pytest.LogCaptureFixture, budget: int
+    listener: Listener, caplog: pytest.LogCaptureFixture, budget: int
 ) -> None:
     caplog.set_level(logging.INFO, "aiooauth1")
-    async with Listener(lambda _: reply(500)) as listener:
-        retry = Retry(attempts=2, budget=budget)
-        async with OAuth1Session(CONSUMER, retry=retry, sleep=VirtualTime().sleep) as session:
-            for _ in range(10):
-                assert (await session.get(listener.origin)).status == 500
-    earned = 10 // 5
-    assert budget <= len(listener.arrivals) - 10 <= budget + earned
+    listener.answer = lambda _: reply(500)
+    async with signing(retry=Retry(attempts=2, budget=budget), sleep=VirtualTime().sleep) as session:
+        for _ in range(10):
+            assert (await session.get(listener.origin)).status == 500
+    earned, retries = 10 // 5, len(listener.arrivals) - 10
+    assert budget <= retries <= budget + earned
     spent = [one for one in caplog.records if "the retry budget is spent" in one.getMessage()]
-    assert len(spent) == 20 - len(listener.arrivals)
+    assert len(spent) == 10 - retries
     assert {one.levelno for one in spent} == {logging.WARNING}
     gave_up = [one for one in caplog.messages if "gave up after 2 attempts (500)" in one]
-    assert len(gave_up) == len(listener.arrivals) - 10
+    assert len(gave_up) == retries
