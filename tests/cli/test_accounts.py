@@ -9,7 +9,7 @@ import pytest
 
 from aiooauth1.cli.accounts import accounts, logout
 from aiooauth1.cli.outcome import CommandError
-from aiooauth1.cli.settings import Known, open_store, remember
+from aiooauth1.cli.settings import Known, known_providers, open_store, remember
 from aiooauth1.credentials import AccessToken
 from aiooauth1.errors import ProviderError
 from aiooauth1.providers import Provider
@@ -46,6 +46,8 @@ async def test_logout_revokes_at_the_provider_and_removes_the_token(
     assert await listed(desk, capsys) == []
     assert await accounts(config=desk.config, store_file=None, as_json=False) == 0
     assert "No user is signed in" in capsys.readouterr().out
+    async with open_store(None) as store:
+        assert await known_providers(store, desk.config) == {}
 
 
 async def test_a_provider_that_cannot_revoke_keeps_the_account_unless_it_is_local(

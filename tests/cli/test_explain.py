@@ -179,7 +179,7 @@ def test_the_output_shows(
 
 
 def test_the_secret_is_read_from_a_consumer_file(tmp_path: Path) -> None:
-    (tmp_path / "consumer").write_text("key\nconsumer-secret\n")
+    (tmp_path / "consumer").write_text("key\nconsumer-secret")
     secrets = {"AIOOAUTH1_TOKEN_SECRET": TOKEN.secret}
     found = run("--consumer-file", str(tmp_path / "consumer"), given=raw(), secrets=secrets)
     assert "The signature is right" in found.output

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -7,7 +8,7 @@ import pytest
 from posted import numbered
 from redis.asyncio import Redis
 
-from aiooauth1.posting import RedisJournal
+from aiooauth1.posting import InputChanged, RedisJournal
 
 
 if TYPE_CHECKING:
@@ -50,6 +51,14 @@ async def test_a_run_whose_lock_another_run_has_taken_begins_no_post(redis_url: 
         await journal.release()
         assert await client.get(journal.runner.prefix + b"owner") == b"the other"
         assert (await journal.report()).total == 0
+
+
+async def test_a_changed_post_is_not_begun(redis_url: str) -> None:
+    async with RedisJournal(redis_url, "changed") as journal, asyncio.timeout(20):
+        await journal.open()
+        await journal.begin(numbered(0))
+        with pytest.raises(InputChanged, match="post 1 of the input, '0', differs"):
+            await journal.begin(numbered(0, text="Goodbye"))
 
 
 @pytest.mark.parametrize(

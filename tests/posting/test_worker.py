@@ -176,6 +176,28 @@ async def test_a_post_that_a_dead_worker_had_begun_is_reconciled_or_unknown(
         assert len(report.in_doubt) == expected[1]
 
 
+async def test_the_lease_of_a_slow_post_is_renewed(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aiooauth1.posting.worker._RENEWAL", 0.01)
+    async with team(redis_url, "slow", size=1) as found, asyncio.timeout(30):
+        arrived, go = asyncio.Event(), asyncio.Event()
+
+        async def hold(_: web.BaseRequest) -> None:
+            arrived.set()
+            await go.wait()
+
+        found.fake.before = hold
+        await found.enqueue(posts(1))
+        sending = asyncio.create_task(found.workers[0].deliver(found.queue.get_nowait()))
+        await arrived.wait()
+        client, due = found.journal.runner.client, found.journal.runner.prefix + b"due"
+        ends_at = await client.zscore(due, "ann")
+        while await client.zscore(due, "ann") <= ends_at:  # noqa: ASYNC110  it is in Redis
+            await asyncio.sleep(0.01)
+        go.set()
+        await sending
+        assert (await found.journal.report()).done == 1
+
+
 async def test_a_lost_answer_is_unknown_without_reconcile(redis_url: str) -> None:
     async with team(redis_url, "answer", size=1) as found:
         found.fake.after = drop
