@@ -43,7 +43,7 @@ async def test_a_warning_says_once_that_redis_may_lose_posts(
 
 
 async def test_a_run_whose_lock_another_run_has_taken_begins_no_post(redis_url: str) -> None:
-    async with Redis.from_url(redis_url) as client, RedisJournal(redis_url, "lost") as journal:
+    async with Redis.from_url(redis_url) as client, RedisJournal(redis_url, "lock lost") as journal:
         await journal.open()
         await client.set(journal.runner.prefix + b"owner", b"the other")
         with pytest.raises(RuntimeError, match="was taken by another run"):
@@ -54,7 +54,7 @@ async def test_a_run_whose_lock_another_run_has_taken_begins_no_post(redis_url: 
 
 
 async def test_a_changed_post_is_not_begun(redis_url: str) -> None:
-    async with RedisJournal(redis_url, "changed") as journal, asyncio.timeout(20):
+    async with RedisJournal(redis_url, "post changed") as journal, asyncio.timeout(20):
         await journal.open()
         await journal.begin(numbered(0))
         with pytest.raises(InputChanged, match="post 1 of the input, '0', differs"):
