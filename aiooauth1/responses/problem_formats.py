@@ -268,7 +268,11 @@ _CODED = re.compile(
 )
 _MEDIAWIKI_IDS = re.compile(r"(?<=OAuth/Errors#)E\d{3}\b|(?<![\w-])mwoauth[a-z]*+-[a-z-]{1,64}+", re.ASCII)
 # The error pages of Tomcat and Jetty, which Java's servers answer with.
-_ERROR_PAGE = re.compile(r"<h[12]>HTTP (?:Status|ERROR:?) \d{3}(?: [-\u2013])? ([^<]++)</h[12]>")
+_ERROR_PAGE = re.compile(
+    r"<h[12]>HTTP (?:Status|ERROR:?) \d{3}(?: [-\u2013])? ([^<]++)</h[12]>"
+    # Jetty before version 9.4.
+    r"|Reason:\s{0,64}<pre>([^<]++)</pre>"
+)
 _TAG = re.compile(r"<[^<>]*+>|\[https?://\S++|\]", re.ASCII)
 
 
@@ -287,7 +291,7 @@ def _in_text(text: str) -> ProblemReport:
         return _in_elements(text)
     report = _fragments(text)
     if not report.name and (found := _ERROR_PAGE.search(text)):
-        return ProblemReport("message", "", found[1].strip())
+        return ProblemReport("message", "", (found[1] or found[2]).strip())
     return report
 
 

@@ -635,6 +635,14 @@ FORMS: list[Form] = [
         "nonce_used",
     ),
     Form(
+        "Spring on an older Jetty",
+        401,
+        "<html><body><h2>HTTP ERROR 401</h2><p>Problem accessing /api. Reason:\n"
+        "<pre>    Invalid signature for signature method HMAC-SHA1</pre></p></body></html>",
+        SignatureRejected,
+        "signature_invalid",
+    ),
+    Form(
         "a server by hand",
         401,
         "Timestamp is more than 600 seconds old",
