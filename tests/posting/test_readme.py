@@ -7,7 +7,7 @@ import asyncio
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from posted import posts
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from real_redis.server import RedisServer
 
 pytestmark = pytest.mark.socket
-USERS = ("ann", "ben")
-POSTS = posts(20, USERS)
+USERS = ("ann", "ben", "cleo", "dora")
+POSTS = posts(40, USERS)
 LINES = "".join(post.to_json() + "\n" for post in POSTS)
 
 
@@ -73,7 +73,9 @@ async def test_the_bot_posts_each_post_once_however_often_it_is_started(tmp_path
         assert len(await fake.posts()) == len(POSTS)
 
 
-async def test_the_tasks_post_what_is_enqueued(tmp_path: Path, own_redis: RedisServer) -> None:
+async def test_the_tasks_survive_a_killed_worker_and_send_no_post_twice(
+    tmp_path: Path, own_redis: RedisServer
+) -> None:
     (tmp_path / "tasks.py").write_text(program("tasks.py"), "utf-8")
     enqueueing = (
         "import asyncio\nfrom tasks import broker, task\nfrom aiooauth1.posting import Post\n"
@@ -82,25 +84,34 @@ async def test_the_tasks_post_what_is_enqueued(tmp_path: Path, own_redis: RedisS
         f"    await enqueue(task, map(Post.from_json, {LINES!r}.splitlines()))\n"
         "    await broker.shutdown()\nasyncio.run(main())\n"
     )
-    async with FakeProviderProcess() as fake:
+    async with FakeProviderProcess() as fake, RedisJournal(own_redis.url, "monday") as journal:
         variables = environment(fake, REDIS_URL=own_redis.url)
         async with RedisStore.from_url(own_redis.url) as store:
             for user in USERS:
                 await store.put_access_token("blog", user, await fake.issue_access_token(user))
         await run(["-c", enqueueing], tmp_path, variables)
-        worker = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-m", "taskiq", "worker", "tasks:broker", "--workers", "1"),
-            cwd=tmp_path,
-            env=variables,
-            start_new_session=True,
-            stderr=asyncio.subprocess.DEVNULL,
-        )
+        await fake.slow(0.1)
+        command = (sys.executable, "-m", "taskiq", "worker", "tasks:broker", "--workers", "1")
+        options: dict[str, Any] = {"start_new_session": True, "stderr": asyncio.subprocess.DEVNULL}
+        workers = [
+            await asyncio.create_subprocess_exec(*command, cwd=tmp_path, env=variables, **options)
+            for _ in range(2)
+        ]
         try:
-            async with asyncio.timeout(40), RedisJournal(own_redis.url, "monday") as journal:
-                while (await journal.report()).done < len(POSTS):  # noqa: ASYNC110  it is in Redis
+            async with asyncio.timeout(50):
+                while len(await fake.posts()) < 10:  # noqa: ASYNC110  it is in another process
+                    await asyncio.sleep(0.02)
+                os.killpg(workers[0].pid, signal.SIGKILL)
+                await fake.slow(0)
+                while (report := await journal.report()).waiting + report.begun:  # noqa: ASYNC110
                     await asyncio.sleep(0.05)
         finally:
-            os.killpg(worker.pid, signal.SIGKILL)
-            await worker.wait()
-        assert len(await fake.posts()) == len(POSTS)
+            for worker in workers:
+                if worker.returncode is None:
+                    os.killpg(worker.pid, signal.SIGKILL)
+                await worker.wait()
+        texts = [post.text for post in await fake.posts()]
+        assert len(texts) == len(set(texts))
+        missing = {post.id for post in POSTS} - {text.removeprefix("No. ") for text in texts}
+        assert missing <= set(report.in_doubt)
+        assert len(report.in_doubt) <= len(USERS)

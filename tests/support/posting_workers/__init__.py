@@ -1,1 +1,0 @@
-"""Workers of taskiq in processes of their own, which can be killed."""
