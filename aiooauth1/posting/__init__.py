@@ -3,8 +3,8 @@
 - `post`: `Post` and `Outcome`
 - `fan_out`: `post_all`; `run` does its work, with `source` (reads the input), `lanes` (each user's posts in
   order), `pacing` and `window` (rate limits) and `attempt` (one request)
-- `journal`: the protocol for what survives a crash; `sqlite_journal`, `redis_journal` and `redis_scripts`
-  implement it
+- `journal`: the protocol for what survives a crash; `sqlite_journal`, `redis_journal` (with `redis_lease` and
+  `redis_scripts`) implement it
 - `worker`, `taskiq`: the same on any number of machines
 """
 

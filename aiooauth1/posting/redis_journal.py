@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import secrets
 from collections import deque
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from aiooauth1.errors import StoreUnavailable
 from aiooauth1.posting.journal import Entry, JournalReport, KeptWindow, input_changed
+from aiooauth1.posting.redis_lease import RunLease
 from aiooauth1.posting.redis_scripts import BEGIN, HEAD, PUT, STATES, Runner
 from aiooauth1.stores.keys import record_key
 
@@ -27,7 +27,6 @@ __all__ = ["RedisJournal"]
 
 _BATCH_SIZE = 500  # posts in one round trip
 _MAX_ERROR = 200  # bytes
-_LEASE = 15_000  # milliseconds after which a dead run loses its lock
 _NOTHING = bytes(8)
 _LOST = 3  # BEGIN's result if another run has locked the journal
 _BY_LETTER = {letter: state for state, letter in STATES.items()}
@@ -67,8 +66,7 @@ class RedisJournal:
         if client.get_encoder().decode_responses:
             raise ValueError("RedisJournal keeps bytes: pass a client without decode_responses=True")
         self.runner: Runner = Runner(client, f"{prefix}{{{record_key('posting', run)}}}:".encode())
-        self._owner = ""
-        self._keeping: asyncio.Task[None] | None = None
+        self._lease = RunLease(self.runner)
         self._extent = 0
         self._waiting: deque[tuple[tuple[object, ...], Numbered | None, asyncio.Future[None]]] = deque()
         self._writing: asyncio.Task[None] | None = None
@@ -91,17 +89,11 @@ class RedisJournal:
             RuntimeError: If another run has locked it.
             StoreUnavailable: If Redis does not answer.
         """
-        if self._owner:
+        if self._lease.owner:
             raise RuntimeError(f"{self!r} is in use: one run at a time")
-        self._owner = secrets.token_hex(8)
         try:
-            for _ in range(_LEASE // 500 + 4):
-                if await self._take_lease():
-                    break
-                await asyncio.sleep(0.5)
-            else:
+            if not await self._lease.acquire():
                 raise RuntimeError(f"{self!r} is in use by another run: wait for its end")  # noqa: TRY301
-            self._keeping = asyncio.create_task(self._keep_lease())
             await self.runner.warn_if_not_durable()
             length = await self._ask(lambda: self.runner.client.strlen(self.runner.prefix + b"input"))
         except BaseException:
@@ -149,7 +141,7 @@ class RedisJournal:
             RuntimeError: If another run has locked the journal since.
             StoreUnavailable: If Redis does not answer.
         """
-        await self._written((_id(numbered), numbered.digest, numbered.position, self._owner), numbered)
+        await self._written((_id(numbered), numbered.digest, numbered.position, self._lease.owner), numbered)
 
     async def finish(self, numbered: Numbered, outcome: Outcome) -> None:
         """Record how a post ended. It is in Redis when this returns.
@@ -189,15 +181,7 @@ class RedisJournal:
         """Unlock the journal at the end of the run."""
         if self._writing is not None:
             await asyncio.wait([self._writing])
-        if self._keeping is not None:
-            self._keeping.cancel()
-            await asyncio.wait([self._keeping])
-            self._keeping = None
-            key = self.runner.prefix + b"owner"
-            owner, self._owner = self._owner, ""
-            if await self._ask(lambda: self.runner.client.get(key)) == owner.encode():
-                await self._ask(lambda: self.runner.client.delete(key))
-        self._owner = ""
+        await self._lease.release()
 
     async def report(self) -> JournalReport:
         """Count the posts by state, and list those in doubt.
@@ -216,7 +200,7 @@ class RedisJournal:
 
     async def aclose(self) -> None:
         """Unlock the journal, and close the client if it was made from a URL."""
-        if self._owner:
+        if self._lease.owner:
             await self.release()
         if self._owns_client:
             await self.runner.client.aclose()
@@ -224,24 +208,8 @@ class RedisJournal:
     async def _ask(self, command: Any) -> Any:
         return await self.runner.retry(command)
 
-    async def _take_lease(self) -> bool:
-        key = self.runner.prefix + b"owner"
-        client, owner = self.runner.client, self._owner
-        if await self._ask(lambda: client.set(key, owner, nx=True, px=_LEASE)):
-            return True
-        return bool(
-            await self._ask(lambda: client.get(key)) == owner.encode()
-        )  # it was set, but the reply was lost
-
-    async def _keep_lease(self) -> None:
-        key, client = self.runner.prefix + b"owner", self.runner.client
-        while True:
-            await asyncio.sleep(_LEASE / 4000)
-            if await self._ask(lambda: client.get(key)) in {None, self._owner.encode()}:
-                await self._ask(lambda: client.set(key, self._owner, px=_LEASE))
-
     async def _written(self, arguments: tuple[object, ...], numbered: Numbered | None) -> None:
-        if not self._owner:
+        if not self._lease.owner:
             raise RuntimeError(f"{self!r} is not open: open() it first")
         answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((arguments, numbered, answer))
