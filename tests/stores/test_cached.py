@@ -1,4 +1,4 @@
-"""The cache of access tokens: the contract, one read for a crowd, and nothing stale but within its time."""
+"""The cache of access tokens: the contract, one read for many callers, and no token older than its ttl."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import gc
 import secrets
 import traceback
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import redis
@@ -79,7 +79,7 @@ class TestOnRedis(StoreContract):
 
 
 class SlowStore(MemoryStore):
-    """A store that lets the test say when it answers, and counts what it is asked."""
+    """A store that answers when the test lets it, and counts reads and writes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -137,28 +137,31 @@ def reading(store: AccessTokenStore, user: str = "ann") -> asyncio.Task[AccessTo
     return asyncio.ensure_future(store.get_access_token("x", user))
 
 
+async def waiting(
+    slow: SlowStore, cached: CachedStore, number: int = 1
+) -> list[asyncio.Task[AccessToken | None]]:
+    """Start so many reads of one user, which wait for the store's answer."""
+    slow.answers.clear()
+    reads = [reading(cached) for _ in range(number)]
+    await turns()
+    return reads
+
+
 # One read for many
 
 
-async def test_a_thousand_at_once_make_one_read(slow: SlowStore, cached: CachedStore) -> None:
-    await slow.put_access_token("x", "ann", ANN)
-    slow.answers.clear()
-    reads = [reading(cached) for _ in range(1000)]
-    await turns()
+@pytest.mark.parametrize("token", [ANN, None])
+async def test_a_thousand_reads_at_once_are_one(
+    slow: SlowStore, cached: CachedStore, token: AccessToken | None
+) -> None:
+    if token is not None:
+        await slow.put_access_token("x", "ann", token)
+    reads = await waiting(slow, cached, 1000)
     slow.answers.set()
-    assert await asyncio.gather(*reads) == [ANN] * 1000
+    assert await asyncio.gather(*reads) == [token] * 1000
     assert slow.reads == 1
-    assert await cached.get_access_token("x", "ann") == ANN
-    assert slow.reads == 1
-
-
-async def test_a_thousand_who_ask_for_nobody_make_one_read(slow: SlowStore, cached: CachedStore) -> None:
-    slow.answers.clear()
-    reads = [reading(cached) for _ in range(1000)]
-    await turns()
-    slow.answers.set()
-    assert await asyncio.gather(*reads) == [None] * 1000
-    assert slow.reads == 1
+    assert await cached.get_access_token("x", "ann") == token
+    assert slow.reads == (1 if token else 2), "that there is no token is not kept"
 
 
 async def test_different_users_do_not_wait_for_each_other(slow: SlowStore, cached: CachedStore) -> None:
@@ -170,11 +173,11 @@ async def test_different_users_do_not_wait_for_each_other(slow: SlowStore, cache
 
 
 @pytest.mark.parametrize("who", [slice(0, 1), slice(5, 6), slice(0, 999)])
-async def test_who_is_cancelled_harms_nobody(slow: SlowStore, cached: CachedStore, who: slice) -> None:
+async def test_cancelled_readers_leave_the_others_their_answer(
+    slow: SlowStore, cached: CachedStore, who: slice
+) -> None:
     await slow.put_access_token("x", "ann", ANN)
-    slow.answers.clear()
-    reads = [reading(cached) for _ in range(1000)]
-    await turns()
+    reads = await waiting(slow, cached, 1000)
     for read in reads[who]:
         read.cancel()
     await turns()
@@ -185,13 +188,11 @@ async def test_who_is_cancelled_harms_nobody(slow: SlowStore, cached: CachedStor
     assert slow.reads == 1
 
 
-async def test_a_read_that_nobody_waits_for_any_more_is_good_for_the_next(
+async def test_a_read_whose_only_reader_was_cancelled_serves_the_next(
     slow: SlowStore, cached: CachedStore
 ) -> None:
     await slow.put_access_token("x", "ann", ANN)
-    slow.answers.clear()
-    read = reading(cached)
-    await turns()
+    (read,) = await waiting(slow, cached)
     read.cancel()
     await turns()
     slow.answers.set()
@@ -207,16 +208,16 @@ async def test_a_failed_read_fails_those_who_wait_and_is_not_kept(
     slow: SlowStore, cached: CachedStore
 ) -> None:
     await slow.put_access_token("x", "ann", ANN)
-    slow.answers.clear()
     slow.fails = True
-    reads = [reading(cached) for _ in range(100)]
-    await turns()
+    reads = await waiting(slow, cached, 100)
     slow.answers.set()
     errors = await asyncio.gather(*reads, return_exceptions=True)
-    assert {(type(error), str(error)) for error in errors} == {
-        (StoreUnavailable, "Redis did not do it within 2 s")
-    }
     assert len({id(error) for error in errors}) == 100, "one error in many tasks mixes up their tracebacks"
+    for error in errors:
+        assert isinstance(error, StoreUnavailable)
+        assert str(error) == "Redis did not do it within 2 s"
+        names = [frame.name for frame in traceback.extract_tb(error.__traceback__)]
+        assert names.count("get_access_token") == 2, "the cache's and the store's, and no other reader's"
     assert slow.reads == 1
     slow.fails = False
     assert await cached.get_access_token("x", "ann") == ANN
@@ -224,7 +225,7 @@ async def test_a_failed_read_fails_those_who_wait_and_is_not_kept(
 
 
 class OddError(Exception):
-    """One that cannot be made again from what it says, as those of many a driver cannot."""
+    """An error that cannot be made again from its message, like those of some drivers."""
 
     def __init__(self, message: str, *, code: int) -> None:
         super().__init__(message)
@@ -245,22 +246,11 @@ async def test_an_error_of_another_library_comes_out_as_it_is() -> None:
         assert frames[-1].filename == __file__, "where it came from does not show"
 
 
-async def test_an_error_tells_each_who_waited_what_it_came_of(slow: SlowStore, cached: CachedStore) -> None:
-    slow.fails = True
-    errors = await asyncio.gather(*(reading(cached) for _ in range(3)), return_exceptions=True)
-    for error in errors:
-        assert isinstance(error, StoreUnavailable)
-        names = [frame.name for frame in traceback.extract_tb(error.__traceback__)]
-        assert names.count("get_access_token") == 2, "the cache's and the store's, and nobody else's"
-
-
-async def test_a_failed_read_that_nobody_waits_for_is_quiet(slow: SlowStore, cached: CachedStore) -> None:
+async def test_a_failed_read_without_a_reader_is_not_reported(slow: SlowStore, cached: CachedStore) -> None:
     complaints: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
-    slow.answers.clear()
     slow.fails = True
-    read = reading(cached)
-    await turns()
+    (read,) = await waiting(slow, cached)
     read.cancel()
     await turns()
     slow.answers.set()
@@ -271,7 +261,7 @@ async def test_a_failed_read_that_nobody_waits_for_is_quiet(slow: SlowStore, cac
     assert complaints == []
 
 
-async def test_a_failed_put_leaves_nothing_that_is_not_known(slow: SlowStore, cached: CachedStore) -> None:
+async def test_after_a_failed_put_the_token_is_read_again(slow: SlowStore, cached: CachedStore) -> None:
     await cached.put_access_token("x", "ann", ANN)
     slow.fails = True
     with pytest.raises(StoreUnavailable):
@@ -282,7 +272,7 @@ async def test_a_failed_put_leaves_nothing_that_is_not_known(slow: SlowStore, ca
     assert await cached.get_access_token("x", "ann") == ANN
 
 
-async def test_a_cancelled_put_leaves_nothing_that_is_not_known(slow: SlowStore, cached: CachedStore) -> None:
+async def test_after_a_cancelled_put_the_token_is_read_again(slow: SlowStore, cached: CachedStore) -> None:
     await cached.put_access_token("x", "ann", ANN)
     slow.answers.clear()
     put = asyncio.ensure_future(cached.put_access_token("x", "ann", BOB))
@@ -291,21 +281,27 @@ async def test_a_cancelled_put_leaves_nothing_that_is_not_known(slow: SlowStore,
     await turns()
     slow.answers.set()
     assert await cached.get_access_token("x", "ann") == ANN
-    assert slow.reads == 1, "it was read, not taken for known"
+    assert slow.reads == 1
 
 
 # What is written
 
 
-async def test_what_is_put_is_known_without_a_read(slow: SlowStore, cached: CachedStore) -> None:
+async def test_written_tokens_are_known_and_discarded_ones_gone_without_a_read(
+    slow: SlowStore, cached: CachedStore
+) -> None:
     await cached.put_access_token("x", "ann", ANN)
     assert await cached.get_access_token("x", "ann") == ANN
     assert await cached.replace_access_token("x", "ann", ANN.key, BOB) is True
     assert await cached.get_access_token("x", "ann") == BOB
     assert slow.reads == 0
+    assert await cached.discard_access_token("x", "ann", "another key") is False
+    assert await cached.get_access_token("x", "ann") == BOB
+    assert await cached.discard_access_token("x", "ann", BOB.key) is True
+    assert await cached.get_access_token("x", "ann") is None
 
 
-async def test_a_replacement_that_came_too_late_shows_what_is_there(
+async def test_a_replacement_that_fails_makes_the_token_read_again(
     slow: SlowStore, cached: CachedStore
 ) -> None:
     await cached.put_access_token("x", "ann", ANN)
@@ -315,21 +311,11 @@ async def test_a_replacement_that_came_too_late_shows_what_is_there(
     assert await cached.get_access_token("x", "ann") == BOB
 
 
-async def test_what_is_discarded_is_gone_at_once(cached: CachedStore) -> None:
-    await cached.put_access_token("x", "ann", ANN)
-    assert await cached.discard_access_token("x", "ann", "another key") is False
-    assert await cached.get_access_token("x", "ann") == ANN
-    assert await cached.discard_access_token("x", "ann", ANN.key) is True
-    assert await cached.get_access_token("x", "ann") is None
-
-
 async def test_a_read_under_way_does_not_bring_the_old_token_back(
     slow: SlowStore, cached: CachedStore
 ) -> None:
     await slow.put_access_token("x", "ann", ANN)
-    slow.answers.clear()
-    before = reading(cached)
-    await turns()  # it has seen the old token
+    (before,) = await waiting(slow, cached)  # it has seen the old token
     put = asyncio.ensure_future(cached.put_access_token("x", "ann", BOB))
     await turns()
     meanwhile = reading(cached)
@@ -337,29 +323,23 @@ async def test_a_read_under_way_does_not_bring_the_old_token_back(
     slow.answers.set()
     assert {await before, await meanwhile} <= {ANN, BOB}
     await put
-    assert await cached.get_access_token("x", "ann") == BOB
-    await turns()
-    assert await cached.get_access_token("x", "ann") == BOB
+    for _ in range(2):
+        assert await cached.get_access_token("x", "ann") == BOB
+        await turns()
 
 
-async def test_a_read_that_a_write_overtook_is_asked_again(cached: CachedStore, slow: SlowStore) -> None:
+async def test_a_read_is_repeated_if_a_write_returned_meanwhile(cached: CachedStore, slow: SlowStore) -> None:
     await slow.put_access_token("x", "ann", ANN)
-    slow.answers.clear()
-    before = reading(cached)
-    await turns()
+    (before,) = await waiting(slow, cached)
     await MemoryStore.put_access_token(slow, "x", "ann", BOB)
-    assert (
-        await cached.discard_access_token("x", "ann", "another key") is False
-    )  # a write, quicker than the read
+    assert await cached.discard_access_token("x", "ann", "another key") is False  # a write
     after = reading(cached)
     await turns()
     slow.answers.set()
-    assert await before == BOB  # it was asked again
-    assert await after == BOB
-    assert await cached.get_access_token("x", "ann") == BOB
+    assert [await before, await after, await cached.get_access_token("x", "ann")] == [BOB] * 3
 
 
-async def test_of_two_puts_at_once_the_store_says_which_came_last(clock: Clock) -> None:
+async def test_after_two_puts_at_once_the_token_is_read_again(clock: Clock) -> None:
     class Reordering(SlowStore):
         """Does the first put last, and answers it first."""
 
@@ -382,10 +362,12 @@ async def test_of_two_puts_at_once_the_store_says_which_came_last(clock: Clock) 
 # What others write
 
 
-async def test_what_others_write_shows_within_its_time(
+async def test_writes_of_others_show_after_the_ttl_and_a_first_token_at_once(
     slow: SlowStore, cached: CachedStore, clock: Clock
 ) -> None:
-    await cached.put_access_token("x", "ann", ANN)
+    assert await cached.get_access_token("x", "ann") is None
+    await slow.put_access_token("x", "ann", ANN)
+    assert await cached.get_access_token("x", "ann") == ANN
     await slow.put_access_token("x", "ann", BOB)
     clock.now += 4.9
     assert await cached.get_access_token("x", "ann") == ANN
@@ -396,17 +378,11 @@ async def test_what_others_write_shows_within_its_time(
     assert await cached.get_access_token("x", "ann") is None
 
 
-async def test_whom_others_connect_is_known_at_once(slow: SlowStore, cached: CachedStore) -> None:
-    assert await cached.get_access_token("x", "ann") is None
+async def test_the_ttl_of_a_token_begins_with_its_read(
+    slow: SlowStore, cached: CachedStore, clock: Clock
+) -> None:
     await slow.put_access_token("x", "ann", ANN)
-    assert await cached.get_access_token("x", "ann") == ANN
-
-
-async def test_a_token_is_as_old_as_the_question(slow: SlowStore, cached: CachedStore, clock: Clock) -> None:
-    await slow.put_access_token("x", "ann", ANN)
-    slow.answers.clear()
-    read = reading(cached)
-    await turns()
+    (read,) = await waiting(slow, cached)
     clock.now += 4
     await MemoryStore.put_access_token(slow, "x", "ann", BOB)
     slow.answers.set()
@@ -415,28 +391,24 @@ async def test_a_token_is_as_old_as_the_question(slow: SlowStore, cached: Cached
     assert await cached.get_access_token("x", "ann") == BOB
 
 
-async def test_a_read_that_hangs_is_not_joined_for_ever(
+async def test_a_read_older_than_the_ttl_is_joined_by_no_reader(
     slow: SlowStore, cached: CachedStore, clock: Clock
 ) -> None:
     await slow.put_access_token("x", "ann", ANN)
-    slow.answers.clear()
-    first = reading(cached)
-    await turns()
+    (first,) = await waiting(slow, cached)
     await MemoryStore.put_access_token(slow, "x", "ann", BOB)
     clock.now += 5
     second = reading(cached)
     await turns()
     assert slow.reads == 2
     slow.answers.set()
-    assert await first == ANN
-    assert await second == BOB
-    assert await cached.get_access_token("x", "ann") == BOB
+    assert [await first, await second, await cached.get_access_token("x", "ann")] == [ANN, BOB, BOB]
 
 
 # Bounds, ends and what is refused
 
 
-async def test_the_one_unused_for_longest_goes(slow: SlowStore, clock: Clock) -> None:
+async def test_a_full_cache_drops_the_user_unused_for_longest(slow: SlowStore, clock: Clock) -> None:
     cached = CachedStore(slow, size=3, clock=clock)
     for user in "abc":
         await cached.put_access_token("x", user, ANN)
@@ -449,7 +421,7 @@ async def test_the_one_unused_for_longest_goes(slow: SlowStore, clock: Clock) ->
     assert slow.reads == 1
 
 
-async def test_a_million_users_take_no_more_room_than_its_size(slow: SlowStore) -> None:
+async def test_thousands_of_users_take_no_more_memory_than_the_size_allows(slow: SlowStore) -> None:
     cached = CachedStore(slow, size=100)
     for number in range(2000):
         await cached.get_access_token("x", f"nobody {number}")
@@ -458,7 +430,7 @@ async def test_a_million_users_take_no_more_room_than_its_size(slow: SlowStore) 
     assert sum(len(value) for value in held) == 100
 
 
-async def test_its_end_is_not_the_stores(slow: SlowStore) -> None:
+async def test_closing_the_cache_ends_its_reads_and_leaves_the_store_open(slow: SlowStore) -> None:
     async with CachedStore(slow) as cached:
         await cached.put_access_token("x", "ann", ANN)
         slow.answers.clear()
@@ -468,7 +440,7 @@ async def test_its_end_is_not_the_stores(slow: SlowStore) -> None:
         await read
     slow.answers.set()
     assert await slow.get_access_token("x", "ann") == ANN
-    assert await cached.get_access_token("x", "ann") == ANN, "read anew"
+    assert await cached.get_access_token("x", "ann") == ANN
 
 
 async def test_pending_handshakes_go_to_the_store(slow: SlowStore, cached: CachedStore) -> None:
@@ -486,7 +458,7 @@ async def test_a_store_without_bounds_always_has_a_slot(redis_url: str) -> None:
 
 async def test_a_store_of_tokens_alone_keeps_no_handshakes() -> None:
     class TokensOnly:
-        """Has but what a session needs."""
+        """What a session needs, and no more."""
 
         put_access_token = MemoryStore.put_access_token
         get_access_token = MemoryStore.get_access_token
@@ -504,16 +476,13 @@ async def test_a_store_of_tokens_alone_keeps_no_handshakes() -> None:
         await cached.add_pending("x", "token", b"1", ttl=60)
 
 
-@pytest.mark.parametrize("size", [0, -1])
-def test_a_size_is_one_or_more(size: int) -> None:
-    with pytest.raises(ValueError, match="size"):
-        CachedStore(MemoryStore(), size=size)
-
-
-@pytest.mark.parametrize("ttl", [-1, float("nan"), float("inf")])
-def test_a_ttl_is_a_number_of_seconds(ttl: float) -> None:
-    with pytest.raises(ValueError, match="ttl"):
-        CachedStore(MemoryStore(), ttl=ttl)
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("size", 0), ("size", -1), ("ttl", -1), ("ttl", float("nan")), ("ttl", float("inf"))],
+)
+def test_a_size_is_one_or_more_and_a_ttl_a_number_of_seconds(option: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=option):
+        CachedStore(MemoryStore(), **{option: value})
 
 
 def test_one_cache_serves_one_loop_after_another() -> None:

@@ -65,23 +65,21 @@ def test_the_first_key_encrypts_and_every_key_decrypts() -> None:
 
 OTHER_PLACES = [
     *(("pending", "x", "ann"), ("access", "y", "ann"), ("access", "x", "bob"), ("access", "x"), ()),
-    *(
-        ("access", "x", "ann", ""),
-        ("access", "xann", ""),
-        ("access", "", "xann"),
-        ("accessx", "ann"),
-        ("accessxann",),
-    ),
-    *(("x", "access", "ann"), ("access", "x", "Ann"), ("access", "x", "ann\0"), ("", "access", "x", "ann")),
+    *(("access", "x", "ann", ""), ("access", "xann", ""), ("access", "", "xann"), ("accessx", "ann")),
+    *(("accessxann",), ("x", "access", "ann"), ("access", "x", "Ann"), ("access", "x", "ann\0")),
+    *(("", "access", "x", "ann"), ("access", "x", "bob-canary")),
 ]
 
 
 @pytest.mark.parametrize("place", OTHER_PLACES, ids=":".join)
-def test_a_record_that_was_moved_does_not_open(place: tuple[str, ...]) -> None:
+def test_a_moved_record_does_not_open_and_the_message_names_its_key_id_alone(place: tuple[str, ...]) -> None:
     encryption = Encryption(NEW)
     sealed = encryption.seal(SECRET, *PLACE)
-    with pytest.raises(StoreCorrupt, match="moved from another place"):
+    with pytest.raises(StoreCorrupt, match="moved from another place") as refused:
         encryption.open(sealed, *place)
+    assert encryption.key_id(sealed) in str(refused.value)
+    assert "canary" not in str(refused.value)
+    assert refused.value.__context__ is None
 
 
 def test_1000_changed_records_do_not_open() -> None:
@@ -107,41 +105,23 @@ def test_1000_changed_records_do_not_open() -> None:
         assert encryption.open(sealed, *place) == SECRET
 
 
-@pytest.mark.parametrize(
-    "record",
-    [
-        b"",
-        b"\x01",
-        b"\x01" * 32,
-        b"\x02" + b"\0" * 60,
-        b'{"v":1}' * 10,
-        pickle.dumps({"a": 1}) * 3,
-        None,
-        "text",
-        1,
-    ],
-    ids=repr,
-)
-def test_what_was_never_sealed_does_not_open(record: Any) -> None:
-    encryption = Encryption(NEW)
-    for look in (encryption.open, encryption.key_id, encryption.is_current):
+NO_BYTES = [None, "text", "{}", 1, 1.5]
+NOT_SEALED = [b"", b"\x01", b"\x01" * 32, b"\x02" + b"\0" * 60, b'{"v":1}' * 10, pickle.dumps({"a": 1}) * 3]
+
+
+@pytest.mark.parametrize("record", [*NOT_SEALED, *NO_BYTES], ids=repr)
+def test_a_record_that_was_never_sealed_does_not_open(record: Any) -> None:
+    strict, migrating = Encryption(NEW), Encryption(NEW, accept_plain=True)
+    for look in (strict.open, strict.key_id, strict.is_current):
         with pytest.raises(StoreCorrupt, match="not an encrypted one of ours"):
             look(record)
+    if record in NO_BYTES:  # a database returns whatever type was put there
+        for look in (migrating.open, migrating.is_current):
+            with pytest.raises(StoreCorrupt, match="not an encrypted one of ours"):
+                look(record)
 
 
-def test_a_refusal_names_the_key_id_and_nothing_else() -> None:
-    encryption = Encryption(NEW)
-    sealed = encryption.seal(SECRET, *PLACE)
-    with pytest.raises(StoreCorrupt) as refused:
-        encryption.open(sealed, "access", "x", "bob-canary")
-    message = str(refused.value)
-    assert encryption.key_id(sealed) in message
-    assert "canary" not in message
-    assert "bob" not in message
-    assert refused.value.__context__ is None
-
-
-def test_records_in_the_clear_are_read_only_where_that_was_asked_for() -> None:
+def test_records_in_the_clear_are_read_only_with_accept_plain() -> None:
     plain = json.dumps({"v": 1}).encode()
     with pytest.raises(StoreCorrupt):
         Encryption(NEW).open(plain, *PLACE)
@@ -155,16 +135,7 @@ def test_records_in_the_clear_are_read_only_where_that_was_asked_for() -> None:
         Encryption(NEW, name_key=NAMES, accept_plain=True)
 
 
-@pytest.mark.parametrize("record", [None, 1, 1.5, "{}", "text"], ids=repr)
-def test_what_is_not_even_octets_does_not_open_where_the_clear_is_read_too(record: Any) -> None:
-    """A database gives whatever somebody has put there."""
-    moving = Encryption(NEW, accept_plain=True)
-    for look in (moving.open, moving.is_current):
-        with pytest.raises(StoreCorrupt, match="not an encrypted one of ours"):
-            look(record)
-
-
-def test_names_are_hidden_with_a_name_key_and_stay_without() -> None:
+def test_a_name_key_hides_names_and_keeps_them_when_keys_change() -> None:
     names = ["ann", "Ann", "ann ", "", "a:b", "\ud800", "e\u0301", "é", "x" * 1_000_000]
     hiding = Encryption(NEW, name_key=NAMES)
     hidden = {hiding.hide(name) for name in names}
@@ -172,19 +143,20 @@ def test_names_are_hidden_with_a_name_key_and_stay_without() -> None:
     for text in hidden:
         assert len(text) == 43
         assert text.replace("-", "").replace("_", "").isalnum()
-    assert hiding.hide("ann") == Encryption(OLD, name_key=NAMES).hide("ann"), (
-        "a name must stay when keys change"
-    )
+    assert hiding.hide("ann") == Encryption(OLD, name_key=NAMES).hide("ann")
     assert hiding.hide("ann") != Encryption(NEW, name_key=OLD).hide("ann")
     assert [Encryption(NEW).hide(name) for name in names] == names
     assert (hiding.hides_names, Encryption(NEW).hides_names) == (True, False)
 
 
-def test_keys_are_random_and_of_32_octets() -> None:
+def test_keys_are_random_and_of_32_bytes() -> None:
     keys = {Encryption.generate_key() for _ in range(1000)}
     assert len(keys) == 1000
     assert {len(base64.urlsafe_b64decode(key)) for key in keys} == {32}
     assert Encryption(NEW.rstrip("=")).open(Encryption(NEW).seal(SECRET)) == SECRET
+
+
+NOT_A_KEY = ["", NEW + "\n", " " + NEW, "é" * 43 + "=", "+" * 43 + "=", NEW[:-2]]
 
 
 @pytest.mark.parametrize(
@@ -194,19 +166,14 @@ def test_keys_are_random_and_of_32_octets() -> None:
         ((NEW, NEW), {}, ValueError, "the same"),
         ((NEW, NEW.rstrip("=")), {}, ValueError, "the same"),
         ((NEW, OLD), {"name_key": OLD}, ValueError, "a key of its own"),
-        (("",), {}, ValueError, "key 1 is not a key"),
         ((NEW, "canary"), {}, ValueError, "key 2 is not a key"),
         (("canary" * 7 + "a",), {"name_key": "canary"}, ValueError, "name_key is not a key"),
-        ((NEW + "\n",), {}, ValueError, "key 1 is not a key"),
-        ((" " + NEW,), {}, ValueError, "key 1 is not a key"),
-        (("é" * 43 + "=",), {}, ValueError, "key 1 is not a key"),
-        (("+" * 43 + "=",), {}, ValueError, "key 1 is not a key"),
-        ((NEW[:-2],), {}, ValueError, "key 1 is not a key"),
+        *(((key,), {}, ValueError, "key 1 is not a key") for key in NOT_A_KEY),
         ((NEW.encode(),), {}, TypeError, "key 1 must be a str, not bytes"),
         ((NEW,), {"name_key": 1}, TypeError, "name_key must be a str, not int"),
     ],
 )
-def test_a_key_that_is_none_is_refused_in_words_that_do_not_show_it(
+def test_a_wrong_key_is_refused_without_being_shown(
     keys: tuple[Any, ...], options: dict[str, Any], error: type[Exception], words: str
 ) -> None:
     with pytest.raises(error, match=words) as refused:
@@ -226,37 +193,35 @@ def test_nothing_shows_a_key() -> None:
         with pytest.raises(TypeError, match="not pickled"):
             pickle.dumps(encryption, protocol)
     assert copy.copy(encryption) is copy.deepcopy(encryption) is encryption
-
-
-def test_a_key_id_does_not_give_the_key_away() -> None:
-    raw = base64.urlsafe_b64decode(NEW)
-    key_id = bytes.fromhex(Encryption(NEW).key_id(Encryption(NEW).seal(b"")))
-    assert key_id not in raw
+    key_id = bytes.fromhex(encryption.key_id(encryption.seal(b"")))
     assert len(key_id) == 4
+    assert key_id not in base64.urlsafe_b64decode(NEW)
+
+
+def run(program: str) -> str:
+    return subprocess.run(  # noqa: S603  our own program
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30
+    ).stdout.strip()
 
 
 def test_without_cryptography_the_error_names_the_extra() -> None:
-    program = (
+    said = run(
         "import sys; sys.modules['cryptography'] = None\n"
         "from aiooauth1.stores.encryption import Encryption\n"
         "try: Encryption(Encryption.generate_key())\n"
         "except ImportError as error: print(error, error.name, error.__cause__)\n"
     )
-    done = subprocess.run(  # noqa: S603 - our own program
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30
-    )
-    assert done.stdout.strip() == (
-        "Encryption needs the cryptography package: pip install 'aiooauth1[encryption]' cryptography None"
-    )
+    install = "pip install 'aiooauth1[encryption]'"
+    assert said == f"Encryption needs the cryptography package: {install} cryptography None"
 
 
-def test_cryptography_is_loaded_when_keys_are_and_not_before() -> None:
-    program = (
+def test_cryptography_is_loaded_with_the_first_keys() -> None:
+    said = run(
         "import sys\n"
         "from aiooauth1.stores.encryption import Encryption\n"
         "key = Encryption.generate_key()\n"
-        "assert 'cryptography' not in sys.modules\n"
+        "print('cryptography' in sys.modules)\n"
         "Encryption(key)\n"
-        "assert 'cryptography' in sys.modules\n"
+        "print('cryptography' in sys.modules)\n"
     )
-    subprocess.run([sys.executable, "-c", program], check=True, timeout=30)  # noqa: S603 - our own program
+    assert said.split() == ["False", "True"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import itertools
 import json
 import pickle
 import random
@@ -224,27 +223,6 @@ async def test_a_user_s_name_that_was_exchanged_is_corrupt(tmp_path: Path) -> No
             execute(path, "UPDATE access SET user = (SELECT user FROM access WHERE id = 2) WHERE id = 1")
             with pytest.raises(StoreCorrupt):
                 [user async for user in store.users("x")]
-
-
-async def test_10000_hostile_names_have_records_of_their_own(tmp_path: Path) -> None:
-    pieces = [*":a*?\n\0~é\ud800'\\ ", "{x}", "[a]", "%3A", "e\u0301", ""]
-    names = sorted({"".join(parts) for parts in itertools.product(pieces, repeat=4)})
-    assert len(names) > 10_000
-    pairs = [(name[: len(name) // 2], name[len(name) // 2 :]) for name in names[::7]]
-    pairs += [("x", name) for name in names]
-    pairs = list(dict.fromkeys(pairs))[:10_000]
-    assert len(pairs) == 10_000
-    tokens = {pair: AccessToken(f"key {number}", "s") for number, pair in enumerate(pairs)}
-    async with SQLiteStore(tmp_path / "tokens.db", timeout=20) as store:
-        await asyncio.gather(*(store.put_access_token(*pair, token) for pair, token in tokens.items()))
-        assert await asyncio.gather(*(store.get_access_token(*pair) for pair in tokens)) == [*tokens.values()]
-        gone = pairs[::2]
-        assert all(await asyncio.gather(*(store.discard_access_token(*pair) for pair in gone)))
-        left = await asyncio.gather(*(store.get_access_token(*pair) for pair in pairs[1::2]))
-        assert left == [tokens[pair] for pair in pairs[1::2]], "another's token was discarded"
-        for provider in {provider for provider, _ in pairs[:50]}:
-            expected = {user for other, user in pairs[1::2] if other == provider}
-            assert {user async for user in store.users(provider)} == expected
 
 
 async def test_a_slot_of_a_killed_process_is_free_again_after_a_minute(tmp_path: Path) -> None:
