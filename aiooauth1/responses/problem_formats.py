@@ -453,7 +453,9 @@ def _advice(item: Mapping[str, object]) -> str:
     translations = item.get("messagetranslations")
     said = [item.get(name) for name in _SAYING]
     said += translations.values() if isinstance(translations, dict) else []
-    return next((text for text in said if isinstance(text, str) and text), "")
+    texts = [text for text in said if isinstance(text, str) and text]
+    # Intuit's "message=AuthenticationFailed; errorCode=003200; …" is the same for all; its detail says more.
+    return next((text for text in texts if not text.startswith("message=")), next(iter(texts), ""))
 
 
 def _lower(item: object) -> Mapping[str, object]:

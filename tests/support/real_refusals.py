@@ -78,6 +78,17 @@ INTUIT = (
     "<Detail>AuthenticationErrorGeneral: SRV-110</Detail></Error></Fault></IntuitResponse>"
 )
 
+# intuit/QuickBooks-V3-Java-SDK#159
+INTUIT_XML = (
+    '<?xml version="1.0" encoding="UTF-8" standalone="yes"?><IntuitResponse time="2018-08-20T02:23:36-07:00">'
+    '<Fault type="AUTHENTICATION"><Error code="3200"><Message>message=AuthenticationFailed; errorCode=003200;'
+    " statusCode=401</Message><Detail>DETAIL</Detail></Error></Fault></IntuitResponse>"
+)
+INTUIT_JSON = (
+    '{"warnings":null,"fault":{"error":[{"message":"message=AuthenticationFailed; errorCode=003200;'
+    ' statusCode=401","detail":"DETAIL","code":"3200","element":null}],"type":"AUTHENTICATION"}}'
+)
+
 
 def x_v1(status: int, code: int, message: str, kind: type[ProviderError]) -> Form:
     body = f'{{"errors":[{{"code":{code},"message":"{message}"}}]}}'
@@ -576,6 +587,15 @@ FORMS: list[Form] = [
         "timestamp_refused",
     ),
     Form("Intuit", 401, INTUIT, ProviderError, None),
+    *(
+        Form("Intuit", 401, body.replace("DETAIL", detail), kind, name)
+        for body in (INTUIT_XML, INTUIT_JSON)
+        for detail, kind, name in (
+            ("Token expired: AB016", TokenRejected, "token_expired"),
+            ("Token revoked: AB016", TokenRejected, "token_revoked"),
+            ("Malformed bearer token", ProviderError, None),
+        )
+    ),
     *(
         Form(
             "OKAPI",
