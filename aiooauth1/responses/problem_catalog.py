@@ -77,6 +77,9 @@ _CODES: Mapping[str, str] = MappingProxyType(
         "mwoauthserver-invalid-request-token": "token_rejected",
         "maxlag": "rate_limited",  # MediaWiki's servers are behind: it says Retry-After
         "ratelimited": "rate_limited",
+        # Intuit, intuit/QuickBooks-V3-Java-SDK#159.
+        "Token expired": "token_expired",
+        "Token revoked": "token_revoked",
         # NetSuite says so of every mistake in a request: signature, realm, role or token.
         "INVALID_LOGIN": "signature_invalid",
         "INVALID_LOGIN_ATTEMPT": "signature_invalid",

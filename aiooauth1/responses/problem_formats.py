@@ -308,7 +308,11 @@ def _in_elements(text: str) -> ProblemReport:
     if _PROBLEM in elements:
         return _problem({name: value for name, value in elements.items() if name in _REPORTED})
     report = _fragments(text)
-    return report if report.name else ProblemReport("message", "", _advice(elements))
+    if not report.name:
+        report = _in_intuit(elements)
+    return (
+        report if report.name or report.form == "message" else ProblemReport("message", "", _advice(elements))
+    )
 
 
 def _fragments(text: str) -> ProblemReport:
@@ -379,6 +383,10 @@ def _in_codes(value: Mapping[str, object]) -> ProblemReport:
             return report
     error, errors = value.get("error"), value.get("errors")
     fault = _lower(value.get("fault"))  # Apigee's, and Intuit's, which holds a list of errors
+    for item in _list(fault.get("error")):
+        report = _in_intuit(_lower(item))
+        if report.advice:
+            return report
     said = (value, error, *_list(errors)[:1], value.get("meta"), fault, *_list(fault.get("error"))[:1])
     advice = next(filter(None, (_advice(_lower(item)) for item in said)), "")
     if isinstance(error, str) and error:
@@ -453,9 +461,16 @@ def _advice(item: Mapping[str, object]) -> str:
     translations = item.get("messagetranslations")
     said = [item.get(name) for name in _SAYING]
     said += translations.values() if isinstance(translations, dict) else []
-    texts = [text for text in said if isinstance(text, str) and text]
-    # Intuit's "message=AuthenticationFailed; errorCode=003200; …" is the same for all; its detail says more.
-    return next((text for text in texts if not text.startswith("message=")), next(iter(texts), ""))
+    return next((text for text in said if isinstance(text, str) and text), "")
+
+
+def _in_intuit(item: Mapping[str, object]) -> ProblemReport:
+    """Read Intuit's `Token expired: …`, the detail of a message that is the same for all."""
+    message, detail = item.get("message"), item.get("detail")
+    if not isinstance(message, str) or "errorCode=003200" not in message or not isinstance(detail, str):
+        return ProblemReport()
+    name, colon, _ = detail.partition(":")
+    return ProblemReport("code", name, detail) if colon else ProblemReport("message", "", detail)
 
 
 def _lower(item: object) -> Mapping[str, object]:

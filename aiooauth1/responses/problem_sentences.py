@@ -46,8 +46,6 @@ _DEAD_IF_UNAUTHORIZED: Mapping[str, str] = MappingProxyType(
     {
         "access token revoked": "token_revoked",
         "token has been revoked": "token_revoked",
-        "token expired": "token_expired",  # Intuit, with the token behind it (QuickBooks-V3-Java-SDK#159)
-        "token revoked": "token_revoked",
         "the access token has been revoked": "token_revoked",
         "revoked access token": "token_revoked",
         "invalid or revoked token": "token_rejected",

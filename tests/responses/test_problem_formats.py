@@ -209,7 +209,7 @@ mwoauth-invalid-access-token mwoauthdatastore-access-token-not-found mwoauthdata
 mwoauthdatastore-request-token-already-used mwoauthdatastore-request-token-not-found
 mwoauthserver-invalid-request-token token_expired token_rejected token_revoked token_used
 """
-DEAD = set(DEAD_NAMES.split())
+DEAD = {*DEAD_NAMES.split(), "Token expired", "Token revoked"}  # the last two are Intuit's
 
 
 def test_exactly_these_names_say_that_a_token_is_dead() -> None:

@@ -591,8 +591,8 @@ FORMS: list[Form] = [
         Form("Intuit", 401, body.replace("DETAIL", detail), kind, name)
         for body in (INTUIT_XML, INTUIT_JSON)
         for detail, kind, name in (
-            ("Token expired: AB016", TokenRejected, "token_expired"),
-            ("Token revoked: AB016", TokenRejected, "token_revoked"),
+            ("Token expired: AB016", TokenRejected, "Token expired"),
+            ("Token revoked: AB016", TokenRejected, "Token revoked"),
             ("Malformed bearer token", ProviderError, None),
         )
     ),
