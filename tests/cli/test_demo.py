@@ -226,9 +226,7 @@ def test_without_the_extra_the_error_says_how_to_install_it() -> None:
     assert found.stderr == "aiooauth1: the command line needs typer: pip install 'aiooauth1[cli]'\n"
 
 
-def test_input_is_read_as_it_arrives_and_ctrl_c_ends_the_run(
-    running: subprocess.Popen[bytes],
-) -> None:
+def test_input_is_read_as_it_arrives_and_ctrl_c_ends_the_run(running: subprocess.Popen[bytes]) -> None:
     assert running.stdin is not None
     provider = provider_process(line(running.stdout))
     running.stdin.write(b"no JSON\n")

@@ -114,10 +114,7 @@ async def test_an_interrupted_or_killed_run_is_resumed_without_a_duplicate(desk:
         (("--input", "nowhere.jsonl"), "nowhere.jsonl: No such file"),
         (("--provider", "nobody"), "not signed in at nobody: run `aiooauth1 login nobody`"),
         (("--store", "nowhere.db"), "nowhere.db: no such file"),
-        (
-            ("--provider", "https://api.example"),
-            "no consumer key for api.example: set AIOOAUTH1_",
-        ),
+        (("--provider", "https://api.example"), "no consumer key for api.example: set AIOOAUTH1_"),
     ],
     ids=" ".join,
 )

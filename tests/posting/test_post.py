@@ -45,12 +45,7 @@ def test_equal_posts_have_one_json() -> None:
         (("1", "ann", "posts"), {"data": {"a": "1"}, "json": {}}, ValueError, "data= and json="),
         (("1", "ann", "posts"), {"json": {"a": object()}}, TypeError, "json of a post"),
         (("1", "ann", "posts"), {"json": float("nan")}, TypeError, "json of a post"),
-        (
-            ("1", "ann", "posts"),
-            {"headers": {"authorization": "x"}},
-            ValueError,
-            "must hold no secrets",
-        ),
+        (("1", "ann", "posts"), {"headers": {"authorization": "x"}}, ValueError, "must hold no secrets"),
         (("1", "ann", "https://u:p@api.example/"), {}, ValueError, "remove user and password from its URL"),
         (("1", "ann", "posts"), {"headers": [("a", "b")]}, TypeError, "headers of a post"),
     ],

@@ -18,10 +18,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(params=FRAMEWORKS)
 async def stage(request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
-    async with (
-        FakeProvider() as fake,
-        aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http,
-    ):
+    async with FakeProvider() as fake, aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
         stage = Stage(request.param, fake, http)
         yield stage
         await stage.aclose()

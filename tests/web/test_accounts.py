@@ -44,10 +44,7 @@ async def test_one_person_s_accounts_are_listed_and_disconnected(kind: str, tmp_
         await store.put_access_token("other", account_name("ann", "3"), AccessToken("k", "s"))
         await store.put_access_token("p", "ann", AccessToken("k", "s"))  # saved without a person
         found = await accounts(store, "p", "ann")
-        assert found == [
-            Account("ann/1", "ann", "1", {"n": "1"}),
-            Account("ann/2", "ann", "2", {"n": "2"}),
-        ]
+        assert found == [Account("ann/1", "ann", "1", {"n": "1"}), Account("ann/2", "ann", "2", {"n": "2"})]
         assert await disconnect(store, "p", "ann", "1")
         assert not await disconnect(store, "p", "ann", "1")
         assert [account.id for account in await accounts(store, "p", "ann")] == ["2"]

@@ -12,13 +12,7 @@ from web_services.services import CALLBACK, FRAMEWORKS, Told, reply
 
 import aiooauth1.web.aiohttp as on_aiohttp
 import aiooauth1.web.starlette as on_starlette
-from aiooauth1 import (
-    Consumer,
-    Handshake,
-    MemoryStore,
-    Provider,
-    StoreUnavailable,
-)
+from aiooauth1 import Consumer, Handshake, MemoryStore, Provider, StoreUnavailable
 from aiooauth1.testing import drop
 from aiooauth1.web.accounts import account_name
 
