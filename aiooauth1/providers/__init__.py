@@ -1,7 +1,7 @@
 """Service providers: `Provider` describes one, and here are presets.
 
-Constants such as `TUMBLR` have one address for everybody; functions such as `wordpress(site)` take what
-varies and put it into `Provider.name`. `catalog()` lists them all. They are loaded when they are first used.
+Constants such as `TUMBLR` are complete; functions such as `wordpress(site)` take what varies from site to
+site and put it into `Provider.name`. `catalog()` lists them all. They are loaded when they are first used.
 """
 
 from __future__ import annotations

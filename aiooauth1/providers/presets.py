@@ -1,4 +1,4 @@
-"""Presets of providers with one address for everybody. Each names its sources, and what nobody has verified.
+"""Presets of providers whose URLs are the same for every user. Each names its sources and what is unverified.
 
 "Page" is the provider's own documentation, "client" the code of a client that is in use. No preset was
 tried against the live provider. To change a value:
@@ -54,13 +54,12 @@ X = Provider(
     ),
     rate_limit_headers=("x-rate-limit-", "x-user-limit-24hour-", "x-app-limit-24hour-"),
     hints={
-        "signature_invalid": "X answers code 32 for any signature that it cannot verify: check that a"
-        " JSON body was"
-        " not signed as a form, and that the callback is on the application's list",
-        "timestamp_refused": "set the machine's clock: X accepts timestamps of about five minutes"
-        " around its own",
-        "token_rejected": "code 89: the user has revoked access, or the token was regenerated; sign"
-        " them in again",
+        "signature_invalid": "X answers code 32 for any signature that it cannot verify: check that a JSON"
+        " body was not signed as a form, and that the callback is on the application's list",
+        "timestamp_refused": "X accepts timestamps within about five minutes of its own clock: set the"
+        " machine's clock",
+        "token_rejected": "the user has revoked access, or the token was regenerated (code 89): sign them in"
+        " again",
     },
 )
 """X, formerly Twitter.
@@ -68,8 +67,7 @@ X = Provider(
 Endpoints, `user_id` and `screen_name`, revocation: page (docs.x.com, developer.x.com). The hosts of the older
 API: client (tweepy). `dataclasses.replace(X, authorize_url="https://api.x.com/oauth/authenticate")` asks only
 users who have not approved yet: page. Limits: X's table of limits, as two secondary pages of August 2026 have
-it.
-Unverified: that a denial comes as `?denied=`.
+it. Unverified: that a denial comes as `?denied=`.
 """
 
 TUMBLR = Provider(
@@ -90,7 +88,8 @@ TUMBLR = Provider(
     ),
     rate_limit_headers=("x-ratelimit-perhour-", "x-ratelimit-perday-"),
     hints={
-        "token_rejected": "a token that was exchanged at /v2/oauth2/exchange is dead: sign the user in again",
+        "token_rejected": "a token that was exchanged at /v2/oauth2/exchange no longer works: sign the user"
+        " in again",
     },
 )
 """Tumblr.
@@ -114,9 +113,8 @@ FLICKR = Provider(
     user_id_field="user_nsid",
     user_name_field="username",
     hints={
-        "signature_invalid": "Flickr sends its base string as debug_sbs: compare it with `aiooauth1"
-        " explain --server`."
-        " In uploads every field but `photo` is signed",
+        "signature_invalid": "Flickr sends its base string as debug_sbs: compare it with `aiooauth1 explain"
+        " --server`. In uploads, every field except `photo` is signed",
     },
 )
 """Flickr. For more than reading: `dataclasses.replace(FLICKR, authorize_params={"perms": "write"})`.
@@ -137,9 +135,8 @@ DISCOGS = Provider(
     rate_limits=(RateLimitRule(60, 60, "ip"),),
     rate_limit_headers=("x-discogs-ratelimit",),
     hints={
-        "signature_invalid": "Discogs serves requests with a bad signature as anonymous ones: a 403"
-        " or empty data may"
-        " mean that too",
+        "signature_invalid": "Discogs serves requests with a bad signature as anonymous ones: check the"
+        " signature also after a 403 or empty data",
     },
 )
 """Discogs. It takes PLAINTEXT as well as HMAC-SHA1, which is used here.
@@ -161,8 +158,8 @@ TRELLO = Provider(
     rate_limit_headers=("x-rate-limit-api-key-", "x-rate-limit-api-token-"),
     hints={
         "signature_invalid": "Trello answers PLAINTEXT with `Invalid Signature`: sign with HMAC-SHA1",
-        "token_rejected": "the token has expired (30 days, unless the authorize URL says otherwise)"
-        " or was revoked",
+        "token_rejected": "the token has expired (30 days, unless the authorize URL says otherwise) or was"
+        " revoked: sign the user in again",
     },
 )
 """Trello. The authorize page shows the application by its name: `begin(…, authorize_params={"name": "…"})`.
@@ -215,8 +212,7 @@ PLURK = Provider(
     base_url="https://www.plurk.com/APP/",
     docs="https://www.plurk.com/API",
     hints={
-        "token_rejected": "a sign-in with the same `deviceid` replaces the older token: use one for"
-        " each device",
+        "token_rejected": "a sign-in with the same `deviceid` replaces the older token: use one per device",
     },
 )
 """Plurk. Phones have a page of their own, `https://www.plurk.com/m/authorize`.
@@ -264,10 +260,10 @@ ETRADE = Provider(
     token_idle_limit=7200,
     tokens_end_at_midnight_in="America/New_York",
     hints={
-        "token_expired": "E*TRADE's tokens end at midnight US Eastern time, and sleep after two hours"
-        " without a call:"
-        " renew a sleeping one, and sign in again after midnight",
-        "timestamp_refused": "E*TRADE accepts timestamps of five minutes around its own clock",
+        "token_expired": "E*TRADE's tokens become inactive after two hours without a call, and end at"
+        " midnight US Eastern time: renew an inactive one, and sign in again after midnight",
+        "timestamp_refused": "E*TRADE accepts timestamps within five minutes of its own clock: set the"
+        " machine's clock",
     },
 )
 """E*TRADE, the live environment. The callback is `"oob"` unless E*TRADE has registered another for you.
@@ -428,6 +424,5 @@ CLEVER_CLOUD = Provider(
 """Clever Cloud. It takes PLAINTEXT and HMAC-SHA1 as well.
 
 Signature methods, POST at the token endpoints, base URL: page (CleverCloud/doc.clever-cloud.com). Paths of
-the
-endpoints: page (its API description).
+the endpoints: page (its API description).
 """

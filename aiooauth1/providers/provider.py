@@ -1,4 +1,4 @@
-"""What a consumer knows of a service provider: data, no callables."""
+"""What a consumer knows of a service provider, as data."""
 
 from __future__ import annotations
 
@@ -71,18 +71,18 @@ class Provider:
             of the URLs above and of `renew_url` and `revoke_url`.
         signature_method: How to sign. The name of a method without a key, such as `"HMAC-SHA256"`, is
             accepted and replaced by the method.
-        realm: The realm of the Authorization header; None sends none.
+        realm: The realm of the Authorization header, or None to send none.
         rules: How it departs from RFC 5849 in what is signed.
         placement: Where the `oauth_` parameters of API calls go.
         request_token_placement: Where those of the request for a request token go.
         access_token_placement: Where those of the exchange go, and those of renewal and revocation.
         request_token_method: `POST` or `GET`.
         access_token_method: `POST` or `GET`.
-        request_params: More parameters of every request for a request token, signed: in the form of a POST,
-            in the query of a GET.
+        request_params: More signed parameters of every request for a request token: in the form of a POST, in
+            the query of a GET.
         authorize_params: More parameters of every authorize URL.
         authorize_token_name: What the authorize URL calls the request token.
-        authorize_consumer_name: What it calls the consumer key; empty if it has none.
+        authorize_consumer_name: What it calls the consumer key; empty if the key is not sent.
         callback_token_name: What the callback calls the request token.
         sign_authorize_url: Whether the authorize URL is signed, with the consumer secret alone.
         json_token_replies: Whether tokens come as a JSON object.
@@ -93,15 +93,15 @@ class Provider:
         monotonic_timestamps: Whether it refuses a timestamp before the last one.
         nonce_length: How many characters nonces have.
         needs_user_agent: Whether it refuses requests whose User-Agent does not name the consumer.
-        user_agent: That User-Agent, yours: `dataclasses.replace(TUMBLR, user_agent="my-service/1.0")`.
+        user_agent: Your User-Agent: `dataclasses.replace(TUMBLR, user_agent="my-service/1.0")`.
         allow_http: Whether requests may go over plain http.
         signs_calls: Whether API calls are signed. If not, the access token is a key for unsigned calls.
         sunset: The last day of OAuth 1.0a there; a session or handshake with this provider warns.
         insecure_unconfirmed_callback: Whether a reply without `oauth_callback_confirmed` is accepted. That
             lets an attacker have a victim approve the attacker's handshake.
-        insecure_without_verifier: Whether a callback without a verifier is accepted. The same danger.
+        insecure_without_verifier: Whether a callback without a verifier is accepted. The attack is the same.
         insecure_oauth_10: Whether it speaks OAuth 1.0: the callback goes on the authorize URL, nothing
-            confirms it, and there is no verifier. The same danger.
+            confirms it, and there is no verifier. The attack is the same.
         docs: The URL of the provider's page on OAuth 1.0a.
         user_id_field: Which of an access token's `params` is the user's id; empty if none is sent.
         user_name_field: Which one is the user's name. People change their names: store tokens by the id.
@@ -111,7 +111,7 @@ class Provider:
         revoke_method: `POST` or `GET`.
         token_lifetime: How many seconds an access token lives from the exchange; None if it does not expire
             or if its reply says so.
-        token_idle_limit: After how many seconds without a call it must be renewed; None: never.
+        token_idle_limit: After how many seconds without a call it must be renewed, or None if never.
         tokens_end_at_midnight_in: The time zone (an IANA name) at whose midnight every access token ends.
         denied_without_verifier: Whether a callback without a verifier means that the user said no.
         denial_params: Callback parameters that mean that the user said no, as (name, value); the value None

@@ -1,4 +1,4 @@
-"""Presets of software that many sites run: functions of what varies, which is also in `Provider.name`.
+"""Presets of software that many sites run: functions of what varies, which becomes a part of `Provider.name`.
 
 Every site must be https. Plain http is accepted on loopback. Elsewhere, and with PLAINTEXT (`maas`) always,
 it takes `allow_http=True`. Sessions and handshakes have the same rule.
@@ -45,8 +45,8 @@ _ACCOUNT = re.compile(r"[0-9A-Za-z]+(?:_[0-9A-Za-z]+)?")
 def mediawiki(wiki: str, *, script_path: str = "/w", allow_http: bool = False) -> Provider:
     """Return a wiki with MediaWiki's OAuth extension, such as Wikipedia.
 
-    A consumer that only its owner uses needs no handshake: its page gives out all four credentials. Who a
-    user is, `aiooauth1.flows.mediawiki.identify` asks.
+    A consumer that only its owner uses needs no handshake: its page gives out all four credentials.
+    `aiooauth1.flows.mediawiki.identify` asks who a user is.
 
     Args:
         wiki: Its origin, such as `https://en.wikipedia.org`, or `https://meta.wikimedia.org` for all of

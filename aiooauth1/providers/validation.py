@@ -178,7 +178,7 @@ def _check_choices(provider: Any) -> None:
 def _check_ranges(provider: Any) -> None:
     for name in _TOKEN_NAMES:
         if not getattr(provider, name):
-            raise ValueError(f"{name} of {provider.name!r} must not be empty: the request token needs a name")
+            raise ValueError(f"{name} of {provider.name!r} must not be empty: give the name of the parameter")
     if provider.nonce_length < 1:
         raise ValueError(f"nonce_length of {provider.name!r} must be 1 or more")
     for name in _DURATIONS:
@@ -187,7 +187,9 @@ def _check_ranges(provider: Any) -> None:
             raise ValueError(f"{name} of {provider.name!r} must be more than 0 seconds, or None")
     for name in ("user_agent", "refusal_header"):
         if not (getattr(provider, name) or "").isprintable():
-            raise ValueError(f"{name} of {provider.name!r} has a control character: no header field may")
+            raise ValueError(
+                f"{name} of {provider.name!r} has a control character, which no header field holds: remove it"
+            )
     for prefix in provider.rate_limit_headers:
         if prefix != prefix.lower():
             raise ValueError(f"rate_limit_headers of {provider.name!r} must be in lower case, not {prefix!r}")

@@ -45,7 +45,7 @@ class RequestURL(NamedTuple):
     scheme: str
     """`http` or `https`."""
     host: str
-    """The host in lower case, with its port where that is not the scheme's own."""
+    """The host in lower case, with its port unless that is the scheme's default."""
     path: str
     """The path as sent, `/` if it is empty."""
     query: str
@@ -69,7 +69,7 @@ def parse_url(url: str) -> RequestURL:
         url: An absolute http or https URL in the characters of RFC 3986. Its fragment is ignored.
 
     Raises:
-        SigningError: If the URL has a character that no URL may have, no host, a user name or password, or
+        SigningError: If the URL has a character outside RFC 3986, no host, a user name or password, or
             another scheme. The message does not repeat the URL.
     """
     parts = _URL.fullmatch(url)
@@ -86,10 +86,12 @@ def parse_url(url: str) -> RequestURL:
         )
     host = _AUTHORITY.fullmatch(authority)
     if host is None:
-        raise SigningError("the URL's host is missing or malformed")
+        raise SigningError("the URL's host is missing or malformed: write https://host/path")
     digits = (host.group(2) or "").lstrip("0")
     if len(digits) > len(str(_LAST_PORT)) or int(digits or 0) > _LAST_PORT:
-        raise SigningError(f"the URL's port is beyond the last one, {_LAST_PORT}")
+        raise SigningError(
+            f"the URL's port is above {_LAST_PORT}, the last one: give the port that you connect to"
+        )
     # RFC 5849 section 3.4.1.2: the default port of the scheme must be left out, any other must be there.
     is_default = not host.group(2) or int(digits or 0) == _DEFAULT_PORT[scheme]
     port = "" if is_default else f":{digits or 0}"
@@ -97,15 +99,15 @@ def parse_url(url: str) -> RequestURL:
 
 
 def check_url_characters(text: str, position: int = 0, *, host: tuple[int, int] = (0, 0)) -> None:
-    """Check that a text has no character that a URL may not have.
+    """Check that a URL, or a part of one, has only characters of RFC 3986.
 
     Args:
-        text: A URL or a part of one.
-        position: The text's position in the URL.
-        host: The host's span in the text. It may be an IPv6 literal in brackets.
+        text: The URL or the part.
+        position: The position of the part in the URL.
+        host: The span of the host in the text, which may be an IPv6 literal in brackets.
 
     Raises:
-        SigningError: If there is one. The message names it and its position.
+        SigningError: If there is another character. The message names it and its position.
     """
     if _NO_URL_CHARACTER.search(text) is None:  # as nearly always
         return
@@ -175,9 +177,9 @@ def encode_normalized(normalized: str) -> str:
 
 @lru_cache(_STARTS_KEPT)
 def base_string_prefix(method: str, url: str, scheme: str | None = None, origin: str | None = None) -> str:
-    """Return the first two of the base string's three parts, each with its `&` (RFC 5849 section 3.4.1.1).
+    """Return method and URI of the base string, each with its `&` (RFC 5849 section 3.4.1.1).
 
-    Many requests share them, so the last ones are cached.
+    Many requests share them, so the latest are cached.
 
     Args:
         method: The request method, in any case.

@@ -19,7 +19,7 @@ __all__ = ["body_hash_value"]
 def body_hash_value(method: SignatureMethod, body: bytes) -> str:
     """Hash a body for `oauth_body_hash` (OAuth Request Body Hash extension, section 3.2).
 
-    It is the method's own hash, or SHA-1, the extension's first, if the method has none.
+    The hash is the one of the method, or SHA-1 if the method has none.
 
     Raises:
         SigningError: If `hashlib` has no such hash.
@@ -31,7 +31,8 @@ def body_hash_value(method: SignatureMethod, body: bytes) -> str:
     name = getattr(method, "hash_name", "sha1")
     if name not in hashlib.algorithms_available:
         raise SigningError(
-            f"the signature method {method.name} names the hash {name!r}: hashlib has none of that name"
+            f"the signature method {method.name} names the hash {name!r}, which hashlib does not have: set"
+            " hash_name to one that it has"
         )
     digest = hashlib.new(name, body).digest()
     return b2a_base64(digest, newline=False).decode()

@@ -1,4 +1,4 @@
-"""Finds the mistakes that give a certain signature, by making them."""
+"""Finds the mistakes that give a signature, by making each of them."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 __all__ = ["diagnose", "is_right"]
 
-# Bounds of the search, in bytes encoded and hashed: together below a second on a slow core.
+# Bounds of the search, in bytes encoded and hashed: together about a second on a slow core.
 _MOST_ENCODED = 8_000_000
 _MOST_HASHED = 100_000_000
-_OVERHEAD = 600  # what one attempt costs besides its length
+_OVERHEAD = 600  # the fixed cost of one attempt, in bytes
 
 
 def is_right(
@@ -37,7 +37,7 @@ def is_right(
     signature: str | None = None,
     rules: SigningRules = SigningRules(),
 ) -> bool:
-    """Say whether the signature is the one that RFC 5849, or the provider's rules, ask for.
+    """Return whether the signature is right by RFC 5849 and the provider's rules.
 
     Takes the arguments of `diagnose` and raises what it raises.
     """
@@ -128,8 +128,8 @@ class _Search:
         name = (request.protocol("oauth_signature_method") or "HMAC-SHA1").upper()
         if name != "PLAINTEXT" and name not in HASHES:
             raise SigningError(
-                f"a signature by {name[:40]!r} cannot be made again here: only by HMAC-SHA1, HMAC-SHA256,"
-                " HMAC-SHA512 and PLAINTEXT"
+                f"a signature by {name[:40]!r} cannot be diagnosed: give one by HMAC-SHA1, HMAC-SHA256,"
+                " HMAC-SHA512 or PLAINTEXT"
             )
         self._wanted = targets(found)
         self._request = request

@@ -61,7 +61,7 @@ class ExplainedParameter:
     Attributes:
         source: Where it was sent: `oauth` (with the signature), `query` or `form`.
         name: Its name, decoded.
-        value: Its value, decoded; `***` if it is of use to a stranger, as a verifier or password is.
+        value: Its value, decoded; `***` for a verifier, password or other secret.
         encoded: `name=value` as it stands in the joined parameters.
     """
 
@@ -73,7 +73,7 @@ class ExplainedParameter:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The steps of one signature (RFC 5849 sections 3.4 and 3.5). It holds no secret; `str()` lays it out.
+    """The steps of one signature (RFC 5849 sections 3.4 and 3.5). It holds no secret; `str()` shows it.
 
     Attributes:
         method: The request method, as signed.
@@ -148,11 +148,11 @@ def explain_sent(
     token: RequestToken | AccessToken | None = None,
     rules: SigningRules = SigningRules(),
 ) -> Explanation:
-    """Show every step of the right signature of a request that was sent, by whomever.
+    """Show every step of the right signature of a request that was sent, by any library.
 
     Args:
         request: The request.
-        consumer: Whose request it is, for the key's shape. None: it is not known.
+        consumer: Whose request it is, for the shape of the key, or None if it is not known.
         token: The token, likewise.
         rules: How the provider departs from RFC 5849.
 
@@ -230,7 +230,7 @@ def read_base_string(text: str) -> str | None:
 
     It may be the base string itself or stand anywhere in the text: as `debug_sbs=…` (Flickr, PECL), after
     `Expected signature base string:` (the python-oauth2 line), in JSON, in HTML, percent-encoded once more.
-    The expected *signature*, which Magento 1 sends as `debug_sbs`, is none.
+    The expected *signature*, which Magento 1 sends as `debug_sbs`, is not a base string.
 
     >>> read_base_string('{"message": "Expected: GET\\u0026http%3A%2F%2Fa.example%2F\\u0026b%3D1"}')
     'GET&http%3A%2F%2Fa.example%2F&b%3D1'
@@ -251,8 +251,8 @@ class Difference:
     Attributes:
         part: `method`, `scheme`, `host`, `path`, `parameter`, `order` or `encoding`.
         name: The parameter's name, else empty.
-        ours: What we signed; None: not at all.
-        theirs: What the server signed; None: not at all.
+        ours: What we signed, or None if we did not sign it.
+        theirs: What the server signed, or None if it did not sign it.
         meaning: What that usually means.
     """
 

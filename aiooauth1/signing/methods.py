@@ -49,8 +49,8 @@ class SignatureMethod(Protocol):
 
         Args:
             base_string: The signature base string, ASCII.
-            consumer_secret: The consumer's secret, as it is.
-            token_secret: The token's secret, empty if the request has no token.
+            consumer_secret: The consumer's secret, not encoded.
+            token_secret: The token's secret, not encoded; empty if the request has no token.
         """
 
 
@@ -79,7 +79,7 @@ class Hmac:
         return self.keyed_with(_key(consumer_secret, token_secret).encode())
 
     def keyed_with(self, key: bytes) -> Callable[[str], str]:
-        """Do the same with the bytes of a key."""
+        """Return the same function for the bytes of a key."""
         # RFC 2104 section 2, with the two key blocks hashed once: copying both costs less than an hmac.
         hashed = partial(hashlib.new, self.hash_name)
         size = hashed().block_size
@@ -123,7 +123,7 @@ def method_of(given: SignatureMethod | str) -> SignatureMethod:
     """Return a signature method, which may be given by its name if it needs no key.
 
     Raises:
-        TypeError: If it is neither a method nor such a name.
+        TypeError: If it is not a method and not such a name.
 
     >>> method_of("HMAC-SHA256").name
     'HMAC-SHA256'

@@ -39,7 +39,7 @@ _pieces_key: Callable[[list[str]], Any] = cmp_to_key(_compare_pieces)
 def natural_key(pair: tuple[str, str]) -> Any:
     """Return a sort key for an encoded pair: by name, then by value, in the order of `strnatcmp`.
 
-    Pairs that `strnatcmp` takes for equal, like `01` and `1`, come in the order of their bytes.
+    Pairs that `strnatcmp` considers equal, such as `01` and `1`, are sorted by their bytes.
     """
     name, value = (_pieces_key(_PIECE.findall(_LEADING_ZEROS.sub("", text))) for text in pair)
     return name, value, pair

@@ -59,7 +59,7 @@ def timestamp_text(timestamp: int) -> str:
         SigningError: If it is not a whole number of seconds since the epoch.
     """
     if type(timestamp) is not int or not 0 <= timestamp < _LAST_TIMESTAMP:
-        raise SigningError("the timestamp must be a whole number of seconds, not negative")
+        raise SigningError("the timestamp must be a whole number of seconds since the epoch, 0 or more")
     return str(timestamp)
 
 
@@ -78,31 +78,31 @@ def form_bytes(form: bytes | Iterable[tuple[str, str]] | None) -> bytes | None:
 
 
 def extra_pairs(extra: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Return more parameters that are signed and sent with the `oauth_` ones.
+    """Check the extra parameters, which are signed and sent with the `oauth_` ones.
 
     Raises:
-        SigningError: If they are not pairs of str, or one is the protocol's own.
+        SigningError: If they are not pairs of str, or one belongs to the protocol.
     """
     pairs = _pairs(extra, "extra")
     for name, _ in pairs:
         if name in PROTOCOL or name in {SIGNATURE, "realm"}:
-            raise SigningError(f"extra has {name!r}, which has a parameter of its own")
+            raise SigningError(f"extra has {name!r}, which has its own argument: use that")
     return pairs
 
 
 def request_parameters(
     position: int, query: str, form: bytes | None, ours: Container[str]
 ) -> list[tuple[str, str]]:
-    """Return the encoded pairs of query and form, without a stale signature, which is sent but never signed.
+    """Return the encoded pairs of query and form, except an old `oauth_signature`, which is never signed.
 
     Args:
         position: The position of the `?` in the URL, or of its end.
-        query: The query without it.
+        query: The query, without its `?`.
         form: The body if it is a form, else None.
         ours: The names of the parameters that go out with the signature, encoded.
 
     Raises:
-        SigningError: If the query has a character that no URL may have, or one of those names.
+        SigningError: If the query has a character outside RFC 3986, or query or form has one of those names.
     """
     if query:
         check_url_characters(query, position + 1)
@@ -114,7 +114,7 @@ def request_parameters(
             name = pair[0]
             if name in ours and name in PROTOCOL:
                 # RFC 5849 section 3.1: a parameter of the protocol is sent once.
-                raise SigningError(f"the {where} has {name!r}, which goes out with the signature as well")
+                raise SigningError(f"the {where} has {name!r}, which the signature sends too: take it out")
             if name != SIGNATURE:
                 encoded.append(pair)
     return encoded
@@ -138,14 +138,14 @@ def plain_parameters(query: str, form: bytes | None) -> list[str] | None:
 
 
 def _pairs(given: Iterable[tuple[str, str]], what: str) -> list[tuple[str, str]]:
-    # A mapping cannot repeat a name, and a str would be taken letter by letter.
+    # A mapping cannot repeat a name, and a str would be read letter by letter.
     if isinstance(given, (Mapping, str, bytes)):
-        raise SigningError(f"{what} must be pairs of texts, not a {type(given).__name__}")
+        raise SigningError(f"{what} must be pairs of str, not a {type(given).__name__}")
     pairs = []
     for item in given:
         if not isinstance(item, (tuple, list)) or not all(isinstance(text, str) for text in item):
-            raise SigningError(f"{what} must be pairs of texts: one of its items is not")
+            raise SigningError(f"{what} must be pairs of str: one of its items is not")
         if len(item) != 2:  # noqa: PLR2004  a pair
-            raise SigningError(f"{what} must be pairs of texts: one of its items has {len(item)}")
+            raise SigningError(f"{what} must be pairs of str: one of its items has {len(item)}")
         pairs.append((item[0], item[1]))
     return pairs

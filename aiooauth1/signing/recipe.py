@@ -1,4 +1,4 @@
-"""How a signature is made, step by step, in a form in which single steps can be made wrongly."""
+"""The steps of a signature as data, so that each step can be made wrongly."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Step = Callable[[str], str]
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """The parts of a base string and how they are put together; each default is RFC 5849's."""
+    """The parts of a base string and how they are joined; each default is RFC 5849's."""
 
     method: str
     scheme: str
@@ -44,7 +44,7 @@ class Recipe:
     oauth_last: bool = False
 
     def base_string(self) -> str:
-        """Put the base string together (RFC 5849 section 3.4.1.1)."""
+        """Build the base string (RFC 5849 section 3.4.1.1)."""
         own = [self._encoded(name, value, self.protocol_steps) for name, value in self.oauth]
         others = [self._encoded(name, value, ()) for name, value in (*self.query, *self.form)]
         pairs = self.order(others + own if self.oauth_last else own + others)
@@ -67,12 +67,12 @@ def _through(steps: tuple[Step, ...], text: str) -> str:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Key:
-    """How the key is put together of two secrets, and the hash that it goes with."""
+    """Two secrets, how they are joined to the key, and the hash."""
 
     consumer: str
     token: str
     hash: Hmac | None
-    """None: PLAINTEXT, whose signature is the key."""
+    """The HMAC, or None for PLAINTEXT, whose signature is the key."""
     is_encoded: bool = True
     joint: str = "&"
 
@@ -104,9 +104,7 @@ def right_recipe(request: SentRequest, rules: SigningRules) -> Recipe:
         scheme, host, path = signed.scheme, signed.host, signed.path.removesuffix("/") + path
     oauth, is_header = request.oauth()
     query, form = _unsigned(request.query()), _unsigned(request.form())
-    if (
-        not is_header
-    ):  # the protocol's own parameters stand in query or form: they are moved, to be found there
+    if not is_header:  # the protocol's parameters are in query or form: the mistakes look for them in `oauth`
         oauth = tuple(pair for pair in (*query, *form) if pair[0].startswith(b"oauth_"))
         query = tuple(pair for pair in query if not pair[0].startswith(b"oauth_"))
         form = tuple(pair for pair in form if not pair[0].startswith(b"oauth_"))

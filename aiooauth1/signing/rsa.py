@@ -2,7 +2,7 @@
 
 The consumer signs with its private key; the provider holds the public key and verifies. Neither secret goes
 in: by section 4.1 such a request "relies completely on the secrecy of the private key". Unlike HMAC's, the
-signature does not prove that its sender knows the token's secret: a request with a token of somebody else's
+signature does not prove that its sender knows the token's secret: a request with another user's token
 verifies as well. An application that takes a callback must therefore compare its token with the one of this
 browser's handshake, under every method. `Handshake` does.
 """
@@ -35,9 +35,9 @@ _PKCS12_VERSION = b"\x02\x01\x03"  # RFC 7292 section 4: the number 3, first in 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Rsa:
-    """An RSA key made ready to sign in one way: what the four constants of this module make.
+    """An RSA key with one way to sign: what the four constants of this module make.
 
-    Two are equal when method and public key are. It shows no key, and is not pickled.
+    Two are equal if method and public key are equal. Its `repr` shows no key, and it cannot be pickled.
 
     Attributes:
         name: The method's name on the wire.
@@ -62,11 +62,11 @@ class Rsa:
         return self
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("an RSA signature method is not pickled: give each process the private key itself")
+        raise TypeError("an RSA signature method is not pickled: load the private key in each process")
 
     @property
     def takes_long(self) -> bool:
-        """Whether signing holds up an event loop so long, above 2048 bits, that it belongs in a thread."""
+        """Whether signing blocks an event loop so long that it belongs in a thread: above 2048 bits."""
         return self.key_size > _INLINE_BITS
 
     def sign(self, base_string: str, consumer_secret: str = "", token_secret: str = "") -> str:  # noqa: ARG002  by protocol
@@ -74,11 +74,11 @@ class Rsa:
 
         Args:
             base_string: The signature base string.
-            consumer_secret: Plays no part.
-            token_secret: Plays no part.
+            consumer_secret: Not used.
+            token_secret: Not used.
 
         Returns:
-            The signature in base64, as long as the key.
+            The signature in base64; its bytes are as long as the key.
         """
         return b2a_base64(self._signature(base_string.encode()), newline=False).decode()
 
@@ -117,8 +117,8 @@ class RsaFactory:
         Raises:
             ImportError: If the cryptography package is not installed.
             TypeError: If key or password is of another type, or a password comes with a loaded key.
-            ValueError: If there is no RSA private key in what was given, it does not open with the password
-                or its lack, or it is too short. No message holds anything of key or password.
+            ValueError: If what was given holds no RSA private key, if the password is wrong, missing or not
+                needed, or if the key is too short. No message holds a part of key or password.
         """
         found = _attempt(key, password)
         del key, password  # reports of an error may show the local variables along its way
@@ -145,7 +145,7 @@ RSA_PSS = RsaFactory("RSA-PSS", "sha256", is_pss=True)
 
 
 def _attempt(key: object, password: object) -> RSAPrivateKey | Exception:
-    """Load the key, or return the error as if new: the traceback that it had knows key and password."""
+    """Load the key, or return the error without its traceback, whose frames hold key and password."""
     try:
         return _load(key, password)
     except (ImportError, TypeError, ValueError) as error:
@@ -181,7 +181,7 @@ def _load(key: object, password: object) -> RSAPrivateKey:
 
 
 def _as_bytes(text: bytes | str) -> bytes:
-    # What has no UTF-8 form is neither PEM nor password: it is let through here, to be refused as such.
+    # A lone surrogate passes here; the loader then refuses the key or the password.
     return text.encode(errors="surrogatepass") if isinstance(text, str) else text
 
 

@@ -17,14 +17,14 @@ class SigningRules:
     """The departures of one provider from RFC 5849. The default is none.
 
     Args:
-        send_version: Whether `oauth_version` is sent at all (RFC 5849 section 3.1 leaves it open).
+        send_version: Whether `oauth_version` is sent (optional in RFC 5849 section 3.1).
         empty_token: Whether `oauth_token=""` is sent if there is no token.
         body_hash: Whether a request whose body is not a form, or is empty, carries `oauth_body_hash`.
         bare_values: Whether protocol values are not encoded in the normalised parameters (Mastercard).
         signed_scheme: The scheme in the base string, if it differs from the URL's.
-        signed_origin: Scheme, host and port in the base string, if not those connected to, as `https://host`.
-            A path in it goes before the request's path: `https://inner.example/base` for a server behind a
-            proxy that strips a prefix.
+        signed_origin: Scheme, host and port in the base string, such as `https://host`, if they differ from
+            those of the connection. A path in it goes before the request's path:
+            `https://inner.example/base` for a server behind a proxy that strips a prefix.
         realm_is_url: Whether the realm is the request's URL without its query.
         sorted_parameters: Whether parameters must be sent in the order in which they are signed.
         natural_order: Whether names are sorted by PHP's `strnatcmp`, `a[2]` before `a[10]`, not by their
@@ -34,8 +34,8 @@ class SigningRules:
 
     Raises:
         TypeError: If a value is of another type.
-        ValueError: If scheme or origin is none, the origin has a query or fragment, or natural order is
-            combined with `sorted_parameters`.
+        ValueError: If the scheme is not http or https, the origin is malformed or has a query or fragment, or
+            `natural_order` is combined with `sorted_parameters`.
     """
 
     send_version: bool = True
@@ -59,7 +59,7 @@ class SigningRules:
             raise ValueError(f"signed_scheme must be 'http' or 'https', not {self.signed_scheme!r}")
         if self.natural_order and self.sorted_parameters:
             raise ValueError(
-                "natural_order does not go with sorted_parameters, which sends them sorted by bytes"
+                "natural_order does not go with sorted_parameters, which sorts by bytes: give one of them"
             )
         if self.signed_origin is None:
             return

@@ -57,11 +57,11 @@ class SentRequest:
         )
 
     def form(self) -> Pairs:
-        """Return the pairs of the body if it is a form, else none."""
+        """Return the pairs of the body, or no pairs if it is not a form."""
         return tuple(parse_form(self.body)) if self.content_type == _FORM else ()
 
     def oauth(self) -> tuple[Pairs, bool]:
-        """Return the pairs of the Authorization header but the realm, and whether there is one."""
+        """Return the pairs of the Authorization header except the realm, and whether there is a header."""
         value = self.header("Authorization")
         if not value[:6].lower().startswith("oauth"):
             return (), False
@@ -87,7 +87,7 @@ class SentRequest:
         return None
 
     def json_pairs(self) -> Pairs:
-        """Return the members of a JSON object in the body as pairs of text, else none."""
+        """Return the members of a JSON object in the body as pairs, or no pairs if it is not one."""
         if self.body.lstrip()[:1] != b"{" or len(self.body) > _LONGEST_JSON:
             return ()
         try:
@@ -128,7 +128,7 @@ def _bytes(encoded: str) -> bytes:
 
 
 def multipart_pairs(request: SentRequest) -> Pairs:
-    """Return the text fields of a multipart body, else none."""
+    """Return the text fields of a multipart body, or no pairs if it is not multipart."""
     kind, _, rest = request.header("Content-Type").partition("boundary=")
     if not kind.lower().lstrip().startswith("multipart/form-data") or not rest:
         return ()

@@ -21,13 +21,13 @@ class Prepared:
     Attributes:
         method: The method, in upper case.
         url: The URL without its fragment.
-        form: The form body. None if the body is something else, or there is none.
+        form: The form body, or None if there is no body or it is not a form.
         realm: The realm of the header.
         is_hashed: Whether there is a body that is not a form.
         is_sorted: Whether parameters must be sent in the order in which they are signed.
         base_string: The signature base string.
         parameters: The parameters that go out with the signature, decoded.
-        secret_lengths: How long the consumer's and the token's secret are, for explanations.
+        secret_lengths: The lengths of the consumer's and the token's secret, for `explain`.
     """
 
     method: str
@@ -76,7 +76,7 @@ class Signature:
         """Return the request's URL with the parameters at the end of its query (RFC 5849 section 3.5.3).
 
         Raises:
-            SigningError: If the query has a signature already.
+            SigningError: If the query has an `oauth_signature` already.
         """
         url, _, query = self._request.url.partition("?")
         return f"{url}?{self._joined(query.encode(), 'query')}"
@@ -85,7 +85,7 @@ class Signature:
         """Return the form body with the parameters at its end (RFC 5849 section 3.5.2).
 
         Raises:
-            SigningError: If the form has a signature already, or the body is not a form.
+            SigningError: If the form has an `oauth_signature` already, or the body is not a form.
         """
         if self._request.is_hashed:
             raise SigningError(
@@ -96,11 +96,11 @@ class Signature:
     def form(self) -> tuple[tuple[str, str], ...]:
         """Return the pairs of the form body with the parameters at its end, decoded.
 
-        They are for a form that somebody else's browser posts, as an LTI 1.1 launch is: write each pair as a
-        hidden field. Browsers send a line break in a value as CR LF, so sign it as that.
+        They are for a form that a user's browser posts, such as an LTI 1.1 launch: write each pair as a
+        hidden field. Browsers send a line break in a value as CR LF, so sign it as CR LF.
 
         Raises:
-            SigningError: As `body`, or if a name or value is not UTF-8.
+            SigningError: If a name or value is not UTF-8, and what `body` raises.
 
         >>> from aiooauth1 import Consumer
         >>> from aiooauth1.signing import sign
@@ -113,7 +113,7 @@ class Signature:
             return tuple((name.decode(), value.decode()) for name, value in parse_form(self.body()))
         except UnicodeDecodeError:
             pass
-        raise SigningError("the form has bytes that are not UTF-8, which no page can hold: send body()")
+        raise SigningError("the form has bytes that are not UTF-8, which a page cannot hold: send body()")
 
     def _joined(self, given: bytes, where: str) -> str:
         theirs = parse_form(given)
