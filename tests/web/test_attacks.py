@@ -12,7 +12,6 @@ from web_services.services import CALLBACK
 
 from aiooauth1 import AuthorizationDenied, CallbackError, HandshakeError, OAuth1Error
 from aiooauth1.testing import FakeProvider
-from aiooauth1.web.accounts import account_name
 
 
 if TYPE_CHECKING:
@@ -158,18 +157,6 @@ async def test_h8_a_forged_host_does_not_change_the_callback(stage: Stage) -> No
     assert callback.startswith(f"{CALLBACK}?")
     page = await browser.request("GET", callback, headers={**forged, "Sec-Fetch-Site": "cross-site"})
     assert page.location == "/done"
-
-
-async def test_h9_another_person_in_the_same_browser_completes_nothing(stage: Stage) -> None:
-    who = ["ann"]
-    browser, callback = await stage.browser_with_callback(person=lambda _: who[0])
-    who[0] = "eve"  # a forged sign-in form has signed the browser in to her account meanwhile
-    assert (await browser.open(callback)).status == 400
-    assert stage.fake.exchanges == []
-    who[0] = "ann"
-    assert (await browser.open(callback)).status == 303
-    users = [user async for user in stage.store.users(stage.fake.provider.name)]
-    assert users == [account_name("ann", "1000")]
 
 
 @pytest.mark.parametrize(
