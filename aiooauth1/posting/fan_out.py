@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from aiooauth1._internal.arguments import kind_of
 from aiooauth1.posting.lanes import Lanes
 from aiooauth1.posting.pacing import Pace
 from aiooauth1.posting.post import Outcome, Post
@@ -83,6 +84,8 @@ def post_all(
     _check_plug_ins(posts, journal, reconcile)
     _check_counts(concurrency=concurrency, stop_after=stop_after, read_ahead=read_ahead)
     _check_seconds(settle=settle, drain=drain)
+    if isinstance(session, type) or not hasattr(session, "provider"):
+        raise TypeError(f"session must be an OAuth1Session, not {kind_of(session)}")
     provider = session.provider
     if provider is None or session.store is None:
         raise TypeError("posts are sent for users: pass provider= and store= to the session")

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from yarl import URL
 
+from aiooauth1._internal.arguments import check_flags, check_functions, kind_of
+from aiooauth1.credentials import AccessToken, Consumer
 from aiooauth1.errors import NonceRejected, SigningError, TimestampRefused
 from aiooauth1.session.problem_reader import read_refusal
 from aiooauth1.session.retry_middleware import UNEXPLAINED, provider_time
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
 
     from aiohttp import BasicAuth, ClientHandlerType, ClientRequest, ClientResponse
 
-    from aiooauth1.credentials import AccessToken, Consumer
     from aiooauth1.providers.provider import Provider
     from aiooauth1.signing.methods import SignatureMethod
 
@@ -88,6 +89,14 @@ class OAuth1Middleware:
         clock: Callable[[], float] = system_time,
         nonce: Callable[[], str] | None = None,
     ) -> None:
+        if not isinstance(consumer, Consumer):
+            raise TypeError(f"consumer must be a Consumer(key, secret), not {kind_of(consumer)}")
+        if token is not None and not isinstance(token, AccessToken):
+            raise TypeError(f"token must be an AccessToken or None, not {kind_of(token)}")
+        if provider is not None and (isinstance(provider, type) or not hasattr(provider, "signed_origins")):
+            raise TypeError(f"provider must be a Provider, not {kind_of(provider)}")
+        check_flags(allow_http=allow_http)
+        check_functions(clock=clock, nonce=nonce)
         if isinstance(origins, str):
             raise SigningError("origins must be several: write (origin,) for one")
         named = tuple(origins) or (provider.signed_origins() if provider is not None else ())

@@ -7,14 +7,24 @@ import ssl
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
-from aiohttp import ClientConnectionError, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector, hdrs
+from aiohttp import (
+    BaseConnector,
+    ClientConnectionError,
+    ClientSession,
+    ClientTimeout,
+    DummyCookieJar,
+    TCPConnector,
+    hdrs,
+)
 
+from aiooauth1._internal.arguments import check_functions, kind_of
 from aiooauth1._internal.lifecycle import LoopAffinity
 from aiooauth1.errors import SigningError
 from aiooauth1.session.options import ClientSessionOptions
 from aiooauth1.session.rate_gate import RateGates
 from aiooauth1.session.retry import RetryBudget
 from aiooauth1.session.signing_request import SigningRequest
+from aiooauth1.transport.origin import check_proxy_url
 from aiooauth1.transport.public_only import public_connector
 from aiooauth1.transport.request import header_fields
 
@@ -41,6 +51,18 @@ _OTHER_NAMES = {
     **dict.fromkeys(("client_key", "client_secret", "consumer_key", "consumer_secret"), _CONSUMER),
     **dict.fromkeys(("resource_owner_key", "resource_owner_secret", "oauth_token"), _TOKENS),
     **dict.fromkeys(("access_token", "access_token_secret", "token_secret", "oauth_token_secret"), _TOKENS),
+    **dict.fromkeys(("verify", "verify_ssl", "cert"), "give ssl=, an ssl.SSLContext"),
+    **dict.fromkeys(("proxies", "http_proxy", "https_proxy"), "give proxy="),
+    **dict.fromkeys(("retries", "max_retries", "total_retries"), "give retry=Retry(attempts=...)"),
+    **dict.fromkeys(
+        ("conn_timeout", "read_timeout", "connect_timeout"), "give timeout=aiohttp.ClientTimeout(...)"
+    ),
+    **dict.fromkeys(
+        ("callback", "callback_uri", "callback_url", "redirect_uri"), "give it to Handshake.begin()"
+    ),
+    "verifier": "give it to Handshake.complete_with_verifier()",
+    "user_agent": "give headers={'User-Agent': ...}",
+    "loop": "leave it out: the loop that runs at first use is taken",
     "signature_type": "write placement='header', 'query' or 'body'",
     "rsa_key": "write signature_method=RSA_SHA1(key)",
 }
@@ -105,6 +127,13 @@ class ConnectionPool:
             hint = _OTHER_NAMES.get(name)
             raise TypeError(f"OAuth1Session has no option {name!r}{f': {hint}' if hint else ''}")
         self._options: dict[str, Any] = {**options, "headers": headers}
+        connector = options.get("connector")
+        if connector is not None and not isinstance(connector, BaseConnector):
+            raise TypeError(
+                f"connector= must be an aiohttp connector such as TCPConnector(), not {kind_of(connector)}"
+            )
+        if options.get("proxy") is not None:
+            check_proxy_url(options["proxy"])
         self._ssl = self._options.pop("ssl", True)
         if self._ssl is not True and self._options.get("connector") is not None:
             raise TypeError("give ssl= to the connector that you pass in")
@@ -128,6 +157,8 @@ class ConnectionPool:
         # Those of all calls that bring none of their own.
         self.middlewares: Sequence[ClientMiddlewareType] = tuple(self._options.get("middlewares") or ())
         self._options["middlewares"] = self.middlewares
+        for one in self.middlewares:
+            check_functions(middlewares=one)
         self._http: ClientSession | None = None
         given = self._options.get("timeout")
         if given is not None and not isinstance(given, ClientTimeout):

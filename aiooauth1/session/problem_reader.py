@@ -69,8 +69,12 @@ async def raise_for_problem(response: ClientResponse) -> None:
         response: A response whose status may be anything.
 
     Raises:
+        TypeError: If it is not a response, such as a call that was not awaited.
         ProviderError: If the provider refused: the class says what it means, if the provider says so.
     """
+    if not hasattr(response, "status"):
+        given = type(response).__name__
+        raise TypeError(f"raise_for_problem() takes a response, not {given}: `await` the call first")
     kept: tuple[Problem, dict[str, Any]] | None = vars(response).get(_KEPT)
     if kept is None and response.status >= _FIRST_REFUSAL:
         problem = await read_refusal(response, [], time.time())

@@ -6,10 +6,12 @@ because it carries an idempotency key.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aiooauth1.responses.rate_limit_fields import TOO_MANY
+from aiooauth1.transport.request import is_field_name
 
 
 if TYPE_CHECKING:
@@ -63,7 +65,7 @@ class Retry:
 
     Raises:
         TypeError: If a number is of another type, or `resend` is one text instead of several.
-        ValueError: If a number is out of its range.
+        ValueError: If a number is out of its range, or `idempotency_header` is no name of a header field.
     """
 
     attempts: int = 3
@@ -81,12 +83,20 @@ class Retry:
                 raise TypeError(f"{name} must be a number, not {type(value).__name__}")
         if isinstance(self.resend, str):
             raise TypeError(f"resend must be a set of methods: write resend={{{self.resend!r}}}")
+        methods = tuple(self.resend) if isinstance(self.resend, Iterable) else (None,)
+        if not all(isinstance(method, str) for method in methods):
+            raise TypeError("resend must be a set of methods, each a str; frozenset() is none")
+        header = self.idempotency_header
+        if header is not None and not isinstance(header, str):
+            raise TypeError(f"idempotency_header must be a str or None, not {type(header).__name__}")
+        if header is not None and not is_field_name(header):
+            raise ValueError(f"idempotency_header must be the name of a header field, not {header!r}")
         if self.attempts < 1:
             raise ValueError("attempts must be 1 or more: the first one counts")
         for name in ("base", "cap", "max_wait", "budget"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} must be a finite number, not negative")
-        object.__setattr__(self, "resend", frozenset(method.upper() for method in self.resend))
+        object.__setattr__(self, "resend", frozenset(str(method).upper() for method in methods))
 
 
 def may_retry_error(*, was_sent: bool, method: str, retry: Retry, has_key: bool) -> bool:

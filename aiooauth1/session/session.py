@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Never, NoReturn, Self, TypedDict, Unpack,
 from aiohttp import BytesPayload, hdrs
 from yarl import URL
 
+from aiooauth1._internal.arguments import check_flags, check_functions, kind_of
 from aiooauth1.credentials import AccessToken, Consumer
 from aiooauth1.errors import SigningError, UnknownUser
 from aiooauth1.session.options import CallOptions
@@ -116,7 +117,8 @@ class OAuth1Session:
 
     Raises:
         TypeError: If an option is unknown or an argument of another type.
-        ValueError: If `retry.max_wait` is not the default and longer than the total timeout.
+        ValueError: If `placement` is not one of the three, or `retry.max_wait` is not the default and longer
+            than the total timeout.
         SigningError: If an option writes Authorization, or the realm is malformed.
 
     >>> from aiooauth1 import AccessToken, Consumer
@@ -156,6 +158,17 @@ class OAuth1Session:
         if others or isinstance(token, str):
             raise TypeError("write OAuth1Session(Consumer(key, secret), AccessToken(key, secret))")
         _check_types(provider, store, on_token_rejected)
+        check_flags(
+            allow_http=allow_http,
+            public_only=bool(public_only) if public_only is None else public_only,
+            discard_rejected=discard_rejected,
+            allow_unverified_tls=allow_unverified_tls,
+        )
+        check_functions(clock=clock, nonce=nonce, sleep=sleep, renew=renew)
+        if clock is None or sleep is None:
+            raise TypeError("clock and sleep must be functions: leave them out for the system's")
+        if placement not in {None, "header", "query", "body"}:
+            raise ValueError(f"placement must be 'header', 'query' or 'body', not {placement!r}")
         is_monotonic = provider is not None and provider.monotonic_timestamps
         self._clocks = ProviderClock(clock, never_back=is_monotonic)
         self._clock = clock
@@ -172,8 +185,6 @@ class OAuth1Session:
         self._owns_pool = True
         self._provider = provider
         self._store = store
-        if renew is not None and not callable(renew):
-            raise TypeError(f"renew must be a function such as handshake.renew, not {type(renew).__name__}")
         self._renew = renew
         self._set_retry(retry)
         if provider is not None:
@@ -424,6 +435,8 @@ class OAuth1Session:
         self._check_who(user, token)
         if form is not None and body is not None:
             raise TypeError("give form= or body=, not both")
+        if body is not None and not isinstance(body, (bytes, bytearray, memoryview)):
+            raise TypeError(f"body must be bytes, not {kind_of(body)}: encode what you send")
         target = self._targets.resolve(url, None, self._signature_method)
         timestamp = int(self._options.clock(target.origin))
         signer = self._signer(token or self._token if user is None else await self._token_of(user))
@@ -436,7 +449,7 @@ class OAuth1Session:
             form=form,
             callback=callback,
             verifier=verifier,
-            body_hash=(body or b"") if hashes else None,
+            body_hash=bytes(body or b"") if hashes else None,
         )
         return await compute_signature(signer, prepared, self._options.slow_signing_limit)
 
@@ -562,8 +575,8 @@ class OAuth1Session:
 
 
 def _check_types(provider: object, store: object, on_token_rejected: object) -> None:
-    if provider is not None and not hasattr(provider, "signed_origins"):
-        raise TypeError(f"provider must be a Provider, not {type(provider).__name__}")
+    if provider is not None and (isinstance(provider, type) or not hasattr(provider, "signed_origins")):
+        raise TypeError(f"provider must be a Provider, not {kind_of(provider)}")
     if store is not None and (isinstance(store, type) or not hasattr(store, "get_access_token")):
         given = f"the class {store.__name__}" if isinstance(store, type) else type(store).__name__
         raise TypeError(f"store must be a token store such as MemoryStore(), not {given}")

@@ -11,7 +11,7 @@ from yarl import URL
 from aiooauth1.errors import SigningError
 from aiooauth1.signing.base_string import parse_url as check_url
 from aiooauth1.signing.encoding import utf8
-from aiooauth1.transport.origin import Origin, RequestTarget, require_secure_transport
+from aiooauth1.transport.origin import Origin, RequestTarget, check_proxy_url, require_secure_transport
 from aiooauth1.transport.params import ParamsEncoder
 from aiooauth1.transport.placement import without_ours
 
@@ -81,14 +81,7 @@ class TargetResolver:
             ValueError: If it is not an http or https URL.
             SigningError: If it is on another machine.
         """
-        if not isinstance(proxy, (str, URL)):
-            raise TypeError(f"proxy= must be a str or URL, not {type(proxy).__name__}")
-        where = URL(proxy)
-        if where.scheme not in {"http", "https"} or not where.raw_host:
-            raise ValueError(
-                "proxy= must be a URL such as http://proxy.example:3128, or None: for SOCKS give a"
-                " connector of aiohttp-socks"
-            )
+        where = check_proxy_url(proxy)
         if target.origin.scheme != "http" or self._allow_http:
             return
         if not Origin.of(where).is_loopback:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from aiooauth1.errors import SigningError
@@ -12,7 +12,7 @@ from aiooauth1.signing.signature import SIGNATURE
 
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable
+    from collections.abc import Container
 
 
 __all__ = [
@@ -139,7 +139,7 @@ def plain_parameters(query: str, form: bytes | None) -> list[str] | None:
 
 def _pairs(given: Iterable[tuple[str, str]], what: str) -> list[tuple[str, str]]:
     # A mapping cannot repeat a name, and a str would be read letter by letter.
-    if isinstance(given, (Mapping, str, bytes)):
+    if isinstance(given, (Mapping, str, bytes)) or not isinstance(given, Iterable):
         raise SigningError(f"{what} must be pairs of str, not a {type(given).__name__}")
     pairs = []
     for item in given:

@@ -89,6 +89,8 @@ class Signer:
         self._method = signature_method = method_of(signature_method)
         # Set first, since __repr__ needs it and an error report may show a half-made signer.
         self._constant: tuple[tuple[str, str], ...] = (("oauth_consumer_key", consumer.key),)
+        if realm is not None and not isinstance(realm, str):
+            raise TypeError(f"realm must be a str or None, not {type(realm).__name__}")
         if realm is not None and (unfit := _NO_REALM_CHARACTER.search(realm)):
             raise SigningError(
                 f"the realm has the character {unfit.group()!r}: only visible ASCII and spaces may"
@@ -147,6 +149,9 @@ class Signer:
         ]
         if version is not None and rules.send_version:
             parameters.append(("oauth_version", version))
+        for name, text in (("callback", callback), ("verifier", verifier)):
+            if text is not None and not isinstance(text, str):
+                raise SigningError(f"{name} must be a str, not {type(text).__name__}")
         if callback is not None:
             parameters.append(("oauth_callback", callback))
         if verifier is not None:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from yarl import URL
+
+from aiooauth1._internal.arguments import kind_of
 from aiooauth1._internal.loopback import is_loopback
 from aiooauth1.errors import SigningError
 from aiooauth1.signing.methods import PLAINTEXT
 
 
 if TYPE_CHECKING:
-    from yarl import URL
-
     from aiooauth1.signing.methods import SignatureMethod
 
 
-__all__ = ["Origin", "RequestTarget", "require_secure_transport"]
+__all__ = ["Origin", "RequestTarget", "check_proxy_url", "require_secure_transport"]
 
 
 class Origin(NamedTuple):
@@ -44,6 +45,24 @@ class RequestTarget(NamedTuple):
 
     url: URL
     origin: Origin
+
+
+def check_proxy_url(proxy: object) -> URL:
+    """Return the URL of a proxy.
+
+    Raises:
+        TypeError: If it is neither text nor URL.
+        ValueError: If it is not an http or https URL.
+    """
+    if not isinstance(proxy, (str, URL)):
+        raise TypeError(f"proxy= must be a str or URL, not {kind_of(proxy)}")
+    where = URL(proxy)
+    if where.scheme not in {"http", "https"} or not where.raw_host:
+        raise ValueError(
+            "proxy= must be a URL such as http://proxy.example:3128, or None: for SOCKS give a connector of"
+            " aiohttp-socks"
+        )
+    return where
 
 
 def require_secure_transport(origin: Origin, signature_method: SignatureMethod, *, allow_http: bool) -> None:

@@ -27,5 +27,11 @@ def rate_limit(response: ClientResponse, *, now: float | None = None) -> RateLim
     Returns:
         The limit that counts (`limit`, `remaining`, `reset_in` seconds, `scope`, `window` seconds), the pause
         that the server asks for (`retry_after` seconds) and all `windows`. None where it does not say.
+
+    Raises:
+        TypeError: If it is not a response, such as a call that was not awaited.
     """
+    if not hasattr(response, "headers"):
+        given = type(response).__name__
+        raise TypeError(f"rate_limit() takes a response, not {given}: `await` the call first")
     return fields.rate_limit(response, time.time() if now is None else now)

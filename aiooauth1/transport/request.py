@@ -35,6 +35,7 @@ __all__ = [
     "check_uncompressed",
     "has_body",
     "header_fields",
+    "is_field_name",
     "is_form",
     "read_body",
     "sent_url",
@@ -209,6 +210,11 @@ def header_fields(given: LooseHeaders) -> CIMultiDict[str]:
     return fields
 
 
+def is_field_name(name: str) -> bool:
+    """Say whether a text may be the name of a header field (RFC 9110 section 5.1)."""
+    return bool(name) and _TOKEN.issuperset(name)
+
+
 def check_fields(fields: MultiMapping[str]) -> None:
     """Check header fields of the caller's, of which a server, or a proxy before it, reads another request.
 
@@ -223,7 +229,7 @@ def check_fields(fields: MultiMapping[str]) -> None:
     for name, value in fields.items():
         if not isinstance(value, str):
             raise TypeError(f"the header {name!r} must be a str, not {type(value).__name__}")
-        if not name or not _TOKEN.issuperset(name):
+        if not is_field_name(name):
             raise SigningError(
                 f"{name!r} is not the name of a header field: letters, digits and hyphens may stand in one"
             )

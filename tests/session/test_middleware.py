@@ -15,7 +15,7 @@ from wire.listener import DROP, Arrival, Listener, reply
 from wire.oracle import oauth_parameters, verified
 from wire.people import CONSUMER, SECRETS, TOKEN, provider_at, signing
 
-from aiooauth1 import OAuth1Middleware, OutcomeUnknown, Provider, SigningError
+from aiooauth1 import OAuth1Middleware, OutcomeUnknown, Provider, RequestToken, SigningError
 from aiooauth1.signing import PLAINTEXT, SigningRules
 
 
@@ -223,6 +223,25 @@ async def test_timestamps_do_not_decrease_if_the_provider_minds(listener: Listen
             await http.get(listener.origin)
     stamps = [oauth_parameters(arrival)["oauth_timestamp"] for arrival in listener.arrivals]
     assert stamps == ["500", "500"]
+
+
+@pytest.mark.parametrize(
+    ("given", "options", "says"),
+    [
+        (("key", "secret"), {}, "consumer must be a Consumer"),
+        ((CONSUMER, "token"), {}, "token must be an AccessToken or None, not str"),
+        ((CONSUMER, RequestToken("k", "s")), {}, "token must be an AccessToken or None, not RequestToken"),
+        ((CONSUMER,), {"provider": "home"}, "provider must be a Provider, not str"),
+        ((CONSUMER,), {"provider": Provider}, "not the class Provider"),
+        ((CONSUMER,), {"clock": 5}, "clock must be a function"),
+        ((CONSUMER,), {"nonce": "n"}, "nonce must be a function"),
+    ],
+)
+def test_the_middleware_names_arguments_of_another_type(
+    given: tuple[Any, ...], options: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(TypeError, match=says):
+        OAuth1Middleware(*given, **{"origins": ("https://a.example",), **options})
 
 
 async def test_the_cookie_jar_of_the_docstring_keeps_no_cookies(listener: Listener) -> None:

@@ -143,6 +143,12 @@ def test_the_jitter_is_never_longer_than_the_cap() -> None:
         ({"attempts": 2.5}, TypeError),
         ({"budget": None}, TypeError),
         ({"resend": "POST"}, TypeError),
+        ({"resend": None}, TypeError),
+        ({"resend": [5]}, TypeError),
+        ({"idempotency_header": 5}, TypeError),
+        ({"idempotency_header": ""}, ValueError),
+        ({"idempotency_header": "A B"}, ValueError),
+        ({"idempotency_header": "A\r\nB"}, ValueError),
     ],
 )
 def test_malformed_rules_are_refused(wrong: dict[str, Any], error: type[Exception]) -> None:

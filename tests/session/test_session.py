@@ -25,6 +25,7 @@ from yarl import URL
 from aiooauth1 import (
     AccessToken,
     Consumer,
+    Handshake,
     MemoryStore,
     OAuth1Middleware,
     OAuth1Session,
@@ -35,6 +36,7 @@ from aiooauth1 import (
     TokenRejected,
     UnknownUser,
     raise_for_problem,
+    rate_limit,
 )
 from aiooauth1.signing import HMAC_SHA256, HMAC_SHA512, PLAINTEXT, SigningRules
 
@@ -461,6 +463,64 @@ async def test_a_mistake_in_a_call_is_told_with_what_to_write_before_anything_is
     assert not any(arrival.octets for arrival in listener.arrivals)
 
 
+@pytest.mark.parametrize("option", ["allow_http", "allow_unverified_tls", "public_only", "discard_rejected"])
+@pytest.mark.parametrize("value", ["false", "no", 0, 1], ids=repr)
+def test_a_flag_is_a_flag_since_the_text_false_of_an_environment_variable_is_true(
+    option: str, value: Any
+) -> None:
+    with pytest.raises(TypeError, match=f"{option} must be True or False, not (str|int)"):
+        OAuth1Session(CONSUMER, **{option: value})
+    if option in {"allow_http", "public_only"}:
+        with pytest.raises(TypeError, match=f"{option} must be True or False"):
+            Handshake(Provider("home"), CONSUMER, store=MemoryStore(), **{option: value})
+    if option == "allow_http":
+        with pytest.raises(TypeError, match="allow_http must be True or False"):
+            OAuth1Middleware(CONSUMER, origins=("https://a.example",), allow_http=value)
+
+
+@pytest.mark.parametrize("placement", ["Header", "form", "authorization", 5])
+def test_an_unknown_placement_is_refused_instead_of_signing_the_body(placement: Any) -> None:
+    with pytest.raises(ValueError, match="placement must be 'header', 'query' or 'body', not"):
+        OAuth1Session(CONSUMER, placement=placement)
+
+
+@pytest.mark.parametrize("proxy", ["localhost:3128", "socks5://localhost:1"])
+def test_a_proxy_of_the_session_is_a_url(proxy: str) -> None:
+    with pytest.raises(ValueError, match="must be a URL such as"):
+        OAuth1Session(CONSUMER, proxy=proxy)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "says"),
+    [
+        ({"body": "text"}, TypeError, "body must be bytes, not str"),
+        ({"body": {"a": 1}}, TypeError, "body must be bytes, not dict"),
+        ({"form": 5}, SigningError, "pairs of str, not a int"),
+        ({"callback": 5}, SigningError, "callback must be a str, not int"),
+        ({"verifier": b"v"}, SigningError, "verifier must be a str, not bytes"),
+    ],
+    ids=str,
+)
+async def test_signing_refuses_values_of_other_types(
+    session: OAuth1Session, options: dict[str, Any], error: type[Exception], says: str
+) -> None:
+    with pytest.raises(error, match=says):
+        await session.sign("POST", "https://a.example/", **options)
+
+
+async def test_a_call_that_was_not_awaited_is_no_response(session: OAuth1Session, listener: Listener) -> None:
+    call = session.get(listener.origin)
+    with pytest.raises(
+        TypeError, match="takes a response, not RequestContextManager: `await` the call first"
+    ):
+        await raise_for_problem(cast("Any", call))
+    with pytest.raises(
+        TypeError, match="takes a response, not RequestContextManager: `await` the call first"
+    ):
+        rate_limit(cast("Any", call))
+    await call
+
+
 async def test_numbers_go_beside_a_file(listener: Listener, session: OAuth1Session) -> None:
     await session.post(listener.origin, data={"media": io.BytesIO(b"PNG"), "segment_index": 7})
     assert b'name="segment_index"\r\n\r\n7\r\n' in listener.arrivals[0].body
@@ -701,6 +761,19 @@ MISTAKES: list[tuple[tuple[Any, ...], dict[str, Any], str]] = [
     ((CONSUMER,), {"store": {}}, "MemoryStore"),
     ((CONSUMER,), {"provider": "x"}, "Provider"),
     ((CONSUMER,), {"retry": 3}, "Retry"),
+    ((CONSUMER,), {"provider": Provider}, "the class Provider"),
+    ((CONSUMER,), {"clock": 5.0}, "clock must be a function"),
+    ((CONSUMER,), {"nonce": "n"}, "nonce must be a function"),
+    ((CONSUMER,), {"sleep": 1}, "sleep must be a function"),
+    ((CONSUMER,), {"realm": b"x"}, "realm must be a str or None"),
+    ((CONSUMER,), {"connector": "x"}, "TCPConnector"),
+    ((CONSUMER,), {"middlewares": [5]}, "a function"),
+    ((CONSUMER,), {"verify": False}, "give ssl="),  # requests and httpx
+    ((CONSUMER,), {"proxies": {}}, "give proxy="),  # requests
+    ((CONSUMER,), {"retries": 3}, r"Retry\(attempts"),  # urllib3
+    ((CONSUMER,), {"user_agent": "x"}, "User-Agent"),  # tweepy
+    ((CONSUMER,), {"callback_uri": "x"}, r"Handshake\.begin"),  # oauthlib
+    ((CONSUMER,), {"loop": 1}, "leave it out"),  # older versions of aiohttp
     ((CONSUMER,), {"basic_auth": "ann:password"}, "BasicAuth or None, not str"),
     ((CONSUMER,), {"basic_auth": basic()}, "placement"),
     ((CONSUMER,), {"public_only": True, "connector": "a connector"}, "connector="),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
@@ -35,7 +36,7 @@ from aiooauth1.transport.clock import system_time
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from aiohttp import BasicAuth, ClientSession
 
@@ -497,6 +498,8 @@ def _check_store(name: str, store: object, method: str) -> None:
 
 
 def _check_texts(what: str, given: Mapping[str, str]) -> None:
+    if not isinstance(given, Mapping):
+        raise TypeError(f"{what} must be a mapping of str to str, not {type(given).__name__}")
     if not all(isinstance(text, str) for pair in given.items() for text in pair):
         raise ValueError(f"{what} must map str to str")
     if len(dump_record({what: dict(given)})) > _MOST_DATA:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
 from aiohttp import ClientSession, DummyCookieJar
 from yarl import URL
 
+from aiooauth1._internal.arguments import check_flags, check_functions, kind_of
 from aiooauth1._internal.lifecycle import LoopAffinity
 from aiooauth1._internal.secrecy import SecretBytes
 from aiooauth1.credentials import AccessToken, Consumer, RequestToken
@@ -108,19 +110,20 @@ class Legs:
         public_only: bool | None = None,
     ) -> None:
         if not isinstance(provider, Provider):
-            raise TypeError(f"provider must be a Provider, not {_kind(provider)}")
+            raise TypeError(f"provider must be a Provider, not {kind_of(provider)}")
         provider.warn_of_sunset()
         if not isinstance(consumer, Consumer):
-            raise TypeError(f"consumer must be a Consumer(key, secret), not {_kind(consumer)}")
+            raise TypeError(f"consumer must be a Consumer(key, secret), not {kind_of(consumer)}")
         if http is not None and not isinstance(http, ClientSession):
-            raise TypeError(f"http must be an aiohttp.ClientSession or None, not {_kind(http)}")
+            raise TypeError(f"http must be an aiohttp.ClientSession or None, not {kind_of(http)}")
         if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
-            raise TypeError(f"timeout must be a number of seconds, not {_kind(timeout)}")
-        if not timeout > 0:
-            raise ValueError("timeout must be more than 0 seconds")
-        for name, given in (("clock", clock), ("nonce", nonce)):
-            if given is not None and not callable(given):
-                raise TypeError(f"{name} must be a function, not {_kind(given)}")
+            raise TypeError(f"timeout must be a number of seconds, not {kind_of(timeout)}")
+        if not 0 < timeout < math.inf:
+            raise ValueError("timeout must be more than 0 seconds, and finite")
+        check_functions(clock=clock, nonce=nonce)
+        check_flags(allow_http=allow_http)
+        if public_only is not None:
+            check_flags(public_only=public_only)
         self._public_only = provider.public_only if public_only is None else public_only
         if http is not None and self._public_only:
             raise ValueError(
@@ -236,6 +239,7 @@ class Legs:
     def _prepare_authorization_url(
         self, request_token: RequestToken, params: Mapping[str, str], *, signed: bool
     ) -> str | _Unsigned:
+        _check_request_token(request_token)
         provider = self._provider
         url = self._endpoint("authorize")
         params = {**provider.authorize_params, **params}
@@ -275,6 +279,7 @@ class Legs:
             aiohttp.ClientError: If nothing was sent.
             TimeoutError: If nothing was sent in time.
         """
+        _check_request_token(request_token)
         # An empty verifier is left out: a provider without verifiers would reject the signature.
         return await self._ask(
             "access_token", request_token, params, self._access_token, verifier=verifier or None
@@ -445,5 +450,6 @@ def _basic_auth(provider: Provider, given: BasicAuth | str | None) -> str | None
     return value
 
 
-def _kind(given: object) -> str:
-    return f"the class {given.__name__}" if isinstance(given, type) else type(given).__name__
+def _check_request_token(given: object) -> None:
+    if not isinstance(given, RequestToken):
+        raise TypeError(f"request_token must be a RequestToken(key, secret), not {kind_of(given)}")

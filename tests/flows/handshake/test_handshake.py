@@ -459,12 +459,27 @@ def test_a_wrong_type_is_refused_at_construction(given: dict[str, Any], says: st
         *[("ttl", ttl) for ttl in (0, -1, float("nan"), float("inf"))],
         ("timeout", 0),
         ("timeout", float("nan")),
+        ("timeout", float("inf")),
     ],
 )
 def test_an_unusable_ttl_or_timeout_is_refused(name: str, value: float) -> None:
     options: dict[str, Any] = {name: value}
     with pytest.raises(ValueError, match=name):
         Handshake(Provider("p"), Consumer("k", "s"), store=MemoryStore(), **options)
+
+
+@pytest.mark.parametrize("given", ["rt", AccessToken("k", "s"), None, ("k", "s")], ids=repr)
+async def test_what_is_no_request_token_is_neither_shown_to_the_browser_nor_exchanged(given: Any) -> None:
+    async with Endpoint() as endpoint, endpoint.handshake() as handshake:
+        with pytest.raises(TypeError, match=r"request_token must be a RequestToken\(key, secret\), not"):
+            handshake.authorization_url(given)
+        with pytest.raises(TypeError, match="request_token must be a RequestToken"):
+            await handshake.fetch_access_token(given, "v")
+        for name in ("data", "authorize_params"):
+            options: Any = {name: [("a", "b")]}
+            with pytest.raises(TypeError, match=f"{name} must be a mapping of str to str, not list"):
+                await handshake.begin(CALLBACK, bind=BIND, **options)
+    assert not endpoint.requests
 
 
 async def test_a_wrong_type_is_refused_at_completion(stage: Stage, handshake: Handshake) -> None:
