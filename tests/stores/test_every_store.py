@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import sqlite3
-import traceback
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from patience import PATIENCE
 from redis.asyncio import Redis
+from store_damage import TOKEN, VALUE, assert_without_secrets
 
 from aiooauth1 import AccessToken, MemoryStore, RequestToken
-from aiooauth1.errors import OAuth1Error, StoreUnavailable
+from aiooauth1.errors import StoreUnavailable
 from aiooauth1.stores import Held
 from aiooauth1.stores.cached import CachedStore
 from aiooauth1.stores.encryption import Encryption
@@ -26,12 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
-    from real_redis.server import RedisServer
-
 
 Store = MemoryStore | CachedStore | SQLiteStore | RedisStore
-TOKEN = AccessToken("access-key", "acc3ss-s3cret", params={"user_id": "1"})
-VALUE = b'{"secret": "requ3st-s3cret"}'
 PENDING = Held(VALUE, VALUE)
 # On a store, for a user (of a handshake: its request token).
 OPERATIONS: dict[str, Callable[[Any, Any], Awaitable[object]]] = {
@@ -219,30 +214,6 @@ def test_a_cache_of_something_else_than_a_store_is_refused(given: Any) -> None:
 # Tracebacks
 
 
-def shown(error: BaseException) -> str:
-    """What an error reporter sends that takes the locals of every frame of ours along."""
-    found = []
-    seen: list[BaseException] = []
-    one: BaseException | None = error
-    while one is not None and one not in seen:
-        seen.append(one)
-        report = traceback.TracebackException.from_exception(one, capture_locals=True)
-        found += [
-            f"{frame.filename}:{frame.name} {frame.locals}"
-            for frame in report.stack
-            if "aiooauth1" in frame.filename and "tests" not in frame.filename
-        ]
-        found.append(f"{one!r} {vars(one)}")
-        one = one.__cause__ or one.__context__
-    return "\n".join(found)
-
-
-def assert_without_secrets(error: BaseException) -> None:
-    text = shown(error)
-    for secret in ("acc3ss-s3cret", "requ3st-s3cret", "r3dis-p4ss"):
-        assert secret not in text, text
-
-
 @pytest.mark.parametrize("name", OPERATIONS)
 async def test_a_redis_that_does_not_answer_shows_no_secret(name: str) -> None:
     async with RedisStore.from_url("redis://:r3dis-p4ss@127.0.0.1:9/0", timeout=0.1) as store:
@@ -265,39 +236,6 @@ async def test_a_sqlite_file_that_fails_shows_no_secret(name: str, tmp_path: Pat
             with pytest.raises(StoreUnavailable, match="it was deleted") as raised:
                 await OPERATIONS[name](one, NAMES[name])
             assert_without_secrets(raised.value)
-
-
-@pytest.mark.parametrize("name", ["get", "replace", "discard one", "users", "get pending", "add pending"])
-@pytest.mark.parametrize("is_encrypted", [False, True])
-async def test_a_damaged_record_shows_no_secret(
-    name: str, own_redis: RedisServer, tmp_path: Path, *, is_encrypted: bool
-) -> None:
-    encryption = Encryption(Encryption.generate_key()) if is_encrypted else None
-    async with (
-        RedisStore.from_url(own_redis.url, encryption=encryption, timeout=PATIENCE) as in_redis,
-        SQLiteStore(tmp_path / "tokens.db", encryption=encryption, timeout=PATIENCE) as in_file,
-    ):
-        for store in (in_redis, in_file):
-            await store.put_access_token("x", "ann", TOKEN)
-            await store.add_pending("x", "rt", VALUE + b"more", ttl=60)
-        with own_redis.client() as client:
-            for key in client.scan_iter():
-                record = client.get(key)
-                client.set(key, record[:-1] + bytes([record[-1] ^ 1]), keepttl=True)
-        await in_file.aclose()
-        with sqlite3.connect(tmp_path / "tokens.db") as database:
-            for number, record in database.execute("SELECT rowid, record FROM access").fetchall():
-                changed = record[:-1] + bytes([record[-1] ^ 1])
-                database.execute("UPDATE access SET record = ? WHERE rowid = ?", (changed, number))
-        async with SQLiteStore(tmp_path / "tokens.db", encryption=encryption, timeout=PATIENCE) as again:
-            for one in (in_redis, again):
-                try:
-                    await OPERATIONS[name](one, NAMES[name])
-                except OAuth1Error as error:
-                    assert_without_secrets(error)
-                else:
-                    assert one is again
-                    assert name in {"users", "get pending", "add pending"}  # what stands beside is whole
 
 
 @pytest.mark.parametrize(
