@@ -159,9 +159,10 @@ class Outcome:
 
     Args:
         post: The post.
-        status: `done`: the provider accepted it (a status below 400). `refused`: the provider refused it, and
-            nothing was done. `failed`: it was not sent. `unknown`: it was sent, and whether it was done is
-            not known. `skipped`: an earlier run finished it.
+        status: `done`: the provider accepted it (a status below 400). `refused`: the provider did not accept
+            it (a status of 400 or more). `failed`: it was not sent. `unknown`: it was sent, and no answer
+            says whether it was done, or only that of a gateway (502, 504 …). `skipped`: an earlier run
+            finished it.
         http_status: The reply's status, or None without a reply.
         body: The beginning of the reply's body, at most 64 KiB.
         error: Why it is not done, or None if it is, or if it was skipped.

@@ -41,7 +41,8 @@ class RedisJournal:
 
     Args:
         redis: A client of `redis.asyncio`, which you close, or a URL.
-        run: The run's name, not empty. Each run has a journal of its own.
+        run: The run's name, not empty. Each run has a journal of its own. The keys of the run `monday` are
+            `aiooauth1:{posting:monday}:*`; delete them when the journal is not needed any more.
         prefix: The prefix of all keys.
 
     Raises:

@@ -112,8 +112,9 @@ class OAuth1Session:
         renew: Renews the token of a user, such as `handshake.renew`: called before the token's `expires_at`,
             and once after a refusal that says it has expired. Calls that wait share one renewal.
         allow_unverified_tls: Whether `ssl=False` is accepted, which lets anybody on the way read and answer.
-        client_session_options: aiohttp's own: `connector=`, `timeout=`, `headers=` … As with aiohttp, a
-            `connector=` is closed with the session unless `connector_owner=False`.
+        client_session_options: aiohttp's own: `connector=`, `timeout=`, `headers=` … As with aiohttp, at most
+            100 connections are open unless a `connector=` says otherwise, and a `connector=` is closed with
+            the session unless `connector_owner=False`.
 
     Raises:
         TypeError: If an option is unknown or an argument of another type.
