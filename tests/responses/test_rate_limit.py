@@ -159,7 +159,9 @@ def test_without_a_clock_of_ours_a_reset_counts_from_the_responses_date() -> Non
     reset = {"x-rate-limit-reset": "1790000090"}
     assert rate_limit(response({"Date": "Mon, 21 Sep 2026 14:13:20 GMT", **reset})).reset_in == 90.0
     assert rate_limit(response(reset)).reset_in is None
-    assert rate_limit(response({"X-RateLimit-Reset": "30"})).reset_in == 30.0  # too small for a time of day
+    for seconds in ("30", "999999999"):  # too small for a time of day
+        assert rate_limit(response({"X-RateLimit-Reset": seconds})).reset_in == float(seconds)
+    assert rate_limit(response({"X-RateLimit-Reset": "1000000000"}), 999_999_990.0).reset_in == 10.0
 
 
 def test_retry_after_comes_before_the_end_of_the_window() -> None:

@@ -1,21 +1,15 @@
 """The refusals of real providers and servers: what their documentation, their code and their users show."""
 
+# ruff: noqa: E501  the providers' own texts, each as it is
+
 from __future__ import annotations
 
-import json
 import re
 import urllib.parse
 from dataclasses import dataclass
 
-from aiooauth1.errors import (
-    NonceRejected,
-    ProviderError,
-    RateLimited,
-    SignatureRejected,
-    TimestampRefused,
-    TokenRejected,
-    VerifierRejected,
-)
+from aiooauth1 import errors
+from aiooauth1.errors import ProviderError
 from aiooauth1.responses.problem import Problem, read_problem
 from aiooauth1.responses.problem_catalog import ERROR_TYPES
 
@@ -71,629 +65,211 @@ BASE_STRING = (
     "%26oauth_signature_method%3DHMAC-SHA1%26oauth_timestamp%3D12345%26oauth_token%3Da_good_token"
 )
 
+QUOTED_BASE_STRING = urllib.parse.quote(BASE_STRING)
 
-INTUIT = (
-    '<?xml version="1.0" encoding="UTF-8" standalone="yes"?><IntuitResponse time="2018-08-20T02:23:36-07:00">'
-    '<Fault type="AuthenticationFault"><Error code="100"><Message>General Authentication Error</Message>'
-    "<Detail>AuthenticationErrorGeneral: SRV-110</Detail></Error></Fault></IntuitResponse>"
-)
+# Status and error, problem, source (and as what its body may stand in other text), body, challenge. "-" is nothing.
+TABLE = r"""
+401 SignatureRejected | 32 | X, API 1.1 (json) | {"errors":[{"code":32,"message":"Could not authenticate you."}]}
+403 ProviderError | 64 | X, API 1.1 (json) | {"errors":[{"code":64,"message":"Your account is suspended and is not permitted to access this feature."}]}
+429 RateLimited | 88 | X, API 1.1 (json) | {"errors":[{"code":88,"message":"Rate limit exceeded"}]}
+401 TokenRejected | 89 | X, API 1.1 (json) | {"errors":[{"code":89,"message":"Invalid or expired token."}]}
+403 TokenRejected | 89 | X, API 1.1 (json) | {"errors":[{"code":89,"message":"Invalid or expired token."}]}
+401 TimestampRefused | 135 | X, API 1.1 (json) | {"errors":[{"code":135,"message":"Timestamp out of bounds."}]}
+403 RateLimited | 185 | X, API 1.1 (json) | {"errors":[{"code":185,"message":"User is over daily status update limit."}]}
+403 ProviderError | 187 | X, API 1.1 (json) | {"errors":[{"code":187,"message":"Status is a duplicate."}]}
+400 ProviderError | 215 | X, API 1.1 (json) | {"errors":[{"code":215,"message":"Bad Authentication data."}]}
+403 ProviderError | 326 | X, API 1.1 (json) | {"errors":[{"code":326,"message":"To protect our users from spam, this account is temporarily locked."}]}
+401 TokenRejected | 89 | X, API 1.1 | {"errors":[{"message":"Invalid or expired token","code":89}]}
+401 ProviderError | Unauthorized | X, API 2 (json) | {"title":"Unauthorized","type":"about:blank","status":401,"detail":"Unauthorized"}
+403 ProviderError | Forbidden | X, API 2 (json) | {"detail":"You are not allowed to create a Tweet with duplicate content.","type":"about:blank","title":"Forbidden","status":403}
+429 RateLimited | Too Many Requests | X, API 2 (json) | {"title":"Too Many Requests","detail":"Too Many Requests","type":"about:blank","status":429}
+400 ProviderError | Invalid Request | X, API 2 (json) | {"errors":[{"parameters":{"ids":["0"]},"message":"The ids query parameter value is not valid"}],"title":"Invalid Request","detail":"One or more parameters to your request was invalid.","type":"https://api.twitter.com/2/problems/invalid-request"}
+403 ProviderError | 415 | X, token endpoints | <?xml version="1.0" encoding="UTF-8"?>\n<errors><error code="415">Callback URL not approved for this client application.</error></errors>
+401 SignatureRejected | 32 | X, token endpoints | <?xml version="1.0" encoding="UTF-8"?><errors><error code="32">Could not authenticate you.</error></errors>
+401 SignatureRejected | signature_invalid | X, before its codes | Failed to validate oauth signature and token
+401 ProviderError | - | X, before its codes | {"error":"Could not authenticate with OAuth.","request":"\/1\/statuses\/update.json"}
+# Tumblr: its numbers are not X's.
+401 ProviderError | 1016 | Tumblr (json) | {"meta":{"status":401,"msg":"Unauthorized"},"response":[],"errors":[{"title":"Unauthorized","code":1016,"detail":"Unable to authorize"}]}
+401 ProviderError | - | Tumblr | {"meta":{"status":401,"msg":"Not Authorized"},"response":[]}
+429 RateLimited | - | Tumblr | {"meta":{"status":429,"msg":"Limit Exceeded"},"response":[]}
+# Flickr, and the PHP extension that it runs.
+401 SignatureRejected | signature_invalid | Flickr (form) | oauth_problem=signature_invalid&debug_sbs={BASE_STRING}
+401 TokenRejected | token_rejected | Flickr (form) | oauth_problem=token_rejected
+401 ProviderError | consumer_key_refused | PECL OAuthProvider (form) | oauth_problem=consumer_key_refused
+401 ProviderError | consumer_key_unknown | PECL OAuthProvider (form) | oauth_problem=consumer_key_unknown
+401 NonceRejected | nonce_used | PECL OAuthProvider (form) | oauth_problem=nonce_used
+400 ProviderError | parameter_absent | PECL OAuthProvider (form) | oauth_problem=parameter_absent&oauth_parameters_absent=oauth_token%26oauth_nonce
+401 SignatureRejected | signature_invalid | PECL OAuthProvider (form) | oauth_problem=signature_invalid&debug_sbs={BASE_STRING}
+400 SignatureRejected | signature_method_rejected | PECL OAuthProvider (form) | oauth_problem=signature_method_rejected
+401 TimestampRefused | timestamp_refused | PECL OAuthProvider (form) | oauth_problem=timestamp_refused
+401 TokenRejected | token_expired | PECL OAuthProvider (form) | oauth_problem=token_expired
+401 TokenRejected | token_rejected | PECL OAuthProvider (form) | oauth_problem=token_rejected
+401 TokenRejected | token_revoked | PECL OAuthProvider (form) | oauth_problem=token_revoked
+401 TokenRejected | token_used | PECL OAuthProvider (form) | oauth_problem=token_used
+401 ProviderError | unknown_problem | PECL OAuthProvider (form) | oauth_problem=unknown_problem&code=503
+401 VerifierRejected | verifier_invalid | PECL OAuthProvider (form) | oauth_problem=verifier_invalid
+400 SignatureRejected | signature_invalid | Copy.com, PECL with a tail | oauth_problem=signature_invalid&debug_sbs={BASE_STRING}oauth_error_code=2000'
+# Discogs, and the servers of the python-oauth line.
+401 SignatureRejected | signature_invalid | Discogs (text) | Invalid signature. Expected signature base string: {BASE_STRING}
+401 SignatureRejected | signature_invalid | python-oauth2 on Python 3 (text) | Invalid signature. Expected signature base string: b'{BASE_STRING}'
+401 SignatureRejected | signature_invalid | Discogs, of PLAINTEXT (text) | Invalid signature. Expected signature base string: kd94hf93k423kf44&pfkkdhi9sl3r4s00
+401 ProviderError | - | Discogs | Invalid consumer.
+401 ProviderError | - | Discogs | {"message": "You must authenticate to access this resource."}
+403 ProviderError | - | Discogs, a wrong signature taken for no one's | {"message": "You don't have permission to access this resource."}
+401 TimestampRefused | timestamp_refused | python-oauth2 | Expired timestamp: given 1 and now 1000 has a greater difference than threshold 300
+401 NonceRejected | nonce_used | OAuth.php | Nonce already used: 6a1b
+# Trello: its "invalid token" may be any site's, and is not believed.
+401 SignatureRejected | signature_invalid | Trello (text) | Invalid Signature
+401 ProviderError | - | Trello | invalid token
+# NetSuite: whatever is wrong is a rejected token.
+401 SignatureRejected | INVALID_LOGIN_ATTEMPT | NetSuite, RESTlets (json) | {"error" : {"code" : "INVALID_LOGIN_ATTEMPT", "message" : "Invalid login attempt."}}
+403 SignatureRejected | INVALID_LOGIN_ATTEMPT | NetSuite, RESTlets | {"error" : {"code" : "INVALID_LOGIN_ATTEMPT", "message" : "Invalid login attempt."}} | OAuth realm="1234567_SB1", error="token_rejected", error_description="Invalid login attempt."
+401 SignatureRejected | INVALID_LOGIN | NetSuite, REST services | {"type":"https://www.w3.org/Protocols/rfc2616/rfc2616-sec10.html#sec10.4.2","title":"Unauthorized","status":401,"o:errorDetails":[{"detail":"Invalid login attempt. For more details, see the Login Audit Trail.","o:errorCode":"INVALID_LOGIN"}]} | OAuth realm="1234567_SB1", error="token_rejected", error_description="Invalid login attempt."
+401 ProviderError | - | NetSuite, no body | - | OAuth realm="1234567_SB1", error="token_rejected", error_description="Invalid login attempt."
+400 RateLimited | SSS_REQUEST_LIMIT_EXCEEDED | NetSuite, RESTlets | {"error" : {"code" : "SSS_REQUEST_LIMIT_EXCEEDED", "message" : "{\"type\":\"error\"}"}}
+401 TokenRejected | token_expired | NetSuite, SuiteSignOn | - | OAuth realm="https%3A%2F%2Fsystem.netsuite.com", oauth_problem="token_expired"
+401 TokenRejected | token_rejected | Magento 1 (json) | {"messages":{"error":[{"code":401,"message":"oauth_problem=token_rejected"}]}}
+401 SignatureRejected | signature_invalid | Magento 1, a signature for a base string (form) | oauth_problem=signature_invalid&debug_sbs=tnnArxj06cWHq44gCs1OSKk%2FjLY%3D
+400 TimestampRefused | timestamp_refused | Magento 1 (form) | oauth_problem=timestamp_refused
+500 ProviderError | internal_error | Magento 1 | oauth_problem=internal_error&message=empty_message
+401 SignatureRejected | signature_invalid | Magento 2 | {"message":"oauth_problem=signature_invalid"}
+401 SignatureRejected | mwoauth-invalid-authorization | MediaWiki, api.php and rest.php (json) | {"error": {"code": "mwoauth-invalid-authorization", "info": "The authorization headers in your request are not valid: Invalid signature", "docref": "See api.php"}}
+401 SignatureRejected | mwoauth-invalid-authorization | MediaWiki, api.php and rest.php (json) | {"errors": [{"code": "mwoauth-invalid-authorization", "text": "The authorization headers in your request are not valid: Invalid signature", "module": "main"}]}
+401 SignatureRejected | mwoauth-invalid-authorization | MediaWiki, api.php and rest.php (json) | {"errorKey": "mwoauth-invalid-authorization", "messageTranslations": {"en": "The authorization headers in your request are not valid: Invalid signature"}, "httpCode": 401}
+401 SignatureRejected | mwoauth-oauth-exception | MediaWiki, api.php and rest.php (json) | {"error": "mwoauth-oauth-exception", "message": "An error occurred in the OAuth protocol: Invalid signature"}
+401 SignatureRejected | signature_invalid | MediaWiki, Special:OAuth (text) | Error: An error occurred in the OAuth protocol: Invalid signature
+401 NonceRejected | mwoauth-invalid-authorization | MediaWiki, api.php and rest.php (json) | {"error": {"code": "mwoauth-invalid-authorization", "info": "The authorization headers in your request are not valid: Nonce already used: 6a1b8f", "docref": "See api.php"}}
+401 NonceRejected | mwoauth-invalid-authorization | MediaWiki, api.php and rest.php (json) | {"errors": [{"code": "mwoauth-invalid-authorization", "text": "The authorization headers in your request are not valid: Nonce already used: 6a1b8f", "module": "main"}]}
+401 NonceRejected | mwoauth-invalid-authorization | MediaWiki, api.php and rest.php (json) | {"errorKey": "mwoauth-invalid-authorization", "messageTranslations": {"en": "The authorization headers in your request are not valid: Nonce already used: 6a1b8f"}, "httpCode": 401}
+401 NonceRejected | mwoauth-oauth-exception | MediaWiki, api.php and rest.php (json) | {"error": "mwoauth-oauth-exception", "message": "An error occurred in the OAuth protocol: Nonce already used: 6a1b8f"}
+401 NonceRejected | nonce_used | MediaWiki, Special:OAuth (text) | Error: An error occurred in the OAuth protocol: Nonce already used: 6a1b8f
+401 TimestampRefused | mwoauth-invalid-authorization | MediaWiki, api.php and rest.php (json) | {"error": {"code": "mwoauth-invalid-authorization", "info": "The authorization headers in your request are not valid: Expired timestamp, yours 1, ours 1000", "docref": "See api.php"}}
+401 TimestampRefused | mwoauth-invalid-authorization | MediaWiki, api.php and rest.php (json) | {"errors": [{"code": "mwoauth-invalid-authorization", "text": "The authorization headers in your request are not valid: Expired timestamp, yours 1, ours 1000", "module": "main"}]}
+401 TimestampRefused | mwoauth-invalid-authorization | MediaWiki, api.php and rest.php (json) | {"errorKey": "mwoauth-invalid-authorization", "messageTranslations": {"en": "The authorization headers in your request are not valid: Expired timestamp, yours 1, ours 1000"}, "httpCode": 401}
+401 TimestampRefused | mwoauth-oauth-exception | MediaWiki, api.php and rest.php (json) | {"error": "mwoauth-oauth-exception", "message": "An error occurred in the OAuth protocol: Expired timestamp, yours 1, ours 1000"}
+401 TimestampRefused | timestamp_refused | MediaWiki, Special:OAuth (text) | Error: An error occurred in the OAuth protocol: Expired timestamp, yours 1, ours 1000
+401 TokenRejected | mwoauth-invalid-authorization | MediaWiki, api.php and rest.php (json) | {"error": {"code": "mwoauth-invalid-authorization", "info": "The authorization headers in your request are not valid: Invalid access token: 5849", "docref": "See api.php"}}
+401 TokenRejected | mwoauth-invalid-authorization | MediaWiki, api.php and rest.php (json) | {"errors": [{"code": "mwoauth-invalid-authorization", "text": "The authorization headers in your request are not valid: Invalid access token: 5849", "module": "main"}]}
+401 TokenRejected | mwoauth-invalid-authorization | MediaWiki, api.php and rest.php (json) | {"errorKey": "mwoauth-invalid-authorization", "messageTranslations": {"en": "The authorization headers in your request are not valid: Invalid access token: 5849"}, "httpCode": 401}
+401 TokenRejected | mwoauth-oauth-exception | MediaWiki, api.php and rest.php (json) | {"error": "mwoauth-oauth-exception", "message": "An error occurred in the OAuth protocol: Invalid access token: 5849"}
+401 TokenRejected | token_rejected | MediaWiki, Special:OAuth (text) | Error: An error occurred in the OAuth protocol: Invalid access token: 5849
+401 TokenRejected | mwoauth-invalid-authorization | MediaWiki, api.php and rest.php (json) | {"error": {"code": "mwoauth-invalid-authorization", "info": "The authorization headers in your request are not valid: No approved grant was found for that authorization token.", "docref": "See api.php"}}
+401 TokenRejected | mwoauth-invalid-authorization | MediaWiki, api.php and rest.php (json) | {"errors": [{"code": "mwoauth-invalid-authorization", "text": "The authorization headers in your request are not valid: No approved grant was found for that authorization token.", "module": "main"}]}
+401 TokenRejected | mwoauth-invalid-authorization | MediaWiki, api.php and rest.php (json) | {"errorKey": "mwoauth-invalid-authorization", "messageTranslations": {"en": "The authorization headers in your request are not valid: No approved grant was found for that authorization token."}, "httpCode": 401}
+401 TokenRejected | mwoauth-oauth-exception | MediaWiki, api.php and rest.php (json) | {"error": "mwoauth-oauth-exception", "message": "An error occurred in the OAuth protocol: No approved grant was found for that authorization token."}
+401 TokenRejected | token_rejected | MediaWiki, Special:OAuth (text) | Error: An error occurred in the OAuth protocol: No approved grant was found for that authorization token.
+401 ProviderError | mwoauth-invalid-authorization | MediaWiki, api.php and rest.php (json) | {"error": {"code": "mwoauth-invalid-authorization", "info": "The authorization headers in your request are not valid: Invalid consumer", "docref": "See api.php"}}
+401 ProviderError | mwoauth-invalid-authorization | MediaWiki, api.php and rest.php (json) | {"errors": [{"code": "mwoauth-invalid-authorization", "text": "The authorization headers in your request are not valid: Invalid consumer", "module": "main"}]}
+401 ProviderError | mwoauth-invalid-authorization | MediaWiki, api.php and rest.php (json) | {"errorKey": "mwoauth-invalid-authorization", "messageTranslations": {"en": "The authorization headers in your request are not valid: Invalid consumer"}, "httpCode": 401}
+401 ProviderError | mwoauth-oauth-exception | MediaWiki, api.php and rest.php (json) | {"error": "mwoauth-oauth-exception", "message": "An error occurred in the OAuth protocol: Invalid consumer"}
+401 ProviderError | - | MediaWiki, Special:OAuth (text) | Error: An error occurred in the OAuth protocol: Invalid consumer
+401 ProviderError | mwoauth-invalid-authorization | MediaWiki, api.php and rest.php (json) | {"error": {"code": "mwoauth-invalid-authorization", "info": "The authorization headers in your request are not valid: OAuth version '2.0' not supported", "docref": "See api.php"}}
+401 ProviderError | mwoauth-invalid-authorization | MediaWiki, api.php and rest.php (json) | {"errors": [{"code": "mwoauth-invalid-authorization", "text": "The authorization headers in your request are not valid: OAuth version '2.0' not supported", "module": "main"}]}
+401 ProviderError | mwoauth-invalid-authorization | MediaWiki, api.php and rest.php (json) | {"errorKey": "mwoauth-invalid-authorization", "messageTranslations": {"en": "The authorization headers in your request are not valid: OAuth version '2.0' not supported"}, "httpCode": 401}
+401 ProviderError | mwoauth-oauth-exception | MediaWiki, api.php and rest.php (json) | {"error": "mwoauth-oauth-exception", "message": "An error occurred in the OAuth protocol: OAuth version '2.0' not supported"}
+401 ProviderError | - | MediaWiki, Special:OAuth (text) | Error: An error occurred in the OAuth protocol: OAuth version '2.0' not supported
+401 ProviderError | mwoauth-invalid-authorization-blocked-user | MediaWiki, api.php (json) | {"error":{"code":"mwoauth-invalid-authorization-blocked-user","info":"The authorization headers in your request are for a user who is blocked"}}
+400 TokenRejected | E004 | MediaWiki, Special:OAuth (text) | Error: Sorry, something went wrong connecting this application.\n\n&lt;span class=&quot;plainlinks mw-mwoautherror-details&quot;&gt;OAuth token not found, [https://www.mediawiki.org/wiki/Help:OAuth/Errors#E004 E004]&lt;/span&gt;
+400 ProviderError | E009 | MediaWiki, an id that was that of a consumer without a secret too (text) | Error: Sorry. Consumer has no secret key, [https://www.mediawiki.org/wiki/Help:OAuth/Errors#E009 E009]
+400 TokenRejected | mwoauthdatastore-request-token-already-used | MediaWiki, a message without a translation | Error: ⧼mwoauthdatastore-request-token-already-used⧽
+400 RateLimited | ratelimited | MediaWiki | {"error":{"code":"ratelimited","info":"You've exceeded your rate limit."}}
+401 TokenRejected | token_rejected | E*TRADE | <html><head><title> - Error report</title><style>H1 {font-size:22px;}</style></head><body><h1>HTTP Status 401 - oauth_problem=token_rejected</h1><HR size="1" noshade="noshade"><p><b>message</b> <u>oauth_problem=token_rejected</u></p><p><b>description</b> <u>This request requires HTTP authentication (oauth_problem=token_rejected).</u></p></body></html>
+401 SignatureRejected | signature_invalid | E*TRADE | <html><head><title> - Error report</title><style>H1 {font-size:22px;}</style></head><body><h1>HTTP Status 401 - oauth_problem=signature_invalid</h1><HR size="1" noshade="noshade"><p><b>message</b> <u>oauth_problem=signature_invalid</u></p><p><b>description</b> <u>This request requires HTTP authentication (oauth_problem=signature_invalid).</u></p></body></html>
+401 ProviderError | consumer_key_rejected | E*TRADE | <html><head><title> - Error report</title><style>H1 {font-size:22px;}</style></head><body><h1>HTTP Status 401 - oauth_problem=consumer_key_rejected</h1><HR size="1" noshade="noshade"><p><b>message</b> <u>oauth_problem=consumer_key_rejected</u></p><p><b>description</b> <u>This request requires HTTP authentication (oauth_problem=consumer_key_rejected).</u></p></body></html>
+401 TimestampRefused | timestamp_refused | E*TRADE (form) | oauth_problem=timestamp_refused,oauth_acceptable_timestamps=1636665132-1636668732
+401 TokenRejected | token_expired | E*TRADE | {"Error":{"message":"oauth_problem=token_expired"}}
+401 NonceRejected | nonce_used | SmugMug (json) | {"Code":401,"Message":"oauth_problem=nonce_used"}
+400 ProviderError | parameter_absent | SmugMug (form) | oauth_problem=parameter_absent&oauth_parameters_absent=oauth_callback
+401 TokenRejected | token_rejected | Zaim | {"error":true,"message":"oauth_problem=token_rejected"}
+401 TokenRejected | token_expired | Yahoo (json) | {"error":{"lang":"en-US","description":"Please provide valid credentials. OAuth oauth_problem=\"token_expired\", realm=\"yahooapis.com\""}}
+401 TokenRejected | token_expired | Yahoo | - | OAuth oauth_problem="token_expired", realm="yahooapis.com"
+401 ProviderError | json_oauth1_consumer_mismatch | WordPress, WP-API OAuth1 0.4 (json) | {"code": "json_oauth1_consumer_mismatch", "message": "Token is not registered for the given consumer", "data": {"status": 401}}
+401 TokenRejected | json_oauth1_expired_token | WordPress, WP-API OAuth1 0.4 (json) | {"code": "json_oauth1_expired_token", "message": "OAuth request token has expired", "data": {"status": 401}}
+401 SignatureRejected | json_oauth1_invalid_signature_method | WordPress, WP-API OAuth1 0.4 (json) | {"code": "json_oauth1_invalid_signature_method", "message": "Signature method is invalid", "data": {"status": 401}}
+401 TimestampRefused | json_oauth1_invalid_timestamp | WordPress, WP-API OAuth1 0.4 (json) | {"code": "json_oauth1_invalid_timestamp", "message": "Invalid timestamp", "data": {"status": 401}}
+401 TokenRejected | json_oauth1_invalid_token | WordPress, WP-API OAuth1 0.4 (json) | {"code": "json_oauth1_invalid_token", "message": "Access token does not exist", "data": {"status": 401}}
+400 VerifierRejected | json_oauth1_invalid_verifier | WordPress, WP-API OAuth1 0.4 (json) | {"code": "json_oauth1_invalid_verifier", "message": "OAuth verifier does not match", "data": {"status": 400}}
+401 ProviderError | json_oauth1_missing_parameter | WordPress, WP-API OAuth1 0.4 (json) | {"code": "json_oauth1_missing_parameter", "message": "Missing OAuth parameter oauth_token", "data": {"status": 401}}
+401 NonceRejected | json_oauth1_nonce_already_used | WordPress, WP-API OAuth1 0.4 (json) | {"code": "json_oauth1_nonce_already_used", "message": "Invalid nonce - nonce has already been used", "data": {"status": 401}}
+401 SignatureRejected | json_oauth1_signature_mismatch | WordPress, WP-API OAuth1 0.4 (json) | {"code": "json_oauth1_signature_mismatch", "message": "OAuth signature does not match", "data": {"status": 401}}
+401 ProviderError | json_oauth1_unauthorized_token | WordPress, WP-API OAuth1 0.4 (json) | {"code": "json_oauth1_unauthorized_token", "message": "OAuth token has not been authorized", "data": {"status": 401}}
+401 ProviderError | json_consumer_notfound | WordPress, WP-API OAuth1 0.4 (json) | {"code": "json_consumer_notfound", "message": "Consumer Key is invalid", "data": {"status": 401}}
+403 ProviderError | rest_cannot_edit | WordPress, WP-API OAuth1 0.4 (json) | {"code": "rest_cannot_edit", "message": "Sorry, you are not allowed to edit this post.", "data": {"status": 403}}
+401 SignatureRejected | signature_invalid | WordPress, token endpoints (text) | OAuth signature does not match
+401 TimestampRefused | timestamp_refused | WordPress, token endpoints (text) | Invalid timestamp
+401 NonceRejected | nonce_used | WordPress, token endpoints (text) | Invalid nonce - nonce has already been used
+401 TokenRejected | token_expired | WordPress, token endpoints (text) | OAuth request token has expired
+400 ProviderError | - | WordPress, token endpoints (text) | Invalid token
+400 VerifierRejected | verifier_invalid | WordPress, token endpoints (text) | OAuth verifier does not match
+500 ProviderError | - | WordPress, token endpoints (text) | Callback URL is invalid
+401 TokenRejected | token_rejected | Jira (form) | oauth_problem=token_rejected
+401 SignatureRejected | signature_invalid | Jira (form) | oauth_problem=signature_invalid&oauth_signature=ivO30f%2BLc7%3D&oauth_signature_base_string={QUOTED_BASE_STRING}&oauth_signature_method=RSA-SHA1
+401 SignatureRejected | signature_invalid | Java's OAuthServlet | - | OAuth realm="http%3A%2F%2Flocalhost", oauth_signature="waNR3c%3D", oauth_signature_base_string="{QUOTED_BASE_STRING}", oauth_problem="signature_invalid"
+401 TokenRejected | token_rejected | Apigee | {"fault":{"faultstring":"Invalid access token","detail":{"errorcode":"x"}}}
+401 TokenRejected | token_expired | Apigee, XML | <?xml version="1.0"?><fault><faultstring>Access Token expired</faultstring></fault>
+401 TokenRejected | token_rejected | LinkedIn, API v1, XML | <error>\n<status>401</status>\n<timestamp>1494961358990</timestamp>\n<error-code>0</error-code>\n<message>[unauthorized]. The token used in the OAuth request is not valid.</message>\n</error>
+401 TokenRejected | token_rejected | LinkedIn, API v1 | {"errorCode":0,"message":"[unauthorized]. The token used in the OAuth request is not valid."}
+401 NonceRejected | nonce_used | the extension's names as elements | <fault><oauth><oauth_problem>nonce_used</oauth_problem></oauth></fault>
+401 TimestampRefused | timestamp_refused | the extension's names as `error` | {"error":"timestamp_refused"}
+401 ProviderError | - | Intuit | <?xml version="1.0" encoding="UTF-8" standalone="yes"?><IntuitResponse time="2018-08-20T02:23:36-07:00"><Fault type="AuthenticationFault"><Error code="100"><Message>General Authentication Error</Message><Detail>AuthenticationErrorGeneral: SRV-110</Detail></Error></Fault></IntuitResponse>
+401 TokenRejected | Token expired | Intuit | <?xml version="1.0" encoding="UTF-8" standalone="yes"?><IntuitResponse time="2018-08-20T02:23:36-07:00"><Fault type="AUTHENTICATION"><Error code="3200"><Message>message=AuthenticationFailed; errorCode=003200; statusCode=401</Message><Detail>Token expired: AB016</Detail></Error></Fault></IntuitResponse>
+401 TokenRejected | Token revoked | Intuit | <?xml version="1.0" encoding="UTF-8" standalone="yes"?><IntuitResponse time="2018-08-20T02:23:36-07:00"><Fault type="AUTHENTICATION"><Error code="3200"><Message>message=AuthenticationFailed; errorCode=003200; statusCode=401</Message><Detail>Token revoked: AB016</Detail></Error></Fault></IntuitResponse>
+401 ProviderError | - | Intuit | <?xml version="1.0" encoding="UTF-8" standalone="yes"?><IntuitResponse time="2018-08-20T02:23:36-07:00"><Fault type="AUTHENTICATION"><Error code="3200"><Message>message=AuthenticationFailed; errorCode=003200; statusCode=401</Message><Detail>Malformed bearer token</Detail></Error></Fault></IntuitResponse>
+401 TokenRejected | Token expired | Intuit | {"warnings":null,"fault":{"error":[{"message":"message=AuthenticationFailed; errorCode=003200; statusCode=401","detail":"Token expired: AB016","code":"3200","element":null}],"type":"AUTHENTICATION"}}
+401 TokenRejected | Token revoked | Intuit | {"warnings":null,"fault":{"error":[{"message":"message=AuthenticationFailed; errorCode=003200; statusCode=401","detail":"Token revoked: AB016","code":"3200","element":null}],"type":"AUTHENTICATION"}}
+401 ProviderError | - | Intuit | {"warnings":null,"fault":{"error":[{"message":"message=AuthenticationFailed; errorCode=003200; statusCode=401","detail":"Malformed bearer token","code":"3200","element":null}],"type":"AUTHENTICATION"}}
+400 NonceRejected | nonce_already_used | OKAPI | {"error": {"developer_message": "x", "reason_stack": ["bad_request", "nonce_already_used"]}}
+400 TimestampRefused | invalid_timestamp | OKAPI | {"error": {"developer_message": "x", "reason_stack": ["bad_request", "invalid_timestamp"]}}
+400 SignatureRejected | unsupported_signature_method | OKAPI | {"error": {"developer_message": "x", "reason_stack": ["bad_request", "unsupported_signature_method"]}}
+401 SignatureRejected | invalid_signature | OKAPI | {"error": {"developer_message": "x", "reason_stack": ["bad_request", "invalid_signature"]}}
+401 TokenRejected | invalid_token | OKAPI | {"error": {"developer_message": "x", "reason_stack": ["bad_request", "invalid_token"]}}
+401 ProviderError | invalid_consumer | OKAPI | {"error": {"developer_message": "x", "reason_stack": ["bad_request", "invalid_consumer"]}}
+401 SignatureRejected | INVALID_OAUTH_SIGNATURE | XING | {"message": "x", "error_name": "INVALID_OAUTH_SIGNATURE"}
+401 TimestampRefused | TIMESTAMP_EXPIRED | XING | {"message": "x", "error_name": "TIMESTAMP_EXPIRED"}
+401 NonceRejected | NONCE_ALREADY_USED | XING | {"message": "x", "error_name": "NONCE_ALREADY_USED"}
+401 ProviderError | CONSUMER_MISMATCH | XING | {"message": "x", "error_name": "CONSUMER_MISMATCH"}
+403 RateLimited | RATE_LIMIT_EXCEEDED | XING | {"message": "x", "error_name": "RATE_LIMIT_EXCEEDED"}
+401 NonceRejected | INVALID_OAUTH_NONCE | payments | {"code":"INVALID_OAUTH_NONCE","message":"x"}
+401 TokenRejected | 302 | Vimeo | <rsp stat="fail"><err code="302" expl="x" msg="Invalid / Expired token" /></rsp>
+401 ProviderError | 302 | Vimeo | <rsp stat="fail"><err code="302" expl="x" msg="another list" /></rsp>
+401 SignatureRejected | 303 | Vimeo | <rsp stat="fail"><err code="303" expl="x" msg="Invalid signature" /></rsp>
+401 NonceRejected | 304 | Vimeo | <rsp stat="fail"><err code="304" expl="x" msg="Invalid nonce" /></rsp>
+401 ProviderError | - | Garmin | {"errorMessage":"OAuth token not found"}
+429 RateLimited | - | Tumblr | {"errors":[{"title":"Limit Exceeded","code":0,"detail":"x"}]}
+401 ProviderError | expired_token | mixi | - | OAuth error='expired_token'
+401 TokenRejected | token_rejected | Schoology | Unauthorized: Invalid access token: k
+401 SignatureRejected | signature_invalid | Spring on Tomcat | <html><head><title>Error</title></head><body><h1>HTTP Status 401 - Invalid signature for signature method HMAC-SHA1</h1></body></html>
+401 NonceRejected | nonce_used | Spring on Jetty | <html><body><h2>HTTP ERROR 401 Nonce already used: n</h2></body></html>
+401 SignatureRejected | signature_invalid | Spring on an older Jetty | <html><body><h2>HTTP ERROR 401</h2><p>Problem accessing /api. Reason:\n<pre>    Invalid signature for signature method HMAC-SHA1</pre></p></body></html>
+401 TimestampRefused | timestamp_refused | a server by hand | Timestamp is more than 600 seconds old
+401 ProviderError | - | a page | <html><message>Invalid access token</message></html>
+401 SignatureRejected | signature_invalid | Xero (form) | oauth_problem=signature_invalid&oauth_problem_advice=Failed%20to%20validate%20signature
+503 RateLimited | rate limit exceeded | Xero | oauth_problem=rate%20limit%20exceeded&oauth_problem_advice=please%20wait
+401 TokenRejected | token_rejected | Passport | Unauthorized | OAuth realm="Clients", oauth_problem="token_rejected", oauth_problem_advice="something%20wrong"
+401 ProviderError | - | oauthlib, a resource | -
+401 ProviderError | - | an OAuth 2 gateway | - | Bearer realm="x", error="invalid_token"
+"""
 
-# intuit/QuickBooks-V3-Java-SDK#159
-INTUIT_XML = (
-    '<?xml version="1.0" encoding="UTF-8" standalone="yes"?><IntuitResponse time="2018-08-20T02:23:36-07:00">'
-    '<Fault type="AUTHENTICATION"><Error code="3200"><Message>message=AuthenticationFailed; errorCode=003200;'
-    " statusCode=401</Message><Detail>DETAIL</Detail></Error></Fault></IntuitResponse>"
-)
-INTUIT_JSON = (
-    '{"warnings":null,"fault":{"error":[{"message":"message=AuthenticationFailed; errorCode=003200;'
-    ' statusCode=401","detail":"DETAIL","code":"3200","element":null}],"type":"AUTHENTICATION"}}'
-)
+
+def _form(line: str) -> Form:
+    outcome, problem, source, body, challenge, *_ = (*line.split(" | "), "", "")
+    for written, meant in (
+        ("\\n", "\n"),
+        ("{QUOTED_BASE_STRING}", QUOTED_BASE_STRING),
+        ("{BASE_STRING}", BASE_STRING),
+    ):
+        body, challenge = body.replace(written, meant), challenge.replace(written, meant)
+    status, kind = outcome.split()
+    embeds = next((kind for kind in ("form", "json", "text") if source.endswith(f" ({kind})")), "")
+    return Form(
+        source.removesuffix(f" ({embeds})"),
+        int(status),
+        "" if body == "-" else body,
+        getattr(errors, kind),
+        None if problem == "-" else problem,
+        challenge,
+        embeds,
+    )
 
 
-def x_v1(status: int, code: int, message: str, kind: type[ProviderError]) -> Form:
-    body = f'{{"errors":[{{"code":{code},"message":"{message}"}}]}}'
-    return Form("X, API 1.1", status, body, kind, str(code), embeds="json")
-
-
-def wordpress(status: int, code: str, message: str, kind: type[ProviderError]) -> Form:
-    body = json.dumps({"code": code, "message": message, "data": {"status": status}})
-    return Form("WordPress, WP-API OAuth1 0.4", status, body, kind, code, embeds="json")
-
-
-def wordpress_text(status: int, message: str, kind: type[ProviderError], problem: str | None) -> Form:
-    return Form("WordPress, token endpoints", status, message, kind, problem, embeds="text")
-
-
-def mediawiki(reason: str, kind: type[ProviderError], problem: str | None) -> list[Form]:
-    code = "mwoauth-invalid-authorization"
-    info = f"The authorization headers in your request are not valid: {reason}"
-    exception = f"An error occurred in the OAuth protocol: {reason}"
-    bodies = [
-        (json.dumps({"error": {"code": code, "info": info, "docref": "See api.php"}}), code),
-        (json.dumps({"errors": [{"code": code, "text": info, "module": "main"}]}), code),
-        (json.dumps({"errorKey": code, "messageTranslations": {"en": info}, "httpCode": 401}), code),
-        (json.dumps({"error": "mwoauth-oauth-exception", "message": exception}), "mwoauth-oauth-exception"),
-    ]
-    forms = [
-        Form("MediaWiki, api.php and rest.php", 401, body, kind, name, embeds="json") for body, name in bodies
-    ]
-    return [
-        *forms,
-        Form("MediaWiki, Special:OAuth", 401, f"Error: {exception}", kind, problem, embeds="text"),
-    ]
-
-
-def pecl(problem: str, kind: type[ProviderError], more: str = "") -> Form:
-    status = 400 if problem in {"parameter_absent", "signature_method_rejected"} else 401
-    return Form("PECL OAuthProvider", status, f"oauth_problem={problem}{more}", kind, problem, embeds="form")
-
-
-NETSUITE_CHALLENGE = (
-    'OAuth realm="1234567_SB1", error="token_rejected", error_description="Invalid login attempt."'
-)
-ETRADE_PAGE = (
-    "<html><head><title> - Error report</title><style>H1 {{font-size:22px;}}</style></head><body>"
-    '<h1>HTTP Status 401 - oauth_problem={0}</h1><HR size="1" noshade="noshade"><p><b>message</b> '
-    "<u>oauth_problem={0}</u></p><p><b>description</b> <u>This request requires HTTP authentication "
-    "(oauth_problem={0}).</u></p></body></html>"
-)
-
-FORMS: list[Form] = [
-    # X
-    x_v1(401, 32, "Could not authenticate you.", SignatureRejected),
-    x_v1(403, 64, "Your account is suspended and is not permitted to access this feature.", ProviderError),
-    x_v1(429, 88, "Rate limit exceeded", RateLimited),
-    x_v1(401, 89, "Invalid or expired token.", TokenRejected),
-    x_v1(403, 89, "Invalid or expired token.", TokenRejected),
-    x_v1(401, 135, "Timestamp out of bounds.", TimestampRefused),
-    x_v1(403, 185, "User is over daily status update limit.", RateLimited),
-    x_v1(403, 187, "Status is a duplicate.", ProviderError),
-    x_v1(400, 215, "Bad Authentication data.", ProviderError),
-    x_v1(403, 326, "To protect our users from spam, this account is temporarily locked.", ProviderError),
-    Form(
-        "X, API 1.1",
-        401,
-        '{"errors":[{"message":"Invalid or expired token","code":89}]}',
-        TokenRejected,
-        "89",
-    ),
-    Form(
-        "X, API 2",
-        401,
-        '{"title":"Unauthorized","type":"about:blank","status":401,"detail":"Unauthorized"}',
-        ProviderError,
-        "Unauthorized",
-        embeds="json",
-    ),
-    Form(
-        "X, API 2",
-        403,
-        '{"detail":"You are not allowed to create a Tweet with duplicate content.","type":"about:blank",'
-        '"title":"Forbidden","status":403}',
-        ProviderError,
-        "Forbidden",
-        embeds="json",
-    ),
-    Form(
-        "X, API 2",
-        429,
-        '{"title":"Too Many Requests","detail":"Too Many Requests","type":"about:blank","status":429}',
-        RateLimited,
-        "Too Many Requests",
-        embeds="json",
-    ),
-    Form(
-        "X, API 2",
-        400,
-        '{"errors":[{"parameters":{"ids":["0"]},"message":"The ids query parameter value is not valid"}],'
-        '"title":"Invalid Request","detail":"One or more parameters to your request was invalid.",'
-        '"type":"https://api.twitter.com/2/problems/invalid-request"}',
-        ProviderError,
-        "Invalid Request",
-        embeds="json",
-    ),
-    Form(
-        "X, token endpoints",
-        403,
-        '<?xml version="1.0" encoding="UTF-8"?>\n<errors><error code="415">Callback URL not approved for '
-        "this client application.</error></errors>",
-        ProviderError,
-        "415",
-    ),
-    Form(
-        "X, token endpoints",
-        401,
-        '<?xml version="1.0" encoding="UTF-8"?><errors><error code="32">Could not authenticate you.'
-        "</error></errors>",
-        SignatureRejected,
-        "32",
-    ),
-    Form(
-        "X, before its codes",
-        401,
-        "Failed to validate oauth signature and token",
-        SignatureRejected,
-        "signature_invalid",
-    ),
-    Form(
-        "X, before its codes",
-        401,
-        '{"error":"Could not authenticate with OAuth.","request":"\\/1\\/statuses\\/update.json"}',
-        ProviderError,
-        None,
-    ),
-    # Tumblr: its numbers are not X's
-    Form(
-        "Tumblr",
-        401,
-        '{"meta":{"status":401,"msg":"Unauthorized"},"response":[],"errors":[{"title":"Unauthorized","code":1016,'
-        '"detail":"Unable to authorize"}]}',
-        ProviderError,
-        "1016",
-        embeds="json",
-    ),
-    Form("Tumblr", 401, '{"meta":{"status":401,"msg":"Not Authorized"},"response":[]}', ProviderError, None),
-    Form("Tumblr", 429, '{"meta":{"status":429,"msg":"Limit Exceeded"},"response":[]}', RateLimited, None),
-    # Flickr, and the extension that it runs
-    Form(
-        "Flickr",
-        401,
-        f"oauth_problem=signature_invalid&debug_sbs={BASE_STRING}",
-        SignatureRejected,
-        "signature_invalid",
-        embeds="form",
-    ),
-    Form("Flickr", 401, "oauth_problem=token_rejected", TokenRejected, "token_rejected", embeds="form"),
-    pecl("consumer_key_refused", ProviderError),
-    pecl("consumer_key_unknown", ProviderError),
-    pecl("nonce_used", NonceRejected),
-    pecl("parameter_absent", ProviderError, "&oauth_parameters_absent=oauth_token%26oauth_nonce"),
-    pecl("signature_invalid", SignatureRejected, f"&debug_sbs={BASE_STRING}"),
-    pecl("signature_method_rejected", SignatureRejected),
-    pecl("timestamp_refused", TimestampRefused),
-    pecl("token_expired", TokenRejected),
-    pecl("token_rejected", TokenRejected),
-    pecl("token_revoked", TokenRejected),
-    pecl("token_used", TokenRejected),
-    pecl("unknown_problem", ProviderError, "&code=503"),
-    pecl("verifier_invalid", VerifierRejected),
-    Form(
-        "Copy.com, PECL with a tail",
-        400,
-        f"oauth_problem=signature_invalid&debug_sbs={BASE_STRING}oauth_error_code=2000'",
-        SignatureRejected,
-        "signature_invalid",
-    ),
-    # Discogs, and the servers of the python-oauth line
-    Form(
-        "Discogs",
-        401,
-        f"Invalid signature. Expected signature base string: {BASE_STRING}",
-        SignatureRejected,
-        "signature_invalid",
-        embeds="text",
-    ),
-    Form(
-        "python-oauth2 on Python 3",
-        401,
-        f"Invalid signature. Expected signature base string: b'{BASE_STRING}'",
-        SignatureRejected,
-        "signature_invalid",
-        embeds="text",
-    ),
-    Form(
-        "Discogs, of PLAINTEXT",
-        401,
-        "Invalid signature. Expected signature base string: kd94hf93k423kf44&pfkkdhi9sl3r4s00",
-        SignatureRejected,
-        "signature_invalid",
-        embeds="text",
-    ),
-    Form("Discogs", 401, "Invalid consumer.", ProviderError, None),
-    Form(
-        "Discogs", 401, '{"message": "You must authenticate to access this resource."}', ProviderError, None
-    ),
-    Form(
-        "Discogs, a wrong signature taken for no one's",
-        403,
-        '{"message": "You don\'t have permission to access this resource."}',
-        ProviderError,
-        None,
-    ),
-    Form(
-        "python-oauth2",
-        401,
-        "Expired timestamp: given 1 and now 1000 has a greater difference than threshold 300",
-        TimestampRefused,
-        "timestamp_refused",
-    ),
-    Form("OAuth.php", 401, "Nonce already used: 6a1b", NonceRejected, "nonce_used"),
-    # Trello: its "invalid token" may be any site's, and is not believed
-    Form("Trello", 401, "Invalid Signature", SignatureRejected, "signature_invalid", embeds="text"),
-    Form("Trello", 401, "invalid token", ProviderError, None),
-    # NetSuite: whatever is wrong is a rejected token
-    Form(
-        "NetSuite, RESTlets",
-        401,
-        '{"error" : {"code" : "INVALID_LOGIN_ATTEMPT", "message" : "Invalid login attempt."}}',
-        SignatureRejected,
-        "INVALID_LOGIN_ATTEMPT",
-        embeds="json",
-    ),
-    Form(
-        "NetSuite, RESTlets",
-        403,
-        '{"error" : {"code" : "INVALID_LOGIN_ATTEMPT", "message" : "Invalid login attempt."}}',
-        SignatureRejected,
-        "INVALID_LOGIN_ATTEMPT",
-        NETSUITE_CHALLENGE,
-    ),
-    Form(
-        "NetSuite, REST services",
-        401,
-        '{"type":"https://www.w3.org/Protocols/rfc2616/rfc2616-sec10.html#sec10.4.2","title":"Unauthorized",'
-        '"status":401,"o:errorDetails":[{"detail":"Invalid login attempt. For more details, see the Login '
-        'Audit Trail.","o:errorCode":"INVALID_LOGIN"}]}',
-        SignatureRejected,
-        "INVALID_LOGIN",
-        NETSUITE_CHALLENGE,
-    ),
-    Form("NetSuite, no body", 401, "", ProviderError, None, NETSUITE_CHALLENGE),
-    Form(
-        "NetSuite, RESTlets",
-        400,
-        '{"error" : {"code" : "SSS_REQUEST_LIMIT_EXCEEDED", "message" : "{\\"type\\":\\"error\\"}"}}',
-        RateLimited,
-        "SSS_REQUEST_LIMIT_EXCEEDED",
-    ),
-    Form(
-        "NetSuite, SuiteSignOn",
-        401,
-        "",
-        TokenRejected,
-        "token_expired",
-        'OAuth realm="https%3A%2F%2Fsystem.netsuite.com", oauth_problem="token_expired"',
-    ),
-    # Magento
-    Form(
-        "Magento 1",
-        401,
-        '{"messages":{"error":[{"code":401,"message":"oauth_problem=token_rejected"}]}}',
-        TokenRejected,
-        "token_rejected",
-        embeds="json",
-    ),
-    Form(
-        "Magento 1, a signature for a base string",
-        401,
-        "oauth_problem=signature_invalid&debug_sbs=tnnArxj06cWHq44gCs1OSKk%2FjLY%3D",
-        SignatureRejected,
-        "signature_invalid",
-        embeds="form",
-    ),
-    Form(
-        "Magento 1",
-        400,
-        "oauth_problem=timestamp_refused",
-        TimestampRefused,
-        "timestamp_refused",
-        embeds="form",
-    ),
-    Form(
-        "Magento 1",
-        500,
-        "oauth_problem=internal_error&message=empty_message",
-        ProviderError,
-        "internal_error",
-    ),
-    Form(
-        "Magento 2",
-        401,
-        '{"message":"oauth_problem=signature_invalid"}',
-        SignatureRejected,
-        "signature_invalid",
-    ),
-    # MediaWiki
-    *mediawiki("Invalid signature", SignatureRejected, "signature_invalid"),
-    *mediawiki("Nonce already used: 6a1b8f", NonceRejected, "nonce_used"),
-    *mediawiki("Expired timestamp, yours 1, ours 1000", TimestampRefused, "timestamp_refused"),
-    *mediawiki("Invalid access token: 5849", TokenRejected, "token_rejected"),
-    *mediawiki("No approved grant was found for that authorization token.", TokenRejected, "token_rejected"),
-    *mediawiki("Invalid consumer", ProviderError, None),
-    *mediawiki("OAuth version '2.0' not supported", ProviderError, None),
-    Form(
-        "MediaWiki, api.php",
-        401,
-        '{"error":{"code":"mwoauth-invalid-authorization-blocked-user","info":"The authorization headers in '
-        'your request are for a user who is blocked"}}',
-        ProviderError,
-        "mwoauth-invalid-authorization-blocked-user",
-        embeds="json",
-    ),
-    Form(
-        "MediaWiki, Special:OAuth",
-        400,
-        "Error: Sorry, something went wrong connecting this application.\n\n&lt;span class=&quot;plainlinks "
-        "mw-mwoautherror-details&quot;&gt;OAuth token not found, [https://www.mediawiki.org/wiki/Help:OAuth/"
-        "Errors#E004 E004]&lt;/span&gt;",
-        TokenRejected,
-        "E004",
-        embeds="text",
-    ),
-    Form(
-        "MediaWiki, an id that was that of a consumer without a secret too",
-        400,
-        "Error: Sorry. Consumer has no secret key, "
-        "[https://www.mediawiki.org/wiki/Help:OAuth/Errors#E009 E009]",
-        ProviderError,
-        "E009",
-        embeds="text",
-    ),
-    Form(
-        "MediaWiki, a message without a translation",
-        400,
-        "Error: \u29fcmwoauthdatastore-request-token-already-used\u29fd",
-        TokenRejected,
-        "mwoauthdatastore-request-token-already-used",
-    ),
-    Form(
-        "MediaWiki",
-        400,
-        '{"error":{"code":"ratelimited","info":"You\'ve exceeded your rate limit."}}',
-        RateLimited,
-        "ratelimited",
-    ),
-    # E*TRADE and SmugMug, Zaim, Yahoo
-    Form("E*TRADE", 401, ETRADE_PAGE.format("token_rejected"), TokenRejected, "token_rejected"),
-    Form("E*TRADE", 401, ETRADE_PAGE.format("signature_invalid"), SignatureRejected, "signature_invalid"),
-    Form("E*TRADE", 401, ETRADE_PAGE.format("consumer_key_rejected"), ProviderError, "consumer_key_rejected"),
-    Form(
-        "E*TRADE",
-        401,
-        "oauth_problem=timestamp_refused,oauth_acceptable_timestamps=1636665132-1636668732",
-        TimestampRefused,
-        "timestamp_refused",
-        embeds="form",
-    ),
-    Form(
-        "E*TRADE", 401, '{"Error":{"message":"oauth_problem=token_expired"}}', TokenRejected, "token_expired"
-    ),
-    Form(
-        "SmugMug",
-        401,
-        '{"Code":401,"Message":"oauth_problem=nonce_used"}',
-        NonceRejected,
-        "nonce_used",
-        embeds="json",
-    ),
-    Form(
-        "SmugMug",
-        400,
-        "oauth_problem=parameter_absent&oauth_parameters_absent=oauth_callback",
-        ProviderError,
-        "parameter_absent",
-        embeds="form",
-    ),
-    Form(
-        "Zaim",
-        401,
-        '{"error":true,"message":"oauth_problem=token_rejected"}',
-        TokenRejected,
-        "token_rejected",
-    ),
-    Form(
-        "Yahoo",
-        401,
-        '{"error":{"lang":"en-US","description":"Please provide valid credentials. OAuth '
-        'oauth_problem=\\"token_expired\\", realm=\\"yahooapis.com\\""}}',
-        TokenRejected,
-        "token_expired",
-        embeds="json",
-    ),
-    Form(
-        "Yahoo",
-        401,
-        "",
-        TokenRejected,
-        "token_expired",
-        'OAuth oauth_problem="token_expired", realm="yahooapis.com"',
-    ),
-    # WordPress
-    wordpress(
-        401, "json_oauth1_consumer_mismatch", "Token is not registered for the given consumer", ProviderError
-    ),
-    wordpress(401, "json_oauth1_expired_token", "OAuth request token has expired", TokenRejected),
-    wordpress(401, "json_oauth1_invalid_signature_method", "Signature method is invalid", SignatureRejected),
-    wordpress(401, "json_oauth1_invalid_timestamp", "Invalid timestamp", TimestampRefused),
-    wordpress(401, "json_oauth1_invalid_token", "Access token does not exist", TokenRejected),
-    wordpress(400, "json_oauth1_invalid_verifier", "OAuth verifier does not match", VerifierRejected),
-    wordpress(401, "json_oauth1_missing_parameter", "Missing OAuth parameter oauth_token", ProviderError),
-    wordpress(
-        401, "json_oauth1_nonce_already_used", "Invalid nonce - nonce has already been used", NonceRejected
-    ),
-    wordpress(401, "json_oauth1_signature_mismatch", "OAuth signature does not match", SignatureRejected),
-    wordpress(401, "json_oauth1_unauthorized_token", "OAuth token has not been authorized", ProviderError),
-    wordpress(401, "json_consumer_notfound", "Consumer Key is invalid", ProviderError),
-    wordpress(403, "rest_cannot_edit", "Sorry, you are not allowed to edit this post.", ProviderError),
-    wordpress_text(401, "OAuth signature does not match", SignatureRejected, "signature_invalid"),
-    wordpress_text(401, "Invalid timestamp", TimestampRefused, "timestamp_refused"),
-    wordpress_text(401, "Invalid nonce - nonce has already been used", NonceRejected, "nonce_used"),
-    wordpress_text(401, "OAuth request token has expired", TokenRejected, "token_expired"),
-    wordpress_text(400, "Invalid token", ProviderError, None),
-    wordpress_text(400, "OAuth verifier does not match", VerifierRejected, "verifier_invalid"),
-    wordpress_text(500, "Callback URL is invalid", ProviderError, None),
-    # Jira, and the Java library of its servers
-    Form("Jira", 401, "oauth_problem=token_rejected", TokenRejected, "token_rejected", embeds="form"),
-    Form(
-        "Jira",
-        401,
-        "oauth_problem=signature_invalid&oauth_signature=ivO30f%2BLc7%3D&oauth_signature_base_string="
-        f"{urllib.parse.quote(BASE_STRING)}&oauth_signature_method=RSA-SHA1",
-        SignatureRejected,
-        "signature_invalid",
-        embeds="form",
-    ),
-    Form(
-        "Java's OAuthServlet",
-        401,
-        "",
-        SignatureRejected,
-        "signature_invalid",
-        'OAuth realm="http%3A%2F%2Flocalhost", oauth_signature="waNR3c%3D", oauth_signature_base_string="'
-        f'{urllib.parse.quote(BASE_STRING)}", oauth_problem="signature_invalid"',
-    ),
-    # Gateways, and what several servers share
-    Form(
-        "Apigee",
-        401,
-        '{"fault":{"faultstring":"Invalid access token","detail":{"errorcode":"x"}}}',
-        TokenRejected,
-        "token_rejected",
-    ),
-    Form(
-        "Apigee, XML",
-        401,
-        '<?xml version="1.0"?><fault><faultstring>Access Token expired</faultstring></fault>',
-        TokenRejected,
-        "token_expired",
-    ),
-    Form(
-        "LinkedIn, API v1, XML",
-        401,
-        "<error>\n<status>401</status>\n<timestamp>1494961358990</timestamp>\n<error-code>0</error-code>\n"
-        "<message>[unauthorized]. The token used in the OAuth request is not valid.</message>\n</error>",
-        TokenRejected,
-        "token_rejected",
-    ),
-    Form(
-        "LinkedIn, API v1",
-        401,
-        '{"errorCode":0,"message":"[unauthorized]. The token used in the OAuth request is not valid."}',
-        TokenRejected,
-        "token_rejected",
-    ),
-    Form(
-        "the extension's names as elements",
-        401,
-        "<fault><oauth><oauth_problem>nonce_used</oauth_problem></oauth></fault>",
-        NonceRejected,
-        "nonce_used",
-    ),
-    Form(
-        "the extension's names as `error`",
-        401,
-        '{"error":"timestamp_refused"}',
-        TimestampRefused,
-        "timestamp_refused",
-    ),
-    Form("Intuit", 401, INTUIT, ProviderError, None),
-    *(
-        Form("Intuit", 401, body.replace("DETAIL", detail), kind, name)
-        for body in (INTUIT_XML, INTUIT_JSON)
-        for detail, kind, name in (
-            ("Token expired: AB016", TokenRejected, "Token expired"),
-            ("Token revoked: AB016", TokenRejected, "Token revoked"),
-            ("Malformed bearer token", ProviderError, None),
-        )
-    ),
-    *(
-        Form(
-            "OKAPI",
-            status,
-            json.dumps({"error": {"developer_message": "x", "reason_stack": ["bad_request", reason]}}),
-            kind,
-            reason,
-        )
-        for status, reason, kind in (
-            (400, "nonce_already_used", NonceRejected),
-            (400, "invalid_timestamp", TimestampRefused),
-            (400, "unsupported_signature_method", SignatureRejected),
-            (401, "invalid_signature", SignatureRejected),
-            (401, "invalid_token", TokenRejected),
-            (401, "invalid_consumer", ProviderError),
-        )
-    ),
-    *(
-        Form("XING", status, json.dumps({"message": "x", "error_name": name}), kind, name)
-        for status, name, kind in (
-            (401, "INVALID_OAUTH_SIGNATURE", SignatureRejected),
-            (401, "TIMESTAMP_EXPIRED", TimestampRefused),
-            (401, "NONCE_ALREADY_USED", NonceRejected),
-            (401, "CONSUMER_MISMATCH", ProviderError),
-            (403, "RATE_LIMIT_EXCEEDED", RateLimited),
-        )
-    ),
-    Form(
-        "payments", 401, '{"code":"INVALID_OAUTH_NONCE","message":"x"}', NonceRejected, "INVALID_OAUTH_NONCE"
-    ),
-    *(
-        Form("Vimeo", 401, f'<rsp stat="fail"><err code="{code}" expl="x" msg="{text}" /></rsp>', kind, code)
-        for code, text, kind in (
-            ("302", "Invalid / Expired token", TokenRejected),
-            ("302", "another list", ProviderError),
-            ("303", "Invalid signature", SignatureRejected),
-            ("304", "Invalid nonce", NonceRejected),
-        )
-    ),
-    Form("Garmin", 401, '{"errorMessage":"OAuth token not found"}', ProviderError, None),
-    Form("Tumblr", 429, '{"errors":[{"title":"Limit Exceeded","code":0,"detail":"x"}]}', RateLimited, None),
-    Form("mixi", 401, "", ProviderError, "expired_token", "OAuth error='expired_token'"),
-    Form("Schoology", 401, "Unauthorized: Invalid access token: k", TokenRejected, "token_rejected"),
-    Form(
-        "Spring on Tomcat",
-        401,
-        "<html><head><title>Error</title></head><body><h1>HTTP Status 401 - Invalid signature for signature"
-        " method HMAC-SHA1</h1></body></html>",
-        SignatureRejected,
-        "signature_invalid",
-    ),
-    Form(
-        "Spring on Jetty",
-        401,
-        "<html><body><h2>HTTP ERROR 401 Nonce already used: n</h2></body></html>",
-        NonceRejected,
-        "nonce_used",
-    ),
-    Form(
-        "Spring on an older Jetty",
-        401,
-        "<html><body><h2>HTTP ERROR 401</h2><p>Problem accessing /api. Reason:\n"
-        "<pre>    Invalid signature for signature method HMAC-SHA1</pre></p></body></html>",
-        SignatureRejected,
-        "signature_invalid",
-    ),
-    Form(
-        "a server by hand",
-        401,
-        "Timestamp is more than 600 seconds old",
-        TimestampRefused,
-        "timestamp_refused",
-    ),
-    Form("a page", 401, "<html><message>Invalid access token</message></html>", ProviderError, None),
-    # Others
-    Form(
-        "Xero",
-        401,
-        "oauth_problem=signature_invalid&oauth_problem_advice=Failed%20to%20validate%20signature",
-        SignatureRejected,
-        "signature_invalid",
-        embeds="form",
-    ),
-    Form(
-        "Xero",
-        503,
-        "oauth_problem=rate%20limit%20exceeded&oauth_problem_advice=please%20wait",
-        RateLimited,
-        "rate limit exceeded",
-    ),
-    Form(
-        "Passport",
-        401,
-        "Unauthorized",
-        TokenRejected,
-        "token_rejected",
-        'OAuth realm="Clients", oauth_problem="token_rejected", oauth_problem_advice="something%20wrong"',
-    ),
-    Form("oauthlib, a resource", 401, "", ProviderError, None),
-    Form("an OAuth 2 gateway", 401, "", ProviderError, None, 'Bearer realm="x", error="invalid_token"'),
-]
+FORMS = [_form(line) for line in TABLE.strip().splitlines() if not line.startswith("#")]
