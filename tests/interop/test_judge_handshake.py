@@ -13,13 +13,7 @@ from judges.show import consumer_of, provider_of, show
 from judges.signers import base_string_by_hand, hmac_sha1_by_hand
 from yarl import URL
 
-from aiooauth1 import (
-    Consumer,
-    Handshake,
-    MemoryStore,
-    OAuth1Session,
-    ProviderError,
-)
+from aiooauth1 import Consumer, Handshake, MemoryStore, OAuth1Session, ProviderError
 
 
 if TYPE_CHECKING:

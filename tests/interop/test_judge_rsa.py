@@ -22,14 +22,7 @@ from judges.signers import Keys, authorization_by_authlib, authorization_by_oaut
 from vectors import VECTORS
 from yarl import URL
 
-from aiooauth1 import (
-    CallbackError,
-    Handshake,
-    MemoryStore,
-    OAuth1Session,
-    ProviderError,
-    RequestToken,
-)
+from aiooauth1 import CallbackError, Handshake, MemoryStore, OAuth1Session, ProviderError, RequestToken
 from aiooauth1.signing import HMAC_SHA1
 from aiooauth1.signing.rsa import RSA_SHA1, RSA_SHA256, RSA_SHA512, Rsa
 

@@ -526,12 +526,7 @@ async def test_instapaper_gives_a_token_for_a_password() -> None:
 
 @pytest.mark.parametrize(
     ("name", "verifier"),
-    [
-        ("tumblr", ""),
-        ("evernote", ""),
-        ("netsuite", "&oauth_verifier="),
-        ("jira", "&oauth_verifier=denied"),
-    ],
+    [("tumblr", ""), ("evernote", ""), ("netsuite", "&oauth_verifier="), ("jira", "&oauth_verifier=denied")],
 )
 async def test_a_denial_is_understood_in_the_form_of_the_provider(name: str, verifier: str) -> None:
     stage = Stage(name)

@@ -6,42 +6,7 @@ import pytest
 
 from aiooauth1.errors import SigningError
 from aiooauth1.signing import base_string_uri, normalize_parameters
-from aiooauth1.signing.base_string import base_string_prefix, encode_normalized
-
-
-# RFC 5849 section 3.4.1.3.1: the pairs of the query, the header and the form of its example.
-EXAMPLE_PARAMETERS = [
-    ("b5", "=%3D"),
-    ("a3", "a"),
-    ("c@", ""),
-    ("a2", "r b"),
-    ("oauth_consumer_key", "9djdj82h48djs9d2"),
-    ("oauth_token", "kkk9d7dh3k39sjv7"),
-    ("oauth_signature_method", "HMAC-SHA1"),
-    ("oauth_timestamp", "137131201"),
-    ("oauth_nonce", "7d8f3e4a"),
-    ("c2", ""),
-    ("a3", "2 q"),
-]
-EXAMPLE_NORMALIZED = (  # section 3.4.1.3.2
-    "a2=r%20b&a3=2%20q&a3=a&b5=%3D%253D&c%40=&c2=&oauth_consumer_key=9djdj82h48djs9d2&oauth_nonce=7d8f3e4a"
-    "&oauth_signature_method=HMAC-SHA1&oauth_timestamp=137131201&oauth_token=kkk9d7dh3k39sjv7"
-)
-EXAMPLE_BASE_STRING = (  # section 3.4.1.1
-    "POST&http%3A%2F%2Fexample.com%2Frequest&a2%3Dr%2520b%26a3%3D2%2520q%26a3%3Da%26b5%3D%253D%25253D%26c%2540%3D"
-    "%26c2%3D%26oauth_consumer_key%3D9djdj82h48djs9d2%26oauth_nonce%3D7d8f3e4a%26oauth_signature_method%3DHMAC-SHA1"
-    "%26oauth_timestamp%3D137131201%26oauth_token%3Dkkk9d7dh3k39sjv7"
-)
-
-
-def test_the_example_of_section_3_4_1_3_2_is_normalised() -> None:
-    assert normalize_parameters(EXAMPLE_PARAMETERS) == EXAMPLE_NORMALIZED
-    assert normalize_parameters(reversed(EXAMPLE_PARAMETERS)) == EXAMPLE_NORMALIZED
-
-
-def test_the_example_of_section_3_4_1_1_is_put_together() -> None:
-    uri = base_string_uri("http://example.com/request?b5=%3D%253D&a3=a&c%40=&a2=r%20b")
-    assert base_string_prefix("post", uri) + encode_normalized(EXAMPLE_NORMALIZED) == EXAMPLE_BASE_STRING
+from aiooauth1.signing.base_string import base_string_prefix
 
 
 @pytest.mark.parametrize(
@@ -68,11 +33,6 @@ def test_parameters_are_encoded_and_then_sorted_by_name_and_value(
 ) -> None:
     assert normalize_parameters(pairs) == normalized
     assert normalize_parameters(iter(pairs)) == normalized
-
-
-def test_a_parameter_without_utf8_form_is_refused() -> None:
-    with pytest.raises(SigningError, match=r"U\+D800"):
-        normalize_parameters([("a", "b\ud800")])
 
 
 @pytest.mark.parametrize(
@@ -130,93 +90,38 @@ def test_a_character_that_a_url_cannot_have_is_refused_by_name(character: str, p
     str(refusal.value).encode()
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        "http://example.com/a[0]",
-        "http://example.com/a?ids[]=1",
-        "http://example.com/a?b=]",
-        "http://example.com/#[",
-        "http://example.com/[::1]",
+REFUSED = {
+    r"\[|\]": [  # named by the message, as any other character that is not in RFC 3986
+        "http://example.com/a[0]", "http://example.com/a?ids[]=1", "http://example.com/a?b=]",
+        "http://example.com/#[", "http://example.com/[::1]",
     ],
-)
-def test_a_bracket_outside_the_host_is_refused_by_name(url: str) -> None:
-    bracket = next(character for character in url if character in "[]")
-    with pytest.raises(SigningError, match=re.escape(repr(bracket))):
-        base_string_uri(url)
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "",
-        "/path",
-        "//example.com/",
-        "example.com/path",
-        "example.com:80/path",
-        "http:/example.com",
-        "http:example.com",
-        "?a=b",
-        "://example.com/",
+    "absolute|scheme": [
+        "", "/path", "//example.com/", "example.com/path", "example.com:80/path", "http:/example.com",
+        "http:example.com", "?a=b", "://example.com/",
     ],
-)
-def test_a_url_that_is_not_absolute_is_refused(url: str) -> None:
-    with pytest.raises(SigningError, match=r"absolute|scheme"):
-        base_string_uri(url)
-
-
-@pytest.mark.parametrize("scheme", ["ftp", "ws", "wss", "file", "httpx", "HTTPSS", "mailto"])
-def test_another_scheme_is_refused_by_name(scheme: str) -> None:
-    with pytest.raises(SigningError, match=scheme.lower()):
-        base_string_uri(f"{scheme}://example.com/")
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "https://ann@example.com/",
-        "https://ann:s3cr3t@example.com/",
-        "https://s3cr3t@@example.com/",
-        "https://:s3cr3t@example.com:443/a",
-        "https://ann:s3cr3t@[::1]/",
-        "https://@example.com/",
+    "the URL's scheme is '(ftp|wss|httpx)'": ["ftp://h/", "wss://h/", "HTTPX://h/"],
+    "user name or password": [
+        "https://bobby@example.com/", "https://bobby:s3cr3t@example.com/", "https://s3cr3t@@example.com/",
+        "https://:s3cr3t@example.com:443/a", "https://bobby:s3cr3t@[::1]/", "https://@example.com/",
     ],
-)
-def test_a_user_name_or_password_in_the_url_is_refused_and_not_repeated(url: str) -> None:
-    with pytest.raises(SigningError, match="user name or password") as refusal:
-        base_string_uri(url)
-    assert "s3cr3t" not in str(refusal.value)
-    assert "ann" not in str(refusal.value)
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        f"https://{rest}"
-        for rest in (
-            "/path",
-            "?q",
-            ":443/",
-            "[::1/",
-            "::1]/",
-            "::1/",
-            "[]/",
-            "[::1]x/",
-            "[example.com]/",
-            "a:b:80/",
-        )
+    "host": [
+        "https:///path", "https://?q", "https://:443/", "https://[::1/", "https://::1]/", "https://::1/",
+        "https://[]/", "https://[::1]x/", "https://[example.com]/", "https://a:b:80/",
     ],
-)
-def test_a_url_without_a_host_or_with_a_malformed_one_is_refused(url: str) -> None:
-    with pytest.raises(SigningError, match="host"):
+    "port|host": [
+        f"https://example.com:{port}/"
+        for port in ("65536", "99999", "-1", "+80", "8o", "80:80", "0x50", "1e3", "9" * 5000)
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("told", "url"), [(told, url) for told, urls in REFUSED.items() for url in urls])
+def test_a_url_that_cannot_be_signed_is_refused_and_not_repeated(told: str, url: str) -> None:
+    with pytest.raises(SigningError, match=told) as refusal:
         base_string_uri(url)
-
-
-@pytest.mark.parametrize("port", ["65536", "99999", "-1", "+80", "8o", "80:80", "0x50", "1e3", "9" * 5000])
-def test_a_bad_port_is_refused(port: str) -> None:
-    with pytest.raises(SigningError, match=r"port|host") as refusal:
-        base_string_uri(f"https://example.com:{port}/")
     assert len(str(refusal.value)) < 300
+    assert "s3cr3t" not in str(refusal.value)
+    assert "bobby" not in str(refusal.value)
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def signed(method: str = "GET", url: str = "http://example.com/r", **options: An
     return sign(method, url, **{**fixed, **options})
 
 
-# The whole, once by hand
+# The whole, once by hand. The examples of RFC 5849 are among the vectors of `tests/interop`.
 
 
 def test_the_photos_example_is_signed_and_rendered_as_published() -> None:
@@ -70,28 +70,6 @@ def test_the_photos_example_is_signed_and_rendered_as_published() -> None:
     appended = "&".join(f"{name}={text}" for name, text in rendered.items())
     assert signature.url() == f"{PHOTOS}&{appended}"
     assert signature.body() == appended.encode()
-
-
-def test_the_form_example_of_section_3_4_1_1() -> None:
-    signature = sign(
-        "POST",
-        "http://example.com/request?b5=%3D%253D&a3=a&c%40=&a2=r%20b",
-        consumer=Consumer("9djdj82h48djs9d2", "j49sk3j29djd"),
-        token=AccessToken("kkk9d7dh3k39sjv7", "dh893hdasih9"),
-        nonce="7d8f3e4a",
-        timestamp=137131201,
-        form=b"c2&a3=2+q",
-        realm="Example",
-        version=None,
-    )
-    assert signature.base_string == (
-        "POST&http%3A%2F%2Fexample.com%2Frequest&a2%3Dr%2520b%26a3%3D2%2520q%26a3%3Da%26b5%3D%253D%25253D"
-        "%26c%2540%3D%26c2%3D%26oauth_consumer_key%3D9djdj82h48djs9d2%26oauth_nonce%3D7d8f3e4a"
-        "%26oauth_signature_method%3DHMAC-SHA1%26oauth_timestamp%3D137131201%26oauth_token%3Dkkk9d7dh3k39sjv7"
-    )
-    assert signature.value == "r6/TJjbCOr97/+UU0NsvSne7s5g="
-    assert signature.header().startswith('OAuth realm="Example", oauth_consumer_key="9djdj82h48djs9d2", ')
-    assert signature.body().startswith(b"c2&a3=2+q&oauth_consumer_key=9djdj82h48djs9d2&")
 
 
 # What is signed
@@ -322,9 +300,7 @@ def test_a_realm_is_rendered_as_a_quoted_string(realm: str, rendered: str) -> No
 
 
 @pytest.mark.parametrize(
-    "character",
-    [*"\0\t\n\r\x1f\x7f\x80", "é", "\u2028", "\ud800"],
-    ids=lambda c: f"U+{ord(c):04X}",
+    "character", [*"\0\t\n\r\x1f\x7f\x80", "é", "\u2028", "\ud800"], ids=lambda c: f"U+{ord(c):04X}"
 )
 def test_control_characters_and_non_ascii_are_refused_in_a_realm(character: str) -> None:
     with pytest.raises(SigningError, match="realm") as refusal:
@@ -450,14 +426,10 @@ def test_no_repr_shows_a_secret_or_a_signature(method: SignatureMethod, url: str
 
 def test_a_signature_is_frozen_and_a_value() -> None:
     one, other = signed(), signed()
-    assert one == other
-    assert hash(one) == hash(other)
+    assert (one, hash(one)) == (other, hash(other))
     assert one != signed(nonce="another")
     with pytest.raises(FrozenInstanceError):
         one.value = "x"  # type: ignore[misc]  # what must fail is tried
-    with pytest.raises((AttributeError, TypeError)):
-        one.surplus = 1  # type: ignore[attr-defined]  # slotted
-    assert isinstance(one.parameters, tuple)
 
 
 PIECES = ("a", "a-", "a.", "a0", "a%20", "a~", "A", "oauth", "z", "")
