@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import copy
+import inspect
 import pickle
+import re
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from readme import TEXT
 
 from aiooauth1 import providers
-from aiooauth1.providers import Provider, catalog
+from aiooauth1.providers import Provider, catalog, presets, tenants
 from aiooauth1.signing import HMAC_SHA1, HMAC_SHA256
 from aiooauth1.signing.rsa import RSA_SHA1, RSA_SHA256
 
@@ -46,7 +51,7 @@ def preset(request: pytest.FixtureRequest) -> Provider:
 
 
 def test_the_catalog_has_every_preset_by_its_name_in_lower_case() -> None:
-    assert len(catalog()) >= 32
+    assert f"`aiooauth1.providers` has {len(catalog())} presets" in TEXT  # the README's
     assert {name for name, preset in catalog().items() if callable(preset)} == TENANTS.keys()
     for name, preset in catalog().items():
         assert preset is getattr(providers, name.upper() if isinstance(preset, Provider) else name)
@@ -66,6 +71,20 @@ def test_a_preset_is_complete_and_can_be_copied(preset: Provider) -> None:
     assert copy.deepcopy(preset) == preset
     if "RSA" not in preset.signature_method.name:  # whose key is not pickled
         assert pickle.loads(pickle.dumps(preset)) == preset  # noqa: S301  our own
+
+
+def test_every_preset_names_its_sources() -> None:
+    documented: dict[str, str] = {}
+    for module in (presets, tenants):
+        body = ast.parse(inspect.getsource(module)).body
+        for node, below in pairwise(body):
+            match node, below:
+                case ast.FunctionDef(name=name), _:
+                    documented[name] = ast.get_docstring(node) or ""
+                case ast.Assign(targets=[ast.Name(name)]), ast.Expr(ast.Constant(str(text))):
+                    documented[name.lower()] = text
+    for name in catalog():
+        assert re.search(r"\b(page|clients?|Sources)\b", documented[name]), name
 
 
 def test_a_hint_is_for_a_problem_and_says_what_to_do(preset: Provider) -> None:
