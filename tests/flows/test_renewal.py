@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import replace
+from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -118,6 +119,29 @@ async def test_only_a_dead_token_is_discarded(answer: bytes, error: type[Excepti
     assert type(raised.value) is error
     assert leaks(raised.value, ["old-secret-CANARY", CONSUMER.secret]) == []
     assert await store.get_access_token("endpoint", "ann") == (OLD if kept else None)
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        b"oauth_problem=timestamp_refused",
+        b"oauth_problem=nonce_used",  # passport-http-oauth
+        b'{"error": {"code": "INVALID_LOGIN_ATTEMPT"}}',  # NetSuite
+        b"",
+    ],
+)
+@pytest.mark.parametrize("ask", ["renew", "revoke", "fetch_access_token_by_password"])
+async def test_a_clock_that_is_far_off_costs_one_more_request(ask: str, says: bytes) -> None:
+    date = formatdate(time.time() + 6 * 3600, usegmt=True)
+    answers = http(says, status="401 No", Date=date), http(b"oauth_token=new&oauth_token_secret=s")
+    async with Endpoint(*answers) as endpoint:
+        provider = replace(renewing(endpoint), revoke_url=f"{endpoint.url}revoke")
+        async with Handshake(provider, CONSUMER, store=await with_token()) as handshake:
+            given = ("ann",) if ask != "fetch_access_token_by_password" else ("ann", "pw")
+            await getattr(handshake, ask)(*given)
+    stamps = [int(request.split(b'oauth_timestamp="')[1][:10]) for request in endpoint.requests]
+    assert len(stamps) == 2
+    assert abs(stamps[1] - stamps[0] - 6 * 3600) < 60
 
 
 async def test_a_token_that_cannot_be_renewed_is_refused() -> None:

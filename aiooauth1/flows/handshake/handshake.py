@@ -375,6 +375,7 @@ class Handshake(Legs):
                 NO_PARAMS,
                 lambda body: parse_renewal(body, token, provider, self._clock()),
                 extra=((SESSION_HANDLE, handle),) if handle else (),
+                may_repeat=True,
             )
         except ProviderError as error:
             refused = refused_renewal(error)
@@ -406,7 +407,7 @@ class Handshake(Legs):
             return False
         if self._provider.revoke_url:
             with suppress(TokenRejected):  # it is already invalid
-                await self._ask("revoke", token, NO_PARAMS, check_revocation)
+                await self._ask("revoke", token, NO_PARAMS, check_revocation, may_repeat=True)
         await self._tokens.discard_access_token(name, user, token.key)
         return True
 
@@ -438,7 +439,11 @@ class Handshake(Legs):
             raise ValueError("xAuth needs access_token_method='POST': a password belongs in no URL")
         try:
             token = await self._ask(
-                "access_token", None, password_params(username, password), self._access_token
+                "access_token",
+                None,
+                password_params(username, password),
+                self._access_token,
+                may_repeat=True,
             )
         finally:
             del password  # error reports may show local variables
