@@ -333,8 +333,8 @@ class Legs:
         deadline = loop.time() + self._timeout
         answer = await self._attempt(request, parse, self._timeout)
         if isinstance(answer, _Refused) and self._learn_clock(origin, answer, may_guess=may_repeat):
-            # A 401 means that nothing was done, and a second request token is harmless. Yet an exchange, whose
-            # verifier may be spent, is repeated only for an explicit reason.
+            # A 401 means that nothing was done, and a second request token is harmless. Yet an exchange is
+            # repeated only for an explicit reason: its verifier may be spent.
             is_explicit = isinstance(answer.error, TimestampRefused)
             left = deadline - loop.time()
             if (is_explicit or may_repeat) and left > 0:
