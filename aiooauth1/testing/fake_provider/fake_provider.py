@@ -348,7 +348,7 @@ class FakeProvider(BrowsedProvider):
             status: The status, from 101 to 599.
             times: How many requests.
             endpoint: Only at this endpoint (`request_token`, `authorize`, `access_token`, `renew`, `revoke`,
-                `identify`, `posts`, `post`, `echo`). By default at any.
+                `identify`, `posts`, `post`, `echo`, or `unknown` for any other path). By default at any.
             headers: The reply's header fields, such as `{"Retry-After": "7"}`.
             body: The reply's body, such as `oauth_problem=token_expired`.
 
