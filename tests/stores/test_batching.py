@@ -1,4 +1,4 @@
-"""Reads that come at the same time are one question; each reader has its own deadline and error."""
+"""Concurrent reads are one question to the back end; each reader has its own deadline and error."""
 
 from __future__ import annotations
 
@@ -16,13 +16,16 @@ if TYPE_CHECKING:
 
 
 class BackEnd:
-    """Answers with the key in capitals, when it is let."""
+    """Answers with the key in capitals, once the test lets it."""
 
-    def __init__(self, timeout: float = 5.0, node: Callable[[str], str] | None = None) -> None:
+    def __init__(
+        self, timeout: float = 5.0, node: Callable[[str], str] | None = None, *, answers: bool = True
+    ) -> None:
         self.timeout = timeout
         self.asked: list[tuple[str, ...]] = []
         self.may_answer = asyncio.Event()
-        self.may_answer.set()
+        if answers:
+            self.may_answer.set()
         self.news = asyncio.Event()
         self.error: Exception | None = None
         self.batcher: ReadBatcher[str, str] = ReadBatcher(
@@ -41,6 +44,9 @@ class BackEnd:
         if self.error is not None:
             raise self.error
         return [StoreCorrupt("bad") if key == "bad" else key.upper() for key in keys]
+
+    def read(self, *keys: str) -> list[asyncio.Task[str]]:
+        return [asyncio.create_task(self.batcher.read(key)) for key in keys]
 
     async def until(self, number: int) -> None:
         """Wait until so many questions were asked."""
@@ -68,31 +74,28 @@ async def test_readers_who_wait_for_one_key_share_its_answer_and_a_later_one_ask
 
 
 async def test_a_read_that_begins_while_a_question_is_under_way_does_not_get_its_older_answer() -> None:
-    back_end = BackEnd()
-    back_end.may_answer.clear()
-    first = asyncio.create_task(back_end.batcher.read("ann"))
+    back_end = BackEnd(answers=False)
+    first = back_end.read("ann")[0]
     await back_end.until(1)
-    second = asyncio.create_task(back_end.batcher.read("ann"))
+    second = back_end.read("ann")[0]
     await asyncio.sleep(0)
     back_end.may_answer.set()
     assert [await first, await second] == ["ANN", "ANN"]
     assert back_end.asked == [("ann",), ("ann",)]
 
 
-async def test_a_question_that_hangs_holds_the_next_one_back_for_a_moment_only() -> None:
-    back_end = BackEnd()
-    back_end.may_answer.clear()
-    hung = asyncio.create_task(back_end.batcher.read("ann"))
+async def test_a_hanging_question_delays_the_next_one_only_briefly() -> None:
+    back_end = BackEnd(answers=False)
+    hung = back_end.read("ann")[0]
     await back_end.until(1)
-    next_one = asyncio.create_task(back_end.batcher.read("bob"))
+    next_one = back_end.read("bob")[0]
     await back_end.until(2)
     back_end.may_answer.set()
     assert [await hung, await next_one] == ["ANN", "BOB"]
 
 
 async def test_each_reader_has_a_deadline_of_its_own() -> None:
-    back_end = BackEnd(timeout=0.05)
-    back_end.may_answer.clear()
+    back_end = BackEnd(timeout=0.05, answers=False)
     ends = await asyncio.gather(*map(back_end.batcher.read, ("ann", "bob")), return_exceptions=True)
     assert [str(end) for end in ends] == ["too late"] * 2
     assert ends[0] is not ends[1]
@@ -102,9 +105,8 @@ async def test_each_reader_has_a_deadline_of_its_own() -> None:
 
 
 async def test_a_cancelled_reader_leaves_the_others_waiting() -> None:
-    back_end = BackEnd()
-    back_end.may_answer.clear()
-    readers = [asyncio.create_task(back_end.batcher.read(key)) for key in ("ann", "ann", "bob")]
+    back_end = BackEnd(answers=False)
+    readers = back_end.read("ann", "ann", "bob")
     await back_end.until(1)
     readers[0].cancel()
     back_end.may_answer.set()
@@ -113,10 +115,9 @@ async def test_a_cancelled_reader_leaves_the_others_waiting() -> None:
     assert ends[1:] == ["ANN", "BOB"]
 
 
-async def test_nothing_is_asked_for_readers_who_gave_up_before() -> None:
-    back_end = BackEnd()
-    back_end.may_answer.clear()
-    readers = [asyncio.create_task(back_end.batcher.read(key)) for key in ("ann", "bob", "eve")]
+async def test_cancelled_readers_are_not_asked_for() -> None:
+    back_end = BackEnd(answers=False)
+    readers = back_end.read("ann", "bob", "eve")
     await back_end.until(1)
     await asyncio.sleep(0)
     readers[1].cancel()
@@ -125,7 +126,7 @@ async def test_nothing_is_asked_for_readers_who_gave_up_before() -> None:
     assert back_end.asked == [("ann",), ("eve",)]
 
 
-async def test_an_error_of_one_record_is_its_readers_alone_and_that_of_a_question_everybodys() -> None:
+async def test_an_error_of_a_record_is_its_reader_s_alone_and_one_of_a_question_every_reader_s() -> None:
     back_end = BackEnd()
     ends = await asyncio.gather(*map(back_end.batcher.read, ("ann", "bad")), return_exceptions=True)
     assert ends[0] == "ANN"
@@ -136,12 +137,11 @@ async def test_an_error_of_one_record_is_its_readers_alone_and_that_of_a_questio
     assert ends[0] is not ends[1]
 
 
-async def test_closing_ends_the_questions_and_tells_the_readers() -> None:
-    back_end = BackEnd()
-    back_end.may_answer.clear()
-    readers = [asyncio.create_task(back_end.batcher.read(key)) for key in ("ann", "bob", "eve")]
+async def test_closing_ends_the_reads_that_wait() -> None:
+    back_end = BackEnd(answers=False)
+    readers = back_end.read("ann", "bob", "eve")
     await back_end.until(2)  # ann's own, and after a moment the next
-    readers.append(asyncio.create_task(back_end.batcher.read("mia")))
+    readers += back_end.read("mia")
     await asyncio.sleep(0)
     await back_end.batcher.aclose()
     back_end.may_answer.set()
@@ -151,10 +151,9 @@ async def test_closing_ends_the_questions_and_tells_the_readers() -> None:
 
 
 async def test_keys_of_several_nodes_are_gathered_by_node_and_asked_for_at_once() -> None:
-    back_end = BackEnd(node=lambda key: key[0])
-    back_end.may_answer.clear()
+    back_end = BackEnd(node=lambda key: key[0], answers=False)
     keys = ("ann", "abe", "amy", "bob", "ben", "bea")
-    readers = [asyncio.create_task(back_end.batcher.read(key)) for key in keys]
+    readers = back_end.read(*keys)
     await back_end.until(4)  # each node's first alone, and after a moment the others
     assert sorted(back_end.asked) == [("abe", "amy"), ("ann",), ("ben", "bea"), ("bob",)]
     back_end.may_answer.set()
@@ -165,9 +164,8 @@ def test_a_loop_that_ended_in_the_middle_does_not_stop_the_next() -> None:
     back_end: list[BackEnd] = []
 
     async def leave() -> None:
-        back_end.append(BackEnd())
-        back_end[0].may_answer.clear()
-        reader = asyncio.create_task(back_end[0].batcher.read("ann"))
+        back_end.append(BackEnd(answers=False))
+        reader = back_end[0].read("ann")[0]
         await asyncio.sleep(0)
         assert not reader.done()
 
@@ -197,13 +195,12 @@ async def test_many_readers_under_random_cancellation_get_their_own_answer(
 
 
 async def test_a_reader_asks_again_if_a_write_of_its_key_returned_meanwhile() -> None:
-    back_end = BackEnd()
-    back_end.may_answer.clear()
-    readers = [asyncio.create_task(back_end.batcher.read(key)) for key in ("ann", "ben", "ben")]
+    back_end = BackEnd(answers=False)
+    readers = back_end.read("ann", "ben", "ben")
     await back_end.until(1)
     back_end.may_answer.set()
     await back_end.until(2)
     back_end.batcher.note_write("ben")
-    back_end.batcher.note_write("cleo")  # whom nobody reads
+    back_end.batcher.note_write("cleo")  # which is not being read
     assert await asyncio.gather(*readers) == ["ANN", "BEN", "BEN"]
     assert back_end.asked == [("ann",), ("ben",), ("ben",)]
