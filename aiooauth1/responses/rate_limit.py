@@ -19,7 +19,14 @@ from aiooauth1.responses.rate_limit_fields import (
     SHOPIFY,
     TOO_MANY,
 )
-from aiooauth1.responses.retry_after import LONGEST_DATE, http_date, retry_after, seconds_until
+from aiooauth1.responses.retry_after import (
+    FIRST_EPOCH,
+    FIRST_EPOCH_MS,
+    LONGEST_DATE,
+    http_date,
+    retry_after,
+    seconds_until,
+)
 
 
 if TYPE_CHECKING:
@@ -270,8 +277,6 @@ def _policy_window(policies: Mapping[str, Mapping[str, str]], limit: str) -> flo
 
 _NUMBER = re.compile(r"[0-9]{1,15}")  # float() and int() take far more: signs, nan, other scripts' digits
 _AMOUNT = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)(?=\s*(?:[,;]|\Z))")
-_FIRST_EPOCH = 1_000_000_000  # a smaller number counts seconds from now, a larger one is a time
-_FIRST_EPOCH_MS = 1_000_000_000_000
 
 
 def _number(text: str) -> float | None:
@@ -294,9 +299,9 @@ def _reset(text: str, now: float | None, name: str = "") -> float | None:
     if number is None:
         date = http_date(text)
         return seconds_until(now, _iso_date(text) if date is None else date)
-    if number >= _FIRST_EPOCH_MS:
+    if number >= FIRST_EPOCH_MS:
         number /= 1000
-    return seconds_until(now, number) if number >= _FIRST_EPOCH else number
+    return seconds_until(now, number) if number >= FIRST_EPOCH else number
 
 
 def _iso_date(value: str) -> float | None:

@@ -7,7 +7,13 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 
-__all__ = ["LONGEST_DATE", "http_date", "retry_after", "seconds_until"]
+__all__ = ["FIRST_EPOCH", "FIRST_EPOCH_MS", "LONGEST_DATE", "http_date", "retry_after", "seconds_until"]
+
+FIRST_EPOCH = 1_000_000_000
+"""A smaller number counts seconds from now, a larger one is a time: 2001 in seconds since the epoch."""
+
+FIRST_EPOCH_MS = 1_000_000_000_000
+"""The same in milliseconds."""
 
 LONGEST_DATE = 64
 """The most characters of a text that may be a date."""
@@ -18,14 +24,18 @@ _SECONDS = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,9})?")
 def retry_after(value: str, now: float | None) -> float | None:
     """Read a Retry-After field (RFC 9110 section 10.2.3): ASCII digits or an HTTP date, else None.
 
-    Shopify writes seconds with a fraction.
+    Shopify writes seconds with a fraction. Some write the time at which to come again as seconds since the
+    epoch (cloudfoundry/cloud_controller_ng#2544, openclaw/clawhub#407, Moneybird).
 
     >>> retry_after("120", now=0.0), retry_after("-5", now=0.0), retry_after("nan", now=0.0)
     (120.0, None, None)
     """
     value = value.strip()
     if _SECONDS.fullmatch(value) is not None:
-        return float(value)
+        seconds = float(value)
+        if seconds >= FIRST_EPOCH_MS:
+            seconds /= 1000
+        return seconds_until(now, seconds) if seconds >= FIRST_EPOCH else seconds
     return seconds_until(now, http_date(value))
 
 
