@@ -196,6 +196,7 @@ async def test_the_lease_of_a_slow_post_is_renewed(redis_url: str, monkeypatch: 
         go.set()
         await sending
         assert (await found.journal.report()).done == 1
+        assert not found.workers[0]._held  # noqa: SLF001  a lease that is over is not renewed
 
 
 async def test_a_lost_answer_is_unknown_without_reconcile(redis_url: str) -> None:
