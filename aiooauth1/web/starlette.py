@@ -202,6 +202,9 @@ def _endpoint(
 
 def _incoming(request: Request) -> Incoming:
     async def body() -> bytes:
+        length = request.headers.get("Content-Length", "")
+        if length.isdecimal() and int(length) > BODY_LIMIT:
+            raise ValueError(f"it is longer than {BODY_LIMIT} bytes")
         read = bytearray()
         async for chunk in request.stream():
             read += chunk

@@ -142,6 +142,15 @@ async def test_h8_a_hostile_start_form_is_refused_before_the_provider_is_asked(s
     assert len(stage.fake.ledger) == 0
 
 
+async def test_h8_a_form_announced_as_too_long_is_refused_before_it_arrives(stage: Stage) -> None:
+    await stage.serve()
+    reader, writer = await asyncio.open_connection("127.0.0.1", urlsplit(stage.url).port)
+    writer.write(b"POST /oauth/start HTTP/1.1\r\nHost: x\r\nContent-Length: 20000\r\n\r\n")
+    async with asyncio.timeout(30):
+        assert b" 400 " in await reader.readline()
+    writer.close()
+
+
 async def test_h8_a_forged_host_does_not_change_the_callback(stage: Stage) -> None:
     await stage.serve()
     forged = {
