@@ -337,6 +337,8 @@ def _problem(
     status: int, given: _Given, report: ProblemReport, now: float | None, *, at_token_endpoint: bool
 ) -> Problem:
     is_success = status < _FIRST_REFUSAL
+    if report.form != "oauth_problem" and report.name == str(status):
+        report = replace(report, form="message", name="")  # the status once more names nothing
     meaning = canonical_name(
         report, _UNAUTHORIZED if is_success else status, at_token_endpoint=at_token_endpoint
     )

@@ -173,7 +173,7 @@ def from_body(text: str) -> ProblemReport:
         found = found if found.advice else report
     text = unescaped(text)
     report = _in_form(text)
-    if not report.name:
+    if not (report.name or report.advice):
         report = _in_text(text)
     return report if report.name or report.advice else found
 
@@ -245,6 +245,8 @@ def _in_form(text: str) -> ProblemReport:
     if _PROBLEM in given:
         return _problem(given)
     if next(iter(given), "") == "error":
+        if " " in given["error"]:
+            return ProblemReport("message", "", given["error"])
         return ProblemReport("error", given["error"], given.get("error_description", ""))
     return ProblemReport()
 
@@ -296,7 +298,7 @@ def _in_text(text: str) -> ProblemReport:
 
 
 # Gateways and LinkedIn: an element that is named for an error, and in it elements that hold text alone.
-_FAULT = re.compile(rf"{_HEAD}<(?:errors?|fault|intuitresponse|response)\b", re.ASCII | re.IGNORECASE)
+_FAULT = re.compile(rf"{_HEAD}<(?:errors?|fault|intuitresponse|response|rsp|lfm)\b", re.ASCII | re.IGNORECASE)
 _ELEMENT = re.compile(r"<([A-Za-z][\w.:-]{0,40}+)[^<>]*+>([^<>]++)</", re.ASCII)
 
 
@@ -310,9 +312,10 @@ def _in_elements(text: str) -> ProblemReport:
     report = _fragments(text)
     if not report.name:
         report = _in_intuit(elements)
-    return (
-        report if report.name or report.form == "message" else ProblemReport("message", "", _advice(elements))
-    )
+    if report.name or report.form == "message":
+        return report
+    # Last.fm: <lfm status="failed"><error code="9">Invalid session key…</error></lfm>
+    return ProblemReport("message", "", _advice(elements) or elements.get("error", ""))
 
 
 def _fragments(text: str) -> ProblemReport:
@@ -329,8 +332,9 @@ _OBJECT = re.compile(r'\{\s{0,64}+"')
 _MOST_TRIED = 8  # objects of one text: each may be as long as the rest of it
 _SAYING = (
     *("error_description", "message", "faultstring", "info", "text", "detail", "description", "msg"),
-    *("error_text", "reason", "developer_message", "errormessage"),
+    *("error_text", "reason", "developer_message", "errormessage", "error_message", "error_msg"),
 )
+_TELLING = frozenset({*_SAYING, "title"})
 _NAME = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 _STATUS = re.compile(r"[1-5]\d\d", re.ASCII)
 
@@ -395,7 +399,22 @@ def _in_codes(value: Mapping[str, object]) -> ProblemReport:
     title = value.get("title")
     if isinstance(title, str) and value.keys() & {"detail", "status", "type"}:  # X's API v2, and RFC 9457
         return ProblemReport("title", title, advice)
-    return ProblemReport("message", "", advice)
+    return ProblemReport("message", "", advice or _first_words(value))
+
+
+def _first_words(value: Mapping[str, object]) -> str:
+    """Return the first words of a text at any depth that tells of an error, by the name of its member.
+
+    ImmobilienScout24 has `{"common.messages": [{"message": {"message": …}}]}`, Rails `{"errors": ["…"]}` or
+    `{"errors": {"base": ["…"]}}`, ServiceStack `{"ResponseStatus": {"Message": …}}`.
+    """
+    errors = value.get("errors")
+    if isinstance(errors, dict):
+        errors = next((item for item in errors.values() if item), None)
+    for item in _list(errors):
+        if isinstance(item, str) and " " in item:
+            return item
+    return next((text for name, text in _texts(value) if name in _TELLING and " " in text), "")
 
 
 def _codes(value: Mapping[str, object]) -> Iterator[ProblemReport]:

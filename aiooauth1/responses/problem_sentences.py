@@ -93,6 +93,14 @@ _INTRODUCTIONS = (
     "[unauthorized]. ",  # LinkedIn
     "Unauthorized: ",  # Schoology
 )
+# The status once more, or what the class of an error is called. MAAS, maasserver/api/auth.py, has
+# "Authorization Error: 'Invalid access token: …'".
+_INTRODUCTION = re.compile(
+    r"(?:http status )?401(?: - |: | )"
+    r"|(?:oauth|authorization|authentication)? ?(?:error|failed): |unauthorized: ",
+    re.ASCII | re.IGNORECASE,
+)
+_QUOTES = "'\""
 _NUMBER = re.compile(r"\d{5}:")  # Plurk's
 _BLANKS = re.compile(r"\s+")
 
@@ -172,6 +180,9 @@ def meaning_of_sentence(sentence: str, status: int, *, at_token_endpoint: bool =
         return ""
     for introduction in _INTRODUCTIONS:
         sentence = sentence.removeprefix(introduction)
+    sentence = _INTRODUCTION.sub("", sentence.strip(), count=1)
+    if sentence[:1] in _QUOTES and sentence[:1] == sentence[-1:]:
+        sentence = sentence[1:-1]
     said = _BLANKS.sub(" ", _NUMBER.sub("", sentence.strip(), count=1)).lower().rstrip(" .!")
     if said in _AMBIGUOUS:
         return ""

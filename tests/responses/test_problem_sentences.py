@@ -33,6 +33,24 @@ WORDS = r"""
 401 NonceRejected | WooCommerce | {"code":"woocommerce_rest_authentication_error","message":"Invalid nonce - nonce has already been used."}
 401 ProviderError | WooCommerce | {"code":"woocommerce_rest_authentication_error","message":"Consumer key is invalid."}
 401 ProviderError | WooCommerce | {"code":"woocommerce_rest_authentication_error","message":"The API key provided does not have read permissions."}
+401 TokenRejected | MAAS | Authorization Error: 'Invalid access token: tk'
+401 TimestampRefused | MAAS | Authorization Error: 'Expired timestamp: given 1700000000 and now 1700009999 has a greater difference than threshold 300'
+401 NonceRejected | MAAS | Authorization Error: 'Nonce already used: abc'
+401 ProviderError | MAAS | Authorization Error: Invalid API key.
+401 TokenRejected | ImmobilienScout24 | {"common.messages":[{"message":{"messageCode":"ERROR_COMMON_ACCESS_DENIED","message":"Invalid access token"}}]}
+401 TokenRejected | Rails, a list | {"errors":["Invalid access token"]}
+401 TokenRejected | Rails, by field | {"errors":{"base":["Invalid access token"]}}
+401 TokenRejected | an API with the status as code | {"errors":[{"code":401,"message":"Invalid access token"}]}
+401 TokenRejected | ServiceStack | {"ResponseStatus":{"ErrorCode":"401","Message":"Invalid access token"}}
+401 TokenRejected | an API with meta | {"meta":{"code":401,"error_message":"Invalid access token"}}
+401 TokenRejected | an API with error_msg | {"error_msg":"Invalid access token"}
+401 SignatureRejected | Vimeo with the status as code | <rsp stat="fail"><err code="401" msg="Invalid signature"/></rsp>
+401 TokenRejected | an element with text | <error>Invalid access token</error>
+401 TokenRejected | Last.fm's shape | <lfm status="failed"><error code="9">Invalid access token</error></lfm>
+401 TokenRejected | S3's shape | <Error><Code>401</Code><Message>Invalid access token</Message></Error>
+401 TokenRejected | a form with a sentence | error=Invalid+access+token
+401 TokenRejected | the status before it | HTTP Status 401 - Invalid access token
+403 ProviderError | a title of something else | {"errors":["No such album"]}
 401 SignatureRejected | Magento 2 | oauth_problem=The+signature+is+invalid.+Verify+and+try+again.
 401 SignatureRejected | Magento 2 | {"message":"The signature is invalid. Verify and try again."}
 401 NonceRejected | Magento 2 | oauth_problem=The+nonce+is+already+being+used+by+the+consumer+with+ID+1
