@@ -157,7 +157,9 @@ NONCE_USED = 'OAuth oauth_problem="nonce_used"'
         ([], "oauth_problem_advice=Because+of+that&oauth_problem=x", "x", "Because of that"),
     ],
 )
-def test_which_report_counts(challenges: list[str], body: str, name: str, advice: str | None) -> None:
+def test_of_several_reports_the_challenge_and_the_first_field_count(
+    challenges: list[str], body: str, name: str, advice: str | None
+) -> None:
     headers = [("X-Problem", 'oauth_problem="user_refused"')]  # another field says nothing
     headers += [("WWW-Authenticate", challenge) for challenge in challenges]
     problem = read_problem(401, headers, body.encode())
@@ -296,7 +298,7 @@ SHOWN = {
     "encoded with slashes bare": quote(SECRET),
     "encoded as a form": quote_plus(SECRET),
     "encoded as a form, twice": quote(quote_plus(SECRET), safe=""),
-    "every byte encoded": "".join(f"%{octet:02X}" for octet in SECRET.encode()),
+    "every byte encoded": "".join(f"%{byte:02X}" for byte in SECRET.encode()),
 }
 
 

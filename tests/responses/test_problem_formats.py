@@ -12,6 +12,7 @@ from collections.abc import Callable
 import pytest
 from authlib.common.urls import url_encode  # type: ignore[import-untyped]  # Authlib has no type information
 from authlib.oauth1.rfc5849 import errors as authlib_errors  # type: ignore[import-untyped]
+from mutations import mutated
 from oauthlib.oauth1.rfc5849 import errors as oauthlib_errors
 from real_refusals import BASE_STRING, FORMS, SECRETS, Form, assert_fit_to_be_shown
 
@@ -375,24 +376,12 @@ PIECES += (
 PIECES += [b"base string: ", b'"message":"']
 
 
-def damaged(octets: bytes, chance: random.Random) -> bytes:
+def damaged(data: bytes, chance: random.Random) -> bytes:
+    """Damage a refusal in one to four ways, and put a secret in it, or none."""
     for _ in range(chance.randrange(1, 5)):
-        at, other = sorted((chance.randrange(len(octets) + 1), chance.randrange(len(octets) + 1)))
-        what = chance.randrange(6)
-        if what == 0:
-            octets = octets[:at] + bytes([chance.randrange(256)]) + octets[at + 1 :]
-        elif what == 1:
-            octets = octets[:at] + octets[other:]
-        elif what == 2:
-            octets = octets[:other]
-        elif what == 3:
-            octets = octets[:at] + chance.choice(PIECES) + octets[at:]
-        elif what == 4:
-            octets = octets[:at] + octets[at:other] * chance.randrange(2, 40) + octets[other:]
-        else:
-            octets += chance.choice(FORMS).body.encode()
-    at = chance.randrange(len(octets) + 1)
-    return octets[:at] + chance.choice(["", *SPELLED]).encode() + octets[at:]
+        data = mutated(data, chance, [*PIECES, chance.choice(FORMS).body.encode()])
+    at = chance.randrange(len(data) + 1)
+    return data[:at] + chance.choice(["", *SPELLED]).encode() + data[at:]
 
 
 def test_damaged_refusals_are_read_and_say_that_a_token_is_dead_only_if_they_did() -> None:

@@ -24,7 +24,7 @@ BASE = "GET&https%3A%2F%2Fapi.example%2F&a%3D1"
         ("token_rejected", TokenRejected, "Connect the user again"),
     ],
 )
-def test_an_explanation_says_what_it_means_and_what_to_do_there(
+def test_an_explanation_names_the_meaning_the_clock_and_the_provider_s_hint(
     meaning: str, kind: type[ProviderError], says: str
 ) -> None:
     hints = {meaning: "do this first", "other": "never shown"}

@@ -139,7 +139,7 @@ def test_one_plain_sentence_becomes_the_advice_and_shows(sentence: str) -> None:
 @pytest.mark.parametrize(
     "body", ["Unauthorized", "<b>No page is advice</b>", "a b\nc", "{ broken", "x " * 300]
 )
-def test_what_is_no_plain_sentence_is_no_advice(body: str) -> None:
+def test_a_body_that_is_not_one_plain_sentence_gives_no_advice(body: str) -> None:
     assert read_problem(401, [], body.encode()).advice is None
 
 

@@ -52,7 +52,7 @@ def test_a_retry_after_is_digits_or_a_date_or_nothing(value: str, seconds: float
     assert retry_after(value, NOW) == seconds
 
 
-def test_an_http_date_is_read_and_anything_else_is_none() -> None:
+def test_an_http_date_of_other_than_ascii_is_none() -> None:
     assert http_date("Mon, 21 Sep 2026 14:13:20 GMT") == NOW
     assert http_date("Ⅿon, 21 Sep 2026 14:13:20 GMT") is None  # noqa: RUF001  a roman numeral
 

@@ -30,7 +30,7 @@ PLACE = ("access", "x", "ann")
 
 
 @given(st.binary(max_size=200), st.lists(st.text(st.characters(), max_size=20), max_size=4))
-def test_what_was_sealed_opens(plain: bytes, place: list[str]) -> None:
+def test_a_sealed_record_opens_in_its_place(plain: bytes, place: list[str]) -> None:
     encryption = Encryption(NEW, OLD)
     assert encryption.open(encryption.seal(plain, *place), *place) == plain
 

@@ -52,16 +52,16 @@ async def test_pending_records_are_bounded_in_bytes_too() -> None:
     assert await store.add_pending("x", "d", b"d" * 29_000, ttl=60)
 
 
-def test_a_bound_of_nothing_is_refused() -> None:
+def test_a_bound_below_1_is_refused() -> None:
     with pytest.raises(ValueError, match="must be 1 or more"):
         MemoryStore(max_pending=0)
     with pytest.raises(ValueError, match="must be 1 or more"):
         MemoryStore(max_pending_bytes=0)
 
 
-async def test_a_store_without_bulk_puts_gets_single_ones() -> None:
+async def test_many_tokens_are_put_one_by_one_in_a_store_without_bulk_puts() -> None:
     class Own:
-        """A store of somebody's own, with what the protocol asks for."""
+        """A store with no more than the protocol asks for."""
 
         def __init__(self) -> None:
             self.inner = MemoryStore()
@@ -74,7 +74,7 @@ async def test_a_store_without_bulk_puts_gets_single_ones() -> None:
     assert await own.inner.get_access_token("x", "user 7") == tokens["user 7"]
 
 
-def test_each_value_goes_at_its_own_end() -> None:
+def test_each_value_expires_by_its_own_ttl() -> None:
     """Against a dict that looks at all of them each time, with times to live of every kind."""
     dice = random.Random(5849)  # noqa: S311 - the same values each time
     now = 0.0
@@ -100,7 +100,7 @@ def test_each_value_goes_at_its_own_end() -> None:
 
 
 @pytest.mark.parametrize("ttl", [0, -1, float("nan"), float("inf")])
-def test_a_time_to_live_has_an_end(ttl: float) -> None:
+def test_a_ttl_that_is_not_a_positive_number_is_refused(ttl: float) -> None:
     values = ExpiringDict(lambda: 0.0)
     with pytest.raises(ValueError, match="ttl must be a positive number of seconds"):
         values.add(b"key", b"value", ttl)
@@ -128,7 +128,7 @@ asyncio.run(main())
 
 
 def test_100000_abandoned_handshakes_take_60_mib() -> None:
-    done = subprocess.run(  # noqa: S603 - our own program, in a process whose memory nobody has used before
+    done = subprocess.run(  # noqa: S603 - our own program, in a fresh process
         [sys.executable, "-c", MEASURE], capture_output=True, text=True, check=True, timeout=50
     )
     taken = float(done.stdout)
