@@ -81,11 +81,6 @@ def test_the_realm_is_not_signed() -> None:
     assert (with_realm.url(), with_realm.body()) == (plain.url(), plain.body())
 
 
-def test_a_request_parameter_called_realm_is_signed() -> None:
-    assert "realm%3Dx" in signed(url="http://example.com/r?realm=x").base_string
-    assert "realm%3Dx" in signed("POST", form=b"realm=x").base_string
-
-
 def test_two_legged_requests_have_no_token_and_an_empty_token_secret() -> None:
     signature = signed(token=None)
     assert "oauth_token" not in dict(signature.parameters)
@@ -150,29 +145,6 @@ def test_query_and_form_are_both_signed_with_every_repeated_pair() -> None:
     form = [("a", "1"), ("a", ""), ("c", "%zz")]
     expected = normalize_parameters([*signed().parameters[:-1], *query, *form]).replace("&c=", "&b=%FF&c=")
     assert signature.base_string == f"PUT&http%3A%2F%2Fexample.com%2Fr&{percent_encode(expected)}"
-
-
-@pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "M-SEARCH"])
-def test_a_form_is_signed_whatever_the_method(method: str) -> None:
-    signature = signed(method, form=b"b=x+y")
-    assert signature.base_string.startswith(f"{method}&")
-    assert "%26oauth_version%3D1.0" in signature.base_string
-    assert "&b%3Dx%2520y%26" in signature.base_string
-
-
-@pytest.mark.parametrize("form", [b"", b"&", b"&&&", []])
-def test_an_empty_form_adds_nothing(form: bytes | list[tuple[str, str]]) -> None:
-    assert signed("POST", form=form).base_string == signed("POST").base_string
-
-
-def test_pairs_and_the_bytes_that_they_become_are_one_form() -> None:
-    pairs = [("status", "Hello Ladies + Gentlemen, ☃!"), ("a", ""), ("status", "é&=;")]
-    from_pairs = signed("POST", form=iter(pairs))
-    octets = b"status=Hello%20Ladies%20%2B%20Gentlemen%2C%20%E2%98%83%21&a=&status=%C3%A9%26%3D%3B"
-    from_octets = signed("POST", form=octets)
-    assert from_pairs.value == from_octets.value
-    assert from_pairs.body() == from_octets.body()
-    assert from_pairs.body().startswith(octets + b"&oauth_")
 
 
 @pytest.mark.parametrize(
