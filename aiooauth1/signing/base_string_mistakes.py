@@ -162,7 +162,7 @@ def _lower_escapes(recipe: Recipe, _: SentRequest) -> Iterator[Recipe]:
 
 
 def _bare_characters(recipe: Recipe, _: SentRequest) -> Iterator[Recipe]:
-    """Characters that a form's or JavaScript's encoder leaves bare."""
+    """Leave characters bare that encoders of forms or JavaScript do not encode."""
     for characters in ("!*'()", "/", ":/", "*", "!", "'", "()", "[]", ","):
 
         def step(text: str, characters: str = characters) -> str:
@@ -309,7 +309,7 @@ def _form_type(recipe: Recipe, request: SentRequest) -> Iterator[Recipe]:
 
 
 def _values(recipe: Recipe, _: SentRequest) -> Iterator[Recipe]:
-    """Values as they were before something changed them: an editor, a browser, a template, a database."""
+    """Undo what an editor, browser, template or database does to a value."""
     changes: tuple[Callable[[bytes], bytes], ...] = (
         lambda value: value.replace(b"\r\n", b"\n"),
         lambda value: value.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"),
@@ -505,7 +505,7 @@ _BASE: list[tuple[str, RecipeVariants, str, str]] = [
     ("signed_twice", _signed_twice, "Parameters that were sent once were signed twice.",
      "Sign each parameter as often as it is sent: take the query from the URL or from `params`, not both."),
     ("query_in_uri", _query_in_uri, "The query or fragment was signed as a part of the base string URI.",
-     "Cut the URI at the question mark, sign the query as parameters, and leave the fragment out."),
+     "End the URI before the ?, sign the query as parameters, and leave the fragment out."),
     ("html_escaped", _html_escaped, "The URL was signed with &amp; in place of &.",
      "Unescape a URL that was read from HTML."),
     ("form_left_out", _no_form, "The form was not signed.",
@@ -513,7 +513,7 @@ _BASE: list[tuple[str, RecipeVariants, str, str]] = [
     ("form_type_missing", _form_type, "The body was signed as a form, and is not sent as one.",
      "Send it with Content-Type: application/x-www-form-urlencoded."),
     ("json_signed", _json, "The JSON body was signed as if it were a form.",
-     "Sign no body but a form; a JSON body takes no part, or its hash as oauth_body_hash."),
+     "Sign a body only if it is a form; of a JSON body sign nothing, or its oauth_body_hash."),
     ("multipart_signed", _multipart, "The text fields of the multipart body were signed.",
      "Leave them out, unless the provider wants them signed (Provider(sign_multipart_text=True))."),
     ("version_not_as_sent", _version, "oauth_version was sent and not signed, or signed and not sent.",
@@ -528,7 +528,7 @@ _BASE: list[tuple[str, RecipeVariants, str, str]] = [
      "Sign it with the other oauth_ parameters."),
     ("protocol_parameter_left_out", _protocol_left_out,
      "One of oauth_consumer_key, oauth_nonce, oauth_timestamp and the like was sent and not signed.",
-     "Sign every oauth_ parameter that is sent, but oauth_signature."),
+     "Sign every oauth_ parameter that is sent, except oauth_signature."),
     ("timestamp_not_as_sent", _timestamp, "Another oauth_timestamp was signed than sent.",
      "Read the clock once for each request, in whole seconds, and sign what is sent."),
     ("signature_signed", _signature_signed, "An empty oauth_signature was signed.",
@@ -537,7 +537,7 @@ _BASE: list[tuple[str, RecipeVariants, str, str]] = [
     ("empty_values_left_out", _empty_left_out, "Parameters with an empty value were not signed.",
      "Sign them: the pair is name=."),
     ("repeated_names_merged", _repeats_merged,
-     "Of a name that is sent several times only one value was signed.",
+     "Only one value of a repeated name was signed.",
      "Keep parameters as pairs, not in a dict."),
     ("parameter_left_out", _parameter_left_out, "A part of the query or form was not signed.",
      "Sign every parameter that is sent: also those of the URL when more are added to it."),
@@ -575,7 +575,7 @@ _BASE: list[tuple[str, RecipeVariants, str, str]] = [
     ("plus_for_space", _plus, "Spaces were encoded as + instead of %20.", "Encode a space as %20."),
     ("tilde_encoded", _tilde, "The tilde was encoded as %7E.", "Leave ~ as it is."),
     ("characters_left_bare", _bare_characters, "Characters such as ! * ' ( ) / were left bare.",
-     "Encode all but letters, digits and - . _ ~."),
+     "Encode everything except letters, digits and - . _ ~."),
     ("lower_case_escapes", _lower_escapes, "Escapes were written in lower case (%2f).", "Write them as %2F."),
     ("unsorted", _unsorted, "The parameters were not sorted.", "Sort them by encoded name, then by value."),
     ("natural_order", _natural,
@@ -585,7 +585,7 @@ _BASE: list[tuple[str, RecipeVariants, str, str]] = [
      "Sort by encoded name, then by encoded value; look for a proxy that reorders them."),
 ]  # fmt: skip
 
-# Those of many variants, which are combined with others last: as long as the search's bounds allow.
+# Mistakes with many variants. They are combined with others last, within the bounds of the search.
 WIDE = frozenset(
     {"values_changed", "parameter_left_out", "protocol_parameter_left_out", "timestamp_not_as_sent"}
 )

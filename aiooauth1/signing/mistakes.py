@@ -35,7 +35,7 @@ SIGNATURE_MISTAKES = {
     "plus": Cause("signature_plus", "A + of the signature became a space.", "Percent-encode the signature."),
     "escaped": Cause("signature_encoded_twice", "The signature was percent-encoded once too often.",
                      "Encode it once, when it is written into header, query or form."),
-    "ends": Cause("signature_white_space", "The signature has white space at an end.", "Strip it."),
+    "ends": Cause("signature_white_space", "The signature begins or ends with white space.", "Strip it."),
     "lines": Cause("signature_white_space", "The signature has line breaks in it.",
                    "Encode to base64 without line breaks (in Python b64encode, not encodebytes)."),
     "hex": Cause("signature_hex", "The signature is hexadecimal.", "Encode the digest's bytes to base64."),
@@ -48,7 +48,7 @@ SIGNATURE_MISTAKES = {
 
 
 def targets(signature: str) -> dict[str, Cause | None]:
-    """Return the texts that the given signature may stand for, each with the mistake in between, if any."""
+    """Return the signatures that a text may stand for, each with the mistake that changed it, or None."""
     found: dict[str, Cause | None] = {signature: None}
     for kind, text in (
         ("plus", signature.replace(" ", "+")),

@@ -188,27 +188,6 @@ def test_a_refused_url_is_not_in_the_message(url: str) -> None:
     assert (refusal.value.__cause__, refusal.value.__context__) == (None, None)
 
 
-@pytest.mark.parametrize(
-    ("given", "told"),
-    [
-        ({"signed_scheme": "ftp"}, "signed_scheme must be 'http' or 'https'"),
-        ({"signed_scheme": "HTTPS"}, "signed_scheme must be 'http' or 'https'"),
-        ({"signed_origin": "https://a.example/?a=1"}, "signed_origin must have no query or fragment"),
-        ({"signed_origin": "https://a.example/b#x"}, "signed_origin must have no query or fragment"),
-        (
-            {"natural_order": True, "sorted_parameters": True},
-            "natural_order does not go with sorted_parameters",
-        ),
-        ({"signed_origin": "ftp://blog.example"}, "signed_origin: the URL's scheme"),
-        ({"signed_origin": ""}, "signed_origin: the URL is not absolute"),
-    ],
-    ids=str,
-)
-def test_malformed_signing_rules_are_refused(given: dict[str, Any], told: str) -> None:
-    with pytest.raises(ValueError, match=f"^{re.escape(told)}"):
-        SigningRules(**given)
-
-
 # What it is
 
 

@@ -554,18 +554,3 @@ def test_a_method_without_a_key_may_be_given_by_its_name() -> None:
     for wrong in ("RSA-SHA1", "hmac-sha1", type(HMAC_SHA1), 5):
         with pytest.raises(TypeError, match=r"^(signature_method must be|no signature method is called)"):
             signed(cast("Any", wrong))
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "accepted"),
-    [
-        ("natural_order", 1, "True or False, not int"),
-        ("body_hash", "yes", "True or False, not str"),
-        ("realm_is_url", None, "True or False, not NoneType"),
-        ("signed_origin", b"https://h", "a str or None, not bytes"),
-        ("signed_scheme", True, "a str or None, not bool"),
-    ],
-)
-def test_rules_of_another_type_are_refused(name: str, value: Any, accepted: str) -> None:
-    with pytest.raises(TypeError, match=f"{name} must be {accepted}"):
-        SigningRules(**{name: value})
