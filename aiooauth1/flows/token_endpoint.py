@@ -19,7 +19,14 @@ from aiooauth1.session.redirects import REDIRECTS
 from aiooauth1.transport.delivery import ObservedRequest, observe, outcome_unknown, raise_if_not_cancelled
 from aiooauth1.transport.placement import apply_signature, compute_signature
 from aiooauth1.transport.public_only import private_address_in
-from aiooauth1.transport.request import FORM, sent_url, set_user_agent
+from aiooauth1.transport.request import (
+    FORM,
+    check_fields,
+    check_framing,
+    check_uncompressed,
+    sent_url,
+    set_user_agent,
+)
 
 
 if TYPE_CHECKING:
@@ -176,6 +183,10 @@ class SendOnceMiddleware:
         request.headers.popall(hdrs.CONTENT_TYPE, None)
         if ours.form is not None or ours.placement == "body":
             request.headers[hdrs.CONTENT_TYPE] = FORM
+        # A caller's session may also set what makes the server read another request than this one.
+        check_fields(request.headers)
+        check_framing(request)
+        check_uncompressed(request)
         set_user_agent(request, ours.user_agent, needed=ours.needs_user_agent)
         ours.prepare(sent_url(request), "0", 0)  # raise what cannot be signed before connecting
         self._request = observe(request, _SignedRequest)

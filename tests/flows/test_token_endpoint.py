@@ -434,6 +434,33 @@ async def test_a_caller_s_session_shares_no_cookies_or_headers() -> None:
         assert request.count(b"Authorization: OAuth ") == 1
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Transfer-Encoding": "chunked"},
+        {"transfer-encoding": "identity"},
+        {"Content-Length": "5"},
+        {"Content-Encoding": "gzip"},
+        {"Connection": "Authorization"},
+        {"Upgrade": "h2c"},
+        {"Transfer-Encoding ": "chunked"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("params", [{}, {"a": "b"}], ids=["no body", "a form"])
+async def test_headers_of_a_caller_s_session_that_change_how_the_request_is_read_are_refused(
+    headers: dict[str, str], params: dict[str, str]
+) -> None:
+    async with (
+        Endpoint(http(ACCESS)) as endpoint,
+        aiohttp.ClientSession(headers=headers) as session,
+        Handshake(endpoint.provider, CONSUMER, store=MemoryStore(), http=session) as handshake,
+    ):
+        with pytest.raises(SigningError):
+            await handshake.fetch_access_token(ASKED, VERIFIER, params=params)
+    assert not endpoint.requests
+
+
 async def test_our_own_session_keeps_no_cookies() -> None:
     async with Endpoint(http(ACCESS, Set_Cookie="user=alice")) as endpoint, endpoint.handshake() as handshake:
         for _ in range(2):
