@@ -30,7 +30,7 @@ from aiooauth1.responses.rate_limit import rate_limit
 from aiooauth1.responses.rate_limit_fields import TOO_MANY
 from aiooauth1.session.problem_reader import has_problem, raise_for_problem
 from aiooauth1.session.retry import SERVER_ERRORS, Retry
-from aiooauth1.transport.delivery import is_network_error
+from aiooauth1.transport.delivery import fails_again, is_network_error
 
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ class Sender:
             # elsewhere raises errors of its own.
             if not is_network_error(error):
                 raise
-            return Attempt(Meaning.NOT_SENT, error=error)
+            return Attempt(Meaning.FAILED if fails_again(error) else Meaning.NOT_SENT, error=error)
 
 
 async def _read(response: ClientResponse, method: str) -> Attempt:

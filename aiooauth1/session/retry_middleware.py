@@ -13,7 +13,6 @@ from aiohttp import (
     ClientHttpProxyError,
     ClientOSError,
     ClientResponseError,
-    InvalidURL,
     InvalidUrlRedirectClientError,
     NonHttpUrlRedirectClientError,
     Payload,
@@ -38,6 +37,7 @@ from aiooauth1.session.user_call import UserCall
 from aiooauth1.transport.clock import server_time
 from aiooauth1.transport.delivery import (
     SAFE_METHODS,
+    fails_again,
     is_network_error,
     outcome_unknown,
     raise_if_not_cancelled,
@@ -65,7 +65,6 @@ __all__ = ["UNEXPLAINED", "RetryMiddleware", "provider_time"]
 _LAST_SUCCESS = 299
 _FIRST_REFUSAL = 400
 _FIRST_FAULT = 500
-_PROXY_IS_BUSY = frozenset({408, 429})  # pools of proxies limit the rate of CONNECT (proxy.py#1530)
 UNEXPLAINED = 60.0  # seconds that a Date must be off before a 401 without a reason counts as clock skew
 
 logger: logging.Logger = logging.getLogger("aiooauth1.retry")
@@ -278,7 +277,7 @@ class RetryMiddleware(UserCall):
         failure, retry = self._told(error, request), self._retry
         self._maybe_done = self._maybe_done or request.has_begun
         is_refused = isinstance(failure, (SigningError, RedirectRefused))  # for the address it would go to
-        if retry is None or is_refused or _is_final(error) or not _has_body(request):
+        if retry is None or is_refused or fails_again(error) or not _has_body(request):
             return failure, None
         was_sent, key = request.has_begun, self._has_key
         if not may_retry_error(was_sent=was_sent, method=request.method, retry=retry, has_key=key):
@@ -510,13 +509,6 @@ def provider_time(problem: Problem) -> float | None:
     """Return the provider's time as its refusal tells it, in seconds since the epoch; None if it does not."""
     acceptable = problem.parameters.get("oauth_acceptable_timestamps", "")
     return server_time(acceptable, "") or problem.server_time
-
-
-def _is_final(error: Exception) -> bool:
-    """Say whether the same request fails in the same way whenever it is sent."""
-    if isinstance(error, ClientHttpProxyError):
-        return error.status < _FIRST_FAULT and error.status not in _PROXY_IS_BUSY
-    return isinstance(error, InvalidURL)
 
 
 def _has_body(request: SigningRequest) -> bool:

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from aiohttp import (
     ClientError,
+    ClientHttpProxyError,
     ClientRequest,
+    InvalidURL,
     RequestInfo,
     hdrs,
 )
@@ -35,6 +37,7 @@ __all__ = [
     "SAFE_METHODS",
     "ObservedRequest",
     "body_error",
+    "fails_again",
     "is_network_error",
     "observe",
     "outcome_unknown",
@@ -50,6 +53,8 @@ PRIVATE_NAMES = ("_on_chunk_request_sent", "_on_headers_request_sent")
 Trace hooks get URL and header fields from there, which nothing documented lets a subclass change.
 """
 
+_FIRST_FAULT = 500
+_PROXY_IS_BUSY = frozenset({408, 429})  # pools of proxies limit the rate of CONNECT (proxy.py#1530)
 _WRITES_BODY = "write_bytes"  # of aiohttp's ClientRequest
 _READS_STREAMS = "aiohttp.streams"
 _LIBRARIES = ("aiohttp", "asyncio", "ssl", "uvloop", "anyio", "aiohappyeyeballs")
@@ -120,6 +125,13 @@ def is_network_error(error: BaseException) -> bool:
         return True
     is_mistake = type(error).__module__ == "builtins" or isinstance(error, OAuth1Error)
     return isinstance(error, Exception) and not is_mistake
+
+
+def fails_again(error: BaseException) -> bool:
+    """Say whether the same request fails in the same way whenever it is sent."""
+    if isinstance(error, ClientHttpProxyError):
+        return error.status < _FIRST_FAULT and error.status not in _PROXY_IS_BUSY
+    return isinstance(error, InvalidURL)
 
 
 def raise_if_not_cancelled(*, has_begun: bool, closed: str) -> None:

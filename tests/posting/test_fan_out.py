@@ -8,8 +8,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from aiohttp import TCPConnector
+from aiohttp import ClientHttpProxyError, RequestInfo, TCPConnector
+from multidict import CIMultiDict, CIMultiDictProxy
 from posted import numbered, posts, sent_texts, store_for
+from yarl import URL
 
 from aiooauth1 import Consumer, OAuth1Session, OutcomeUnknown, RateLimited, StoreUnavailable, UnknownUser
 from aiooauth1.posting import (
@@ -377,6 +379,20 @@ async def test_a_refusal_is_sent_again_only_if_nothing_was_done(
 
 class ProxyError(Exception):
     """An error of another connector's own, as python-socks has it."""
+
+
+@pytest.mark.parametrize(("status", "attempts"), [(407, 1), (403, 1), (502, 3), (429, 3)])
+async def test_a_post_that_a_proxy_refuses_is_sent_again_only_if_that_may_pass(
+    monkeypatch: pytest.MonkeyPatch, session: OAuth1Session, status: int, attempts: int
+) -> None:
+    async def refuse(*_: Any, **__: Any) -> Any:
+        raise ClientHttpProxyError(info, (), status=status)
+
+    info = RequestInfo(URL("http://proxy.example"), "CONNECT", CIMultiDictProxy(CIMultiDict()))
+    monkeypatch.setattr(TCPConnector, "connect", refuse)
+    monkeypatch.setattr("aiooauth1.posting.run.backoff", lambda *_: 0.0)
+    (found,) = await outcomes(post_all(session, posts(1)))
+    assert (found.status, found.attempts) == ("failed", attempts)
 
 
 async def test_a_connector_that_fails_in_its_own_way_does_not_end_the_run(
