@@ -386,6 +386,16 @@ async def test_a_call_that_cannot_be_signed_is_refused_before_anything_is_sent(
     assert listener.connections == 0
 
 
+@pytest.mark.parametrize("retry", [None, Retry()], ids=["retry=None", "no idempotency_header"])
+async def test_an_idempotency_key_without_its_header_is_refused(
+    listener: Listener, retry: Retry | None
+) -> None:
+    async with signing(retry=retry) as session:
+        with pytest.raises(TypeError, match="idempotency_header"):
+            await session.post(listener.origin, idempotency_key="key-7")
+    assert listener.connections == 0
+
+
 @pytest.mark.parametrize("method", ["", "GET /", "GET\r\nX: y", "G\u00cbT"])
 async def test_an_invalid_http_method_is_refused(
     listener: Listener, session: OAuth1Session, method: str
@@ -759,6 +769,9 @@ MISTAKES: list[tuple[tuple[Any, ...], dict[str, Any], str]] = [
     ((CONSUMER,), {"signature_method": "HMAC-MD5"}, "HMAC-SHA256"),
     ((CONSUMER,), {"signature_method": 7}, "SignatureM"),
     ((CONSUMER,), {"store": {}}, "MemoryStore"),
+    ((CONSUMER,), {"store": MemoryStore}, "MemoryStore"),
+    ((CONSUMER,), {"on_token_rejected": lambda _: None}, "async def"),
+    ((CONSUMER,), {"on_token_rejected": "name"}, "async def"),
     ((CONSUMER,), {"provider": "x"}, "Provider"),
     ((CONSUMER,), {"retry": 3}, "Retry"),
     ((CONSUMER,), {"provider": Provider}, "the class Provider"),
@@ -780,7 +793,14 @@ MISTAKES: list[tuple[tuple[Any, ...], dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("arguments", "options", "told"), MISTAKES, ids=str)
+def shown(value: object) -> str:
+    """Return an id that is the same in each process: without an address in memory."""
+    return str(value).partition(" at 0x")[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "told"), MISTAKES, ids=lambda one: str(one).partition(" at 0x")[0]
+)
 def test_a_mistake_at_construction_says_what_to_write(
     arguments: tuple[Any, ...], options: dict[str, Any], told: str
 ) -> None:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
-from aiohttp import TCPConnector, web
-from wire.listener import Arrival, Listener, Names, ok, reply
+from aiohttp import TCPConnector
+from wire.listener import Arrival, Listener, ok, reply
 from wire.oracle import oauth_parameters, verified
 from wire.people import CONSUMER, SECRETS, TOKEN, provider_at, store_of
 
@@ -19,7 +19,6 @@ from aiooauth1 import (
     AccessToken,
     MemoryStore,
     OAuth1Session,
-    Provider,
     Retry,
     StoreCorrupt,
     StoreUnavailable,
@@ -32,7 +31,6 @@ from aiooauth1.signing import HMAC_SHA1
 from aiooauth1.stores.cached import CachedStore
 from aiooauth1.stores.redis import RedisStore
 from aiooauth1.stores.sqlite import SQLiteStore
-from aiooauth1.testing import FakeProvider
 
 
 if TYPE_CHECKING:
@@ -474,60 +472,7 @@ async def test_a_rejected_token_is_told_of_though_the_call_is_cancelled_during_t
     assert told.rejections == [REJECTION]
 
 
-# Many users at once, while tokens come and go
-
 EACH = 10
-
-
-async def sets_a_cookie(request: web.BaseRequest, answer: web.StreamResponse) -> None:
-    del request
-    answer.headers["Set-Cookie"] = "sid=somebody; Path=/"
-
-
-async def test_three_hundred_users_at_once_get_their_own_tokens_while_some_are_replaced_or_revoked() -> None:
-    users = [f"user {number}" for number in range(300)]
-    replaced, revoked = set(users[::5]), set(users[1::75])  # below the five at which tokens are kept
-    store, told, outcomes = MemoryStore(), Told(), dict[str, list[Any]]()
-    async with FakeProvider() as fake, TCPConnector(limit=300, resolver=Names()) as connector:
-        # By a name, since a jar that keeps cookies takes none from an address.
-        home = Provider(fake.provider.name, base_url=fake.url.replace("127.0.0.1", "localhost"))
-        fake.after = sets_a_cookie
-        owners: dict[str, str] = {}
-
-        async def connect(user: str) -> str:
-            token = fake.issue_access_token(user)
-            owners[token.key] = user
-            await store.put_access_token(home.name, user, token)
-            return token.key
-
-        async def use(session: OAuth1Session, user: str) -> None:
-            key = await connect(user)
-            for number in range(EACH):
-                was_told = key in told.keys
-                try:
-                    outcome: Any = await post(session, user, data={"status": user})
-                except UnknownUser:
-                    outcome = UnknownUser
-                assert not was_told or outcome is UnknownUser
-                outcomes.setdefault(user, []).append(outcome)
-                if number == 2 and user in replaced:
-                    await connect(user)
-                if number == 2 and user in revoked:
-                    fake.revoke(key)
-
-        options: dict[str, Any] = {"connector": connector, "on_token_rejected": told}
-        async with OAuth1Session(fake.consumer, provider=home, store=store, **options) as session:
-            await asyncio.gather(*(use(session, user) for user in users))
-        assert {owners[key] for key in told.keys} == revoked
-        assert len(told.keys) == len(revoked)
-        for user in users:
-            dead = [401] + [UnknownUser] * (EACH - 4)
-            assert outcomes[user] == [201] * 3 + (dead if user in revoked else [201] * (EACH - 3))
-        for arrival in fake.ledger:
-            named = f"status={owners[arrival.token_key or ''].replace(' ', '%20')}"
-            assert (arrival.body, arrival.header("Cookie")) == (named.encode(), None)
-        assert {arrival.why for arrival in fake.refused()} == {"token_revoked"}
-        assert len({arrival.nonce for arrival in fake.ledger}) == len(fake.ledger)
 
 
 # No request is signed with a token after its discard returned
@@ -706,15 +651,3 @@ async def test_disconnect_discards_the_token(listener: Listener, store: Any) -> 
         with pytest.raises(UnknownUser):
             await post(session)
     assert listener.arrivals == []
-
-
-@pytest.mark.parametrize("given", [lambda _: None, "name"], ids=["a lambda", "a text"])
-def test_a_handler_that_is_not_a_coroutine_function_is_refused(given: Any) -> None:
-    with pytest.raises(TypeError, match="async def"):
-        OAuth1Session(CONSUMER, on_token_rejected=given)
-
-
-def test_a_class_instead_of_a_store_is_refused() -> None:
-    given: Any = MemoryStore
-    with pytest.raises(TypeError, match="MemoryStore"):
-        OAuth1Session(CONSUMER, store=given)

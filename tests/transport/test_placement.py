@@ -29,7 +29,6 @@ from aiooauth1 import (
     MemoryStore,
     OAuth1Session,
     Provider,
-    ProviderError,
     RedirectRefused,
     Retry,
     SigningError,
@@ -480,9 +479,6 @@ async def test_neither_responses_nor_aiohttp_s_errors_show_what_was_signed(
     assert leaks("\n".join(shown).replace(echoed, ""), secrets) == []
 
 
-# What other people's verifiers cannot take
-
-
 @pytest.mark.parametrize("placement", ["query", "body"])
 @pytest.mark.parametrize("kind", [OauthlibJudge, AuthlibJudge])
 async def test_oauthlib_and_authlib_accept_a_whole_handshake(kind: type[Judge], placement: Placement) -> None:
@@ -503,51 +499,3 @@ async def test_oauthlib_and_authlib_accept_a_whole_handshake(kind: type[Judge], 
         async with OAuth1Session(consumer_of(judge), token, provider=provider) as session:
             await session.post("posts", data={"status": "Hello"})
         assert judge.verdicts[0].user == "alice"
-
-
-# Both libraries decode the values of `oauth_` parameters once more than they were encoded, wherever they come
-# from; Authlib in the header as well. So what still looks encoded after decoding is refused, though it is
-# signed rightly: FakeProvider, which decodes once, takes the same request.
-TWICE: list[tuple[type[Judge], Placement]] = [
-    (OauthlibJudge, "query"),
-    (OauthlibJudge, "body"),
-    (AuthlibJudge, "query"),
-    (AuthlibJudge, "body"),
-    (AuthlibJudge, "header"),
-]
-
-
-@pytest.mark.parametrize(("kind", "placement"), TWICE)
-async def test_a_known_difference_in_callbacks_that_hold_an_escape(
-    kind: type[Judge], placement: Placement
-) -> None:
-    callback = f"{CALLBACK}?s=a%20b"
-    async with kind() as judge, FakeProvider() as fake:
-        refusing = provider_of(judge, request_token_placement=placement)
-        async with Handshake(refusing, consumer_of(judge), store=MemoryStore()) as handshake:
-            with pytest.raises(ProviderError):
-                await handshake.begin(callback, bind="browser")
-        taking = replace(fake.provider, request_token_placement=placement)
-        async with Handshake(taking, fake.consumer, store=MemoryStore()) as handshake:
-            pending = await handshake.begin(callback, bind="browser")
-            assert (await fake.approve(pending.url)).startswith(f"{callback}&oauth_token=")
-        (seen,) = fake.accepted("request_token")
-        assert [*_where(seen)] == [placement]
-
-
-async def test_oauthlib_decodes_once_in_the_header() -> None:
-    async with OauthlibJudge() as judge:
-        async with Handshake(provider_of(judge), consumer_of(judge), store=MemoryStore()) as handshake:
-            pending = await handshake.begin(f"{CALLBACK}?s=a%20b", bind="browser")
-        assert judge.book.request_tokens[pending.request_token.key].callback == f"{CALLBACK}?s=a%20b"
-
-
-@pytest.mark.parametrize("placement", ["query", "body"])
-async def test_a_known_difference_in_plaintext_secrets_that_must_be_encoded(placement: Placement) -> None:
-    async with OauthlibJudge() as judge:
-        token = token_for(judge, "alice", "100%26")
-        with pytest.raises(AssertionError, match="wrong: signature"):
-            await _show(judge, NOTHING, placement, token=token, signature_method=PLAINTEXT, allow_http=True)
-        judge.arrivals.clear()
-        judge.verdicts.clear()
-        await _show(judge, NOTHING, placement, token=token, signature_method=HMAC_SHA1)
