@@ -64,8 +64,8 @@ def _unescaped(raw: bytes) -> tuple[bytes, list[int], list[int]]:
     here, there, behind, at = [0], [0], 0, 0
     for found in _ESCAPE.finditer(raw):
         begin, end = found.span()
-        octet = found[1]
-        sign = bytes.fromhex(octet.decode()) if octet is not None else _sign(found)
+        byte = found[1]
+        sign = bytes.fromhex(byte.decode()) if byte is not None else _sign(found)
         pieces += (raw[at:begin], sign)
         behind += begin - at + len(sign)
         at = end

@@ -1,6 +1,6 @@
-"""One question for all who wait: reads that are asked for at the same time go to the back end together.
+"""Concurrent reads go to the back end together, as one question.
 
-No reader is given what was there before a write that has returned.
+No reader gets an answer that is older than a write that has returned.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _PATIENCE = 0.02  # seconds after which a question that hangs no longer holds ba
 
 
 class _Readers:
-    """How many read one key at the moment, and how many writes of that key have returned meanwhile."""
+    """How many tasks are reading a key, and how many writes of it have returned since the first began."""
 
     __slots__ = ("count", "writes")
 
@@ -38,10 +38,10 @@ class _Readers:
 
 
 class FreshReads(Generic[_K]):
-    """Reads again wherever an answer may be older than a write that has returned.
+    """Repeats a read whose answer may be older than a write that has returned.
 
-    An answer and the end of a write come over different connections, and through different tasks: after a
-    token was discarded, no other task may go on with it.
+    A read and a write use different connections and tasks, so an old answer may arrive after the write has
+    returned: a token that was discarded would be used again.
     """
 
     __slots__ = ("_readers",)
@@ -50,7 +50,7 @@ class FreshReads(Generic[_K]):
         self._readers: dict[_K, _Readers] = {}
 
     async def read(self, key: _K, ask: Callable[[_K], Awaitable[_T]]) -> _T:
-        """Return what `ask` answers for a key, asked again after each write of it that returned meanwhile."""
+        """Return what `ask` answers for a key; if a write of it returned meanwhile, ask again."""
         readers = self._readers.get(key)
         if readers is None:
             readers = self._readers[key] = _Readers()
@@ -84,7 +84,7 @@ class ReadBatcher(Generic[_K, _V]):
         timeout: How many seconds a reader waits.
         late: Makes the error of a reader whose time is up, from what is known of why.
         node: Names the node that holds a key. A question has keys of one node only, so that a node that hangs
-            delays nobody else's. None: one node holds them all.
+            delays no other node's reads. None: one node holds all keys.
     """
 
     def __init__(
@@ -109,11 +109,11 @@ class ReadBatcher(Generic[_K, _V]):
         return await self._fresh.read(key, self._read)
 
     def note_write(self, key: _K) -> None:
-        """Note that a write of a key is about to return: who reads that key asks again."""
+        """Note that a write of a key is about to return: those who are reading it ask again."""
         self._fresh.note_write(key)
 
     async def aclose(self) -> None:
-        """End the questions under way. Whoever waits is told that the store did not answer."""
+        """Cancel the questions under way. Their readers get `StoreUnavailable`."""
         for reads in self._nodes.values():
             await reads.aclose()
 
@@ -147,7 +147,7 @@ class _NodeReads(Generic[_K, _V]):
     async def read(self, key: _K) -> _V:
         """Return the answer for one key, which other readers may have asked for as well."""
         loop = asyncio.get_running_loop()
-        if self._loop is not loop:  # what was begun in a loop that has ended never comes to an end
+        if self._loop is not loop:  # tasks of a loop that has ended never finish
             self._loop, self._waiting, self._questions = loop, {}, set()
             self._is_due, self._is_alone, self._patience = False, False, None
         if not (self._is_due or self._is_alone or self._questions or self._waiting):
@@ -156,7 +156,7 @@ class _NodeReads(Generic[_K, _V]):
         self._waiting.setdefault(key, []).append(answer)
         if not (self._is_due or self._is_alone or self._questions):
             self._is_due = True
-            loop.call_soon(self._start)  # so that keys asked for in the same turn of the loop go along
+            loop.call_soon(self._start)  # so that keys of the same loop iteration join
         elif self._patience is None and not self._is_due:
             self._patience = loop.call_later(_PATIENCE, self._hurry)
         timer = loop.call_later(self._timeout, self._expire, answer)
@@ -166,7 +166,7 @@ class _NodeReads(Generic[_K, _V]):
             timer.cancel()
 
     async def _read_alone(self, key: _K) -> _V:
-        """Ask for one key in the reader's own task, which costs least; who comes meanwhile is gathered."""
+        """Ask for one key in the reader's own task, which costs least; later readers are gathered."""
         self._is_alone = True
         try:
             (answer,) = await self._ask((key,))
@@ -179,7 +179,7 @@ class _NodeReads(Generic[_K, _V]):
         return answer
 
     async def aclose(self) -> None:
-        """End the questions under way, and tell all who wait that the store did not answer."""
+        """Cancel the questions under way; all readers get `StoreUnavailable`."""
         for question in self._questions:
             question.cancel()
         if self._questions:
@@ -238,5 +238,5 @@ class _NodeReads(Generic[_K, _V]):
 
 
 def _copy(error: Exception) -> Exception:
-    # One exception that many raise would mix up their tracebacks, and those of the question have records.
+    # One exception in many tasks would mix up their tracebacks, and the question's own frames hold records.
     return type(error)(*error.args) if isinstance(error, (OAuth1Error, RuntimeError)) else error

@@ -37,21 +37,21 @@ __all__ = ["CachedStore"]
 
 
 class _User(NamedTuple):
-    """Whose token: a provider and the application's own name for a user of it."""
+    """A provider, and the application's own name for a user of it."""
 
     provider: str
     name: str
 
 
 class _Cached(NamedTuple):
-    """A token, and until when it may be given out."""
+    """A token, and until when it may be returned."""
 
     token: AccessToken
     until: float
 
 
 class _Read(NamedTuple):
-    """A read of the store under way, and when it began: what it answers is no older than that."""
+    """A read of the store under way, and when it began: its answer is no older than that."""
 
     task: asyncio.Task[AccessToken | None]
     began: float
@@ -67,18 +67,18 @@ class _Write:
 
 
 class CachedStore:
-    """A read-through cache around a store, itself one: give the same one to session and handshake.
+    """A store that caches another one's access tokens: give it to session and handshake alike.
 
-    What is written through it shows at once. What other processes write shows within `ttl` seconds. That a
-    user has no token is not kept: whom another process has just connected is known here at the next request.
-    However many ask for one user at a time, the store is asked once; where that fails, they all fail with its
-    error and the next one asks again. Pending handshakes go straight to the store.
+    Writes through it show at once, those of other processes within `ttl` seconds. That a user has no token is
+    not cached: a user whom another process has just connected is known here at the next request. Concurrent
+    reads of one user are one read of the store; if it fails, they all fail with its error, and the next one
+    asks again. Pending handshakes go straight to the store.
 
     The store inside stays yours: closing this one does not close it.
 
     Args:
         store: The store to keep tokens of. If it keeps pending handshakes, so does this one.
-        size: How many tokens to keep; beyond that the one unused for longest goes.
+        size: How many tokens to keep; beyond that the one unused for longest is dropped.
         ttl: For how many seconds to keep one. 0 keeps nothing.
         clock: Seconds from any beginning, never going back.
 
@@ -118,11 +118,11 @@ class CachedStore:
         self._size = size
         self._ttl = ttl
         self._clock = clock
-        self._cached: OrderedDict[_User, _Cached] = OrderedDict()  # the one unused for longest stands first
+        self._cached: OrderedDict[_User, _Cached] = OrderedDict()  # the one unused for longest is first
         self._reads: dict[_User, _Read] = {}  # those that a new caller may join
         self._writes: dict[_User, list[_Write]] = {}
         self._fresh: FreshReads[_User] = FreshReads()
-        # All reads: the loop holds tasks but weakly.
+        # Every read: the event loop keeps only weak references to tasks.
         self._tasks: set[asyncio.Task[AccessToken | None]] = set()
 
     async def __aenter__(self) -> Self:
@@ -135,7 +135,7 @@ class CachedStore:
         """Forget all tokens and end the reads under way. The store inside stays open."""
         self._cached.clear()
         self._reads.clear()
-        # After a fork, say, reads of another loop stand here too, and they never end in this one.
+        # After a fork there may be reads of another event loop, which never end in this one.
         tasks = [task for task in self._tasks if _is_here(task)]
         for task in tasks:
             task.cancel()
@@ -164,13 +164,13 @@ class CachedStore:
                 return cached.token
             del self._cached[whose]
         read = self._reads.get(whose)
-        # An older answer would not be fresh enough, and one that is due in another loop never comes here.
+        # An older answer is not fresh enough, and one due in another loop never arrives in this one.
         if read is None or now >= read.began + self._ttl or not _is_here(read.task):
             read = self._read(whose, now)
         return await _answer(read.task)
 
     async def put_access_token(self, provider: str, user: str, token: AccessToken) -> None:
-        """Store the user's token in place of any other.
+        """Store the user's token, replacing any other.
 
         Raises:
             StoreUnavailable: If the store did not answer in time; whether the token is stored is not known.
@@ -181,7 +181,7 @@ class CachedStore:
             write.stored = token
 
     async def put_access_tokens(self, provider: str, tokens: Mapping[str, AccessToken]) -> None:
-        """Store the tokens of many users, each in place of any other.
+        """Store the tokens of many users, each replacing any other.
 
         Raises:
             StoreUnavailable: If the store did not answer in time; which tokens are stored is not known.
@@ -194,7 +194,7 @@ class CachedStore:
             await put_access_tokens(self._store, provider, tokens)
 
     async def replace_access_token(self, provider: str, user: str, old_key: str, token: AccessToken) -> bool:
-        """Store the token only while the stored one's key is `old_key`; say whether it is stored.
+        """Replace the user's token if its key is still `old_key`; return whether the new one is stored.
 
         Raises:
             StoreUnavailable: If the store did not answer in time; whether the token is stored is not known.
@@ -208,7 +208,7 @@ class CachedStore:
         return replaced
 
     async def discard_access_token(self, provider: str, user: str, key: str | None = None) -> bool:
-        """Forget the user's token, if a key is given only the one of that key; say whether it went.
+        """Delete the user's token, with `key` only if it has that key; return whether it was deleted.
 
         Raises:
             StoreUnavailable: If the store did not answer in time; whether the token is stored is not known.
@@ -221,12 +221,12 @@ class CachedStore:
             return await self._store.discard_access_token(provider, user, key)
 
     def users(self, provider: str) -> AsyncIterator[str]:
-        """Iterate over the users who have a token there, as the store knows them."""
+        """Iterate over the users who have a token in the store."""
         return self._store.users(provider)
 
     @asynccontextmanager
     async def pending_slot(self) -> AsyncIterator[None]:
-        """Reserve a place for one pending handshake, if the store is bounded; else there always is one.
+        """Reserve capacity for one pending handshake, if the store is bounded.
 
         Raises:
             TooManyHandshakes: If there is no place left.
@@ -238,7 +238,7 @@ class CachedStore:
             yield
 
     async def add_pending(self, provider: str, request_token: str, value: bytes, *, ttl: float) -> bool:
-        """Add a record to the store that goes after `ttl` seconds; False if another is there.
+        """Add a record to the store that expires after `ttl` seconds; False if there is another.
 
         Raises:
             TooManyHandshakes: If the store is bounded and full.
@@ -248,7 +248,7 @@ class CachedStore:
         return await self._pending_store().add_pending(provider, request_token, value, ttl=ttl)
 
     async def get_pending(self, provider: str, request_token: str) -> Held | None:
-        """Return the record from the store, None if there is none or its time is up.
+        """Return the record from the store; None if there is none or it has expired.
 
         Raises:
             StoreUnavailable: If the store did not answer in time.
@@ -257,7 +257,7 @@ class CachedStore:
         return await self._pending_store().get_pending(provider, request_token)
 
     async def swap_pending(self, provider: str, request_token: str, old: Held, value: bytes) -> Held | None:
-        """Put `value` in place of `old`, which keeps its time; None if it changed or went meanwhile.
+        """Replace `old` with `value`, keeping the expiry; None if it changed or expired meanwhile.
 
         Raises:
             StoreUnavailable: If the store did not answer in time.
@@ -284,11 +284,11 @@ class CachedStore:
 
     def _finish(self, whose: _User, read: _Read, task: asyncio.Task[AccessToken | None]) -> None:
         self._tasks.discard(task)
-        # A read that a write overtook may have seen what was there before.
+        # A read may have seen the old token if a write returned meanwhile.
         current = self._reads.get(whose) is read
         if current:
             del self._reads[whose]
-        # So that asyncio does not report an error that no caller waits for any more.
+        # asyncio would report the error of a read whose callers were all cancelled.
         if task.cancelled() or task.exception() is not None:
             return
         token = task.result()
@@ -296,7 +296,7 @@ class CachedStore:
             self._keep(whose, token, read.began)
 
     def _keep(self, whose: _User, token: AccessToken, began: float) -> None:
-        # From when it was asked for, not from when the answer came: that is how old it may be.
+        # Counted from when the read began: the token may be that old.
         self._cached[whose] = _Cached(token, began + self._ttl)
         self._cached.move_to_end(whose)
         if len(self._cached) > self._size:
@@ -322,7 +322,7 @@ class CachedStore:
                 del self._writes[whose]
             self._forget(whose)  # reads that began meanwhile too
             self._fresh.note_write(whose)
-            # Of writes at the same time, which came last is the store's to say.
+            # Only the store knows which of concurrent writes came last.
             if write.alone and write.stored is not None:
                 self._keep(whose, write.stored, write.began)
 
@@ -341,7 +341,7 @@ async def _answer(task: asyncio.Task[AccessToken | None]) -> AccessToken | None:
 
 
 def _another(error: BaseException) -> BaseException:
-    """Make the same error again: one that many raise would mix up their tracebacks."""
+    """Copy an error: one exception raised in many tasks would mix up their tracebacks."""
     try:
         same = copy.copy(error)
     except Exception:  # noqa: BLE001 - not every class of errors can be made again from what it says

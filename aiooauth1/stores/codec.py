@@ -91,7 +91,7 @@ def load_record(record: bytes, *, version: int = 1) -> dict[str, object]:
 
 
 def check_token(token: object) -> None:
-    """Refuse what is not an access token, such as a request token or a mapping.
+    """Refuse anything that is not an access token, such as a request token or a mapping.
 
     Raises:
         TypeError: If it is not an AccessToken.

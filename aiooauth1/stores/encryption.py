@@ -68,7 +68,7 @@ class Encryption:
         self._ciphers: dict[bytes, AESGCM] = {}
         self._name_key: bytes | None = None
         given = _attempt(keys, name_key)
-        del keys, name_key  # reports of an error may show the local variables along its way
+        del keys, name_key  # an error report may show the local variables of every frame
         if isinstance(given, Exception):
             raise given
         self._ciphers, self._current, self._name_key = given
@@ -102,11 +102,11 @@ class Encryption:
 
     @property
     def hides_names(self) -> bool:
-        """Whether users' names are to be kept out of the clear."""
+        """Whether users' names are hidden."""
         return self._name_key is not None
 
     def hide(self, name: str) -> str:
-        """Give the name that a store may show in place of a user's.
+        """Return the name that a store keeps instead of a user's.
 
         Args:
             name: The user's name, any text.
@@ -124,10 +124,10 @@ class Encryption:
 
         Args:
             plain: What to keep secret.
-            place: The names of the place where it will stand, such as kind, provider and user: any texts.
+            place: What names the record, such as kind, provider and user: any texts.
 
         Returns:
-            The sealed record, 33 bytes longer; another one at every call.
+            The sealed record, 33 bytes longer; a different one at every call.
         """
         head = SEALED + self._current
         nonce = os.urandom(_NONCE_END - _ID_END)
@@ -137,15 +137,15 @@ class Encryption:
         """Decrypt with the key that encrypted it.
 
         Args:
-            sealed: What `seal` gave.
-            place: The same names as there.
+            sealed: What `seal` returned.
+            place: The same names as were given to `seal`.
 
         Returns:
             What was sealed.
 
         Raises:
-            StoreCorrupt: If it is not from `seal`, its key is not one of ours, it was changed, or it stood in
-                another place. The message names the key id at most.
+            StoreCorrupt: If it is not from `seal`, its key is not one of ours, or it was changed or moved
+                from another place. The message names no more than the key id.
         """
         if self._accept_plain and _is_plain(sealed):
             return sealed
@@ -168,7 +168,7 @@ class Encryption:
         """Tell with which key a record was sealed.
 
         Args:
-            sealed: What `seal` gave.
+            sealed: What `seal` returned.
 
         Returns:
             The key's id: eight hexadecimal digits of a hash of it.
@@ -182,7 +182,7 @@ class Encryption:
         """Tell whether a record was sealed with the first key.
 
         Args:
-            sealed: What `seal` gave.
+            sealed: What `seal` returned.
 
         Returns:
             False too for a record in the clear, where those are read.
@@ -196,10 +196,10 @@ class Encryption:
 
 
 def check_encryption(given: object) -> None:
-    """Refuse what is neither an `Encryption` nor None: a key, above all.
+    """Refuse what is neither an `Encryption` nor None, such as a key.
 
     Raises:
-        TypeError: If it is.
+        TypeError: If it is neither.
     """
     if given is not None and not isinstance(given, Encryption):
         raise TypeError(f"encryption must be an Encryption(key) or None, not {type(given).__name__}")
@@ -226,7 +226,7 @@ _Given = tuple[dict[bytes, "AESGCM"], bytes, bytes | None]
 
 
 def _attempt(keys: tuple[str, ...], name_key: str | None) -> _Given | Exception:
-    """Take the keys, or return the error as if new: the traceback that it had knows them."""
+    """Take the keys, or return the error without its traceback, whose frames hold the keys."""
     try:
         return _taken(keys, name_key)
     except (ImportError, TypeError, ValueError) as error:
@@ -263,7 +263,7 @@ def _id(secret: bytes) -> bytes:
 
 
 def _is_plain(record: bytes) -> bool:
-    # Octets, or what else a database holds. Every JSON record begins so, and no sealed one.
+    # A database may return another type. Every JSON record begins with {, and no sealed one does.
     return isinstance(record, bytes) and record.startswith(b"{")
 
 
@@ -274,7 +274,7 @@ def _head(sealed: bytes) -> bytes:
 
 
 def _bound(head: bytes, place: tuple[str, ...]) -> bytes:
-    # Each name with its length before it: no other names give the same bytes.
+    # Each name follows its length, so different names give different bytes.
     encoded = [name_bytes(name) for name in place]
     return b"".join([head, *[len(name).to_bytes(8, "big") + name for name in encoded]])
 

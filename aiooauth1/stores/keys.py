@@ -1,4 +1,4 @@
-"""Names of providers, users and request tokens, as bytes and as the keys that records stand under. Pure."""
+"""Names of providers, users and request tokens, as bytes and as the keys of records. Pure."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import re
 
 __all__ = ["check_key", "check_names", "name_bytes", "name_from_bytes", "record_key", "text_digest"]
 
-# What stands in a key as it is: no separator, no pattern character, no cluster hash tag, no "~".
+# What a key holds unchanged: no separator, no pattern character, no cluster hash tag, no "~".
 _HARMLESS = re.compile(r"[A-Za-z0-9._@+-]{1,64}")
 
 
 def check_names(**names: object) -> None:
-    """Refuse a name that is not text: a database would keep 7 and "7" apart, or not.
+    """Refuse a name that is not text: some databases take 7 and "7" for the same, others do not.
 
     Args:
         names: What the names are of, and the names.
@@ -32,7 +32,7 @@ def check_names(**names: object) -> None:
 
 
 def check_key(key: object, what: str = "key") -> None:
-    """Refuse what is not the key of a token: nothing equals it, so the token would stay in silence.
+    """Refuse a key that is not text: it equals no token's key, so the call would silently do nothing.
 
     Args:
         key: The key.
@@ -48,13 +48,13 @@ def check_key(key: object, what: str = "key") -> None:
 
 
 def name_bytes(name: str) -> bytes:
-    r"""Write a name as bytes: any name, since a lone surrogate is text in Python.
+    r"""Encode a name. Any `str` is accepted, with lone surrogates too.
 
     Args:
         name: Any text.
 
     Returns:
-        Its UTF-8, in which a lone surrogate stays one.
+        Its UTF-8, in which a lone surrogate is kept.
 
     >>> name_bytes("Zoë")
     b'Zo\xc3\xab'
@@ -83,11 +83,10 @@ def name_from_bytes(encoded: object) -> str | None:
 
 
 def record_key(*parts: str) -> str:
-    """Write names as one key, another one for any other names.
+    """Join names into one key. Different names give different keys.
 
-    A part that is short and harmless stands as it is, any other as the SHA-256 of its bytes. So the key of
-    some parts, with `:` behind it, begins the keys of all that have more parts; and no character in it means
-    something to a pattern.
+    A short part of harmless characters is kept, any other is replaced by its SHA-256. So a key followed by
+    `:` is a prefix of all keys that begin with the same parts, and nothing in it is special in a pattern.
 
     Args:
         parts: One or more names: any text of any length.
@@ -109,7 +108,7 @@ def record_key(*parts: str) -> str:
 
 
 def text_digest(text: str) -> str:
-    """Write a text of any length as 44 harmless characters: what a key holds in place of it.
+    """Return 44 harmless characters that stand for a text of any length in a key.
 
     Args:
         text: Any text.

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ExpiringDict", "MemoryStore"]
 
-_END = struct.Struct("d")  # when a value expires, by the clock: it stands before the value
+_END = struct.Struct("d")  # when a value expires, by the clock; packed before the value
 
 
 class MemoryStore:
@@ -74,7 +74,7 @@ class MemoryStore:
         await self.aclose()
 
     async def put_access_token(self, provider: str, user: str, token: AccessToken) -> None:
-        """Store the user's token in place of any other.
+        """Store the user's token, replacing any other.
 
         Raises:
             TypeError: If a name is not a `str`, or the token holds what no store keeps.
@@ -98,7 +98,7 @@ class MemoryStore:
         return self._tokens.get(provider, {}).get(user)
 
     async def replace_access_token(self, provider: str, user: str, old_key: str, token: AccessToken) -> bool:
-        """Store the token only while the stored one's key is `old_key`; say whether it is stored."""
+        """Replace the user's token if its key is still `old_key`; return whether the new one is stored."""
         check_names(provider=provider, user=user)
         check_key(old_key, "old_key")
         encode_token(token)
@@ -110,7 +110,7 @@ class MemoryStore:
         return True
 
     async def discard_access_token(self, provider: str, user: str, key: str | None = None) -> bool:
-        """Forget the user's token, if a key is given only the one of that key; say whether it went."""
+        """Delete the user's token, with `key` only if it has that key; return whether it was deleted."""
         check_names(provider=provider, user=user)
         if key is not None:
             check_key(key)
@@ -122,17 +122,17 @@ class MemoryStore:
         return True
 
     async def users(self, provider: str) -> AsyncIterator[str]:
-        """Iterate over the users who have a token there, as they are now."""
+        """Iterate over the users who have a token now."""
         check_names(provider=provider)
         for user in tuple(self._tokens.get(provider, ())):
             yield user
 
     @asynccontextmanager
     async def pending_slot(self) -> AsyncIterator[None]:
-        """Reserve a place for one pending handshake while its request token is being asked for.
+        """Reserve capacity for one pending handshake while its request token is being fetched.
 
         Raises:
-            TooManyHandshakes: If there is no place left.
+            TooManyHandshakes: If `max_pending` or `max_pending_bytes` is reached.
         """
         self._refuse_beyond(len(self._pending) + self._slots)
         self._slots += 1
@@ -142,10 +142,10 @@ class MemoryStore:
             self._slots -= 1
 
     async def add_pending(self, provider: str, request_token: str, value: bytes, *, ttl: float) -> bool:
-        """Add a record that is gone after `ttl` seconds; False if there is another under that token.
+        """Add a record that expires after `ttl` seconds; False if there is another under that token.
 
         Raises:
-            TooManyHandshakes: If there is no place left.
+            TooManyHandshakes: If `max_pending` or `max_pending_bytes` is reached.
             ValueError: If `ttl` is not a positive number of seconds.
         """
         place = _place(provider, request_token)
@@ -161,7 +161,7 @@ class MemoryStore:
         return Held(SecretBytes(held), SecretBytes(held)) if held is not None else None
 
     async def swap_pending(self, provider: str, request_token: str, old: Held, value: bytes) -> Held | None:
-        """Put `value` in place of `old`, which keeps its time; None if it changed or went meanwhile."""
+        """Replace `old` with `value`, keeping the expiry; None if it changed or expired meanwhile."""
         place = _place(provider, request_token)
         held = self._pending.get(place)
         if held is None or held not in {old.version, value}:
@@ -176,10 +176,9 @@ class MemoryStore:
 
 
 class ExpiringDict:
-    """Values by their keys, each of which goes by itself.
+    """A dict whose entries expire.
 
-    A flood of them is to take little memory. So there are two objects for each and no more: its key, and its
-    value with its end before it.
+    To save memory an entry is two objects only: its key, and its value with its expiry packed before it.
 
     Args:
         clock: Seconds from any beginning, never going back.
@@ -198,7 +197,7 @@ class ExpiringDict:
         self._clock = clock
         self._held: dict[bytes, bytes] = {}
         self._size = 0
-        self._order: deque[bytes] = deque()  # the keys, the first to go first
+        self._order: deque[bytes] = deque()  # the keys, the next to expire first
 
     @property
     def size(self) -> int:
@@ -222,7 +221,7 @@ class ExpiringDict:
         Args:
             key: The key.
             value: The value.
-            ttl: After how many seconds it goes.
+            ttl: After how many seconds it expires.
 
         Raises:
             ValueError: If `ttl` is not a positive number.
@@ -231,13 +230,13 @@ class ExpiringDict:
         end = self._clock() + ttl
         self._held[key] = _END.pack(end) + value
         self._size += len(value)
-        if not self._order or self._end(self._order[-1]) <= end:  # always so where all live equally long
+        if not self._order or self._end(self._order[-1]) <= end:  # always so if every ttl is the same
             self._order.append(key)
         else:
             insort(self._order, key, key=self._end)
 
     def replace(self, key: bytes, value: bytes) -> None:
-        """Put another value in place of one that is there, and has just been looked at; it keeps its time."""
+        """Replace the value of a key that `get` has just found; it keeps its expiry."""
         self._size += len(value) + _END.size - len(self._held[key])
         self._held[key] = self._held[key][: _END.size] + value
 
@@ -253,5 +252,5 @@ class ExpiringDict:
 
 def _place(provider: str, request_token: str) -> bytes:
     check_names(provider=provider, request_token=request_token)
-    # A digest has one size, however long the names are, which come from outside.
+    # Names come from outside and may be long; a digest has one size.
     return hashlib.sha256(record_key(provider, request_token).encode("ascii")).digest()

@@ -37,13 +37,13 @@ __all__ = [
 class AccessTokenStore(Protocol):
     """**Protocol:** access tokens by provider name and the application's own name for the user.
 
-    Names are any text; two different pairs never meet in one record. Access tokens never expire here. Every
+    Names are any text; different pairs never share a record. Access tokens never expire here. Every
     operation raises `StoreUnavailable` when the store does not answer in time, and one that reads raises
     `StoreCorrupt` for a record that it did not write.
     """
 
     async def put_access_token(self, provider: str, user: str, token: AccessToken) -> None:
-        """Store the user's token in place of any other.
+        """Store the user's token, replacing any other.
 
         Args:
             provider: The provider's name.
@@ -52,7 +52,7 @@ class AccessTokenStore(Protocol):
         """
 
     async def get_access_token(self, provider: str, user: str) -> AccessToken | None:
-        """Give the user's token.
+        """Return the user's token.
 
         Args:
             provider: The provider's name.
@@ -63,28 +63,28 @@ class AccessTokenStore(Protocol):
         """
 
     async def replace_access_token(self, provider: str, user: str, old_key: str, token: AccessToken) -> bool:
-        """Store the token only while the one that the caller knows is still the stored one.
+        """Replace the user's token, if the stored one is still the one that the caller knows.
 
         Args:
             provider: The provider's name.
             user: The application's own name for the user.
-            old_key: The key of the token that is to go.
-            token: The token that is to come.
+            old_key: The key of the token to be replaced.
+            token: The new token.
 
         Returns:
-            Whether it is stored: True too where exactly it was there already.
+            Whether it is stored: True too if exactly this token was stored already.
         """
 
     async def discard_access_token(self, provider: str, user: str, key: str | None = None) -> bool:
-        """Forget the user's token.
+        """Delete the user's token.
 
         Args:
             provider: The provider's name.
             user: The application's own name for the user.
-            key: Forget it only while this is its key; None means whichever it is.
+            key: Delete it only if this is its key; None deletes any.
 
         Returns:
-            Whether a token was there and went.
+            Whether a token was deleted.
         """
 
     def users(self, provider: str) -> AsyncIterator[str]:
@@ -94,7 +94,8 @@ class AccessTokenStore(Protocol):
             provider: The provider's name.
 
         Returns:
-            Their names, as the application gave them. Who comes or goes meanwhile may be among them or not.
+            Their names, as the application gave them. A user added or deleted meanwhile may
+                be among them or not.
         """
 
 
@@ -104,7 +105,7 @@ class Held(NamedTuple):
     value: bytes
     """The record."""
     version: bytes
-    """What the back end knows it by: opaque."""
+    """What identifies it in the back end: opaque."""
 
     def __repr__(self) -> str:
         return f"<Held: a record of {len(self.value)} bytes>"  # which has the request token's secret in it
@@ -114,27 +115,27 @@ class PendingStore(Protocol):
     """**Protocol:** pending handshakes, opaque bytes by provider name and request token.
 
     All state changes of a handshake go through `swap_pending`, a compare-and-set, in every store. `add`
-    and `swap` succeed as well where exactly the new bytes are there already: repeating one is harmless.
+    and `swap` succeed too if exactly the new bytes are stored already: repeating one is harmless.
     """
 
     async def add_pending(self, provider: str, request_token: str, value: bytes, *, ttl: float) -> bool:
-        """Add a record, which goes by itself when its time is up.
+        """Add a record that expires.
 
         Args:
             provider: The provider's name.
             request_token: The request token's key.
             value: The record.
-            ttl: After how many seconds it goes: a positive number.
+            ttl: After how many seconds it expires: a positive number.
 
         Returns:
-            Whether it is there: True too where exactly it was there already, False where another is.
+            Whether it is stored: True too if exactly this record was stored already, False if another is.
 
         Raises:
             TooManyHandshakes: If the store is bounded and full.
         """
 
     async def get_pending(self, provider: str, request_token: str) -> Held | None:
-        """Give the record.
+        """Return the record.
 
         Args:
             provider: The provider's name.
@@ -145,31 +146,31 @@ class PendingStore(Protocol):
         """
 
     async def swap_pending(self, provider: str, request_token: str, old: Held, value: bytes) -> Held | None:
-        """Put a record in place of the one that the caller knows. It has the time that the old one has left.
+        """Replace the record that the caller knows. The new one keeps its expiry.
 
         Args:
             provider: The provider's name.
             request_token: The request token's key.
-            old: What is to go, as the store gave it.
-            value: What is to come.
+            old: The record to be replaced, as the store returned it.
+            value: The new record.
 
         Returns:
-            What is there now, good for the next swap: also where exactly it was there already. None if
-            another is there, or none any more.
+            The new record, for the next swap; also if exactly this one was stored already. None if another is
+            stored, or it has expired.
         """
 
 
 class BoundedPendingStore(PendingStore, Protocol):
-    """**Protocol:** a store that holds so many pending handshakes and no more."""
+    """**Protocol:** a store with a bound on pending handshakes."""
 
     def pending_slot(self) -> AbstractAsyncContextManager[None]:
-        """Reserve a place for one record while a provider is asked for its request token.
+        """Reserve capacity for one record while a provider is asked for its request token.
 
         Returns:
-            What keeps it for as long as it is entered.
+            A context manager that keeps the reservation while it is entered.
 
         Raises:
-            TooManyHandshakes: If there is no place left, so the provider need not be asked.
+            TooManyHandshakes: If the store is full, so that the provider need not be asked.
         """
 
 
@@ -180,7 +181,7 @@ class TokenStore(AccessTokenStore, PendingStore, Protocol):
 async def put_access_tokens(
     store: AccessTokenStore, provider: str, tokens: Mapping[str, AccessToken]
 ) -> None:
-    """Store the tokens of many users, each in place of any other, in as few steps as the store knows.
+    """Store the tokens of many users, each replacing any other, in as few steps as the store knows.
 
     It asks the store's own `put_access_tokens(provider, tokens)`. A store that has none gets single puts, a
     hundred at a time. If one fails, others may have been stored: call it again, which does no harm.

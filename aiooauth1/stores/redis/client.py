@@ -22,12 +22,12 @@ except ImportError:
 
 __all__ = ["MOST_AT_ONCE", "Client", "ClientAdapter", "Lane", "check_client", "check_version", "client_for"]
 
-MOST_AT_ONCE = 64  # commands, each of which has a connection
+MOST_AT_ONCE = 64  # commands, each on a connection of its own
 
 
-_FOR_TOKENS = 8  # of them, which nothing else takes: a flood of callbacks must not starve API calls
+_FOR_TOKENS = 8  # of them for token reads only: a flood of callbacks must not starve API calls
 _OLDEST = (5, 0, 1)
-_RETRY_IN_CLUSTER = (6, 0, 0)  # since when the Cluster client takes its repetitions as a Retry
+_RETRY_IN_CLUSTER = (6, 0, 0)  # since this version the Cluster client takes a Retry
 _ANY_NUMBER = 2**31
 _DATABASE = re.compile(r"(?:/[0-9]*)?")
 _CLUSTER = {"redis+cluster://": "redis://", "rediss+cluster://": "rediss://"}
@@ -47,7 +47,7 @@ def check_version() -> None:
 
 
 def check_client(client: Client) -> None:
-    """Refuse what is not an asyncio client that gives bytes.
+    """Refuse anything but an asyncio client that returns bytes.
 
     Raises:
         TypeError: If it is not an asyncio client of redis-py.
@@ -65,7 +65,7 @@ def check_client(client: Client) -> None:
 
 
 def client_for(url: str, timeout: float) -> Redis | RedisCluster:
-    """Make a client that repeats no command by itself: a store must know what happens to its own.
+    """Make a client that repeats no command by itself: the store repeats them, and must know how often.
 
     Args:
         url: As `RedisStore.from_url` takes it.
@@ -75,7 +75,7 @@ def client_for(url: str, timeout: float) -> Redis | RedisCluster:
         ValueError: If it is not such a URL.
     """
     if url.startswith("redis") and not _DATABASE.fullmatch(_path(url)):
-        # redis-py would take database 0 for it, where others may keep theirs.
+        # redis-py would use database 0, where others may keep their data.
         raise ValueError(
             "RedisStore.from_url(): the path of the URL must be the number of a database, such as"
             " redis://localhost:6379/0; names are told apart by prefix="
@@ -91,14 +91,16 @@ def client_for(url: str, timeout: float) -> Redis | RedisCluster:
             if url.startswith(scheme):
                 late = _version() >= _RETRY_IN_CLUSTER
                 options |= {"retry": once} if late else {"cluster_error_retry_attempts": 0}
-                # A node that hangs is to be noticed in time to ask the others who stands in for it.
+                # To notice a hanging node in time to ask the others which replica has taken over.
                 options["socket_timeout"] = timeout / 2
-                # The store has the bound: in redis-py 5 to 7 a connection that was not made counts for ever.
+                # The store bounds them: in redis-py 5 to 7 a failed connection is counted for ever.
                 options["max_connections"] = _ANY_NUMBER
                 return RedisCluster.from_url(plain + url.removeprefix(scheme), **options)
         client = Redis.from_url(url, retry=once, **options)
         pool = client.connection_pool
-        pool.connection_class(**pool.connection_kwargs)  # not connected: an unknown option is to show now
+        pool.connection_class(
+            **pool.connection_kwargs
+        )  # without connecting: an unknown option is refused now
     except (ValueError, TypeError):
         pass  # its message may show the password
     else:
@@ -120,23 +122,23 @@ def _version() -> tuple[int, ...]:
 
 
 class Lane(Enum):
-    """What a command is for. Reads of access tokens have their own share of the connections."""
+    """The purpose of a command. Reads of access tokens have their own share of the connections."""
 
     TOKENS = "tokens"
     OTHERS = "others"
 
 
 class Client(Protocol):
-    """What is asked of a client of redis-py."""
+    """What is used of a client of redis-py."""
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         """Send a command and return its reply."""
 
     def pipeline(self) -> Any:
-        """Return what sends several commands in one round trip."""
+        """Return a pipeline, which sends several commands in one round trip."""
 
     def get_encoder(self) -> Any:
-        """Return what turns values into bytes and back."""
+        """Return the encoder, which turns values into bytes and back."""
 
     async def aclose(self) -> None:
         """Close its connections."""
@@ -172,31 +174,31 @@ class ClientAdapter:
         return ""
 
     def permits(self, key: bytes | None, lane: Lane) -> asyncio.Semaphore:
-        """Return what bounds the commands under way to the node of the key."""
-        # redis-py's pools raise when they are empty; this waits. Each node of a Cluster has its own, so that
-        # one that hangs leaves the others to those who need them.
+        """Return the permits of commands to the key's node."""
+        # redis-py's pools raise when they are empty; this waits. Each node of a Cluster has its own permits,
+        # so that a hanging node holds up no other.
         name = "" if key is None else self.node(key)
         share = min(_FOR_TOKENS, self._most // 2)
         if not share:
-            lane = Lane.OTHERS  # of one connection there is no share
+            lane = Lane.OTHERS  # one connection cannot be shared out
         if (name, lane) not in self._permits:
             most = share if lane is Lane.TOKENS else self._most - share
             self._permits[name, lane] = asyncio.Semaphore(most)
         return self._permits[name, lane]
 
     async def recover(self, code: str | None) -> None:
-        """Do what the client does not after a command failed.
+        """Repair what the client leaves broken after a failed command.
 
         Args:
             code: The word that Redis refused with, None if it did not refuse.
         """
         if code == "READONLY" and self._pool is not None:
             # A primary that became a replica keeps its connections: new ones may find the new primary.
-            with suppress(Exception):  # one that does not let itself be closed is no news
+            with suppress(Exception):  # a connection that cannot be closed changes nothing
                 await self._pool.disconnect(inuse_connections=False)
         if self._cluster is not None and not self._cluster.startup_nodes:
-            # In redis-py 5 to 7 each failure removes a node from those that are asked for the list of nodes,
-            # and healthy ones, whose connections are closed along with it. With none left it is lost.
+            # In redis-py 5 to 7 each failure removes nodes, healthy ones too, from those that are asked for
+            # the list of nodes. With none left the client would never recover.
             self._cluster.startup_nodes.update({**self._first_nodes, **self._cluster.nodes_cache})
 
     async def primaries(self) -> list[dict[str, Any]]:
@@ -204,7 +206,7 @@ class ClientAdapter:
         client: Any = self.client
         if self._cluster is None:
             return [{}]
-        await client.initialize()  # which asks nothing if it knows the Cluster already
+        await client.initialize()  # sends nothing if the nodes are known already
         return [{"target_nodes": node} for node in client.get_primaries()]
 
 

@@ -1,4 +1,4 @@
-"""The few commands of Redis that an operation is made of, each repeated until it is answered."""
+"""The few Redis commands that an operation is made of, each repeated until it is answered."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ABSENT", "Commands", "Swapped"]
 
-ABSENT = b""  # what stands for no record in a swap: no record is empty
+ABSENT = b""  # no record, in a swap: no record is empty
 
 _FIRST_PAUSE = 0.01  # seconds before a command is repeated; each pause is twice the one before it
 _LONGEST_PAUSE = 0.25
@@ -33,7 +33,7 @@ _WRONG_TYPE = "a stored record is not one of ours: the key holds another Redis t
 
 
 class _Script(NamedTuple):
-    """A Lua script, and the name that a Redis knows it by once it has seen it."""
+    """A Lua script, and the SHA-1 by which Redis calls it once it has seen it."""
 
     text: str
     sha: str
@@ -43,14 +43,14 @@ def _script(text: str) -> _Script:
     return _Script(text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 
-# By script also where GET would do: a Cluster client may send a GET to a replica, which knows less.
+# A script even where GET would do: a Cluster client may send a GET to a replica, which may lag behind.
 _READ = _script("return redis.call('GET', KEYS[1])")
-# Many reads in one round trip. A key that holds no string gives its error in its place.
+# Many reads in one round trip. A key that holds another type gives an error in its place.
 _READ_MANY = _script(
     "local held = {}\nfor at, key in ipairs(KEYS) do held[at] = redis.pcall('GET', key) end\nreturn held"
 )
-# Put ARGV[2] in place of ARGV[1], with the rest of ARGV as options of SET. Done again it does no more: the
-# new bytes are there already, or something newer is, which it leaves alone.
+# Replace ARGV[1] with ARGV[2]; the rest of ARGV are options of SET. Repeating it is harmless: it leaves the
+# new bytes, or anything newer, as they are.
 _SWAP = _script(
     "local held = redis.call('GET', KEYS[1]) or ''\n"
     "if held ~= ARGV[2] then if held ~= ARGV[1] then return 0 end "
@@ -63,14 +63,14 @@ class Swapped(NamedTuple):
 
     done: bool
     lost: bool
-    """Whether an earlier answer got lost: if it is not done, it may have been done and then overwritten."""
+    """Whether an earlier reply was lost: then a swap that was not done may have been done and overwritten."""
 
 
 class Commands:
     """The commands of one operation.
 
     Args:
-        adapter: The way to Redis.
+        adapter: The client.
         deadline: The end of the operation.
     """
 
@@ -97,16 +97,16 @@ class Commands:
         return await self._get(key) or ABSENT
 
     async def swap(self, key: bytes, old: bytes, new: bytes, *options: str | int) -> Swapped:
-        """Put new bytes in place of the old; done too where they are there already.
+        """Replace the old bytes with the new; done too if the new ones are stored already.
 
         Args:
-            key: Where.
-            old: What must be there; `ABSENT` if nothing.
-            new: What is to be there.
-            options: Of SET: how long it lives.
+            key: The record's key.
+            old: The bytes that must be stored; `ABSENT` for none.
+            new: The new bytes.
+            options: Options of SET, such as the ttl.
 
         Raises:
-            StoreUnavailable: If it is refused, or what answered is not Redis's answer to this.
+            StoreUnavailable: If Redis refuses, or the reply is not one to this command.
         """
         value, lost = await self._until_answered(lambda: self._run(_SWAP, [key], old, new, *options), key)
         if value not in {0, 1}:
@@ -121,19 +121,20 @@ class Commands:
         """
         done, lost = await self.swap(key, old, new, *options)
         if lost and not done:
-            raise StoreUnavailable("the answer to a write got lost, and another has written there since")
+            raise StoreUnavailable("the reply to a write was lost, and another process has written since")
         return done
 
     async def remove(self, key: bytes, old: bytes) -> bool:
-        """Take the record away if it is that; say whether it went.
+        """Delete the record if it is `old`; return whether it was deleted.
 
-        What stands for it a moment makes this repeatable, which DEL is not: the one who took it away knows.
+        A short-lived tombstone makes this repeatable, which DEL is not: only the caller whose tombstone is
+        stored has deleted the record.
         """
-        milliseconds = math.ceil(2000 * self._deadline.seconds)  # longer than anybody repeats it
+        milliseconds = math.ceil(2000 * self._deadline.seconds)  # longer than any caller repeats it
         return await self.swap_or_unknown(key, old, _TOMBSTONE + os.urandom(16), "PX", milliseconds)
 
     async def primaries(self) -> list[dict[str, Any]]:
-        """Return where to send what is for all primaries: options of a command for each."""
+        """Return for each primary the options that send a command to it."""
         primaries, _ = await self._until_answered(self._adapter.primaries)
         return list(primaries)
 
@@ -142,7 +143,7 @@ class Commands:
         (cursor, keys), _ = await self._until_answered(
             lambda: self._adapter.client.execute_command(*step, **target)
         )
-        # A Cluster client gives a cursor for each node that was asked, which was one.
+        # A Cluster client returns a cursor for each node that was asked: here for one.
         return int(next(iter(cursor.values())) if isinstance(cursor, dict) else cursor), keys
 
     async def _get(self, key: bytes) -> SecretBytes | None:
@@ -158,14 +159,14 @@ class Commands:
         except Exception as error:
             if classify(error).code != "NOSCRIPT":
                 raise
-        # A Redis that started again has forgotten its scripts. From now on it knows this one.
+        # After a restart Redis has no scripts. EVAL makes it remember this one.
         return await client.execute_command("EVAL", script.text, *given)
 
     def _run_read_many(self, keys: Sequence[bytes]) -> Awaitable[Any]:
         return self._run(_READ_MANY, keys)
 
     async def _run_for_each(self, keys: Sequence[bytes]) -> Any:
-        """Read keys of one node in one round trip; raise what makes it worth while to ask again."""
+        """Read keys of one node in one round trip; raise the first error that may soon be over."""
         pipeline = self._adapter.client.pipeline()
         for key in keys:
             pipeline.execute_command("EVAL", _READ.text, 1, key)
@@ -178,7 +179,7 @@ class Commands:
     async def _until_answered(
         self, command: Callable[[], Awaitable[Any]], key: bytes | None = None, lane: Lane = Lane.OTHERS
     ) -> tuple[Any, bool]:
-        # The reply, and whether an earlier one got lost. The deadline ends it, if nothing else does.
+        # Returns the reply, and whether an earlier one was lost. At the latest the deadline ends the loop.
         pause, lost = _FIRST_PAUSE, False
         while True:
             async with self._adapter.permits(key, lane):

@@ -1,4 +1,4 @@
-"""A deadline that holds even where a cancellation gets lost on the way."""
+"""A deadline that holds even if a cancellation is lost."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _AGAIN = 0.05  # seconds
 
 
 class Deadline:
-    """Ends what the task does in its block when the time is up, with a `TimeoutError`.
+    """Ends its block with a `TimeoutError` when the time is up.
 
     `asyncio.timeout` cancels once. In Python 3.11 `asyncio.wait_for`, through which redis-py sends, drops a
-    cancellation that comes when it has just got its result: what repeats commands would then go on for ever.
-    This one cancels until it is obeyed.
+    cancellation that comes just after its result: a loop that repeats commands would then go on for ever.
+    This one cancels again until the block ends.
 
     Args:
         seconds: How long the block may take.
@@ -36,7 +36,7 @@ class Deadline:
     def __enter__(self) -> Self:
         task = asyncio.current_task()
         if task is None:
-            raise RuntimeError("a deadline is for what runs in a task")
+            raise RuntimeError("a deadline works inside a task only")
         self._task = task
         self._cancelled_before = task.cancelling()
         self._loop = asyncio.get_running_loop()
@@ -51,12 +51,12 @@ class Deadline:
             return
         for _ in range(self._cancels):
             self._task.uncancel()
-        # Others may have cancelled the task as well: then it stays cancelled.
+        # If others cancelled the task as well, it stays cancelled.
         if kind is asyncio.CancelledError and self._task.cancelling() <= self._cancelled_before:
             raise TimeoutError
 
     def check(self) -> None:
-        """Go no further if the task was cancelled, by this deadline or by others, and did not notice.
+        """Raise if the task was cancelled, by this deadline or by others, and the cancellation was lost.
 
         Raises:
             CancelledError: In that case.

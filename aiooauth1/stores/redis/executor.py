@@ -24,7 +24,7 @@ __all__ = ["Executor"]
 _T = TypeVar("_T")
 _T_co = TypeVar("_T_co", covariant=True)
 
-_SCANNED = 500  # how many keys a Redis looks at in one step
+_SCANNED = 500  # keys that Redis looks at in one step
 
 
 class _ForKey(Protocol[_T_co]):
@@ -32,7 +32,7 @@ class _ForKey(Protocol[_T_co]):
 
 
 class Executor:
-    """A client of redis-py, bounded.
+    """A client of redis-py, with a deadline for each operation.
 
     Args:
         client: The asyncio client, standalone or Cluster.
@@ -45,9 +45,9 @@ class Executor:
         self._affinity = LoopAffinity(f"token store {self._adapter.address!r}")
 
     async def aclose(self, *, client: bool) -> None:
-        """Take no more operations, and close the client too if `client`.
+        """Refuse further operations, and close the client too if `client`.
 
-        In a forked process its connections are the other's, which goes on using them.
+        In a forked process the client stays open: its connections are the parent's, which goes on using them.
 
         Raises:
             RuntimeError: If the connections belong to another event loop, which alone can close them.
@@ -99,10 +99,10 @@ class Executor:
         return outcomes
 
     async def scan(self, pattern: bytes) -> AsyncIterator[list[bytes]]:
-        """Iterate over the keys that match, each once, some at a time.
+        """Iterate over the keys that match, each once, in batches.
 
         Raises:
-            StoreUnavailable: If there is no answer in time to a step of it.
+            StoreUnavailable: If a step has no reply in time.
         """
         seen: set[bytes] = set()
         for target in await self.run(Commands.primaries):
@@ -119,11 +119,11 @@ class Executor:
         return self._affinity.is_current()
 
     def node(self, key: bytes) -> str:
-        """Return the name of the Cluster's node that holds a key; without a Cluster it is an empty text."""
+        """Return the name of the Cluster's node that holds a key; without a Cluster an empty text."""
         return self._adapter.node(key)
 
     def late(self, why: str | None = None) -> StoreUnavailable:
-        """Return the error of an operation whose time is up."""
+        """Return the error of an operation that ran out of time."""
         why = why or self._adapter.last_problem or "no answer came"
         return StoreUnavailable(
             f"Redis at {self._adapter.address} did not answer within {self._timeout:g} s: {why}"

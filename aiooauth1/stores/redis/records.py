@@ -1,4 +1,4 @@
-"""What stands in Redis: each record bound to its key, in the clear with a checksum or encrypted. Pure."""
+"""Records in Redis: each is bound to its key, in the clear with a checksum or encrypted. Pure."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ __all__ = ["RedisRecords", "StoredToken"]
 _ACCESS = "access"
 _PENDING = "pending"
 _KINDS = (_ACCESS, _PENDING)
-# What a record in the clear begins with: it is JSON at its head, and no encrypted one begins so.
+# A record in the clear begins with JSON; no encrypted one begins so.
 _CLEAR = b"{"
 _SUM_BYTES = 32
-_SPECIAL = re.compile(rb"[\\*?\[\]]")  # what means something in a pattern of Redis
+_SPECIAL = re.compile(rb"[\\*?\[\]]")  # the special characters of Redis's patterns
 
 
 class StoredToken(NamedTuple):
-    """An access token and the user whose it is."""
+    """An access token and its user."""
 
     user: str
     token: AccessToken
@@ -38,9 +38,9 @@ class StoredToken(NamedTuple):
 class RedisRecords:
     """How records and their keys are written and read.
 
-    A record is a line of JSON and, behind it, bytes of any length: the user's name, or the pending
-    handshake. It is bound to its key, so that no record passes for another, wherever the mix-up happened: an
-    encrypted one by its associated data, one in the clear by a checksum over both.
+    A record is a line of JSON, followed by bytes of any length: the user's name, or the pending handshake. It
+    is bound to its key, so that a record under another key is refused: an encrypted one by its associated
+    data, one in the clear by a checksum over both.
 
     Args:
         prefix: What every key begins with.
@@ -52,28 +52,28 @@ class RedisRecords:
         self._encryption = encryption
 
     def access_key(self, provider: str, user: str) -> bytes:
-        """Where a user's access token stands."""
+        """Return the key of a user's access token."""
         check_names(provider=provider, user=user)
         hidden = self._encryption.hide(user) if self._encryption is not None else user
         return self._key(_ACCESS, provider, hidden)
 
     def pending_key(self, provider: str, request_token: str) -> bytes:
-        """Where a pending handshake stands."""
+        """Return the key of a pending handshake."""
         check_names(provider=provider, request_token=request_token)
-        # The token itself, with which a user approves, shows in no key.
+        # No key shows the token itself, with which a user approves.
         return self._key(_PENDING, provider, text_digest(request_token))
 
     def access_pattern(self, provider: str) -> bytes:
-        """The pattern that the keys of a provider's access tokens match, and no other key."""
+        """Return the pattern that the keys of a provider's access tokens match, and no other key."""
         check_names(provider=provider)
         return _literal(self._key(_ACCESS, provider)) + b":*"
 
     def patterns(self) -> list[bytes]:
-        """The patterns that all keys match."""
+        """Return the patterns that all keys match."""
         return [_literal(self._key(kind)) + b":*" for kind in _KINDS]
 
     def seal_token(self, key: bytes, user: str, token: AccessToken) -> bytes:
-        """Write an access token as it is to stand under the key.
+        """Write an access token for its key.
 
         Raises:
             TypeError: If the token holds what cannot be stored.
@@ -94,7 +94,7 @@ class RedisRecords:
         return StoredToken(user, decode_token(head))
 
     def seal_pending(self, key: bytes, value: bytes) -> bytes:
-        """Write a pending handshake as it is to stand under the key."""
+        """Write a pending handshake for its key."""
         return self._seal(key, dump_record({}), value)
 
     def open_pending(self, key: bytes, stored: bytes) -> bytes:
@@ -121,7 +121,7 @@ class RedisRecords:
         return (self._prefix + record_key(*parts)).encode()
 
     def _seal(self, key: bytes, head: bytes, tail: bytes) -> bytes:
-        content = head + b"\n" + tail  # no line break stands in compact JSON
+        content = head + b"\n" + tail  # compact JSON has no line break
         if self._encryption is not None:
             return self._encryption.seal(content, key.decode())
         return content + _sum(key, content)
@@ -150,5 +150,5 @@ def _sum(key: bytes, content: bytes) -> bytes:
 
 
 def _literal(text: bytes) -> bytes:
-    """Write text as a pattern that only it matches."""
+    """Escape text, so that as a pattern it matches only itself."""
     return _SPECIAL.sub(rb"\\\g<0>", text)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["rotate"]
 
-_AT_ONCE = 32  # half of the connections: the others are for those who use the store
+_AT_ONCE = 32  # half of the connections: the others are for the store's users
 
 
 async def rotate(
@@ -53,7 +53,7 @@ async def rotate(
 
 
 async def _rotate(records: RedisRecords, commands: Commands, key: bytes) -> bool | None:
-    # None if the record is not ours or does not decrypt: that must not keep the others from being done.
+    # None if the record is not ours or does not decrypt: the others are re-encrypted all the same.
     try:
         while (stored := await commands.read(key)) is not None:
             new = records.reseal(key, stored)

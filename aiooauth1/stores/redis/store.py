@@ -38,20 +38,19 @@ _AT_ONCE = 100
 class RedisStore:
     """A `TokenStore` in Redis 6.2 or later, standalone, with Sentinel or as a Cluster.
 
-    Every operation touches one key, and repeating one is harmless: what was written meanwhile is never
-    overwritten. One waits for a free connection, repeats what got lost on the adapter, and gives up after
+    Every operation touches one key, and repeating one is harmless: it overwrites nothing that was written
+    meanwhile. It waits for a free connection, repeats commands whose reply was lost, and gives up after
     `timeout` seconds.
 
     Concurrent reads go to Redis in one command, on a Cluster in one pipeline to each node. Each reader has
     its own deadline.
 
-    With `encryption`, a record is bound to its user. But anybody who can write to Redis can put an older
-    record of the same user back in its place, and it is accepted: encryption hides tokens, and does not date
-    them.
+    With `encryption`, a record is bound to its user. But anyone who can write to Redis can put an older
+    record of the same user back, and it is accepted: encryption hides tokens, and does not date them.
 
     Redis replicates asynchronously. A failover to a replica can lose the last writes: a login that was under
-    way must then begin again, and a user whose token was just stored must connect again. Pending handshakes
-    are bounded by their time alone, and by the server's `maxmemory`: keep its policy at `noeviction`, with
+    way must then start over, and a user whose token was just stored must connect again. Pending handshakes
+    are bounded by their ttl alone, and by the server's `maxmemory`: keep its policy at `noeviction`, with
     which a full Redis refuses instead of forgetting users.
 
     One store belongs to one event loop in one process.
@@ -61,9 +60,9 @@ class RedisStore:
             without `decode_responses`. It stays yours: `aclose()` leaves it open. A client that repeats
             commands by itself, as those of redis-py 6 and later do, hides that from the store; `from_url`
             makes one that does not. One for a Cluster needs a `socket_timeout` below `timeout`: only by that
-            does it notice a node that hangs, and ask who stands in for it.
+            does it notice a hanging node, and ask which replica has taken over.
         prefix: What every key in Redis begins with. Any text.
-        encryption: How to encrypt the records, None to keep them in the clear.
+        encryption: How to encrypt the records; None keeps them in the clear.
         timeout: How many seconds an operation may take, waiting for a connection and repetitions included.
 
     Raises:
@@ -87,7 +86,7 @@ class RedisStore:
         if not isinstance(prefix, str):
             raise TypeError(f"prefix must be a str, not {type(prefix).__name__}")
         self._executor = Executor(redis, timeout)
-        # Callbacks wait for the record of their handshake: they are gathered apart from token reads.
+        # Reads of handshakes are batched apart from reads of tokens, which they must not delay.
         self._tokens, self._handshakes = (self._batcher(lane, timeout) for lane in Lane)
         self._records = RedisRecords(prefix, encryption)
         self._encrypts = encryption is not None
@@ -106,9 +105,9 @@ class RedisStore:
 
         Args:
             url: `redis://`, `rediss://` (TLS) or `unix://` as redis-py takes them; `redis+cluster://` or
-                `rediss+cluster://` with any node of a Cluster. Options of the client may stand in its query.
+                `rediss+cluster://` with any node of a Cluster. Its query may hold options of the client.
             prefix: What every key in Redis begins with. Any text.
-            encryption: How to encrypt the records, None to keep them in the clear.
+            encryption: How to encrypt the records; None keeps them in the clear.
             timeout: How many seconds an operation may take.
 
         Raises:
@@ -128,7 +127,7 @@ class RedisStore:
         except ValueError as error:
             reason = str(error)
         else:
-            del url  # it may hold a password, which no later error's traceback is to show
+            del url  # it may hold a password, which no traceback may show
             store = cls(client, prefix=prefix, encryption=encryption, timeout=timeout)
             store._owned = True
             return store
@@ -142,9 +141,9 @@ class RedisStore:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Take no more operations, and close the client of `from_url`; one that you passed in stays open.
+        """Refuse further operations, and close the client of `from_url`; one that you passed in stays open.
 
-        In a forked process nothing is closed: the connections are the other's, which goes on using them.
+        In a forked process nothing is closed: the connections are the parent's, which goes on using them.
 
         Raises:
             RuntimeError: If the connections belong to another event loop, which alone can close them.
@@ -159,11 +158,11 @@ class RedisStore:
         await self.aclose()
 
     async def put_access_token(self, provider: str, user: str, token: AccessToken) -> None:
-        """Store the user's token in place of any other.
+        """Store the user's token, replacing any other.
 
         Raises:
             StoreUnavailable: If it did not work in time; whether the token is stored is not known.
-            StoreCorrupt: If there is something that no store writes.
+            StoreCorrupt: If the stored record is not one of this package's.
             TypeError: If the token holds what cannot be stored.
             ValueError: Likewise.
         """
@@ -171,18 +170,18 @@ class RedisStore:
 
         async def put(commands: Commands) -> None:
             new = SecretBytes(self._records.seal_token(key, user, token))
-            # Not by a mere SET: one that is carried out late must not overwrite what was stored since.
+            # Not by SET: if it is carried out late it must not overwrite what was stored since.
             while not await commands.swap_or_unknown(key, await commands.read_with_tombstone(key), new):
                 pass
 
         await self._write_token(key, put)
 
     async def put_access_tokens(self, provider: str, tokens: Mapping[str, AccessToken]) -> None:
-        """Store the tokens of many users, each in place of any other, a hundred at a time.
+        """Store the tokens of many users, each replacing any other, a hundred at a time.
 
         Raises:
             StoreUnavailable: If it did not work in time; which tokens are stored is not known.
-            StoreCorrupt: If there is something that no store writes.
+            StoreCorrupt: If the stored record is not one of this package's.
             TypeError: If a name is not a `str`, or a token holds what cannot be stored.
             ValueError: If a token holds what cannot be stored.
         """
@@ -212,7 +211,7 @@ class RedisStore:
         return self._opened(lambda: self._records.open_token(key, stored).token)
 
     async def replace_access_token(self, provider: str, user: str, old_key: str, token: AccessToken) -> bool:
-        """Store the token only while the stored one's key is `old_key`; say whether it is stored.
+        """Replace the user's token if its key is still `old_key`; return whether the new one is stored.
 
         Raises:
             StoreUnavailable: If it did not work in time; whether the token is stored is not known.
@@ -236,7 +235,7 @@ class RedisStore:
         return await self._write_token(key, replace)
 
     async def discard_access_token(self, provider: str, user: str, key: str | None = None) -> bool:
-        """Forget the user's token, if a key is given only the one of that key; say whether it went.
+        """Delete the user's token, with `key` only if it has that key; return whether it was deleted.
 
         Raises:
             StoreUnavailable: If it did not work in time; whether the token is stored is not known.

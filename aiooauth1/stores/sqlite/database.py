@@ -1,4 +1,4 @@
-"""An open SQLite file, in which every statement is an atom by itself."""
+"""An open SQLite file, in which every statement is atomic by itself."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Connection", "Database"]
 
-_MOST = 200  # statements in one transaction, which others wait for
+_MOST = 200  # statements in one transaction, for which other processes wait
 
 
 class Connection(Protocol):
@@ -34,14 +34,14 @@ class Connection(Protocol):
         """Run a statement, and return all rows."""
 
     async def rollback(self) -> None:
-        """End the transaction without having done anything."""
+        """Undo the transaction."""
 
     async def close(self) -> None:
-        """Close it, after what runs there."""
+        """Close it, after the statements under way."""
 
 
 class _Parameters:
-    """The values of one statement, which show in no log, and fall away with the one who waits for it."""
+    """The values of one statement. No log shows them, and they are dropped when its caller gives up."""
 
     __slots__ = ("_values",)
 
@@ -49,7 +49,7 @@ class _Parameters:
         self._values: tuple[object, ...] | None = values
 
     def __repr__(self) -> str:
-        return "(…)"  # aiosqlite logs the call, and what is bound may be a secret
+        return "(…)"  # aiosqlite logs the call, and a value may be a secret
 
     def __len__(self) -> int:
         return len(self._living())
@@ -63,12 +63,12 @@ class _Parameters:
     def drop(self) -> None:
         """Forget the values: no caller waits for the statement, so it must not run if it has not yet.
 
-        Behind a lock, the statements of those who gave up would keep those of the living waiting.
+        While the file is locked, statements without a caller would delay those that have one.
         """
         self._values = None
 
     def _living(self) -> tuple[object, ...]:
-        # SQLite's thread comes here when the statement's turn has come, to bind the values.
+        # SQLite's thread calls this when it binds the values, just before it runs the statement.
         if (values := self._values) is None:
             raise sqlite3.OperationalError("cancelled")
         return values
@@ -76,7 +76,7 @@ class _Parameters:
 
 @dataclass(frozen=True, slots=True)
 class _Write:
-    """A statement whose turn is to come, and who waits for it."""
+    """A queued statement, and the future of its caller."""
 
     run: Callable[[], Awaitable[int]]
     changed: asyncio.Future[int]
@@ -84,10 +84,10 @@ class _Write:
 
 
 class Database:
-    """The file as it is open: a connection that writes, and one that reads, and so never waits for a lock.
+    """An open file: one connection writes, and one reads, which so never waits for a lock.
 
-    What is written while an earlier write is on its way to the disk goes there next, all of it at once: with
-    many writers a commit costs each of them little.
+    Writes that come while an earlier one is being committed are committed next, in one transaction: with many
+    writers a commit costs each of them little.
 
     Args:
         reader: The connection that reads.
@@ -103,7 +103,7 @@ class Database:
     async def read(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """Run one statement that reads, and return its rows."""
         parameters = _Parameters(values)
-        del values  # nor does what is bound show in the locals of a traceback
+        del values  # so that no traceback's locals show them
         try:
             rows = await self._reader.execute_fetchall(sql, parameters)
             return [tuple(map(_hidden, row)) for row in rows]
@@ -116,9 +116,9 @@ class Database:
         return rows[0][0] if rows else None
 
     async def write(self, sql: str, *values: object) -> int:
-        """Run one statement that writes, an atom by itself, and return how many rows it changed.
+        """Run one statement that writes, and return how many rows it changed.
 
-        Once the answer is there, the write is on the disk.
+        When it returns, the write is on the disk.
         """
         parameters = _Parameters(values)
         del values
@@ -128,11 +128,11 @@ class Database:
             parameters.drop()
 
     async def checkpoint(self) -> None:
-        """Bring what stands in the log into the file, and empty the log, as far as others let us."""
+        """Move the log into the file and empty it, as far as other processes allow."""
         await self._in_turn(self._checkpointed, alone=True)
 
     async def aclose(self) -> None:
-        """Close both connections, after what runs there."""
+        """Close both connections, after the statements under way."""
         if self._writing is not None and self._writing.get_loop() is asyncio.get_running_loop():
             await asyncio.wait([self._writing])
         for connection in (self._reader, self._writer):
@@ -162,7 +162,7 @@ class Database:
             self._writing = None
 
     async def _answers(self, batch: list[_Write]) -> Sequence[int | BaseException]:
-        """Run them, and return what each changed, or the error that its caller gets."""
+        """Run them, and return how many rows each changed, or the error that its caller gets."""
         try:
             if len(batch) == 1:
                 return [await batch[0].run()]
@@ -176,7 +176,7 @@ class Database:
                 await self._writer.rollback()
                 raise
             if isinstance(end, BaseException):
-                # The disk fails, say, and SQLite undid what was done before: no caller is told of success.
+                # The commit failed, such as for a full disk: no caller is told of success.
                 await self._writer.rollback()
                 reason = next((answer for answer in answers if isinstance(answer, sqlite3.Error)), end)
                 return [reason] * len(batch)
@@ -200,5 +200,5 @@ class Database:
 def _hidden(value: Any) -> Any:
     if isinstance(value, bytes):
         return SecretBytes(value)
-    # Somebody may have written text where a record belongs.
+    # Another program may have written text in place of a record.
     return SecretText(value) if isinstance(value, str) else value

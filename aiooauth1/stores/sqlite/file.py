@@ -28,13 +28,13 @@ __all__ = ["SQLiteFile"]
 _LONGEST = 1_000_000  # seconds, of which SQLite can count the milliseconds
 _PAUSE = 0.01  # seconds between two attempts to open a file that others are opening
 _PRAGMAS = (
-    "PRAGMA synchronous=FULL",  # a token that was stored is there after a power cut
-    "PRAGMA fullfsync=ON",  # on a Mac too, where a mere fsync stops at the drive's own memory
-    "PRAGMA secure_delete=ON",  # what was deleted is not in the file
-    "PRAGMA temp_store=MEMORY",  # and never in another file
-    "PRAGMA trusted_schema=OFF",  # nothing that somebody wrote into the schema runs
+    "PRAGMA synchronous=FULL",  # a stored token survives a power cut
+    "PRAGMA fullfsync=ON",  # on a Mac too, where fsync alone stops at the drive's cache
+    "PRAGMA secure_delete=ON",  # deleted records are overwritten
+    "PRAGMA temp_store=MEMORY",  # and never written to another file
+    "PRAGMA trusted_schema=OFF",  # code in a schema of others does not run
 )
-# In one statement, so of one moment: another process may be making the schema.
+# One statement, for a consistent view: another process may be making the schema.
 _WHAT_IT_IS = (
     "SELECT (SELECT application_id FROM pragma_application_id),"
     " (SELECT user_version FROM pragma_user_version), (SELECT count(*) FROM sqlite_master)"
@@ -60,11 +60,11 @@ class SQLiteFile:
     """A file of one schema.
 
     Args:
-        path: Where it is. It is made if it is not there, readable for its owner only.
+        path: The path. A file that does not exist is made, readable for its owner only.
         connect: aiosqlite's function of that name.
-        application_id: What marks the file as of this schema: 32 bits.
+        application_id: The 32-bit number that marks files of this schema.
         version: The schema's version.
-        schema: The statements that make it.
+        schema: The statements that make the schema.
         timeout: How many seconds an operation may take.
 
     Raises:
@@ -98,7 +98,7 @@ class SQLiteFile:
 
     @asynccontextmanager
     async def operation(self) -> AsyncIterator[Database]:
-        """Give the open file for one operation, which has so long and no longer.
+        """Yield the open file for one operation, which must end within the timeout.
 
         Raises:
             StoreUnavailable: If it was not done in time, or SQLite cannot do it now.
@@ -125,14 +125,14 @@ class SQLiteFile:
             )
         except TimeoutError:
             failure = self.late()
-        except (sqlite3.Error, ValueError) as error:  # aiosqlite's connections, when closed, say ValueError
+        except (sqlite3.Error, ValueError) as error:  # closed connections of aiosqlite raise ValueError
             if self._affinity.is_closed:
                 failure = self._affinity.closed_error()
             elif isinstance(error, sqlite3.Error):
                 failure = self._error(_failure(error))
             else:
                 raise
-        # Raised outside the handlers: SQLite's own error may quote what stands in the file.
+        # Raised outside the handlers: SQLite's own error may quote the file's content.
         raise failure
 
     def late(self) -> StoreUnavailable:
@@ -146,9 +146,9 @@ class SQLiteFile:
         return self._affinity.is_current()
 
     async def aclose(self) -> None:
-        """Close the file, once what was begun is done. Closing it again does nothing.
+        """Close the file after the operations under way. Closing it again does nothing.
 
-        In a forked process it is the other's, whose threads are not here.
+        In a forked process nothing is closed: the connections are the parent's, as are their threads.
         """
         if not self._affinity.close():
             return
@@ -172,12 +172,12 @@ class SQLiteFile:
         if self._database is not None:
             if (inode := _inode(self._path)) == self._inode:
                 return self._database
-            # Not opened again: SQLite would apply the old file's log, which lies beside it, to the new one.
+            # Not opened again: SQLite would apply the old file's log, which is beside it, to the new one.
             what = "deleted" if inode is None else "replaced"
             reason = f"it was {what} while it was open: stop every process that uses it, then put it in place"
             raise self._error(_Failure(StoreUnavailable, reason))
         if self._opening is None:
-            # In a task of its own, which no cancelled caller ends: one opens, and all others wait for it.
+            # In a task of its own, so that a cancelled caller does not stop it; all callers wait for it.
             self._opening = asyncio.get_running_loop().create_task(self._open())
         opened = await asyncio.shield(self._opening)
         if isinstance(opened, _Failure):
@@ -217,25 +217,27 @@ class SQLiteFile:
         return opened
 
     async def _connection(self) -> Connection:
-        # No transactions of Python's making.
+        # isolation_level=None: Python begins no transactions.
         connecting = asyncio.ensure_future(
             in_daemon_thread(lambda: self._connect(self._path, timeout=self._timeout, isolation_level=None))
         )
         try:
             return await asyncio.shield(connecting)
-        except asyncio.CancelledError:  # the time is up, but its thread connects all the same
+        except asyncio.CancelledError:  # the time is up, but the thread goes on connecting
             await asyncio.wait([connecting], timeout=self._timeout)
             if connecting.done() and connecting.exception() is None:
                 await connecting.result().close()
             raise
 
     async def _is_ready(self, connection: Connection) -> bool:
-        """Bring connection and file to where they work; False if others have the file locked just now."""
+        """Set up connection and file; False if another process has the file locked."""
         try:
             for pragma in _PRAGMAS:
                 await connection.execute(pragma)
-            await self._has_schema(connection)  # or it is a file of others, which stays as it is
-            # On a new file this fails at once, and does not wait, if another process is about it as well.
+            await self._has_schema(
+                connection
+            )  # raises for a file of something else, before anything is changed
+            # On a new file this fails at once, without waiting, if another process does the same.
             [(mode,)] = await connection.execute_fetchall("PRAGMA journal_mode=WAL")
             if mode != "wal":
                 raise _WrongFileError("its file system does not take SQLite's write-ahead log")

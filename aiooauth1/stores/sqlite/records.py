@@ -19,7 +19,7 @@ __all__ = ["Place", "Row", "SQLiteRecords"]
 
 
 class Place(NamedTuple):
-    """Where a record stands, in the words of the file. Its encryption is bound to them."""
+    """Where a record is in the file. Its encryption is bound to these names."""
 
     kind: str
     provider: str
@@ -27,7 +27,7 @@ class Place(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A record as it stands in the file, to be re-encrypted."""
+    """A row of the file, to be re-encrypted."""
 
     id: int
     provider: str
@@ -40,7 +40,7 @@ class SQLiteRecords:
     """How records are written and read.
 
     Args:
-        encryption: How to encrypt, None to keep records in the clear.
+        encryption: How to encrypt; None keeps records in the clear.
     """
 
     def __init__(self, encryption: Encryption | None) -> None:
@@ -48,37 +48,37 @@ class SQLiteRecords:
 
     @property
     def encrypted(self) -> bool:
-        """Whether they are encrypted."""
+        """Whether records are encrypted."""
         return self._encryption is not None
 
     def access(self, provider: str, user: str) -> Place:
-        """Where a user's access token stands."""
+        """Return the place of a user's access token."""
         check_names(provider=provider, user=user)
         return Place("access", record_key(provider), record_key(self._hidden(user)))
 
     def pending(self, provider: str, request_token: str) -> Place:
-        """The place of a pending handshake, which does not show its request token."""
+        """Return the place of a pending handshake, which does not show its request token."""
         check_names(provider=provider, request_token=request_token)
         return Place("pending", record_key(provider), text_digest(self._hidden(request_token)))
 
     def seal(self, record: bytes, place: Place) -> bytes:
-        """Write a record as it is to stand there."""
+        """Write a record for its place."""
         return SecretBytes(record if self._encryption is None else self._encryption.seal(record, *place))
 
     def open(self, stored: bytes, place: Place) -> bytes:
-        """Read what stands there.
+        """Read the record of a place.
 
         Raises:
             StoreCorrupt: If it is not what `seal` wrote for that place.
         """
         if self._encryption is not None:
             return SecretBytes(self._encryption.open(stored, *place))
-        if not isinstance(stored, bytes):  # SQLite gives a value of any type
+        if not isinstance(stored, bytes):  # SQLite returns a value of any type
             raise StoreCorrupt("a stored record is not one of ours: it is not bytes")
         return stored
 
     def seal_token(self, token: AccessToken, place: Place) -> bytes:
-        """Write an access token as it is to stand there.
+        """Write an access token for its place.
 
         Raises:
             TypeError: If the token holds what cannot be stored.
@@ -87,7 +87,7 @@ class SQLiteRecords:
         return self.seal(encode_token(token), place)
 
     def open_token(self, stored: bytes, place: Place) -> AccessToken:
-        """Read the access token that stands there.
+        """Read the access token of a place.
 
         Raises:
             StoreCorrupt: If it is not what `seal_token` wrote for that place.
@@ -95,14 +95,14 @@ class SQLiteRecords:
         return decode_token(self.open(stored, place))
 
     def seal_user(self, user: str, place: Place) -> bytes:
-        """Write the user's name as it is to stand beside the token: hidden where names are hidden."""
+        """Write the user's name, which is stored beside the token: encrypted if names are hidden."""
         encoded = name_bytes(user)
         if self._encryption is not None and self._encryption.hides_names:
             return self._encryption.seal(encoded, *_beside(place))
         return encoded
 
     def open_user(self, stored: bytes, place: Place) -> str:
-        """Read the user's name that stands beside the token.
+        """Read the user's name that is stored beside the token.
 
         Raises:
             StoreCorrupt: If it is not what `seal_user` wrote for that place.

@@ -24,7 +24,7 @@ _PAGES = {
     "access": "SELECT id, provider, name, record, user FROM access WHERE id > ? ORDER BY id LIMIT ?",
     "pending": "SELECT id, provider, name, record, NULL FROM pending WHERE id > ? ORDER BY id LIMIT ?",
 }
-# Compare-and-set of many at once. It begins with UPDATE, or Python would not count the rows.
+# Compare-and-set of many rows. It must begin with UPDATE, or Python does not count the rows.
 _RENEW = {
     "access": "UPDATE access SET record = CASE id {records} END, user = CASE id {users} END WHERE {these}",
     "pending": "UPDATE pending SET record = CASE id {records} END WHERE {these}",
@@ -39,15 +39,15 @@ async def rotate(
     """Re-encrypt every record that is not encrypted with the first key.
 
     Args:
-        file: Where they are.
-        records: How they are encrypted.
+        file: The file.
+        records: How records are encrypted.
         progress: Called with the number of records looked at and of all, after every page.
 
     Returns:
         How many records were re-encrypted.
 
     Raises:
-        StoreCorrupt: If records do not decrypt. All others have been seen to.
+        StoreCorrupt: If records do not decrypt. All others are re-encrypted.
         ValueError: If the store has no encryption.
     """
     if not records.encrypted:
@@ -65,7 +65,7 @@ async def rotate(
                 changed = await _renew(database, kind, stale) if stale else 0
             rewritten += changed
             if changed < len(stale):
-                continue  # others wrote one of them meanwhile: look at them again
+                continue  # another process wrote one of them meanwhile: read the page again
             if not rows:
                 break
             after = rows[-1].id
@@ -74,7 +74,7 @@ async def rotate(
             if progress is not None:
                 progress(done, max(done, total))
     async with file.operation() as database:
-        await database.checkpoint()  # what the old key opens is not to stay in the log
+        await database.checkpoint()  # no record of the old key may stay in the log
     if corrupt:
         raise StoreCorrupt(f"{len(corrupt)} of {done} records could not be re-encrypted: {corrupt[0]}")
     return rewritten
@@ -83,7 +83,7 @@ async def rotate(
 def _stale(
     records: SQLiteRecords, kind: str, rows: list[Row]
 ) -> tuple[list[tuple[Row, Row]], list[StoreCorrupt]]:
-    """Pick the rows that need it, each as it is and as it should be, and what is wrong with the bad ones."""
+    """Return the rows to be re-encrypted, each as it is and as it should be, and the errors of the others."""
     stale: list[tuple[Row, Row]] = []
     unreadable: list[StoreCorrupt] = []
     for row in rows:
@@ -97,7 +97,7 @@ def _stale(
 
 
 async def _renew(database: Database, kind: str, stale: list[tuple[Row, Row]]) -> int:
-    """Put new rows in place of those that were not changed meanwhile, all in one statement."""
+    """Replace the rows that were not changed meanwhile, in one statement."""
     these = _THESE.format(pairs=", ".join(["(?, ?)"] * len(stale)))
     when = " ".join([_WHEN] * len(stale))
     values: list[object] = [part for _, new in stale for part in (new.id, new.record)]

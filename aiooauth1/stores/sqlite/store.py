@@ -161,7 +161,7 @@ class SQLiteStore:
         await self.aclose()
 
     async def put_access_token(self, provider: str, user: str, token: AccessToken) -> None:
-        """Store the user's token in place of any other.
+        """Store the user's token, replacing any other.
 
         Raises:
             TypeError: If the token holds something other than text and numbers.
@@ -173,7 +173,7 @@ class SQLiteStore:
             await database.write(_PUT, *place[1:], *sealed)
 
     async def put_access_tokens(self, provider: str, tokens: Mapping[str, AccessToken]) -> None:
-        """Store the tokens of many users, each in place of any other: thousands in one transaction.
+        """Store the tokens of many users, each replacing any other: thousands in one transaction.
 
         Raises:
             TypeError: If a name is not a `str`, or a token holds something other than text and numbers.
@@ -201,7 +201,7 @@ class SQLiteStore:
         return self._records.open_token(record, place) if record is not None else None
 
     async def replace_access_token(self, provider: str, user: str, old_key: str, token: AccessToken) -> bool:
-        """Store the token only while the stored one's key is `old_key`; say whether it is stored.
+        """Replace the user's token if its key is still `old_key`; return whether the new one is stored.
 
         Raises:
             TypeError: If the token holds something other than text and numbers.
@@ -220,7 +220,7 @@ class SQLiteStore:
         return False
 
     async def discard_access_token(self, provider: str, user: str, key: str | None = None) -> bool:
-        """Forget the user's token, if a key is given only the one of that key; say whether it went."""
+        """Delete the user's token, with `key` only if it has that key; return whether it was deleted."""
         if key is not None:
             check_key(key)
         place = self._records.access(provider, user)
