@@ -22,11 +22,12 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from aiooauth1._internal.arguments import check_flags
 from aiooauth1.flows.handshake.handshake import Handshake
 from aiooauth1.session.session import OAuth1Session
 from aiooauth1.web.accounts import Account, account_name, accounts, disconnect, split_account_name
 from aiooauth1.web.connect import BODY_LIMIT, Connect, Connected, Hooks, Incoming, Reply
-from aiooauth1.web.context import opened
+from aiooauth1.web.context import check_parts, opened
 from aiooauth1.web.pages import SAFE_HEADERS
 
 
@@ -131,8 +132,10 @@ def oauth_routes(
 
     Raises:
         ValueError: If `callback_url`, `start_path` or `prefix` cannot be used; the message says why.
-        TypeError: If `person` is given without `save_as`, and the provider has no `user_id_field`.
+        TypeError: If an argument is of another type, or `person` is given without `save_as`, and the provider
+            has no `user_id_field`.
     """
+    check_flags(allow_get_start=allow_get_start)
     connect: Connect[web.Request, web.StreamResponse] = Connect(
         handshake,
         callback_url=callback_url,
@@ -172,7 +175,11 @@ def oauth_context(
         session: The session that signs the application's requests.
         handshake: The handshake that connects its users.
         store: The store of both.
+
+    Raises:
+        TypeError: If one of them is something else.
     """
+    check_parts(session=session, handshake=handshake, store=store)
 
     async def context(app: web.Application) -> AsyncIterator[None]:
         async with opened(session, handshake, store):

@@ -5,19 +5,22 @@ from __future__ import annotations
 import inspect
 import json
 import logging
+import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeAlias, TypeVar, cast
 
 from aiohttp import ClientError
 from yarl import URL
 
+from aiooauth1._internal.arguments import kind_of
 from aiooauth1.errors import AuthorizationDenied, HandshakeError, OAuth1Error
 from aiooauth1.transport.origin import Origin
 from aiooauth1.web.accounts import account_name
 from aiooauth1.web.checks import foreign_origin, is_prefetch, read_cookie, read_form, read_return_to
+from aiooauth1.web.context import check_parts
 from aiooauth1.web.pages import (
     BROKEN_FORM,
     FOREIGN_START,
@@ -48,6 +51,7 @@ BODY_LIMIT = 16 * 1024
 
 _RETURN_TO = "aiooauth1.return_to"  # a key in the pending handshake's data, beside the application's own keys
 _COOKIE = "aiooauth1"
+_NO_PATH = re.compile(r"[?#{}\s\0]")
 _COOKIE_SECONDS = 24 * 60 * 60
 _PREFETCHED = 503  # browsers discard a prefetched reply that is not 2xx, and load the page when it is opened
 _SEE_OTHER = 303
@@ -134,7 +138,8 @@ class Connect(Generic[RequestT, ResponseT]):
 
     Raises:
         ValueError: If `callback_url`, `start_path` or `prefix` cannot be used.
-        TypeError: If `person` is given and nothing says which account a token is for.
+        TypeError: If an argument is of another type, or `person` is given and nothing says which account a
+            token is for.
     """
 
     def __init__(
@@ -149,6 +154,19 @@ class Connect(Generic[RequestT, ResponseT]):
         respond: Callable[[Reply], ResponseT],
         harden: Callable[[ResponseT, Mapping[str, str]], None],
     ) -> None:
+        check_parts(handshake=handshake)
+        if handshake is None:
+            raise TypeError("oauth_routes() needs a Handshake")
+        for name in (one.name for one in fields(hooks)):
+            hook = getattr(hooks, name)
+            if not callable(hook) and not (name == "save_as" and isinstance(hook, str)) and hook is not None:
+                raise TypeError(f"{name} must be a function, not {kind_of(hook)}")
+        if not isinstance(start_path, str):
+            raise TypeError(f"start_path must be a str, not {kind_of(start_path)}")
+        if _NO_PATH.search(start_path):
+            raise ValueError(
+                f"start_path must be a fixed path without a query, a space or braces, not {start_path!r}"
+            )
         url = _checked_callback(callback_url, allow_http=handshake.allow_http)
         if (prefix and not prefix.startswith("/")) or not url.path.startswith(f"{prefix.rstrip('/')}/"):
             raise ValueError(

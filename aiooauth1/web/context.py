@@ -6,6 +6,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from aiooauth1._internal.arguments import kind_of
+
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from aiooauth1.session.session import OAuth1Session
 
 
-__all__ = ["OAuth1", "opened"]
+__all__ = ["OAuth1", "check_parts", "opened"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,21 @@ class OAuth1:
     session: OAuth1Session | None
     handshake: Handshake | None
     store: Any
+
+
+def check_parts(*, session: object = None, handshake: object = None, store: object = None) -> None:
+    """Refuse what is not a session, handshake or store, above all a class: it would be found at shutdown.
+
+    Raises:
+        TypeError: If one is something else.
+    """
+    for name, given, member in (
+        ("session", session, "rate_limits"),
+        ("handshake", handshake, "begin"),
+        ("store", store, "__init__"),  # any object of the application's own
+    ):
+        if given is not None and (isinstance(given, type) or not hasattr(given, member)):
+            raise TypeError(f"{name} must be one that you have made, not {kind_of(given)}")
 
 
 @asynccontextmanager

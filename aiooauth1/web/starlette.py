@@ -24,9 +24,10 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from aiooauth1._internal.arguments import check_flags
 from aiooauth1.web.accounts import Account, account_name, accounts, disconnect, split_account_name
 from aiooauth1.web.connect import BODY_LIMIT, Connect, Connected, Hooks, Incoming, Reply
-from aiooauth1.web.context import OAuth1, opened
+from aiooauth1.web.context import OAuth1, check_parts, opened
 from aiooauth1.web.pages import SAFE_HEADERS
 
 
@@ -118,8 +119,10 @@ def oauth_routes(
 
     Raises:
         ValueError: If `callback_url`, `start_path` or `prefix` cannot be used; the message says why.
-        TypeError: If `person` is given without `save_as`, and the provider has no `user_id_field`.
+        TypeError: If an argument is of another type, or `person` is given without `save_as`, and the provider
+            has no `user_id_field`.
     """
+    check_flags(allow_get_start=allow_get_start)
     connect: Connect[Request, Response] = Connect(
         handshake,
         callback_url=callback_url,
@@ -183,7 +186,11 @@ def oauth_context(
         session: The session that signs the application's requests.
         handshake: The handshake that connects its users.
         store: The store of both.
+
+    Raises:
+        TypeError: If one of them is something else.
     """
+    check_parts(session=session, handshake=handshake, store=store)
     return _Lifespan(session, handshake, store)
 
 

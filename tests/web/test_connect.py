@@ -12,7 +12,7 @@ from web_services.services import CALLBACK, FRAMEWORKS, Told, reply
 
 import aiooauth1.web.aiohttp as on_aiohttp
 import aiooauth1.web.starlette as on_starlette
-from aiooauth1 import Consumer, Handshake, MemoryStore, Provider, StoreUnavailable
+from aiooauth1 import Consumer, Handshake, MemoryStore, OAuth1Session, Provider, StoreUnavailable
 from aiooauth1.testing import drop
 from aiooauth1.web.accounts import account_name
 
@@ -217,6 +217,16 @@ async def test_log_records_name_the_event_and_no_secret(
         ),
         ("callback_url", ["https://ann:pw@t.example/cb", f"{CALLBACK}#x"], "no user and no fragment"),
         ("start_path", ["start", "//start", "/oauth/callback"], "start_path must begin with one '/'"),
+        ("start_path", [5, None], "start_path must be a str"),
+        ("start_path", ["/start?x=1", "/start#x", "/a b", "/{name}"], "start_path must be a fixed path"),
+        ("on_connected", [5, {}], "on_connected must be a function, not"),
+        ("on_denied", ["/denied"], "on_denied must be a function, not str"),
+        ("on_failed", ["/failed"], "on_failed must be a function, not str"),
+        ("save_as", [5], "save_as must be a function"),
+        ("bind", ["session-id"], "bind must be a function, not str"),
+        ("data", [{}, {"a": "b"}], "data must be a function, not dict"),
+        # In these, the text of an environment variable would have links of other sites start sign-ins.
+        ("allow_get_start", ["false", "no", 1], "allow_get_start must be True or False"),
         ("prefix", ["oauth", "/other", "/oau"], "must begin with prefix"),
         ("person", [lambda _: "ann"], "person= needs save_as="),
     ],
@@ -228,6 +238,19 @@ def test_an_option_that_cannot_be_used_is_refused_at_once(
     for value in values:
         with pytest.raises((TypeError, ValueError), match=message):
             routes_of(framework, **{option: value})
+
+
+@pytest.mark.parametrize("module", [on_aiohttp, on_starlette])
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [("session", OAuth1Session), ("handshake", Handshake), ("store", MemoryStore)],
+)
+def test_a_class_or_another_object_is_no_part_of_an_application(module: Any, name: str, given: Any) -> None:
+    with pytest.raises(TypeError, match=f"{name} must be one that you have made, not the class"):
+        module.oauth_context(**{name: given})
+    if name == "handshake":
+        with pytest.raises(TypeError, match="not the class Handshake"):
+            module.oauth_routes(given, callback_url=CALLBACK, on_connected=None)
 
 
 def test_http_beyond_loopback_needs_a_handshake_with_allow_http() -> None:
