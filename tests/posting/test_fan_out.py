@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
 import time
 from collections import Counter
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -193,16 +195,21 @@ async def test_a_provider_stops_the_run_and_the_next_run_sends_what_was_refused(
 @pytest.mark.parametrize("cause", ["revoked tokens", "a provider that cannot be reached"])
 async def test_several_users_rejected_in_a_row_end_the_run_for(cause: str, fake: FakeProvider) -> None:
     ticks = iter(range(10**9))
-    async with OAuth1Session(
-        fake.consumer, provider=fake.provider, store=await store_for(fake, MANY)
-    ) as session:
+    store = await store_for(fake, MANY)
+    with socket.socket() as closed:  # bound and not listening: it refuses connections
+        closed.bind(("127.0.0.1", 0))
+        provider = fake.provider
         if cause == "revoked tokens":
             assert [fake.revoke_user(user) for user in MANY] == [1] * len(MANY)
         else:
-            await fake.aclose()
-        options: dict[str, Any] = {"clock": lambda: float(next(ticks)), "sleep": lambda _: asyncio.sleep(0)}
-        run = post_all(session, posts(400, MANY), concurrency=1, stop_after=5, **options)
-        found = await outcomes(run)
+            provider = replace(provider, base_url=f"http://127.0.0.1:{closed.getsockname()[1]}/")
+        async with OAuth1Session(fake.consumer, provider=provider, store=store) as session:
+            options: dict[str, Any] = {
+                "clock": lambda: float(next(ticks)),
+                "sleep": lambda _: asyncio.sleep(0),
+            }
+            run = post_all(session, posts(400, MANY), concurrency=1, stop_after=5, **options)
+            found = await outcomes(run)
     assert {outcome.status for outcome in found} == {"refused" if cause == "revoked tokens" else "failed"}
     assert run.stopped is not None
     assert "5 users in a row were rejected" in run.stopped

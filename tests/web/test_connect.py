@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import socket
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 from aiohttp import web
@@ -131,7 +133,10 @@ async def test_a_callback_can_be_loaded_again_after(
 async def test_a_start_at_a_provider_that_is_down_gets_a_page_that_says_so(stage: Stage) -> None:
     await stage.serve()
     await stage.fake.aclose()
-    page = await stage.browser().start("/x")
+    with socket.socket() as closed:  # bound and not listening, so that no other test listens there
+        closed.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        closed.bind(("127.0.0.1", urlsplit(stage.fake.url).port))
+        page = await stage.browser().start("/x")
     assert page.status == 504
     assert "cannot be reached" in page.text
     assert ">Try again</button>" in page.text
