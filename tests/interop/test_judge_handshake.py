@@ -7,13 +7,23 @@ from typing import TYPE_CHECKING
 import aiohttp
 import pytest
 from judges.judge import credential
-from judges.methods import by_authlib, by_method, by_oauthlib
+from judges.methods import PEM, by_authlib, by_method, by_oauthlib, by_rsa_method
 from judges.shapes import Shape
 from judges.show import consumer_of, provider_of, show
 from judges.signers import base_string_by_hand, hmac_sha1_by_hand
 from yarl import URL
 
-from aiooauth1 import Consumer, Handshake, MemoryStore, OAuth1Session, ProviderError
+from aiooauth1 import (
+    CallbackError,
+    Consumer,
+    Handshake,
+    MemoryStore,
+    OAuth1Session,
+    ProviderError,
+    RequestToken,
+)
+from aiooauth1.signing import HMAC_SHA1
+from aiooauth1.signing.rsa import RSA_SHA1
 
 
 if TYPE_CHECKING:
@@ -52,11 +62,8 @@ def at(judge: Judge, path: str) -> list[Arrival]:
 async def test_a_handshake_and_a_request_for_its_user_are_accepted(
     judge: Judge, signature_method: SignatureMethod
 ) -> None:
-    provider, consumer, store = (
-        provider_of(judge, signature_method=signature_method),
-        consumer_of(judge),
-        MemoryStore(),
-    )
+    provider = provider_of(judge, signature_method=signature_method)
+    consumer, store = consumer_of(judge), MemoryStore()
     async with Handshake(provider, consumer, store=store, allow_http=True) as handshake:
         pending = await handshake.begin(CALLBACK, bind="browser", data={"next": "/home"})
         callback, _ = await visit(pending.url, user="alice")
@@ -150,3 +157,46 @@ async def test_known_difference_authlib_decodes_a_callback_with_escapes_twice(
     assert arrival.oauth["oauth_callback"] == ESCAPED_CALLBACK
     base_string = base_string_by_hand("POST", f"{judge.origin}/request_token", [], arrival.oauth)
     assert arrival.oauth["oauth_signature"] == hmac_sha1_by_hand(base_string, judge.consumer_secret, "")
+
+
+# A request token that an attacker slips in
+
+
+async def test_a_provider_notices_another_request_token_with_hmac_and_not_with_rsa(judge: Judge) -> None:
+    """Why the next test must hold: with RSA the wrong token secret is noticed nowhere."""
+    methods: list[tuple[SignatureMethod, bool]] = [(HMAC_SHA1, False), (RSA_SHA1(PEM), True)]
+    for method, accepted in methods:
+        provider = provider_of(judge, signature_method=method)
+        async with Handshake(provider, consumer_of(judge), store=MemoryStore()) as handshake:
+            victims = await handshake.fetch_request_token(CALLBACK)
+            attackers = await handshake.fetch_request_token(CALLBACK)
+            callback = URL((await visit(handshake.authorization_url(attackers), user="mallory"))[0])
+            mixed = RequestToken(attackers.key, victims.secret)
+            exchange = handshake.fetch_access_token(mixed, callback.query["oauth_verifier"])
+            if accepted:
+                token = await exchange
+                assert judge.book.access_tokens[token.key].user == "mallory"
+            else:
+                with pytest.raises(ProviderError):
+                    await exchange
+
+
+@by_rsa_method
+async def test_a_callback_with_an_attackers_token_is_refused_before_the_provider_is_asked(
+    judge: Judge, signature_method: SignatureMethod
+) -> None:
+    provider = provider_of(judge, signature_method=signature_method)
+    async with Handshake(provider, consumer_of(judge), store=MemoryStore()) as handshake:
+        victims = await handshake.begin(CALLBACK, bind="victim")
+        attackers = await handshake.begin(CALLBACK, bind="attacker")
+        elsewhere = await handshake.fetch_request_token(CALLBACK)
+        slipped_in = [
+            (await visit(attackers.url, user="mallory"))[0],
+            (await visit(handshake.authorization_url(elsewhere), user="mallory"))[0],
+        ]
+        for callback in slipped_in:
+            with pytest.raises(CallbackError):
+                await handshake.complete(callback, bind="victim")
+        assert [arrival.path for arrival in judge.arrivals].count("/access_token") == 0
+        token = await handshake.complete((await visit(victims.url, user="alice"))[0], bind="victim")
+    assert judge.book.access_tokens[token.key].user == "alice"

@@ -17,13 +17,11 @@ from judges.authlib_judge import AuthlibJudge
 from judges.judge import FORM
 from judges.methods import PEM, by_rsa_method
 from judges.oauthlib_judge import OauthlibJudge
-from judges.show import consumer_of, provider_of, token_for
+from judges.show import consumer_of, token_for
 from judges.signers import Keys, authorization_by_authlib, authorization_by_oauthlib
 from vectors import VECTORS
-from yarl import URL
 
-from aiooauth1 import CallbackError, Handshake, MemoryStore, OAuth1Session, ProviderError, RequestToken
-from aiooauth1.signing import HMAC_SHA1
+from aiooauth1 import OAuth1Session
 from aiooauth1.signing.rsa import RSA_SHA1, RSA_SHA256, RSA_SHA512, Rsa
 
 
@@ -95,53 +93,3 @@ async def test_a_request_signed_by_the_other_library_is_accepted(judge: Judge) -
     headers = {"Authorization": by(keys, "POST", url, form), "Content-Type": FORM}
     async with aiohttp.ClientSession() as http, http.post(url, data=form, headers=headers) as response:
         assert response.status == 200, await response.text()
-
-
-# The handshake
-
-
-async def approved(url: str, user: str) -> str:
-    """Do as a user's browser does, and return the callback."""
-    async with aiohttp.ClientSession() as browser:
-        target = URL(url).update_query(user=user)
-        async with browser.get(target, allow_redirects=False) as response:
-            return response.headers["Location"]
-
-
-async def test_a_provider_notices_another_request_token_with_hmac_and_not_with_rsa(judge: Judge) -> None:
-    """Why the next test must hold: with RSA the wrong token secret is noticed nowhere."""
-    for method, accepted in [(HMAC_SHA1, False), (SHA1, True)]:
-        provider = provider_of(judge, signature_method=method)
-        async with Handshake(provider, consumer_of(judge), store=MemoryStore()) as handshake:
-            victims = await handshake.fetch_request_token(CALLBACK)
-            attackers = await handshake.fetch_request_token(CALLBACK)
-            callback = URL(await approved(handshake.authorization_url(attackers), "mallory"))
-            mixed = RequestToken(attackers.key, victims.secret)
-            exchange = handshake.fetch_access_token(mixed, callback.query["oauth_verifier"])
-            if accepted:
-                token = await exchange
-                assert judge.book.access_tokens[token.key].user == "mallory"
-            else:
-                with pytest.raises(ProviderError):
-                    await exchange
-
-
-@by_rsa_method
-async def test_a_callback_with_an_attackers_token_is_refused_before_the_provider_is_asked(
-    judge: Judge, signature_method: Rsa
-) -> None:
-    provider = provider_of(judge, signature_method=signature_method)
-    async with Handshake(provider, consumer_of(judge), store=MemoryStore()) as handshake:
-        victims = await handshake.begin(CALLBACK, bind="victim")
-        attackers = await handshake.begin(CALLBACK, bind="attacker")
-        elsewhere = await handshake.fetch_request_token(CALLBACK)
-        slipped_in = [
-            await approved(attackers.url, "mallory"),
-            await approved(handshake.authorization_url(elsewhere), "mallory"),
-        ]
-        for callback in slipped_in:
-            with pytest.raises(CallbackError):
-                await handshake.complete(callback, bind="victim")
-        assert [arrival.path for arrival in judge.arrivals].count("/access_token") == 0
-        token = await handshake.complete(await approved(victims.url, "alice"), bind="victim")
-    assert judge.book.access_tokens[token.key].user == "alice"
