@@ -26,7 +26,7 @@ from aiohttp import TCPConnector
 from aiohttp.abc import AbstractResolver, ResolveResult
 from clients import Sent, kept_requests
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
+from tenants import KEY, PRESETS
 
 from aiooauth1 import (
     AccessToken,
@@ -36,7 +36,6 @@ from aiooauth1 import (
     MemoryStore,
     OAuth1Error,
     OAuth1Session,
-    Provider,
     providers,
 )
 from aiooauth1.signing.rsa import RSA_SHA1, RSA_SHA256
@@ -64,37 +63,11 @@ NAME = {"User-Agent": "my-service/1.0"}
 NOW = int(time.time())
 
 
-@cache
-def _key() -> RSAPrivateKey:
-    return generate_private_key(65537, 2048)
-
-
 def _pem() -> str:
     how = serialization.PrivateFormat.TraditionalOpenSSL
-    pem = _key().private_bytes(serialization.Encoding.PEM, how, serialization.NoEncryption())
-    return pem.decode()
+    return KEY.private_bytes(serialization.Encoding.PEM, how, serialization.NoEncryption()).decode()
 
 
-def _presets() -> dict[str, Provider]:
-    tenants = {
-        "gravity_forms": providers.gravity_forms("https://forms.example"),
-        "jira": providers.jira("https://jira.example/jira", RSA_SHA1(_key())),
-        "lti11": providers.lti11("https://tool.example/launch"),
-        "maas": providers.maas("http://maas.internal:5240/MAAS", allow_http=True),
-        "magento": providers.magento("https://shop.example"),
-        "mastercard": providers.mastercard(RSA_SHA256(_key())),
-        "mediawiki": providers.mediawiki("https://en.wikipedia.org"),
-        "netsuite": providers.netsuite("123456_SB1"),
-        "okapi": providers.okapi("https://www.opencaching.de"),
-        "schoology": providers.schoology("school.schoology.com"),
-        "woocommerce": providers.woocommerce("https://shop.example"),
-        "wordpress": providers.wordpress("https://blog.example"),
-    }
-    constants = {name: preset for name, preset in providers.catalog().items() if isinstance(preset, Provider)}
-    return constants | tenants
-
-
-PRESETS = _presets()
 NONCES = {name: "0123456789abcdef0123456789abcd"[: preset.nonce_length] for name, preset in PRESETS.items()}
 
 
@@ -128,7 +101,7 @@ def _tls() -> tuple[ssl.SSLContext, ssl.SSLContext]:
 
 
 def _verify_rsa(base_string: bytes, signature: str, _consumer: str, _token: str) -> bool:
-    for method in (RSA_SHA1(_key()), RSA_SHA256(_key())):
+    for method in (RSA_SHA1(KEY), RSA_SHA256(KEY)):
         if method.sign(base_string.decode(), "", "") == signature:
             return True
     return False
@@ -449,7 +422,7 @@ async def test_a_mastercard_call_is_signed_as_by_its_own_signer(body: bytes | No
         patch.object(coreutils, "get_nonce", lambda: nonce),
         patch.object(coreutils, "get_timestamp", lambda: NOW),
     ):
-        header = signer.get_authorization_header(url, "POST", (body or b"").decode(), CONSUMER.key, _key())
+        header = signer.get_authorization_header(url, "POST", (body or b"").decode(), CONSUMER.key, KEY)
     theirs = Sent("POST", url, header)
     stage = Stage("mastercard")
     async with asyncio.timeout(20), stage.fake:
