@@ -14,7 +14,7 @@ from typing import Any, NoReturn, Self
 
 __all__ = ["AccessToken", "Consumer", "RequestToken"]
 
-_NOTHING: Mapping[str, str] = MappingProxyType({})  # one for all tokens without params: they are many
+_NOTHING: Mapping[str, str] = MappingProxyType({})  # shared by all tokens without params
 
 
 def _frozen(kind: type, params: Mapping[str, str]) -> Mapping[str, str]:
@@ -24,7 +24,7 @@ def _frozen(kind: type, params: Mapping[str, str]) -> Mapping[str, str]:
 
 
 class _Credentials:
-    """What all three share: two texts, of which the secret is neither shown nor pickled."""
+    """A key and a secret, of which the secret is neither shown nor pickled."""
 
     __slots__ = ()
 
@@ -133,7 +133,7 @@ class AccessToken(_Credentials):
 
     @classmethod
     def from_params(cls, params: Mapping[str, object]) -> Self:
-        """Make a token of a mapping: a provider's reply, another library's token, or what `to_dict` gave.
+        """Make a token from a mapping: a provider's reply, another library's token, or a result of `to_dict`.
 
         Args:
             params: `oauth_token` and `oauth_token_secret`, or `key` and `secret`. A mapping in `params` and

@@ -61,11 +61,11 @@ __all__ = [
 
 
 class OAuth1Error(Exception):
-    """The root of all of them."""
+    """The base of all errors of this package."""
 
 
 class SigningError(OAuth1Error):
-    """This request cannot be signed rightly: something in what you gave. Nothing was sent."""
+    """The request cannot be signed correctly as it was given. Nothing was sent."""
 
 
 class UnknownUser(OAuth1Error):
@@ -77,7 +77,7 @@ class HandshakeError(OAuth1Error):
 
 
 class AuthorizationDenied(HandshakeError):
-    """The user said no at the provider."""
+    """The user refused access at the provider."""
 
 
 class CallbackError(HandshakeError):
@@ -89,11 +89,11 @@ class TooManyHandshakes(HandshakeError):
 
 
 class TokenResponseError(HandshakeError):
-    """The token endpoint said 2xx, and what it sent is unusable."""
+    """The token endpoint answered with a 2xx whose body is unusable."""
 
 
 class _RequestDetails(TypedDict, total=False):
-    """Which request an error is about, as far as known."""
+    """The request that an error is about, as far as known."""
 
     method: str | None
     url: str | None
@@ -313,7 +313,7 @@ class RateLimited(ProviderError):
 
 
 class RedirectRefused(OAuth1Error):
-    """The provider sent us where we must not follow. Not one byte went there."""
+    """The provider redirected to a place that must not be followed. Nothing was sent there."""
 
 
 class StoreUnavailable(OAuth1Error):

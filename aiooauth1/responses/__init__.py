@@ -1,4 +1,4 @@
-"""What a provider answers, read: pure functions of text that may be hostile.
+"""Reading what a provider answers: pure functions of text that may be hostile.
 
 - `problem`: the Problem of a refusal, and the error that it becomes
 - `problem_formats`: finds a problem report in headers, forms, JSON, XML and text

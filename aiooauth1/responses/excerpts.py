@@ -1,4 +1,4 @@
-"""What of a provider's text may be shown: printable, cut, masked; and the base string that it echoes.
+"""Excerpts of a provider's text that may be shown: printable, cut, masked; and the base string it echoes.
 
 Pure functions of texts that may be hostile: each takes time in proportion to their length.
 """
@@ -19,9 +19,9 @@ _NO_SECRETS = SecretMatcher()
 MAX_SCANNED = 8192
 """Bytes of the header fields and of the body that are scanned."""
 
-# What a server echoes of our parameters, perhaps percent-encoded; its own oauth_problem ones are what a
-# reader is after. A signature by PLAINTEXT has an ampersand in it.
-_GAP = r"(?:[\\\"'\s+]|%2[027])*+"  # with a backslash: within JSON, a quote has one
+# Our parameters, as a server echoes them, perhaps percent-encoded. Its own oauth_problem parameters are
+# not masked. A PLAINTEXT signature contains an ampersand.
+_GAP = r"(?:[\\\"'\s+]|%2[027])*+"  # with a backslash, which escapes a quote in JSON
 _VALUE = r"[^&\s\"',;<>]"
 _ECHOED = re.compile(
     rf"((?:oauth_(?!problem)\w{{1,64}}+|x_auth_\w{{1,64}}+|secret|password){_GAP}(?:[=:]|%(?:25)*3[DA]){_GAP})"
@@ -30,7 +30,7 @@ _ECHOED = re.compile(
 )
 _UNPRINTABLE = re.compile(r"[^ -~]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
-_MOST_BYTES = 4  # times as many are looked at as may be shown, since secrets are taken out
+_MOST_BYTES = 4  # times as many as may be shown are read, since secrets are removed
 
 
 def printable(text: str, length: int) -> str:
@@ -48,7 +48,7 @@ def printable(text: str, length: int) -> str:
 
 
 def excerpt(text: str, length: int, matcher: SecretMatcher = _NO_SECRETS) -> str:
-    """Return a text as it can be shown: without secrets, `oauth_` values and base strings, printable and cut.
+    """Return a text that may be shown: without secrets, `oauth_` values and base strings, printable and cut.
 
     Args:
         text: The text.
@@ -82,10 +82,10 @@ _MARK = re.compile(
 )
 _LEAD = re.compile(r"""(?:[\s:="'`\\]|<[^<>]{0,40}+>|[bu](?=["'])){1,16}+""", re.ASCII)
 # METHOD&URI&parameters, the last two encoded (RFC 5849 section 3.4.1.1). Magento 1 sends a signature instead,
-# and the servers of the python-oauth2 line, Discogs among them, both secrets where PLAINTEXT is the method.
+# and servers on python-oauth2, such as Discogs, send both secrets if the method is PLAINTEXT.
 _SHAPE = re.compile(r"[A-Z]{2,20}&(?i:https?%3A%2F%2F)[\w.~%+*-]++&[\w.~%+*-]*+", re.ASCII)
 _ENCODED_SHAPE = re.compile(r"[A-Z]{2,20}%26[\w.~%+*-]++", re.ASCII)
-# What of another's signature, or of a user, would be of use to who reads a log.
+# Values of a signature or a user that would be of use to a reader of logs.
 _NAMED = re.compile(
     r"((?:password|secret|session_handle|verifier|oauth_signature)%3D)(?:(?!%26)[\w.~%+*-])++",
     re.ASCII | re.IGNORECASE,
@@ -94,7 +94,7 @@ _MOST_MARKS = 4
 
 
 def find_base_string(text: str, matcher: SecretMatcher = _NO_SECRETS, *, cut: bool = False) -> str | None:
-    """Return the base string that the provider says that it has signed, or None.
+    """Return the base string that the provider says it signed, or None.
 
     Args:
         text: Header fields or the beginning of a body.
@@ -118,7 +118,7 @@ def find_base_string(text: str, matcher: SecretMatcher = _NO_SECRETS, *, cut: bo
 
 
 def _before_base_string(text: str) -> str:
-    """Return a text up to where it shows a base string, or what the provider sends for one."""
+    """Return a text up to a base string, or what the provider sends in its place."""
     mark = _MARK.search(text)
     return text if mark is None else text[: _start(text, mark)] + "***"
 

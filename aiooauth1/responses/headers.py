@@ -1,4 +1,4 @@
-"""What an error shows of a response's header fields: pure functions of their names and values."""
+"""The header fields that an error shows: pure functions of their names and values."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ REQUEST_ID_FIELDS = (
     "x-amzn-trace-id",  # Amazon load balancers
     "cf-ray",  # Cloudflare, in front of Discogs and others
 )
-"""Where providers name a request, the most telling first."""
+"""The fields in which providers name a request, in order of preference."""
 
 _CREDENTIALS = frozenset({"set-cookie", "set-cookie2", "authentication-info", "proxy-authenticate"})
 _MOST_FIELDS = 64

@@ -1,4 +1,4 @@
-"""What a provider's refusal means: pure functions of its status, header fields and the beginning of its body.
+"""The meaning of a refusal: pure functions of its status, its header fields and the beginning of its body.
 
 The OAuth Problem Reporting extension names problems by `oauth_problem`, in the body as a form or in the
 WWW-Authenticate header field. New names are allowed: an unknown one is kept and means nothing by itself.
@@ -108,7 +108,7 @@ class Problem:
             object.__setattr__(self, "meaning", meaning)
 
     def __reduce__(self) -> tuple[object, ...]:
-        # From what was given, since a read-only mapping is neither pickled nor deeply copied.
+        # From the arguments: a read-only mapping can be neither pickled nor deeply copied.
         given = {one.name: getattr(self, one.name) for one in fields(self)}
         return partial(type(self), **given | {"parameters": dict(self.parameters)}), ()
 
@@ -119,7 +119,7 @@ class Problem:
 
     @property
     def error_type(self) -> type[ProviderError]:
-        """The class of the error that stands for it."""
+        """The class of the error for this problem."""
         return ERROR_TYPES.get(self.meaning or "", ProviderError)
 
     def error(
@@ -131,7 +131,7 @@ class Problem:
         base_string: str | None = None,
         clock_difference: float | None = None,
     ) -> ProviderError:
-        """Return the error that stands for it. It keeps this problem as `details`.
+        """Return the error for this problem, which it keeps as `details`.
 
         Args:
             method: The request's method. The message names it, the URL without its query, and the user.
@@ -177,7 +177,7 @@ def with_hints(
     by_meaning: Mapping[str, str],
     credentials: Iterable[Consumer | RequestToken | AccessToken | None] = (),
 ) -> Problem:
-    """Return a problem with more hints before its own: the provider's, and what is odd about the credentials.
+    """Return the problem with further hints first: on the credentials, then the provider's.
 
     Args:
         problem: The problem.
@@ -202,7 +202,7 @@ def with_hints(
 
 
 def _differences(ours: str | None, theirs: str | None) -> list[str]:
-    """Say in what the provider's base string differs from ours, the first three things."""
+    """Return the first three differences between the provider's base string and ours."""
     if ours is None or theirs is None:
         return []
     from aiooauth1.signing.explain import compare  # noqa: PLC0415  when a provider tells
@@ -211,14 +211,14 @@ def _differences(ours: str | None, theirs: str | None) -> list[str]:
         found = compare(ours, theirs)
     except ValueError:
         return []
-    found = tuple(one for one in found if "***" not in (one.theirs or ""))  # masked, so that all differs
+    found = tuple(one for one in found if "***" not in (one.theirs or ""))  # masked, so it always differs
     if not found:
         return ["both base strings are equal: a secret is wrong, or one side does not encode it in the key"]
     return [str(one) for one in found[:_MOST_DIFFERENCES]]
 
 
 def _request(method: str | None, url: str | None, user: str | None) -> str:
-    """Name a request in a message. The query is left out, which may be private; a name may hold anything."""
+    """Describe a request for a message, without its query, which may be private; a name may hold anything."""
     place = url.partition("#")[0].partition("?")[0] if url else ""
     named = [printable(method, _NAME_LENGTH)] if method else []
     named += [printable(place, _PLACE_LENGTH)] if place else []
@@ -239,7 +239,7 @@ def read_problem(
     now: float | None = None,
     at_token_endpoint: bool = False,
 ) -> Problem:
-    """Read what a refusal says of itself. Never raises, whatever the provider sent.
+    """Read a refusal. Never raises, whatever the provider sent.
 
     Args:
         status: The status code, at least 400.
@@ -272,7 +272,7 @@ def read_success(
     now: float | None = None,
     at_token_endpoint: bool = False,
 ) -> Problem | None:
-    """Read the refusal that a 2xx may be, of a provider that refuses with one. Never raises.
+    """Read a 2xx response of a provider that refuses with 2xx. Never raises.
 
     Args:
         status: The status code.
@@ -306,7 +306,7 @@ def read_success(
 
 @dataclass(frozen=True, slots=True)
 class _Given:
-    """What a response says, as far as it is read."""
+    """The parts of a response that are read."""
 
     headers: list[tuple[str, str]]
     matcher: SecretMatcher
@@ -318,7 +318,7 @@ class _Given:
     def of(cls, headers: Iterable[tuple[str, str]], body: bytes, secrets: Iterable[str]) -> _Given:
         headers = list(headers)
         matcher = SecretMatcher.from_secrets(secrets)
-        longest = MAX_SCANNED + matcher.longest + 1  # one more tells that it goes on
+        longest = MAX_SCANNED + matcher.longest + 1  # one more byte shows whether it was cut
         challenges = b""
         for name, value in headers:
             if name.lower() == "www-authenticate" and len(challenges) < longest:
@@ -338,12 +338,12 @@ def _problem(
 ) -> Problem:
     is_success = status < _FIRST_REFUSAL
     if report.form != "oauth_problem" and report.name == str(status):
-        report = replace(report, form="message", name="")  # the status once more names nothing
+        report = replace(report, form="message", name="")  # a repeated status names nothing
     meaning = canonical_name(
         report, _UNAUTHORIZED if is_success else status, at_token_endpoint=at_token_endpoint
     )
     if not meaning and not report.name and given.base_string is not None:
-        meaning = "signature_invalid"  # why else would it tell
+        meaning = "signature_invalid"  # there is no other reason to echo it
     if not report.name:
         report = replace(report, name=meaning)
     if status in TOO_MANY:
@@ -379,7 +379,7 @@ def _problem(
 
 
 def _report_in(text: str, status: int) -> ProblemReport:
-    """Return the report in a body. A text counts if it is known or one plain sentence; else it is a page."""
+    """Return the report in a body. Plain text counts only if it is known, or one sentence."""
     report = from_body(text)
     if report.form != "text" or is_plain_sentence(report.advice) or canonical_name(report, status):
         return report
@@ -387,7 +387,7 @@ def _report_in(text: str, status: int) -> ProblemReport:
 
 
 def _merged(header: ProblemReport, body: ProblemReport) -> ProblemReport:
-    """Return one report of two. The header wins: a proxy may have changed the body."""
+    """Merge two reports. The header's wins: a proxy may have changed the body."""
     header, body = _normalized(header), _normalized(body)
     first, second = (header, body) if header.name or not (body.name or body.advice) else (body, header)
     return replace(
@@ -399,10 +399,10 @@ def _normalized(report: ProblemReport) -> ProblemReport:
     """Return a report whose name can be looked up."""
     name = report.name.strip()
     if report.form == "challenge" and ERROR_TYPES.get(CANONICAL_NAMES.get(name, "")) is TokenRejected:
-        # NetSuite says so of every mistake, so it names none of them.
+        # NetSuite says this of every mistake, so it means nothing.
         return replace(report, name="", advice=f"{name}: {report.advice}")
     line = _BREAK.split(name, maxsplit=1)[0].strip()
     if line not in CANONICAL_NAMES and (word := _WORD.match(line)) and word[0] in CANONICAL_NAMES:
         line = word[0]
-    # A page may go on behind a name.
+    # A page may follow the name.
     return replace(report, name=line, embedded=report.embedded or line != name)

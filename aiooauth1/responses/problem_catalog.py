@@ -1,4 +1,4 @@
-"""What the names of problems mean, as data: providers' names, in those of the Problem Reporting extension.
+"""The names of problems as data: each provider's name, and its meaning in the Problem Reporting extension.
 
 The sources are the providers' documentation and the code of their servers. A name is here only if it always
 means that: above all, `TokenRejected` makes an application forget a token, so that what a provider says of
@@ -44,12 +44,12 @@ ERROR_TYPES: Mapping[str, type[ProviderError]] = MappingProxyType(
         "verifier_invalid": VerifierRejected,
     }
 )
-"""The error that stands for a meaning; for any other it is ProviderError."""
+"""The error of a meaning; any other is a ProviderError."""
 
 # X: the codes of API 1.1 and of its token endpoints.
 _X: Mapping[str, str] = MappingProxyType(
     {
-        "32": "signature_invalid",  # "Could not authenticate you": keys that do not belong together as well
+        "32": "signature_invalid",  # "Could not authenticate you", also for keys that do not belong together
         "88": "rate_limited",
         "89": "token_rejected",  # "Invalid or expired token"
         "135": "timestamp_refused",
@@ -58,7 +58,7 @@ _X: Mapping[str, str] = MappingProxyType(
 )
 _CODES: Mapping[str, str] = MappingProxyType(
     {
-        # WordPress, the WP-API OAuth1 plugin. consumer_mismatch is what it says of a revoked token too.
+        # WordPress, the WP-API OAuth1 plugin. It says consumer_mismatch of a revoked token too.
         "json_oauth1_expired_token": "token_expired",
         "json_oauth1_failed_parameter_sort": "signature_invalid",
         "json_oauth1_invalid_signature_method": "signature_method_rejected",
@@ -67,7 +67,7 @@ _CODES: Mapping[str, str] = MappingProxyType(
         "json_oauth1_invalid_verifier": "verifier_invalid",
         "json_oauth1_nonce_already_used": "nonce_used",
         "json_oauth1_signature_mismatch": "signature_invalid",
-        # MediaWiki. Its E009 was that of a consumer without a secret too.
+        # MediaWiki. E009 also meant a consumer without a secret.
         "E004": "token_rejected",
         "mwoauth-invalid-access-token": "token_rejected",
         "mwoauthdatastore-access-token-not-found": "token_rejected",
@@ -75,12 +75,12 @@ _CODES: Mapping[str, str] = MappingProxyType(
         "mwoauthdatastore-request-token-already-used": "token_used",
         "mwoauthdatastore-request-token-not-found": "token_rejected",
         "mwoauthserver-invalid-request-token": "token_rejected",
-        "maxlag": "rate_limited",  # MediaWiki's servers are behind: it says Retry-After
+        "maxlag": "rate_limited",  # MediaWiki's replicas lag; it sends Retry-After
         "ratelimited": "rate_limited",
         # Intuit, intuit/QuickBooks-V3-Java-SDK#159.
         "Token expired": "token_expired",
         "Token revoked": "token_revoked",
-        # NetSuite says so of every mistake in a request: signature, realm, role or token.
+        # NetSuite says this of every mistake in a request: signature, realm, role or token.
         "INVALID_LOGIN": "signature_invalid",
         "INVALID_LOGIN_ATTEMPT": "signature_invalid",
         "InvalidSignature": "signature_invalid",
@@ -129,7 +129,7 @@ _ERRORS: Mapping[str, str] = MappingProxyType(
         "unsupported_signature_method": "signature_method_rejected",
     }
 )
-# The extension's other names. Each is a ProviderError, and says what to do about it.
+# The extension's other names. Each is a ProviderError.
 _OTHER_PROBLEMS = (
     "additional_authorization_required",
     "consumer_key_refused",
@@ -150,7 +150,7 @@ _PROBLEMS: Mapping[str, str] = MappingProxyType(
 _CHALLENGES: Mapping[str, str] = MappingProxyType(
     {name: meaning for name, meaning in _PROBLEMS.items() if ERROR_TYPES.get(meaning) is not TokenRejected}
 )
-# Flickr, and who took over its API's form: Vimeo's Advanced API, Remember The Milk.
+# Flickr, and APIs of the same form: Vimeo's Advanced API, Remember The Milk.
 _STAT: Mapping[str, str] = MappingProxyType(
     {
         "96": "signature_invalid",  # "Invalid signature"
@@ -178,12 +178,12 @@ _FORMS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     }
 )
 CANONICAL_NAMES: Mapping[str, str] = MappingProxyType({**_X, **_CODES, **_ERRORS, **_PROBLEMS})
-"""What a name means, at every provider."""
+"""The meaning of a name, at every provider."""
 
 SAID_OF_SKEW = frozenset({"32", "INVALID_LOGIN", "INVALID_LOGIN_ATTEMPT"})
 """Names that X (twitter-ruby#403, tmhOAuth's auto_fix_time) and NetSuite say of a bad timestamp too."""
 
-# Names that stand for several faults. The sentence beside one says which.
+# Names of several faults: the sentence beside the name tells which.
 _SENTENCE_NAMES = frozenset(
     {
         *("4", "6", "7", "8", "9"),  # FatSecret
@@ -196,17 +196,17 @@ _SENTENCE_NAMES = frozenset(
         "woocommerce_rest_authentication_error",
     }
 )
-# What a page may begin with that goes on with a base string: Discogs and other servers of python-oauth2.
+# The beginnings of pages that continue with a base string: Discogs and other servers on python-oauth2.
 _EXPECTED = "Invalid signature. Expected signature base string"
 
-# The statuses with which a provider says that a token is dead, unless by `oauth_problem` itself. What stands
-# in the midst of other text counts with 401 alone.
+# Only with these statuses a report other than `oauth_problem` says that a token is dead; one within other
+# text only with 401.
 _DEAD = frozenset({400, 401, 403})
 _UNAUTHORIZED = 401
 
 
 def canonical_name(report: ProblemReport, status: int, *, at_token_endpoint: bool = False) -> str:
-    """Return what a report means, a name of the Problem Reporting extension; "" if that is not clear.
+    """Return the meaning of a report, a name of the Problem Reporting extension; "" if it is not clear.
 
     Args:
         report: What the provider reports.
@@ -228,7 +228,7 @@ def canonical_name(report: ProblemReport, status: int, *, at_token_endpoint: boo
 
 
 def _from_sentence(report: ProblemReport, status: int, *, at_token_endpoint: bool) -> str:
-    """Return what the words say where no name does."""
+    """Return the meaning of the sentence, if the name has none."""
     sentence = report.advice.strip()
     is_named = bool(report.name) and report.form != "mediawiki" and report.name not in _SENTENCE_NAMES
     if report.form == "oauth_problem" and " " in report.name:
@@ -241,7 +241,7 @@ def _from_sentence(report: ProblemReport, status: int, *, at_token_endpoint: boo
         return ""
     at_token_endpoint = at_token_endpoint or report.form == "mediawiki"
     meaning = meaning_of_sentence(sentence, status, at_token_endpoint=at_token_endpoint)
-    # Beside an unknown name, what is said of a token is not known to be said of this one.
+    # Beside an unknown name, the sentence may be about another token.
     return "" if is_named and ERROR_TYPES.get(meaning) is TokenRejected else meaning
 
 

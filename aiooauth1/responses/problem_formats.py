@@ -1,4 +1,4 @@
-"""What a refusal says of itself, in every known form: parameters, JSON, markup or a sentence. Pure functions.
+"""Finding the report in a refusal: parameters, JSON, markup or a sentence. Pure functions.
 
 What it means is decided in `problem_catalog`. The text is the provider's and may be hostile. So nothing here
 raises, and the time that it takes grows with the text's length and no faster: no pattern looks at the same
@@ -68,8 +68,8 @@ def _decoded(text: str) -> str:
 
 # Header fields
 
-# A name in a challenge, and its value unless it is a scheme (RFC 9110 section 11.6.1). A quoted text that is
-# no value, or has no end, hides what is in it.
+# A name in a challenge, and its value unless it is a scheme (RFC 9110 section 11.6.1). Text within quotes
+# that are not a value, or have no end, is skipped.
 _TOKEN = re.compile(
     r'(?<![\w.-])([A-Za-z][\w.-]{0,63}+)(?![\w.-])(?:[ \t]*+=[ \t]*+(?:"((?:[^"\\]|\\.)*+)"|([^\s,;"]++)))?+'
     r'|"(?:[^"\\]|\\.)*+(?:"|\\?\Z)',
@@ -80,7 +80,7 @@ _JOINED = re.compile(rf"&(?=(?:{'|'.join(sorted(_REPORTED))})=)", re.ASCII)
 
 
 def from_challenges(text: str) -> ProblemReport:
-    """Return what WWW-Authenticate header fields report. Of what is there twice, the first counts.
+    """Return the report in WWW-Authenticate header fields. Of duplicates the first counts.
 
     Args:
         text: Their values, joined by commas.
@@ -115,11 +115,11 @@ def _unquoted(quoted: str | None, bare: str | None) -> str:
 
 # Mashery (TIBCO Cloud API Management), a gateway: a code and its explanation. The body is a page.
 _GATEWAY_CODE, _GATEWAY_DETAIL = "x-mashery-error-code", "x-error-detail-header"
-_DETAIL = "x-error-detail"  # Etsy's: what the body says as well
+_DETAIL = "x-error-detail"  # Etsy's: the same as in the body
 
 
 def from_fields(headers: Iterable[tuple[str, str]]) -> ProblemReport:
-    """Return what header fields besides WWW-Authenticate report.
+    """Return the report in header fields other than WWW-Authenticate.
 
     Args:
         headers: All header fields.
@@ -135,7 +135,7 @@ def from_fields(headers: Iterable[tuple[str, str]]) -> ProblemReport:
 
 # Bodies
 
-_WRITTEN = MappingProxyType(  # how markup and JSON texts write what separates parameters
+_WRITTEN = MappingProxyType(  # the separators of parameters, as markup and JSON write them
     {
         "&amp;": "&",
         "&#38;": "&",
@@ -154,7 +154,7 @@ _WRITTEN = MappingProxyType(  # how markup and JSON texts write what separates p
 
 
 def from_body(text: str) -> ProblemReport:
-    """Return what a body reports.
+    """Return the report in a body.
 
     Args:
         text: The beginning of the body.
@@ -179,7 +179,7 @@ def from_body(text: str) -> ProblemReport:
 
 
 def from_success(text: str) -> ProblemReport:
-    """Return what the body of a 2xx reports, in the forms of providers that refuse with one.
+    """Return the report in the body of a 2xx, in the forms of providers that refuse with 2xx.
 
     The body may be anything, so that it must be one of these as a whole: JSON with a non-empty `error`, with
     `errors` and no `data`, with `stat` "fail", with `meta.code` of 400 or more, or with `error_text`; XML
@@ -224,7 +224,7 @@ def _is_error(value: Mapping[str, object]) -> bool:
 
 
 def unescaped(text: str) -> str:
-    """Return a text with the characters that separate parameters as they are, in markup and JSON too."""
+    """Return a text with the separators of parameters unescaped."""
     if "&" in text or "\\" in text:
         for written, character in _WRITTEN.items():
             text = text.replace(written, character)
@@ -251,7 +251,7 @@ def _in_form(text: str) -> ProblemReport:
     return ProblemReport()
 
 
-# A parameter in the midst of other text. In a URL or in another value it reports nothing.
+# A parameter within other text. In a URL or in another value it is not a report.
 _FRAGMENT = re.compile(
     rf'(?<![\w%=?/+.-])({"|".join(sorted(_REPORTED, reverse=True))})=(?:"([^"<>]*+)"|([^\s&<>"\'(),;\]]++))',
     re.ASCII,
@@ -297,13 +297,13 @@ def _in_text(text: str) -> ProblemReport:
     return report
 
 
-# Gateways and LinkedIn: an element that is named for an error, and in it elements that hold text alone.
+# Gateways and LinkedIn: an element named after an error, with elements of plain text in it.
 _FAULT = re.compile(rf"{_HEAD}<(?:errors?|fault|intuitresponse|response|rsp|lfm)\b", re.ASCII | re.IGNORECASE)
 _ELEMENT = re.compile(r"<([A-Za-z][\w.:-]{0,40}+)[^<>]*+>([^<>]++)</", re.ASCII)
 
 
 def _in_elements(text: str) -> ProblemReport:
-    """Read the elements that hold text as if they were the members of a JSON object."""
+    """Read elements of plain text as the members of a JSON object."""
     elements: dict[str, str] = {}
     for name, value in _ELEMENT.findall(text):
         elements.setdefault(name.rpartition(":")[2].lower(), value.strip())
@@ -329,7 +329,7 @@ def _fragments(text: str) -> ProblemReport:
 
 _DECODER = JSONDecoder(parse_int=str, parse_float=str, parse_constant=str)
 _OBJECT = re.compile(r'\{\s{0,64}+"')
-_MOST_TRIED = 8  # objects of one text: each may be as long as the rest of it
+_MOST_TRIED = 8  # objects in one text: each may be as long as the rest
 _SAYING = (
     *("error_description", "message", "faultstring", "info", "text", "detail", "description", "msg"),
     *("error_text", "reason", "developer_message", "errormessage", "error_message", "error_msg"),
@@ -340,7 +340,7 @@ _STATUS = re.compile(r"[1-5]\d\d", re.ASCII)
 
 
 def _objects(text: str) -> Iterator[tuple[dict[str, object], bool]]:
-    """Yield the objects of a text, and of each whether it stands in the midst of other text."""
+    """Yield the objects in a text, each with whether other text is around it."""
     at = 0
     for _ in range(_MOST_TRIED):
         if (found := _OBJECT.search(text, at)) is None:
@@ -368,7 +368,7 @@ def _in_object(value: dict[str, object]) -> ProblemReport:
 
 
 def _texts(value: object) -> Iterator[tuple[str, str]]:
-    """Yield the texts at any depth, in order, each with the name of the member that it is or is in."""
+    """Yield the texts at any depth, in order, each with the name of its member."""
     left = [("", value)]
     while left:
         name, value = left.pop()
@@ -381,7 +381,7 @@ def _texts(value: object) -> Iterator[tuple[str, str]]:
 
 
 def _in_codes(value: Mapping[str, object]) -> ProblemReport:
-    """Read a code, and what is said about it, from where the providers have them."""
+    """Read a code and its explanation from the members that providers use."""
     for report in _codes(value):
         if report.name:
             return report
@@ -468,11 +468,11 @@ def _coded(item: Mapping[str, object], *, form: str) -> ProblemReport:
         None,
     )
     if not isinstance(code, str) or not code.strip("0"):
-        return ProblemReport()  # Tumblr says 0 where it has no code
+        return ProblemReport()  # Tumblr's 0 is no code
     if form == "errors" and not (code.isascii() and code.isdigit() and not item.keys() & {"detail", "title"}):
         form = "code"  # Tumblr has numbers of its own, with a title
     if form == "code" and _STATUS.fullmatch(code):
-        return ProblemReport()  # the status once more
+        return ProblemReport()  # the status repeated
     return ProblemReport(form, code, _advice(item))
 
 

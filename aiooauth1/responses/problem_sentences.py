@@ -1,4 +1,4 @@
-"""What plain sentences mean: providers that explain a refusal in words instead of a code.
+"""The meaning of plain sentences, for providers that explain a refusal in words instead of a code.
 
 A rule looks for words that go together, since providers word the same refusal in many ways. That a token is
 dead is never guessed from words: `TokenRejected` makes an application delete a token, so that only sentences
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["is_plain_sentence", "meaning_of_sentence", "server_time"]
 
-_LONGEST = 400  # characters; a longer text is a page, which may say anything about anything
+_LONGEST = 400  # characters; a longer text is a page, which may be about anything
 
 # Sentences about a token, in lower case. They end there, or one of `_ENDS` follows.
 _DEAD_TOKENS: Mapping[str, str] = MappingProxyType(
@@ -61,7 +61,7 @@ _DEAD_IF_UNAUTHORIZED: Mapping[str, str] = MappingProxyType(
         "the access token has expired": "token_expired",
     }
 )
-# What token endpoints alone may say of the request token: of an API call, it could mean anything.
+# Sentences about the request token, at token endpoints only: elsewhere they could mean anything.
 _REQUEST_TOKENS: Mapping[str, str] = MappingProxyType(
     {
         "invalid token": "token_rejected",  # WordPress
@@ -78,7 +78,7 @@ _REQUEST_TOKENS: Mapping[str, str] = MappingProxyType(
 )
 _UNAUTHORIZED = 401
 _ENDS = (":", " (", ".", ",", " '", ' "', ";", " for ")
-# Sentences that mean nothing, since the provider says them of other faults as well.
+# Sentences without a meaning, since the provider uses them for other faults too.
 _AMBIGUOUS = frozenset(
     {
         "invalid / used nonce",  # pump.io, of an unknown consumer too
@@ -93,7 +93,7 @@ _INTRODUCTIONS = (
     "[unauthorized]. ",  # LinkedIn
     "Unauthorized: ",  # Schoology
 )
-# The status once more, or what the class of an error is called. MAAS, maasserver/api/auth.py, has
+# The status repeated, or the name of an error class. MAAS, maasserver/api/auth.py, has
 # "Authorization Error: 'Invalid access token: …'".
 _INTRODUCTION = re.compile(
     r"(?:http status )?401(?: - |: | )"
@@ -149,7 +149,7 @@ _SEEN = ("already", "duplicate", "has been used", "replay", "reused", "used befo
 
 
 def is_plain_sentence(text: str) -> bool:
-    """Say whether a whole body is one plain sentence or two, and no page, form or data.
+    """Say whether a whole body is a plain sentence or two, not a page, form or data.
 
     >>> is_plain_sentence("Could not verify OAuth request."), is_plain_sentence("<p>No page.</p>")
     (True, False)
@@ -164,7 +164,7 @@ def is_plain_sentence(text: str) -> bool:
 
 
 def meaning_of_sentence(sentence: str, status: int, *, at_token_endpoint: bool = False) -> str:
-    """Return what a sentence means, a name of the OAuth Problem Reporting extension; "" if that is not clear.
+    """Return the meaning of a sentence, a name of the Problem Reporting extension; "" if it is not clear.
 
     Args:
         sentence: The provider's words.
@@ -196,14 +196,14 @@ def meaning_of_sentence(sentence: str, status: int, *, at_token_endpoint: bool =
     return _by_words(said)
 
 
-# Each meaning, and the words: a sentence must have one from every group. The first rule that fits counts.
+# Each meaning and its words: a sentence must contain one of every group. The first match counts.
 _RULES: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...] = (
     (
         "rate_limited",
         (("rate limit exceeded", "rate-limit exceeded", "too many requests", "too many actions"),),
     ),
     ("nonce_used", (("nonce",), _SEEN)),
-    # Plurk's 40004. Sent again with another nonce, it is the clock if it comes again.
+    # Plurk's 40004. If it comes again after another nonce, it is about the clock.
     ("nonce_used", (("timestamp or nonce",), ("invalid",))),
     ("timestamp_refused", (("timestamp",), _OLD)),
     ("signature_invalid", (("invalid signature for ",),)),  # Spring, which then names the method
@@ -220,7 +220,7 @@ def _by_words(said: str) -> str:
     return ""
 
 
-# Where a sentence tells the provider's time: MediaWiki and OAuth.php, Tumblr and Instapaper, python-oauth,
+# The provider's time in a sentence: MediaWiki and OAuth.php, Tumblr and Instapaper, python-oauth,
 # django-declarative-apis.
 _TIMES = (
     re.compile(r"\bours:? (\d{9,11})\b", re.ASCII),
@@ -231,7 +231,7 @@ _TIMES = (
 
 
 def server_time(sentence: str) -> float | None:
-    """Return the provider's own time as a refused timestamp's sentence tells it, in seconds since the epoch.
+    """Return the provider's time from its sentence about a timestamp, in seconds since the epoch.
 
     >>> server_time("Expired timestamp, yours 1700000000, ours 1700003600")
     1700003600.0

@@ -1,4 +1,4 @@
-"""What a response says of rate limits, under all known names: pure functions of its header fields.
+"""Rate limits, under all known names of header fields: pure functions.
 
 This is the only reader of rate-limit fields: retries, `RateLimited.retry_after` and posting all ask it.
 """
@@ -74,7 +74,7 @@ class RateLimitWindow:
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """What a response says of rate limits. None: the provider does not say.
+    """The rate limits that a response tells of. None: the provider does not say.
 
     Of several windows, `limit` to `window` are those of the one that counts: of those with nothing left, the
     one that resets last; else the one with the least left.
@@ -106,11 +106,11 @@ class RateLimit:
             return self.retry_after
         if spent:
             return spent
-        # Refused although the window has some left: the next reset is the earliest that can help.
+        # Refused although requests are left: it cannot work before the next reset.
         return min((one.reset_in for one in self.windows if one.reset_in is not None), default=None)
 
     def wait_after(self, status: int) -> float | None:
-        """Return in how many seconds to ask again after a refusal, as far as the server says.
+        """Return in how many seconds to try again after a refusal; None if the server does not say.
 
         Many servers tell of the window in each response. So the window is the reason for a 429, and for
         another refusal only if it holds nothing more.
@@ -135,7 +135,7 @@ _UNAVAILABLE = 503
 
 
 def rate_limit(response: _WithHeaders, now: float | None = None) -> RateLimit:
-    """Read what a response of any status says of rate limits.
+    """Read the rate limits from a response of any status.
 
     It knows the fields of X (`x-rate-limit-*`, `x-user-limit-24hour-*`, `x-app-limit-24hour-*`), Tumblr
     (`X-Ratelimit-Perhour-*`, `-Perday-*`), Discogs, Trello, Jira, Fitbit, Xero, Etsy, Kong and GitHub's kind
@@ -275,7 +275,7 @@ def _policy_window(policies: Mapping[str, Mapping[str, str]], limit: str) -> flo
     return next((length for given in named if (length := _number(given.get("w", ""))) is not None), None)
 
 
-_NUMBER = re.compile(r"[0-9]{1,15}")  # float() and int() take far more: signs, nan, other scripts' digits
+_NUMBER = re.compile(r"[0-9]{1,15}")  # float() and int() accept far more: signs, nan, other scripts' digits
 _AMOUNT = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)(?=\s*(?:[,;]|\Z))")
 
 

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["SecretMatcher", "mask_secrets", "safe_prefix"]
 
-_SHORTEST_SECRET = 3  # a shorter one stands in any text by chance
-# What an encoder makes of a character. Encoders differ in which ones they leave bare, in the case of the
-# digits and in how often they are applied; JSON and markup have ways of their own.
+_SHORTEST_SECRET = 3  # a shorter one is in any text by chance
+# A character as an encoder writes it. Encoders differ in the characters that they keep, in the case of
+# digits and in how often they are applied; JSON and markup have escapes of their own.
 _ESCAPE = re.compile(
     rb"%(?:25)*([0-9a-f]{2})|\\u([0-9a-f]{4})|\\([/\"'\\])|&#(\d{1,6});|&#x([0-9a-f]{1,5});|&(amp|apos|gt|lt|quot);",
     re.IGNORECASE,
@@ -31,7 +31,7 @@ _SIGNS = {b"amp": b"&", b"apos": b"'", b"gt": b">", b"lt": b"<", b"quot": b'"'}
 
 @dataclass(frozen=True, slots=True, repr=False)
 class SecretMatcher:
-    """Secrets, ready to be found in a text.
+    """Secrets, prepared for the search in a text.
 
     Attributes:
         written: Their bytes as they are, and once and twice percent-encoded.
@@ -72,7 +72,7 @@ def _unescaped(raw: bytes) -> tuple[bytes, list[int], list[int]]:
         here.append(behind)
         there.append(at)
     pieces.append(raw[at:])
-    return b"".join(pieces).replace(b"+", b" "), here, there  # a form's space is a plus
+    return b"".join(pieces).replace(b"+", b" "), here, there  # in a form a plus is a space
 
 
 def _sign(found: re.Match[bytes]) -> bytes:

@@ -49,7 +49,7 @@ def http_date(value: str) -> float | None:
         return None
     try:
         date = parsedate_to_datetime(value)
-        # One of the three forms names no zone. It is in GMT too, not in the machine's own zone.
+        # One of the three forms has no zone. It is in GMT too, not in the machine's zone.
         return (date if date.tzinfo is not None else date.replace(tzinfo=UTC)).timestamp()
     except (ValueError, TypeError, OverflowError, IndexError):
         return None

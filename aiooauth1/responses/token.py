@@ -1,4 +1,4 @@
-"""What a token endpoint answers: a form with a token in it, read strictly (RFC 5849 sections 2.1 and 2.3)."""
+"""Reading a token endpoint's answer strictly: a form with a token in it (RFC 5849 sections 2.1 and 2.3)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _CONFIRMED = "oauth_callback_confirmed"
 _EXPIRES_IN = "oauth_expires_in"  # of the OAuth Session extension, in seconds
 _MOST_FIELDS = 64
 _LONGEST_FLAG = 16
-_LONGEST_NEEDED = 2048  # bytes, as they will be stored: a token that no store takes is a lost one
+_LONGEST_NEEDED = 2048  # bytes, as stored: a token that no store accepts would be lost
 _MOST_PARAMS = 4096  # bytes
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
@@ -60,7 +60,7 @@ def parse_request_token(
     key, secret, rest = _token(body, json=json)
     flags = rest.pop(_CONFIRMED, [])
     confirmed = [text.lower() for text in flags] == ["true"]
-    # Without it the provider speaks OAuth 1.0, where an attacker can have a victim approve his own handshake.
+    # Without it the provider speaks OAuth 1.0, where a victim can be made to approve an attacker's handshake.
     if not confirmed and not insecure_unconfirmed:
         raise TokenResponseError(_unconfirmed(flags))
     return RequestToken(key, secret, callback_confirmed=confirmed, params=_params(rest))
@@ -112,7 +112,7 @@ def _unconfirmed(flags: list[str]) -> str:
 
 
 def _shown(flag: str) -> str:
-    """Return a flag as it may be shown: nothing but a short word, since it came from outside."""
+    """Return a flag as it may be shown: only a short word, since it came from outside."""
     return repr(flag) if len(flag) <= _LONGEST_FLAG and flag.isascii() and flag.isalnum() else "another text"
 
 
@@ -181,7 +181,7 @@ def _fields(body: bytes) -> dict[str, list[str]]:
 
 def _json_fields(body: bytes) -> dict[str, list[str]]:
     try:
-        # Pairs, since a name that is there twice must not get lost before it is counted.
+        # Pairs, since a duplicate name must not be lost before it is counted.
         pairs = loads(_utf8(body), object_pairs_hook=_Pairs)
     except (ValueError, RecursionError):
         pairs = None
@@ -204,19 +204,19 @@ def _json_fields(body: bytes) -> dict[str, list[str]]:
 
 
 class _Pairs(list[tuple[str, object]]):
-    """A JSON object as the pairs that it was written with."""
+    """A JSON object as its pairs, duplicates included."""
 
 
 def _utf8(raw: bytes) -> str:
     try:
         return raw.decode()
     except UnicodeDecodeError:
-        pass  # raised below, since the codec's error holds the bytes
+        pass  # raised below, since the codec's error would hold the bytes
     raise TokenResponseError("the token response is not UTF-8")
 
 
 def _params(fields: Mapping[str, list[str]]) -> dict[str, str]:
-    """Return the first of each, as many as fit: they are stored with the token, which has its bounds."""
+    """Return the first value of each, as many as fit into a stored token."""
     params: dict[str, str] = {}
     left = _MOST_PARAMS
     for name, values in fields.items():

@@ -33,7 +33,7 @@ __all__ = [
 MAX_RECORD = 16_384  # bytes
 SEALED = b"\x01"  # what an encrypted record begins with, and no JSON
 _MAX_DEPTH = 8
-_MAX_DIGITS = 20  # an integer of thousands of digits takes its reader's time
+_MAX_DIGITS = 20  # reading an integer of thousands of digits takes long
 _TOKEN_FIELDS = frozenset({"expires_at", "key", "params", "secret"})
 
 _JSON_STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)  # possessive: linear, whatever comes
@@ -41,7 +41,7 @@ _BRACKETS = {"[": 1, "{": 1, "]": -1, "}": -1}
 
 
 class _NotOursError(ValueError):
-    """What is wrong with a record, in words that show nothing of it."""
+    """What is wrong with a record; the message shows nothing of it."""
 
 
 def dump_record(fields: Mapping[str, object], *, version: int = 1) -> bytes:
@@ -65,7 +65,7 @@ def dump_record(fields: Mapping[str, object], *, version: int = 1) -> bytes:
         return _dump(fields, version)
     except _NotOursError as problem:
         reason = str(problem)
-    del fields  # what they hold is not for the locals that a traceback shows
+    del fields  # so that no traceback's locals show them
     raise ValueError(f"this cannot be stored: {reason}")
 
 
@@ -224,8 +224,8 @@ def _dump(fields: Mapping[str, object], version: int) -> bytes:
         raise _NotOursError(
             "something in it is neither text, a finite number, a boolean, None, a dict nor a list"
         ) from None
-    # A lone surrogate is text in Python, so it may be in a name. As bytes of its own it stays one, where
-    # two of them as JSON escapes would come back as one character.
+    # A lone surrogate is text in Python, so it may be in a name. Encoded as bytes it is kept, whereas two of
+    # them as JSON escapes would come back as one character.
     record = text.encode("utf-8", "surrogatepass")
     if _load(record, version) != fields:
         raise _NotOursError(
@@ -235,7 +235,7 @@ def _dump(fields: Mapping[str, object], version: int) -> bytes:
 
 
 def _load(record: bytes, version: int) -> dict[str, object]:
-    if not isinstance(record, bytes):  # a database gives what is there
+    if not isinstance(record, bytes):  # a database may return another type
         raise _NotOursError("it is not bytes")
     if record[:1] == SEALED:
         raise _NotOursError("it is encrypted, as it seems: give the store its encryption")
@@ -263,7 +263,7 @@ def _load(record: bytes, version: int) -> dict[str, object]:
 
 
 def _check_depth(text: str) -> None:
-    # The parser recurses, and how deep it may depends on the caller's stack and settings: count before.
+    # The parser recurses, and its limit depends on the caller's stack and settings: count the depth first.
     if text.count("[") + text.count("{") <= _MAX_DEPTH:
         return
     depth = 0

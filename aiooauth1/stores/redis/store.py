@@ -256,7 +256,7 @@ class RedisStore:
         return await self._write_token(place, discard)
 
     async def users(self, provider: str) -> AsyncIterator[str]:
-        """Iterate over the users who have a token there, each once, in no order.
+        """Iterate over the users who have a token, each once, in no order.
 
         Who comes or goes meanwhile may be among them or not. The names stand in the records, so each is read.
 
@@ -270,7 +270,7 @@ class RedisStore:
                     yield user
 
     async def add_pending(self, provider: str, request_token: str, value: bytes, *, ttl: float) -> bool:
-        """Add a record that goes after `ttl` seconds; False if another is there.
+        """Add a record that expires after `ttl` seconds; False if there is another.
 
         Raises:
             StoreUnavailable: If it did not work in time; whether the record is there is not known.
@@ -285,7 +285,7 @@ class RedisStore:
             new = SecretBytes(self._records.seal_pending(key, value))
             while not (await commands.swap(key, ABSENT, new, "PX", math.ceil(ttl * 1000))).done:
                 stored = await commands.read(key)
-                if stored is not None:  # else its time has just come
+                if stored is not None:  # else it has just expired
                     return self._records.open_pending(key, stored) == value
             return True
 
@@ -307,7 +307,7 @@ class RedisStore:
         return Held(SecretBytes(self._opened(lambda: self._records.open_pending(key, stored))), stored)
 
     async def swap_pending(self, provider: str, request_token: str, old: Held, value: bytes) -> Held | None:
-        """Put `value` in place of `old`, which keeps its time; None if it changed or went meanwhile.
+        """Replace `old` with `value`, keeping the expiry; None if it changed or expired meanwhile.
 
         Raises:
             StoreUnavailable: If it did not work in time; whether `value` is there is not known.
@@ -353,7 +353,7 @@ class RedisStore:
         return await rotate(self._executor, self._records, progress)
 
     async def _write_token(self, key: bytes, work: Callable[[Commands], Awaitable[_T]]) -> _T:
-        """Run what writes a user's token; who reads that token meanwhile asks again."""
+        """Run a write of a user's token; concurrent reads of it are repeated."""
         try:
             return await self._executor.run(work)
         finally:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SQLiteStore"]
 
-_SLOT_SECONDS = 60  # how long a process that died keeps a place; longer than any request for a token takes
+_SLOT_SECONDS = 60  # how long a dead process keeps its slot; longer than any request for a token takes
 _PAGE = 200  # users
 _MOST_ROWS = 8000 if sqlite3.sqlite_version_info >= (3, 32) else 200  # of 4 values each, in one statement
 
@@ -72,7 +72,7 @@ _DISCARD = "DELETE FROM access WHERE provider = ? AND name = ?"
 _DISCARD_ONE = "DELETE FROM access WHERE provider = ? AND name = ? AND record = ?"
 _USERS = "SELECT name, user FROM access WHERE provider = ? AND name > ? ORDER BY name LIMIT ?"
 
-# Rows whose time is up are counted only where it matters: counting all is ten times as fast.
+# Expired rows are left out only where it matters: counting all rows is ten times as fast.
 _ADD = (
     "INSERT INTO pending (provider, name, record, until) SELECT ?, ?, ?, ?"
     " WHERE (SELECT count(*) FROM pending) < ? OR (SELECT count(*) FROM pending WHERE until > ?) < ?"
@@ -132,12 +132,12 @@ class SQLiteStore:
     ) -> None:
         check_encryption(encryption)
         check_count("max_pending", max_pending)
-        # "aoa1": tells this package's files from those of other programs.
+        # "aoa1" marks this package's files.
         self._file = SQLiteFile(
             path, aiosqlite.connect, application_id=0x616F6131, version=1, schema=_SCHEMA, timeout=timeout
         )
         self._records = SQLiteRecords(encryption)
-        # Callbacks wait for the record of their handshake: they are gathered apart from token reads.
+        # Reads of handshakes are batched apart from reads of tokens, which they must not delay.
         self._tokens = ReadBatcher(self._read_tokens, timeout=timeout, late=self._file.late)
         self._handshakes = ReadBatcher(self._read_handshakes, timeout=timeout, late=self._file.late)
         self._max_pending = max_pending
@@ -150,7 +150,7 @@ class SQLiteStore:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close the file, once what was begun is done. Closing it again does nothing."""
+        """Close the file after the operations under way. Closing it again does nothing."""
         if self._file.is_current():
             await self._tokens.aclose()
             await self._handshakes.aclose()
@@ -236,7 +236,7 @@ class SQLiteStore:
 
     @asynccontextmanager
     async def _token_write(self, *places: Place) -> AsyncIterator[Database]:
-        """Give the open file to what writes these tokens; who reads them meanwhile asks again."""
+        """Yield the open file to a write of these tokens; concurrent reads of them are repeated."""
         try:
             async with self._file.operation() as database:
                 yield database
@@ -245,7 +245,7 @@ class SQLiteStore:
                 self._tokens.note_write(place)
 
     async def users(self, provider: str) -> AsyncIterator[str]:
-        """Iterate over the users who have a token there, each once; those who come meanwhile may be in it."""
+        """Iterate over the users who have a token, each once; one added meanwhile may be among them."""
         place, after = self._records.access(provider, ""), ""
         while True:
             async with self._file.operation() as database:
@@ -258,7 +258,7 @@ class SQLiteStore:
 
     @asynccontextmanager
     async def pending_slot(self) -> AsyncIterator[None]:
-        """Reserve a place, over all processes, for a handshake whose request token is being asked for.
+        """Reserve a slot, counted over all processes, for a handshake whose request token is being fetched.
 
         Raises:
             TooManyHandshakes: If there is no place left.
@@ -278,7 +278,7 @@ class SQLiteStore:
                     await database.write(_FREE_SLOT, slot)
 
     async def add_pending(self, provider: str, request_token: str, value: bytes, *, ttl: float) -> bool:
-        """Add a record that is gone after `ttl` seconds; False if there is another under that token.
+        """Add a record that expires after `ttl` seconds; False if there is another under that token.
 
         Raises:
             TooManyHandshakes: If there is no place left.
@@ -306,7 +306,7 @@ class SQLiteStore:
         return Held(self._records.open(record, place), record) if record is not None else None
 
     async def swap_pending(self, provider: str, request_token: str, old: Held, value: bytes) -> Held | None:
-        """Put `value` in place of `old`, which keeps its time; None if it changed or went meanwhile."""
+        """Replace `old` with `value`, keeping the expiry; None if it changed or expired meanwhile."""
         place, value = self._records.pending(provider, request_token), SecretBytes(value)
         now, sealed = self._clock(), self._records.seal(value, place)
         async with self._file.operation() as database:
@@ -342,12 +342,12 @@ class SQLiteStore:
         return await self._read(_PENDING, _PENDING_MANY, places, self._clock())
 
     async def _read(self, one: str, many: str, places: Sequence[Place], *more: object) -> list[Any]:
-        """Return the record of each place, None where there is none, in one hop to SQLite's thread."""
+        """Return the record of each place, or None, in one call to SQLite's thread."""
         async with self._file.operation() as database:
             if len(places) == 1:
                 return [await database.one(one, *places[0][1:], *more)]
             asked = [*places, *[places[-1]] * ((1 << (len(places) - 1).bit_length()) - len(places))]
-            # Numbers of places that are powers of two: SQLite keeps a statement for each.
+            # The number of places is a power of two, so that SQLite caches few statements.
             statement = many.format(places=", ".join(["(?, ?)"] * len(asked)))
             values = [value for place in asked for value in place[1:]]
             rows = await database.read(statement, *values, *more)
