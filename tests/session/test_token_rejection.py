@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
+import threading
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -542,6 +543,39 @@ async def _post_while_tokens_change(store: TokenStore, listener: Listener, users
     assert kinds == {"ClientResponse", "UnknownUser"}
     used = {oauth_parameters(one)["oauth_token"] for one in listener.arrivals}
     assert any(key.endswith(".1") for key in used)
+
+
+class Threaded:
+    """HMAC-SHA1 that is computed in a thread, which waits until it may end."""
+
+    name = "HMAC-SHA1"
+    takes_long = True
+
+    def __init__(self) -> None:
+        self.began, self.may_end = threading.Event(), threading.Event()
+
+    def sign(self, base_string: str, consumer_secret: str, token_secret: str) -> str:
+        self.began.set()
+        assert self.may_end.wait(10)
+        return HMAC_SHA1.sign(base_string, consumer_secret, token_secret)
+
+
+@pytest.mark.parametrize("placement", ["header", "query"])
+async def test_a_token_replaced_while_a_thread_signs_with_it_is_not_sent(
+    listener: Listener, store: Any, placement: str
+) -> None:
+    listener.answer, method = ok, Threaded()
+    async with session_at(listener, store, None, signature_method=method, placement=placement) as session:
+        call = asyncio.create_task(post(session))
+        assert await asyncio.to_thread(method.began.wait, 10)
+        await store.put_access_token("home", "alice", NEWER)
+        method.may_end.set()
+        assert await call == 200
+    (arrival,) = listener.arrivals
+    assert TOKEN.key.encode() not in arrival.octets
+    assert arrival.octets.count(b"oauth_signature=") == 1
+    if placement == "header":
+        verified(arrival, CONSUMER, NEWER)
 
 
 # When tokens are kept
