@@ -122,6 +122,11 @@ def parse_callback(
     )
 
 
+def is_pasted(typed: str) -> bool:
+    """Say whether somebody has pasted a callback, or its query, where a PIN is asked for."""
+    return "oauth_verifier=" in typed
+
+
 def typed_verifier(verifier: str) -> str:
     r"""Return a typed or copied PIN without what typing and copying add to it.
 

@@ -20,6 +20,7 @@ from aiooauth1.flows.handshake.callback import (
     Callback,
     check_callback_url,
     check_value,
+    is_pasted,
     parse_callback,
     typed_verifier,
 )
@@ -313,7 +314,7 @@ class Handshake(Legs):
             if not isinstance(given, str):
                 raise TypeError(f"{name} must be a str, not {type(given).__name__}")
         _check_save_as(save_as)
-        if "oauth_verifier=" in verifier:
+        if is_pasted(verifier):
             said = self._parse(verifier.strip())
             if said.request_token not in {None, request_token_key}:
                 raise CallbackError("this URL belongs to another handshake: copy that of the newest one")
