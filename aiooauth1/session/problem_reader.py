@@ -128,7 +128,7 @@ def has_problem(response: ClientResponse) -> bool:
 
 
 def keep_unread(response: ClientResponse) -> None:
-    """Make a refusal of an origin that is not signed for mean nothing but its status."""
+    """Ignore all of a refusal except its status, because its origin is not signed for."""
     from aiooauth1.responses.problem import Problem  # noqa: PLC0415  when used
 
     details = {"method": response.method, "url": str(response.url)}

@@ -85,7 +85,7 @@ class Retry:
             raise TypeError(f"resend must be a set of methods: write resend={{{self.resend!r}}}")
         methods = tuple(self.resend) if isinstance(self.resend, Iterable) else (None,)
         if not all(isinstance(method, str) for method in methods):
-            raise TypeError("resend must be a set of methods, each a str; frozenset() is none")
+            raise TypeError("resend must be a set of methods, each a str; give frozenset() for no method")
         header = self.idempotency_header
         if header is not None and not isinstance(header, str):
             raise TypeError(f"idempotency_header must be a str or None, not {type(header).__name__}")

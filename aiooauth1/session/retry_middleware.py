@@ -324,7 +324,7 @@ class RetryMiddleware(UserCall):
     async def _after_refusal(
         self, response: ClientResponse, request: SigningRequest, attempt: int
     ) -> float | None:
-        """Return how long to pause before the next attempt; None if this refusal is the caller's."""
+        """Return how long to pause before the next attempt, or None to return this refusal to the caller."""
         pool, who = self._pool, self._who
         if self.has_left:
             keep_unread(response)  # another origin cannot say that the provider rejects a token
@@ -461,7 +461,7 @@ class RetryMiddleware(UserCall):
         costs: bool,
         is_rate_limited: bool = False,
     ) -> float | None:
-        """Return how long to pause before the next attempt; None if there is to be none. Both are logged."""
+        """Return how long to pause before the next attempt, or None to give up. Both are logged."""
         seconds = backoff(attempt, retry, wait, random.random, is_rate_limited=is_rate_limited)
         total, what = self._timeout.total, (request.method, self.origin)
         gave_up = self._facts("request.gave_up", request, attempt, reason)
@@ -506,7 +506,7 @@ class RetryMiddleware(UserCall):
 
 
 def provider_time(problem: Problem) -> float | None:
-    """Return the provider's time as its refusal tells it, in seconds since the epoch; None if it does not."""
+    """Return the provider's time that its refusal tells, in seconds since the epoch, or None."""
     acceptable = problem.parameters.get("oauth_acceptable_timestamps", "")
     return server_time(acceptable, "") or problem.server_time
 

@@ -95,8 +95,8 @@ class TokenRejectionHandler:
 
         Args:
             problem: The refusal.
-            user: For whom the call was, or None.
-            token: What it was signed with.
+            user: The user of the call, or None.
+            token: The token that the call was signed with.
             discards_seen: How many tokens had been discarded when the token was read.
             waits: Whether to wait until the application was told.
         """
@@ -171,7 +171,7 @@ class TokenRejectionHandler:
         rejection = TokenRejection(user, token.key, problem.name, problem.status, token)
         try:
             await self._on_token_rejected(rejection)
-        except Exception:  # the call itself is answered: what is wrong here is the application's own
+        except Exception:  # an error of the application: the call itself has its response
             logger.exception(
                 "on_token_rejected failed for user %r",
                 user,

@@ -30,7 +30,7 @@ class TargetResolver:
     """Turns what a caller gives as URL into where the call goes.
 
     Args:
-        provider: Whose origins are signed for; None: any.
+        provider: The provider whose origins are signed for, or None for any origin.
         allow_http: Whether plain http to other machines, and PLAINTEXT over http, are allowed.
         strips_query: Whether our own parameters are taken out of the query of a URL: a provider that wants
             them there copies them into its links to other pages.

@@ -45,7 +45,7 @@ def server_time(acceptable: str, date: str) -> float | None:
 
 
 class ProviderClock:
-    """Tells the time at each origin: our own, until a refusal has told another.
+    """The time at each origin: ours, until a refusal tells another.
 
     A learned time runs on by the monotonic clock, so a step of ours does not move it.
 
@@ -78,11 +78,11 @@ class ProviderClock:
         return now
 
     def correct(self, origin: Hashable, server: float | None, *, is_guess: bool = False) -> bool:
-        """Take over the time that a refusal has told; say whether it was believed.
+        """Correct the clock of an origin by the time that a refusal tells; say whether it was believed.
 
         Args:
             origin: Whose clock it is.
-            server: Its time in seconds since the epoch; None if it told none.
+            server: The time, in seconds since the epoch, or None if the refusal tells none.
             is_guess: Whether the refusal did not say that the time was the reason.
         """
         if server is None or abs(server - self._clock()) > MAX_SKEW:
@@ -104,7 +104,7 @@ class ProviderClock:
         return 0.0 if ahead is None else self._monotonic() + ahead - self._clock()
 
     def reset(self, origin: Hashable) -> None:
-        """Go by our own clock again."""
+        """Use our own clock for an origin again."""
         self._ahead.pop(origin, None)
         self._guessed.discard(origin)
         self._last.pop(origin, None)

@@ -1,4 +1,4 @@
-"""Was anything sent? A fact that the request itself knows, and what a caller is told when no answer came.
+"""Note whether a request began to be sent, and tell the caller if no response came.
 
 aiohttp calls `ClientRequest.send` once for every attempt, redirect hop and silent resend, when the connection
 is there and before a byte is written. An `ObservedRequest` notes that moment, so no list of exception classes
@@ -48,9 +48,9 @@ SAFE_METHODS = frozenset({hdrs.METH_GET, hdrs.METH_HEAD})
 """The methods whose requests change nothing (RFC 9110 section 9.2.1), so that they may be repeated."""
 
 PRIVATE_NAMES = ("_on_chunk_request_sent", "_on_headers_request_sent")
-"""What this module overrides of aiohttp's `ClientRequest` without being invited to.
+"""The private methods of aiohttp's `ClientRequest` that this module overrides.
 
-Trace hooks get URL and header fields from there, which nothing documented lets a subclass change.
+They pass URL and header fields to trace hooks, which no documented method lets a subclass change.
 """
 
 _FIRST_FAULT = 500

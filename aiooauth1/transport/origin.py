@@ -74,8 +74,6 @@ def require_secure_transport(origin: Origin, signature_method: SignatureMethod, 
     if origin.scheme == "https" or allow_http:
         return
     if signature_method.name == PLAINTEXT.name:
-        raise SigningError(
-            "PLAINTEXT over http sends both secrets for all to read: use https or an HMAC method"
-        )
+        raise SigningError("PLAINTEXT over http sends both secrets unencrypted: use https or an HMAC method")
     if not origin.is_loopback:
         raise SigningError(f"{origin.host!r} over plain http: use https, or allow_http=True if you must")

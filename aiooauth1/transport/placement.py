@@ -116,7 +116,7 @@ def check_placement(request: ClientRequest) -> None:
     has_form = is_form(request) and request.method not in _WITHOUT_BODY
     if not has_form and (has_body(request) or request.method not in _WITH_BODY):
         raise SigningError(
-            f"a {request.method} without a form body holds no signature there: place it in the header"
+            f"a {request.method} without a form body cannot hold the signature: place it in the header"
         )
 
 

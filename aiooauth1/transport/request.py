@@ -73,7 +73,7 @@ def check_authority(host: str) -> None:
         SigningError: If it is not an authority.
     """
     if not host or not _AUTHORITY.issuperset(host):
-        raise SigningError("the Host header is not an authority: give a host name and perhaps a port")
+        raise SigningError("the Host header is not an authority: give a host name, optionally with a port")
 
 
 def has_body(request: ClientRequest) -> bool:
@@ -153,7 +153,7 @@ def set_user_agent(request: ClientRequest, user_agent: str | None, *, needed: bo
         request.headers[hdrs.USER_AGENT] = user_agent
     elif needed:
         raise SigningError(
-            "this provider wants to know who asks: give Provider.user_agent, or User-Agent in headers="
+            "this provider requires a User-Agent: give Provider.user_agent, or User-Agent in headers="
         )
 
 
@@ -246,7 +246,7 @@ def check_fields(fields: MultiMapping[str]) -> None:
         raise SigningError("the header Upgrade asks for another protocol: use session.http.ws_connect")
     for once in (hdrs.CONTENT_TYPE, hdrs.CONTENT_LENGTH, hdrs.HOST):
         if len(fields.getall(once, ())) > 1:
-            raise SigningError(f"the headers have {once} twice, of which servers take either: give it once")
+            raise SigningError(f"the headers have {once} twice, and servers may read either: give it once")
 
 
 def basic_authorization(given: BasicAuth | str | None) -> str | None:

@@ -94,7 +94,7 @@ class Windows:
 
 
 @pytest.mark.socket
-async def test_posts_beyond_the_rate_limit_all_arrive_once(caplog: pytest.LogCaptureFixture) -> None:
+async def test_posts_beyond_the_rate_limit_each_arrive_once(caplog: pytest.LogCaptureFixture) -> None:
     """The retry budget is for outages, and a few attempts are enough for each of many posts."""
     caplog.set_level(logging.INFO, "aiooauth1")
     time = VirtualTime()

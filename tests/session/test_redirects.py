@@ -378,6 +378,6 @@ async def test_a_refused_redirect_releases_its_connection(
 
 @pytest.mark.parametrize("status", STATUSES)
 @pytest.mark.parametrize("method", METHODS)
-def test_a_body_goes_along_where_aiohttp_sends_it_again(status: int, method: str) -> None:
+def test_keeps_body_is_true_if_aiohttp_resends_the_body(status: int, method: str) -> None:
     hop = NEXT_HOP[status].split()[METHODS.index(method)]
     assert keeps_body(status, method) is (hop.rstrip("+") == method and status != 303)

@@ -453,7 +453,7 @@ class Hasty(Listener):
         return Arrival(connection, "http", head, "POST", "/", (), b"", 0)
 
 
-async def test_a_body_refused_while_it_is_sent_is_resent_from_its_start(session: OAuth1Session) -> None:
+async def test_a_body_refused_in_mid_request_is_resent_from_its_start(session: OAuth1Session) -> None:
     async def refusal() -> AsyncIterator[bytes]:
         yield reply(503, {"Retry-After": "0"})
         await asyncio.Event().wait()

@@ -57,7 +57,9 @@ FORM = "application/x-www-form-urlencoded"
 
 @pytest.mark.parametrize("with_form", [False, True], ids=["without a body", "with a form"])
 @pytest.mark.parametrize("verb", ["get", "post", "put", "patch", "delete", "head", "options"])
-async def test_each_verb(listener: Listener, session: OAuth1Session, verb: str, *, with_form: bool) -> None:
+async def test_each_verb_sends_its_method_and_a_signed_form(
+    listener: Listener, session: OAuth1Session, verb: str, *, with_form: bool
+) -> None:
     options: dict[str, Any] = {"data": [("b", "ü +"), ("a", "1"), ("b", "")]} if with_form else {}
     for call in (
         getattr(session, verb)(f"{listener.origin}/r?a=0", **options),
@@ -237,12 +239,12 @@ async def test_a_header_value_of_another_type_is_named_at_once(session: OAuth1Se
     ],
     ids=str,
 )
-async def test_other_header_fields_go_out(listener: Listener, session: OAuth1Session, headers: Any) -> None:
+async def test_other_header_fields_are_sent(listener: Listener, session: OAuth1Session, headers: Any) -> None:
     await session.post(listener.origin, data=b"hello", headers=headers)
     assert listener.arrivals[0].body == b"hello"
 
 
-async def test_a_stream_is_first_read_when_the_connection_is_there() -> None:
+async def test_a_stream_is_read_only_once_there_is_a_connection() -> None:
     events: list[str] = []
 
     async def source() -> AsyncIterator[bytes]:
@@ -460,7 +462,7 @@ MISTAKES_OF_CALLS: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
 
 
 @pytest.mark.parametrize("name", MISTAKES_OF_CALLS)
-async def test_a_mistake_in_a_call_is_told_with_what_to_write_before_anything_is_sent(
+async def test_a_mistake_in_a_call_says_what_to_write_before_anything_is_sent(
     listener: Listener, name: str
 ) -> None:
     options, error, says = MISTAKES_OF_CALLS[name]
@@ -531,7 +533,7 @@ async def test_a_call_that_was_not_awaited_is_no_response(session: OAuth1Session
     await call
 
 
-async def test_numbers_go_beside_a_file(listener: Listener, session: OAuth1Session) -> None:
+async def test_numbers_are_sent_beside_a_file(listener: Listener, session: OAuth1Session) -> None:
     await session.post(listener.origin, data={"media": io.BytesIO(b"PNG"), "segment_index": 7})
     assert b'name="segment_index"\r\n\r\n7\r\n' in listener.arrivals[0].body
 
@@ -716,7 +718,7 @@ async def test_sign_refuses_what_a_call_refuses(session: OAuth1Session, url: str
 MADE_AT_IMPORT = signing()
 
 
-def test_a_session_can_be_made_where_no_loop_runs() -> None:
+def test_a_session_can_be_made_before_a_loop_runs() -> None:
     async def ask() -> Arrival:
         async with Listener() as listener, MADE_AT_IMPORT as session:
             await session.get(listener.origin)

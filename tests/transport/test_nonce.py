@@ -41,7 +41,7 @@ def test_a_nonce_is_thirty_lower_case_hexadecimal_digits() -> None:
     assert all(re.fullmatch(r"[0-9a-f]{30}", nonce) for nonce in nonces)
 
 
-def test_each_of_its_digits_is_random() -> None:
+def test_each_bit_of_a_nonce_is_random() -> None:
     """Of 120 random bits each is set in about half of the nonces; ten standard deviations are never off."""
     drawn = [int(random_nonce(), 16) for _ in range(10_000)]
     for bit in range(120):
@@ -49,12 +49,12 @@ def test_each_of_its_digits_is_random() -> None:
 
 
 @pytest.mark.parametrize("length", [1, 6, 11, 20, 30, 32, 33])
-def test_a_provider_may_want_another_length(length: int) -> None:
+def test_a_nonce_has_the_length_that_is_asked_for(length: int) -> None:
     assert re.fullmatch(rf"[0-9a-f]{{{length}}}", random_nonce(length))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no fork there")
-def test_forked_processes_draw_different_ones() -> None:
+def test_forked_processes_draw_different_nonces() -> None:
     command = [sys.executable, "-c", _CHILDREN]
     ran = subprocess.run(command, capture_output=True, check=True, timeout=30)  # noqa: S603  our own text
     drawn = ran.stdout.decode().split()

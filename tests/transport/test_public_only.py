@@ -40,7 +40,7 @@ def test_a_public_address_is_public(address: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "localhost", "127.1", "2130706433", "1.2.3.4.5", "provider.example"])
-def test_text_that_is_no_address_is_not_public(text: str) -> None:
+def test_text_that_is_not_an_address_is_not_public(text: str) -> None:
     assert not is_public_address(text)
 
 
@@ -70,7 +70,7 @@ class Answers(AbstractResolver):
 
 @pytest.mark.socket
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433", "127.1", "0x7f.1", "017700000001"])
-async def test_a_listener_of_this_machine_is_not_connected_to_however_it_is_named(host: str) -> None:
+async def test_a_local_address_is_not_connected_to_in_any_spelling(host: str) -> None:
     async with Listener() as listener, ClientSession(connector=public_connector()) as http:
         with pytest.raises((ClientConnectorError, InvalidUrlClientError)) as caught:
             await http.get(f"http://{host}:{listener.port}/")
