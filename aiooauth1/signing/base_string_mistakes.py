@@ -76,7 +76,7 @@ def _path_prefix(recipe: Recipe, request: SentRequest) -> Iterator[Recipe]:
         rest = "/" + rest[1:].partition("/")[2]
         yield replace(recipe, path=rest)
     for prefix in (request.header("X-Forwarded-Prefix"), request.header("X-Script-Name"), "/api"):
-        if prefix.strip("/"):
+        if prefix.strip("/") and prefix.isascii():
             yield replace(recipe, path=f"/{prefix.strip('/')}{recipe.path}")
 
 
@@ -109,7 +109,7 @@ def _host_case(recipe: Recipe, request: SentRequest) -> Iterator[Recipe]:
 
 def _other_host(recipe: Recipe, request: SentRequest) -> Iterator[Recipe]:
     for field in ("Host", "X-Forwarded-Host"):
-        if host := request.header(field):
+        if (host := request.header(field)) and host.isascii():
             yield replace(recipe, host=host.lower())
     name = recipe.host.removeprefix("www.")
     yield replace(recipe, host=name if name != recipe.host else f"www.{name}")

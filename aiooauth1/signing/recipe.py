@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from aiooauth1.signing.base_string import parse_url
+from aiooauth1.signing.base_string import base_string_prefix, parse_url
 from aiooauth1.signing.encoding import decoded_again, percent_encode
 from aiooauth1.signing.methods import HMAC_SHA1, HMAC_SHA256, HMAC_SHA512, Hmac
 from aiooauth1.signing.natural_order import natural_key
@@ -94,9 +94,11 @@ def right_recipe(request: SentRequest, rules: SigningRules) -> Recipe:
     """Return what makes the right base string of a request.
 
     Raises:
-        SigningError: If the URL cannot be signed.
+        SigningError: If the method or the URL cannot be signed.
     """
-    target = parse_url(request.url.partition("?")[0])
+    url = request.url.partition("#")[0].partition("?")[0]
+    base_string_prefix(request.method, url)  # it checks the method
+    target = parse_url(url)
     path = target.path
     scheme, host = target.scheme, target.host
     if rules.signed_origin is not None:

@@ -71,7 +71,7 @@ class SentRequest:
         """Return the realm of the Authorization header, or None."""
         return next(
             (
-                value.decode()
+                value.decode("utf-8", "replace")
                 for name, value in authorization_pairs(self.header("Authorization"))
                 if name == b"realm"
             ),
@@ -113,17 +113,25 @@ def authorization_pairs(value: str) -> Pairs:
     fields = value[5:] if value[:5].lower() == "oauth" else value
     return tuple(
         (
-            unquote(name).encode(),
-            (quoted or bare).encode() if name.lower() == "realm" else _bytes(quoted or bare),
+            _utf8(unquote(name)),
+            _utf8(quoted or bare) if name.lower() == "realm" else _bytes(quoted or bare),
         )
         for name, quoted, bare in _FIELD.findall(fields)
     )
 
 
+def _utf8(text: str) -> bytes:
+    # aiohttp and WSGI servers give the bytes of a header that are not UTF-8 as lone surrogates.
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")
+
+
 def _bytes(encoded: str) -> bytes:
     # A plus stands for itself in a header (RFC 5849 section 3.6).
     return next(
-        (value for _, value in parse_form(b"v=" + encoded.replace("+", "%2B").replace("&", "%26").encode()))
+        (value for _, value in parse_form(b"v=" + _utf8(encoded.replace("+", "%2B").replace("&", "%26"))))
     )
 
 

@@ -468,6 +468,25 @@ def test_a_signature_that_nothing_known_gives_has_no_causes_and_the_search_ends(
     assert time.process_time() - start < 4  # two seconds, on a machine half as fast
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace("Photos", "caf\udce9"),  # bytes that are not UTF-8, as servers give them
+        lambda text: text.replace("Photos", "\ud800"),
+        lambda text: text.replace('token-key"', 'token\udce9", \ud800="\ud800"'),
+        lambda text: text.replace("1318622958", "²"),
+        lambda text: text.replace("1318622958", "9" * 5000),
+    ],
+)
+def test_a_malformed_header_is_diagnosed_without_an_error_of_another_kind(
+    change: Callable[[str], str],
+) -> None:
+    request = sent()
+    headers = tuple((name, change(value)) for name, value in request.headers)
+    hostile = (*headers, ("X-Forwarded-Host", "\ud800"), ("X-Forwarded-Prefix", "/é"))
+    assert names("tR3+Ty81lMeYAr/Fid0kMTYa/WM=", replace(request, headers=hostile)) == []
+
+
 def test_causes_and_requests_show_no_secret() -> None:
     causes = diagnose(
         sent(),
@@ -491,8 +510,9 @@ def test_causes_and_requests_show_no_secret() -> None:
 def test_what_cannot_be_diagnosed_is_refused(headers: tuple[tuple[str, str], ...], told: str) -> None:
     with pytest.raises(SigningError, match=told):
         diagnose(SentRequest("GET", API, headers), consumer=CONSUMER)
-    with pytest.raises(SigningError, match="not absolute"):
-        diagnose(SentRequest("GET", "/v1", ()), consumer=CONSUMER, signature="x")
+    for method, url, reason in (("GET", "/v1", "not absolute"), ("G\ud800", API, "invalid HTTP method")):
+        with pytest.raises(SigningError, match=reason):
+            diagnose(SentRequest(method, url, ()), consumer=CONSUMER, signature="x")
 
 
 def test_the_mistake_of_a_server_is_named_from_the_signature_that_it_expects() -> None:
