@@ -79,7 +79,7 @@ async def bench(request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
         yield Bench(judge, signer, http)
 
 
-async def test_it_accepts_a_base_string_that_was_written_by_hand(bench: Bench) -> None:
+async def test_each_judge_accepts_a_base_string_that_was_written_by_hand(bench: Bench) -> None:
     keys, nonce, timestamp = bench.keys(), credential(), int(time.time())
     authority = bench.judge.origin.removeprefix("http://").replace(":", "%3A")
     base_string = (
@@ -115,7 +115,9 @@ async def test_it_accepts_a_base_string_that_was_written_by_hand(bench: Bench) -
     ],
     ids=str,
 )
-async def test_it_accepts_what_the_other_library_signs(bench: Bench, method: str, sent: Sent) -> None:
+async def test_each_judge_accepts_a_request_of_the_other_library(
+    bench: Bench, method: str, sent: Sent
+) -> None:
     keys = bench.keys()._replace(method=method)
     header = bench.authorization(keys, sent.verb, bench.judge.origin + sent.target, sent.form)
     assert await bench.send(sent, header) == (200, "")
@@ -132,7 +134,7 @@ async def test_oauthlib_accepts_the_longer_hashes_of_its_own_client(bench: Bench
 
 
 @pytest.mark.parametrize("bench", [OauthlibJudge], indirect=True)
-async def test_oauthlib_takes_a_two_legged_request_there_where_it_takes_no_token(bench: Bench) -> None:
+async def test_oauthlib_accepts_a_two_legged_request_where_no_token_belongs(bench: Bench) -> None:
     url, sent = f"{bench.judge.origin}/two-legged", Sent("GET", "/two-legged")
     keys = bench.keys()
     without = keys._replace(token=None, token_secret=None)
@@ -155,7 +157,7 @@ async def test_oauthlib_takes_a_two_legged_request_there_where_it_takes_no_token
     ],
     ids=["consumer", "consumer secret", "token", "token secret", "no token", "format"],
 )
-async def test_it_refuses_wrong_credentials_and_says_which(
+async def test_each_judge_refuses_wrong_credentials_and_says_which(
     bench: Bench, spoiled: dict[str, Any], reason: tuple[str, str]
 ) -> None:
     url = f"{bench.judge.origin}/posts"
@@ -178,14 +180,14 @@ async def test_it_refuses_wrong_credentials_and_says_which(
     ],
     ids=["method", "value", "a pair twice", "no query", "path", "form", "no form"],
 )
-async def test_it_refuses_a_request_altered_on_its_way(bench: Bench, sent: Sent) -> None:
+async def test_each_judge_refuses_a_request_altered_on_its_way(bench: Bench, sent: Sent) -> None:
     header = bench.authorization(bench.keys(), "POST", f"{bench.judge.origin}/posts?a=1", b"b=2")
     status, refused = await bench.send(sent, header)
     assert status == 401
     assert "signature" in refused
 
 
-async def test_it_refuses_a_replay_and_a_request_without_a_header(bench: Bench) -> None:
+async def test_each_judge_refuses_a_replay_and_a_request_without_a_header(bench: Bench) -> None:
     header = bench.authorization(bench.keys(), "GET", f"{bench.judge.origin}/posts")
     assert await bench.send(Sent("GET", "/posts"), header) == (200, "")
     for authorization, reason in ((header, "nonce"), (None, "missing")):
@@ -194,7 +196,7 @@ async def test_it_refuses_a_replay_and_a_request_without_a_header(bench: Bench) 
         assert reason in refused.lower()
 
 
-async def test_it_shakes_hands_with_the_other_library(bench: Bench) -> None:
+async def test_each_judge_completes_a_handshake_with_the_other_library(bench: Bench) -> None:
     judge = bench.judge
     consumer = Keys(judge.consumer_key, judge.consumer_secret)
     status, _ = await bench.ask("request_token", consumer._replace(consumer_secret="x", callback="oob"))

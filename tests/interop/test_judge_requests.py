@@ -148,9 +148,7 @@ async def test_own_token_token_and_user_side_by_side(judge: Judge) -> None:
 
 
 @by_oauthlib
-async def test_a_view_signs_with_what_it_replaces_and_sends_its_realm(
-    judge: Judge, session: OAuth1Session
-) -> None:
+async def test_a_view_signs_with_its_own_token_method_and_realm(judge: Judge, session: OAuth1Session) -> None:
     other = Consumer(*judge.book.add_consumer())
     bob = token_for(judge, "bob")
     view = session.replace(token=bob, signature_method=HMAC_SHA256, realm=REALM)

@@ -143,7 +143,7 @@ def test_a_site_over_plain_http_takes_allow_http(preset_of: Callable[..., Provid
 
 
 @pytest.mark.parametrize("host", ["localhost:8080", "127.0.0.1", "127.1.2.3:80", "[::1]", "[::1]:8080"])
-def test_plain_http_on_loopback_needs_no_word_unless_the_secrets_are_the_signature(host: str) -> None:
+def test_plain_http_on_loopback_takes_allow_http_for_plaintext_alone(host: str) -> None:
     assert not providers.wordpress(f"http://{host}").allow_http
     with pytest.raises(ValueError, match="PLAINTEXT sends the secrets as they are: use https, or pass"):
         providers.maas(f"http://{host}")

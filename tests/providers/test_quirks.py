@@ -382,7 +382,7 @@ async def test_a_callback_may_call_the_request_token_by_another_name() -> None:
             await _shake_hands(fake, replace(fake.provider, callback_token_name="oauth_token"))
 
 
-async def test_an_empty_verifier_means_no_where_the_setting_says_so_but_not_from_a_stranger() -> None:
+async def test_an_empty_verifier_is_a_denial_by_the_setting_and_not_from_a_stranger() -> None:
     async with _handshaking(denied_by_empty_verifier=True) as (fake, handshake):
         pending = await handshake.begin(CALLBACK, bind="browser")
         denial = f"{CALLBACK}&oauth_token={pending.request_token.key}&oauth_verifier="

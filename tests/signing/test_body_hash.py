@@ -21,7 +21,7 @@ def test_the_body_hash_is_the_methods_own_and_sha1_for_plaintext(body: bytes) ->
         assert body_hash_value(method, body) == expected
 
 
-def test_a_method_whose_hash_hashlib_has_not_is_refused_by_name() -> None:
+def test_a_hash_that_hashlib_does_not_have_is_refused_by_name() -> None:
     with pytest.raises(SigningError, match="HMAC-X names the hash 'sha-x'"):
         body_hash_value(Hmac("HMAC-X", "sha-x"), b"")
 
@@ -41,5 +41,5 @@ class Measured:
         return f"{len(base_string)}: {len(consumer_secret)}+{len(token_secret)}"
 
 
-def test_a_method_of_ones_own_hashes_bodies_with_sha1_unless_it_has_a_hash() -> None:
+def test_a_custom_method_without_a_hash_hashes_bodies_with_sha1() -> None:
     assert body_hash_value(Measured(), b"body") == body_hash_value(HMAC_SHA1, b"body")

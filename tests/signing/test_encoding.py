@@ -142,7 +142,7 @@ FORMS = st.lists(
 
 @given(FORMS)
 @example(b"a=b=c&=&d")
-def test_what_is_parsed_and_encoded_at_once_is_the_same_as_in_two_steps(data: bytes) -> None:
+def test_encoded_pairs_are_the_pairs_of_parse_form_encoded(data: bytes) -> None:
     two_steps = [(percent_encode(name), percent_encode(value)) for name, value in parse_form(data)]
     assert encoded_pairs(data) == two_steps
 

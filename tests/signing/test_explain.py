@@ -90,7 +90,7 @@ def test_an_explanation_holds_no_secret() -> None:
         f'OAuth oauth_problem="signature_invalid", oauth_signature_base_string="{BASE}"',
     ],
 )
-def test_a_base_string_is_read_from_what_a_server_sends(reply: str) -> None:
+def test_a_base_string_is_found_in_a_server_s_reply(reply: str) -> None:
     assert read_base_string(reply) == BASE
     assert compare(SIGNED, reply) == ()
 
@@ -107,7 +107,7 @@ def test_a_base_string_is_read_from_what_a_server_sends(reply: str) -> None:
         "",
     ],
 )
-def test_a_reply_may_hold_no_base_string(reply: str) -> None:
+def test_a_reply_without_a_base_string_is_recognised(reply: str) -> None:
     assert read_base_string(reply) is None
     with pytest.raises(ValueError, match="the server text holds no signature base string"):
         compare(SIGNED, reply)
@@ -166,7 +166,7 @@ def test_another_order_is_named_with_both_orders() -> None:
     assert "natural_order" in found.meaning
 
 
-def test_array_names_are_told_apart_from_other_parameters() -> None:
+def test_another_spelling_of_an_array_name_is_recognised() -> None:
     ours = "GET&https%3A%2F%2Fa.example%2F&a%255B%255D%3D1"
     [found] = compare(ours, ours.replace("%255B%255D", "%255B0%255D"))
     assert (found.name, found.ours, found.theirs) == ("a[]", "a%5B%5D=1", "a%5B0%5D=1")

@@ -382,7 +382,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_what_users_and_proxies_do_is_named(case: Case) -> None:
+def test_a_mistake_of_a_user_or_proxy_is_named(case: Case) -> None:
     assert case.diagnosed() == case.causes.split()
 
 
@@ -413,7 +413,7 @@ def test_a_body_hash_that_was_sent_and_not_signed_is_named() -> None:
     "query", ["", "?a=1&a=2&b=", "?q=a+b", "?q=a%2Bb~%21", "?flag&x=%C3%A9", "?a%5B%5D=1", "?x=%2541"]
 )
 @pytest.mark.parametrize("body", ["", "s=Hello+World%21&n=2&n=1", "s=a%20b~&e="])
-def test_what_oauthlib_and_authlib_sign_rightly_is_right(query: str, body: str) -> None:
+def test_signatures_of_oauthlib_and_authlib_are_right(query: str, body: str) -> None:
     url = "https://API.Example.com:443/p%20x/" + query
     kind = {"Content-Type": FORM_TYPE} if body else {}
     secrets = (CONSUMER.key, CONSUMER.secret, TOKEN.key, TOKEN.secret)
@@ -440,7 +440,9 @@ def test_what_oauthlib_and_authlib_sign_rightly_is_right(query: str, body: str) 
     ],
     ids=str,
 )
-def test_what_we_sign_is_right_by_the_provider_s_rules(method: SignatureMethod, rules: SigningRules) -> None:
+def test_our_own_signature_is_right_by_the_rules_of_the_provider(
+    method: SignatureMethod, rules: SigningRules
+) -> None:
     url = "https://api.example.com/p?a%5B10%5D=1&a%5B9%5D=%2541"
     signature = sign(
         "POST",
@@ -462,7 +464,7 @@ LARGE = "&".join(f"field{index}=%C3%A9%20~+x" for index in range(5000)).encode()
 
 
 @pytest.mark.parametrize("body", [None, LARGE], ids=["a small request", "5,000 fields"])
-def test_a_signature_that_nothing_known_gives_has_no_causes_and_the_search_ends(body: bytes | None) -> None:
+def test_an_unknown_mistake_has_no_causes_and_the_search_ends(body: bytes | None) -> None:
     start = time.process_time()
     assert names("tR3+Ty81lMeYAr/Fid0kMTYa/WM=", sent(body=body)) == []
     assert time.process_time() - start < 4  # two seconds, on a machine half as fast
@@ -507,7 +509,9 @@ def test_causes_and_requests_show_no_secret() -> None:
         ((("Authorization", 'OAuth oauth_signature_method="RSA-SHA1", oauth_signature="x"'),), "'RSA-SHA1'"),
     ],
 )
-def test_what_cannot_be_diagnosed_is_refused(headers: tuple[tuple[str, str], ...], told: str) -> None:
+def test_a_request_that_cannot_be_diagnosed_is_refused(
+    headers: tuple[tuple[str, str], ...], told: str
+) -> None:
     with pytest.raises(SigningError, match=told):
         diagnose(SentRequest("GET", API, headers), consumer=CONSUMER)
     for method, url, reason in (("GET", "/v1", "not absolute"), ("G\ud800", API, "invalid HTTP method")):
