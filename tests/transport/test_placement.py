@@ -439,8 +439,7 @@ async def test_a_resend_on_a_dropped_connection_is_signed_afresh(
             await response.read()  # the connection is kept
         fake.before = once
         data = {"a": "1"} if method == "PUT" else None
-        async with session.request(method, "echo?own=1", data=data) as response:
-            assert response.status == 200
+        assert (await session.request(method, "echo?own=1", data=data)).status == 200
     dropped, again = fake.ledger[1:]
     assert (dropped.verdict, again.verdict) == ("intercepted", "accepted")
     assert _where(again) == {placement: SENT}
