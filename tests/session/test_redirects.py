@@ -18,8 +18,9 @@ from wire.oracle import verified
 from wire.people import CONSUMER, TOKEN, provider_at, signing
 
 from aiooauth1 import OAuth1Session, RedirectRefused, Retry
-from aiooauth1.session.redirects import keeps_body
+from aiooauth1.session.redirects import Hop, keeps_body, next_hop
 from aiooauth1.signing import PLAINTEXT
+from aiooauth1.transport.origin import Origin
 
 
 if TYPE_CHECKING:
@@ -380,3 +381,11 @@ async def test_a_refused_redirect_releases_its_connection(
 def test_keeps_body_is_true_if_aiohttp_resends_the_body(status: int, method: str) -> None:
     hop = NEXT_HOP[status].split()[METHODS.index(method)]
     assert keeps_body(status, method) is (hop.rstrip("+") == method and status != 303)
+
+
+def test_no_hop_of_a_call_leads_from_https_to_http_even_after_it_has_left() -> None:
+    https, http = Origin("https", "api.test", 443), Origin("http", "api.test", 80)
+    for has_left in (False, True):
+        with pytest.raises(RedirectRefused, match=r"from https to http://api\.test:80"):
+            next_hop(https, http, "GET", has_body=False, has_left=has_left)
+    assert next_hop(http, https, "GET", has_body=False, has_left=False) is Hop.UNSIGNED

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 from aiohttp import TCPConnector
+from patience import PATIENCE
 from wire.listener import Arrival, Listener, ok, reply
 from wire.oracle import oauth_parameters, verified
 from wire.people import CONSUMER, SECRETS, TOKEN, provider_at, store_of
@@ -500,10 +501,11 @@ async def store_of_kind(kind: str, request: pytest.FixtureRequest, folder: Path)
     if kind == "memory":
         yield MemoryStore()
     elif kind == "SQLite":
-        async with SQLiteStore(folder / "tokens.db") as sqlite:
+        async with SQLiteStore(folder / "tokens.db", timeout=PATIENCE) as sqlite:
             yield sqlite
     else:
-        async with RedisStore.from_url(request.getfixturevalue("redis_url"), prefix=folder.name) as redis:
+        url = request.getfixturevalue("redis_url")
+        async with RedisStore.from_url(url, prefix=folder.name, timeout=PATIENCE) as redis:
             yield redis
 
 
