@@ -48,6 +48,19 @@ def each_signed_afresh(arrivals: list[Arrival]) -> None:
     ]
 
 
+async def test_a_request_that_an_outer_middleware_sends_again_is_signed_afresh_in_the_header(
+    listener: Listener, session: OAuth1Session
+) -> None:
+    async def thrice(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+        for _ in range(2):
+            (await handler(request)).release()
+        return await handler(request)
+
+    assert (await session.post(listener.origin, data={"a": "1"}, middlewares=(thrice,))).status == 200
+    assert [arrival.body for arrival in listener.arrivals] == [b"a=1"] * 3
+    each_signed_afresh(listener.arrivals)
+
+
 # A request that went out, and no answer came
 
 
