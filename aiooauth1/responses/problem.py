@@ -205,7 +205,7 @@ def _differences(ours: str | None, theirs: str | None) -> list[str]:
     """Return the first three differences between the provider's base string and ours."""
     if ours is None or theirs is None:
         return []
-    from aiooauth1.signing.explain import compare  # noqa: PLC0415  when a provider tells
+    from aiooauth1.signing.explain import compare  # noqa: PLC0415  only if a provider echoes one
 
     try:
         found = compare(ours, theirs)

@@ -99,14 +99,6 @@ def test_each_value_expires_by_its_own_ttl() -> None:
     assert len(values) == 0
 
 
-@pytest.mark.parametrize("ttl", [0, -1, float("nan"), float("inf")])
-def test_a_ttl_that_is_not_a_positive_number_is_refused(ttl: float) -> None:
-    values = ExpiringDict(lambda: 0.0)
-    with pytest.raises(ValueError, match="ttl must be a positive number of seconds"):
-        values.add(b"key", b"value", ttl)
-    assert len(values) == 0
-
-
 MEASURE = """
 import asyncio, psutil
 from aiooauth1 import MemoryStore

@@ -275,6 +275,16 @@ def test_a_file_that_is_not_a_whole_store_is_refused_and_left_as_it_is(
     assert path.read_bytes() == before
 
 
+async def test_an_error_of_sqlite_in_an_open_file_is_named(tmp_path: Path) -> None:
+    async with SQLiteStore(tmp_path / "tokens.db", timeout=PATIENCE) as store:
+        await store.put_access_token("x", "ann", TOKEN)
+        execute(tmp_path / "tokens.db", "DROP TABLE access")
+        for operation in (store.get_access_token("x", "ann"), store.put_access_token("x", "ann", TOKEN)):
+            with pytest.raises(StoreCorrupt, match="SQLITE_ERROR") as raised:
+                await operation
+            assert_without_secrets(raised.value)
+
+
 @pytest.mark.parametrize("place", ["no folder/tokens.db", "folder"])
 async def test_a_path_that_cannot_be_opened_is_unavailable_until_it_can(tmp_path: Path, place: str) -> None:
     (tmp_path / "folder").mkdir()
