@@ -39,8 +39,8 @@ BOB = AccessToken("bob-key", "bob-secret-77aa")
 ENCRYPTION = Encryption(Encryption.generate_key())
 DEADLINE = 2.0  # seconds, the store's default
 HASTY = 0.5  # of a store in tests that are not about how long it waits
-SLACK = 1.5  # for a machine that is busy with other things; shorter than the store's own deadline
-BACK = 15  # seconds: by then it works again, however busy the machine is
+SLACK = 10.0  # for a machine that is busy with other things; far shorter than PATIENCE
+BACK = 30  # seconds: by then it works again, however busy the machine is
 
 
 async def refused_after(operation: Awaitable[object]) -> tuple[float, str]:
@@ -78,7 +78,7 @@ async def works_again(operation: Callable[[], Awaitable[object]]) -> None:
 
 @pytest.fixture
 async def store(own_redis: RedisServer) -> AsyncIterator[RedisStore]:
-    async with RedisStore.from_url(own_redis.url) as store:
+    async with RedisStore.from_url(own_redis.url, timeout=PATIENCE) as store:
         await store.put_access_token("x", "ann", ANN)
         await store.add_pending("x", "token", b"1", ttl=60)
         yield store
@@ -174,8 +174,12 @@ async def _strike(
             took = time.monotonic() - began
             if not proxy.struck:
                 return None
-            if failed:
-                returned = await sweep.operate(store)
+            while failed:
+                try:
+                    returned = await sweep.operate(store)
+                    break
+                except StoreUnavailable:  # a busy machine
+                    assert time.monotonic() - began < BACK, "repeating it did not help"
         return Outcome(returned, await sweep.look(direct), took, failed)
 
 
@@ -229,13 +233,13 @@ async def proxy(own_redis: RedisServer) -> AsyncIterator[ReplyProxy]:
 async def test_a_repeated_write_does_not_undo_a_newer_one(
     proxy: ReplyProxy, store: RedisStore, write: str
 ) -> None:
-    async with RedisStore.from_url(proxy.url) as far:
+    async with RedisStore.from_url(proxy.url, timeout=PATIENCE) as far:
         assert await far.get_access_token("x", "ann") == ANN
         # Reply 0 is to its look at what is there. Reply 1 is to its write, which has been done.
         if write == "put":
             proxy.arm("reset", 1, meanwhile=lambda: store.replace_access_token("x", "ann", "new-key", BOB))
             _, says = await refused_after(far.put_access_token("x", "ann", AccessToken("new-key", "s")))
-            assert "another has written" in says
+            assert "another process has written" in says
         else:
             proxy.arm("reset", 1, meanwhile=lambda: store.put_access_token("x", "ann", BOB))
             await refused_after(far.discard_access_token("x", "ann"))
@@ -245,7 +249,7 @@ async def test_a_repeated_write_does_not_undo_a_newer_one(
 async def test_one_of_two_discards_succeeds_although_its_reply_is_lost(
     proxy: ReplyProxy, store: RedisStore
 ) -> None:
-    async with RedisStore.from_url(proxy.url) as far:
+    async with RedisStore.from_url(proxy.url, timeout=PATIENCE) as far:
         assert await far.get_access_token("x", "ann") == ANN
         second: list[bool] = []
 
@@ -258,7 +262,7 @@ async def test_one_of_two_discards_succeeds_although_its_reply_is_lost(
 
 
 async def test_a_repeated_swap_does_not_undo_the_next_one(proxy: ReplyProxy, store: RedisStore) -> None:
-    async with RedisStore.from_url(proxy.url) as far:
+    async with RedisStore.from_url(proxy.url, timeout=PATIENCE) as far:
         held = await far.get_pending("x", "token")
         assert held is not None
 
@@ -495,7 +499,8 @@ async def test_a_missing_or_wrong_password_is_named_and_not_shown(own_redis: Red
     with own_redis.client() as client:
         client.config_set("requirepass", "right-canary")
         for login in ("", "user:wrong-canary@", ":wrong-canary@"):
-            async with RedisStore.from_url(f"redis://{login}127.0.0.1:{own_redis.port}") as store:
+            url = f"redis://{login}127.0.0.1:{own_redis.port}"
+            async with RedisStore.from_url(url, timeout=PATIENCE) as store:
                 took, says = await refused_after(store.get_access_token("x", "ann"))
                 assert took < SLACK
                 assert "password" in says
