@@ -140,47 +140,34 @@ async def test_a_method_in_resend_of_the_call_is_resent(listener: Listener, paus
     assert len(listener.arrivals) == 5
 
 
+OF_LIMIT, OF_RATE = ({"X-Mashery-Error-Code": f"ERR_403_DEVELOPER_OVER_{what}"} for what in ("QPS", "RATE"))
+ENDS = {"x-rate-limit-remaining": "0", "x-rate-limit-reset": "30"}  # a spent window
+HAS_ROOM = {"x-rate-limit-remaining": "5", "x-rate-limit-reset": "800"}
+ALL = set(KINDS)
+# name: what refuses the first attempt, and which kinds are then sent again
 REPLIES: dict[str, tuple[bytes, set[str]]] = {
-    "429": (reply(429), set(KINDS)),
-    "429 with Retry-After": (reply(429, {"Retry-After": "7"}), set(KINDS)),
-    "429 with a window that ends": (
-        reply(429, {"x-rate-limit-remaining": "0", "x-rate-limit-reset": "30"}),
-        set(KINDS),
-    ),
-    "509 with Retry-After, of OpenStreetMap": (reply(509, {"Retry-After": "7"}), set(KINDS)),
-    "403 for the rate of requests with Retry-After, of Mashery": (
-        reply(403, {"X-Mashery-Error-Code": "ERR_403_DEVELOPER_OVER_QPS", "Retry-After": "1"}),
-        set(KINDS),
-    ),
-    "403 for the rate of requests without a word of when": (
-        reply(403, {"X-Mashery-Error-Code": "ERR_403_DEVELOPER_OVER_RATE"}),
-        set(),
-    ),
-    "403 with Retry-After, for no known reason": (reply(403, {"Retry-After": "1"}), set()),
+    "429": (reply(429), ALL),
+    "429 with Retry-After": (reply(429, {"Retry-After": "7"}), ALL),
+    "429 with a window that ends": (reply(429, ENDS), ALL),
     "429 that asks for too much": (reply(429, {"Retry-After": "61"}), set()),
-    "503 with Retry-After": (reply(503, {"Retry-After": "0"}), set(KINDS)),
-    "503 with a window that ends": (
-        reply(503, {"x-rate-limit-remaining": "0", "x-rate-limit-reset": "30"}),
-        set(KINDS),
-    ),
-    "503 beside a window with room": (
-        reply(503, {"x-rate-limit-remaining": "5", "x-rate-limit-reset": "30"}),
-        HARMLESS,
-    ),
-    "503 that asks for too much": (reply(503, {"Retry-After": "3600"}), set()),
+    "509 with Retry-After, of OpenStreetMap": (reply(509, {"Retry-After": "7"}), ALL),
+    "403 for the rate with Retry-After, of Mashery": (reply(403, {**OF_LIMIT, "Retry-After": "1"}), ALL),
+    "403 for the rate, undated": (reply(403, OF_RATE), set()),
+    "403 with Retry-After, for no known reason": (reply(403, {"Retry-After": "1"}), set()),
     "503": (reply(503), HARMLESS),
+    "503 with Retry-After": (reply(503, {"Retry-After": "0"}), ALL),
+    "503 with a window that ends": (reply(503, ENDS), ALL),
+    "503 beside a window with room": (reply(503, HAS_ROOM), HARMLESS),
+    "503 that asks for too much": (reply(503, {"Retry-After": "3600"}), set()),
     "500": (reply(500), HARMLESS),
-    "500 beside a long window": (
-        reply(500, {"x-rate-limit-remaining": "5", "x-rate-limit-reset": "800"}),
-        HARMLESS,
-    ),
+    "500 beside a window with room": (reply(500, HAS_ROOM), HARMLESS),
     "401": (reply(401), set()),
     "403": (reply(403), set()),
     "timestamp_refused": (
         reply(401, {"Date": formatdate(usegmt=True)}, b"oauth_problem=timestamp_refused"),
-        set(KINDS),
+        ALL,
     ),
-    "nonce_used": (reply(401, body=b"oauth_problem=nonce_used"), set(KINDS)),
+    "nonce_used": (NONCE_USED, ALL),
     "signature_invalid": (reply(401, body=b"oauth_problem=signature_invalid"), set()),
 }
 
