@@ -486,7 +486,7 @@ async def test_a_required_user_agent_is_sent_or_the_request_is_not() -> None:
         assert fake.ledger[-1].header("User-Agent") == b"mine/3"
         asked = len(fake.ledger)
         for act in (_get, _connect):
-            with pytest.raises(SigningError, match="who asks"):
+            with pytest.raises(SigningError, match="requires a User-Agent"):
                 await act(fake, nameless)
         assert len(fake.ledger) == asked
 
