@@ -175,14 +175,14 @@ def wordpress(site: str, *, allow_http: bool = False) -> Provider:
     )
 
 
-def woocommerce(site: str, *, allow_http: bool = False) -> Provider:
+def woocommerce(site: str, *, allow_http: bool = True) -> Provider:
     """Return the REST API of a WooCommerce shop, with the keys of its settings page. There is no handshake.
 
-    Over https WooCommerce takes the keys by HTTP Basic too. OAuth 1.0a is what it wants over plain http: pass
-    `allow_http=True` for a shop without https.
+    Over https WooCommerce takes the keys by HTTP Basic too. OAuth 1.0a is what it wants over plain http, so
+    here that is allowed unless you say otherwise.
 
     Args:
-        site: Where the shop is, such as `https://shop.example`.
+        site: Where the shop is, such as `https://shop.example`, or `http://shop.example` if it has no https.
         allow_http: Whether it may be plain http on another machine than this one.
 
     Raises:
@@ -331,13 +331,13 @@ def jira(site: str, signature_method: SignatureMethod, *, allow_http: bool = Fal
     )
 
 
-def maas(site: str, *, allow_http: bool = False) -> Provider:
+def maas(site: str, *, allow_http: bool = True) -> Provider:
     """Return Canonical MAAS; an API key of it is `Consumer(part 1, "")` and `AccessToken(part 2, part 3)`.
 
     Args:
-        site: Where it is, such as `https://maas.example:5443/MAAS`.
-        allow_http: Whether it may be plain http. MAAS usually is (`http://maas.example:5240/MAAS`), and the
-            signature is both secrets: only on a network that you trust.
+        site: Where it is, such as `https://maas.example:5443/MAAS` or `http://maas.example:5240/MAAS`.
+        allow_http: Whether it may be plain http. MAAS usually is: allowed unless you say otherwise.
+            The signature is both secrets: use http only on a network that you trust.
 
     Raises:
         TypeError: If an argument is not of the type above.

@@ -123,10 +123,11 @@ def test_each_installation_has_its_own_namespace(one: str, other: str, *, is_sam
 
 # Plain http: the same rule for all sites.
 
+OFTEN_HTTP = ("maas", "woocommerce")  # whose documentation shows plain http
 AN_HTTP_SITE: dict[str, Callable[..., Provider]] = {
     **{
         name: getattr(providers, name)
-        for name in sorted(TENANTS.keys() - {"mastercard", "netsuite", "schoology", "jira"})
+        for name in sorted(TENANTS.keys() - {"mastercard", "netsuite", "schoology", "jira", *OFTEN_HTTP})
     },
     "jira": lambda site, **options: providers.jira(site, RSA_SHA1(KEY), **options),
 }
@@ -142,12 +143,21 @@ def test_a_site_over_plain_http_takes_allow_http(preset_of: Callable[..., Provid
         preset_of("https://site.example", allow_http="no")
 
 
+@pytest.mark.parametrize("name", OFTEN_HTTP)
+def test_a_preset_whose_sites_often_are_plain_http_takes_it_unless_told_otherwise(name: str) -> None:
+    preset_of = getattr(providers, name)
+    assert preset_of("http://site.example:8080").allow_http
+    assert not preset_of("https://site.example").allow_http
+    with pytest.raises(ValueError, match=r"'http://site.example:8080' is not https"):
+        preset_of("http://site.example:8080", allow_http=False)
+
+
 @pytest.mark.parametrize("host", ["localhost:8080", "127.0.0.1", "127.1.2.3:80", "[::1]", "[::1]:8080"])
 def test_plain_http_on_loopback_takes_allow_http_for_plaintext_alone(host: str) -> None:
     assert not providers.wordpress(f"http://{host}").allow_http
     with pytest.raises(ValueError, match="PLAINTEXT sends the secrets as they are: use https, or pass"):
-        providers.maas(f"http://{host}")
-    assert providers.maas(f"http://{host}", allow_http=True).allow_http
+        providers.maas(f"http://{host}", allow_http=False)
+    assert providers.maas(f"http://{host}").allow_http
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1.shop.example", "localhost.shop.example", "127.0.0.999", "[::2]"])

@@ -15,7 +15,7 @@ TENANTS = {
     "gravity_forms": providers.gravity_forms("https://forms.example"),
     "jira": providers.jira("https://jira.example/jira", RSA_SHA1(KEY)),
     "lti11": providers.lti11("https://tool.example/launch?course=1"),
-    "maas": providers.maas("http://maas.internal:5240/MAAS", allow_http=True),
+    "maas": providers.maas("http://maas.internal:5240/MAAS"),
     "magento": providers.magento("https://shop.example"),
     "mastercard": providers.mastercard(RSA_SHA256(KEY)),
     "mediawiki": providers.mediawiki("https://en.wikipedia.org"),
