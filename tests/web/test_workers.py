@@ -84,13 +84,16 @@ async def test_two_worker_processes_on_redis_finish_each_others_sign_ins(redis_u
                 assert (page.status, json.loads(again.text)["user"]) == (200, told["user"])
                 return told
 
-            users = [f"user-{number}" for number in range(30)]
-            told = await asyncio.gather(*(sign_in(user) for user in users))
+            users: list[str] = []
+            told: list[dict[str, Any]] = []
+            while len({one["worker"] for one in told}) < 2:  # the system chooses who takes a connection
+                more = [f"user-{len(users) + number}" for number in range(30)]
+                told += await asyncio.gather(*(sign_in(user) for user in more))
+                users += more
             process.send_signal(signal.SIGTERM)
             assert await process.wait() == 0
         assert [one["user"] for one in told] == users
         assert {one["posted"] for one in told} == {201}
-        assert len({one["worker"] for one in told}) == 2
         assert len(fake.exchanges) == len(users)
         assert {post.user for post in fake.posts} == set(users)
 
