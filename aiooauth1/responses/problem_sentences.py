@@ -91,9 +91,8 @@ _INTRODUCTIONS = (
     "The authorization headers in your request are not valid: ",  # MediaWiki
     "Error processing your OAuth request: ",  # X
     "[unauthorized]. ",  # LinkedIn
-    "Unauthorized: ",  # Schoology
 )
-# The status repeated, or the name of an error class. MAAS, maasserver/api/auth.py, has
+# The status repeated, as by Schoology, or the name of an error class. MAAS, maasserver/api/auth.py, has
 # "Authorization Error: 'Invalid access token: …'".
 _INTRODUCTION = re.compile(
     r"(?:http status )?401(?: - |: | )"

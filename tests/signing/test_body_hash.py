@@ -4,6 +4,7 @@ import base64
 import hashlib
 
 import pytest
+from measured import Measured
 
 from aiooauth1.errors import SigningError
 from aiooauth1.signing import HMAC_SHA1, HMAC_SHA256, HMAC_SHA512, PLAINTEXT
@@ -28,17 +29,6 @@ def test_a_hash_that_hashlib_does_not_have_is_refused_by_name() -> None:
 
 def test_the_body_hash_example_of_its_draft_holds() -> None:
     assert body_hash_value(HMAC_SHA1, b"Hello World!") == "Lve95gjOVATpfV8EL5X4nxwjKHE="
-
-
-class Measured:
-    """A method of a user's own: nothing but the two members of the protocol."""
-
-    @property
-    def name(self) -> str:
-        return "X-MEASURED"
-
-    def sign(self, base_string: str, consumer_secret: str, token_secret: str) -> str:
-        return f"{len(base_string)}: {len(consumer_secret)}+{len(token_secret)}"
 
 
 def test_a_custom_method_without_a_hash_hashes_bodies_with_sha1() -> None:

@@ -5,6 +5,7 @@ import hmac
 from typing import TYPE_CHECKING
 
 import pytest
+from measured import Measured
 
 from aiooauth1 import AccessToken, Consumer
 from aiooauth1.signing import HMAC_SHA1, HMAC_SHA256, HMAC_SHA512, PLAINTEXT, Signer
@@ -69,17 +70,6 @@ def test_a_key_prepared_once_signs_any_number_of_base_strings(method: SignatureM
     assert [value(text) for text in base_strings] == [
         method.sign(text, "cs&", "ts é") for text in base_strings
     ]
-
-
-class Measured:
-    """A method of a user's own: nothing but the two members of the protocol."""
-
-    @property
-    def name(self) -> str:
-        return "X-MEASURED"
-
-    def sign(self, base_string: str, consumer_secret: str, token_secret: str) -> str:
-        return f"{len(base_string)}: {len(consumer_secret)}+{len(token_secret)}"
 
 
 def test_a_custom_method_plugs_in() -> None:
